@@ -1,0 +1,1 @@
+//! Pictures: finding, decoding, resizing, splitting, loading.

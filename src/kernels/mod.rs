@@ -1,0 +1,1 @@
+//! Compute kernels, one family a file.

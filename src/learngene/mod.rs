@@ -1,0 +1,3 @@
+//! The four systems: given an ancestor, what is the descendant's initial module?
+
+pub mod cluster;

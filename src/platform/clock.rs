@@ -1,0 +1,36 @@
+//! Time and taking turns.
+
+/// Milliseconds since some fixed moment; only differences mean something.
+pub fn now_ms() -> f64 {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use wasm_bindgen::JsCast;
+        let global = js_sys::global();
+        let performance = match global.dyn_ref::<web_sys::WorkerGlobalScope>() {
+            Some(worker) => worker.performance(),
+            None => web_sys::window().and_then(|window| window.performance()),
+        };
+        performance.map_or_else(js_sys::Date::now, |performance| performance.now())
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
+    }
+}
+
+/// Lets waiting messages in. Timers sleep in background tabs and are clamped to 4 ms, message channels are not.
+pub async fn yield_now() {
+    #[cfg(target_arch = "wasm32")]
+    {
+        let promise = js_sys::Promise::new(&mut |resolve, _| {
+            if let Ok(channel) = web_sys::MessageChannel::new() {
+                channel.port1().set_onmessage(Some(&resolve));
+                let _ = channel.port2().post_message(&wasm_bindgen::JsValue::NULL);
+            } else {
+                let _ = resolve.call0(&wasm_bindgen::JsValue::NULL);
+            }
+        });
+        let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+    }
+}

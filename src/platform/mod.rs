@@ -1,0 +1,5 @@
+//! What differs between a browser and a native program: files, storage, pictures, clocks.
+//! The only place below the page that names web-sys.
+
+pub mod clock;
+pub mod file;

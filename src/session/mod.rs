@@ -1,0 +1,3 @@
+//! Page and engine, and what they say to each other.
+
+pub mod protocol;

@@ -1,0 +1,156 @@
+//! Hyper-parameters of a Vision Transformer, with timm's words.
+
+use serde::{Deserialize, Serialize};
+
+/// What the classifier sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pool {
+    /// The CLS token after `norm`.
+    Cls,
+    /// The mean of the patch tokens, then `fc_norm` (and no `norm`), as timm's `global_pool="avg"`.
+    Avg,
+}
+
+/// Hyper-parameters of a Vision Transformer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VitConfig {
+    /// Side of the input picture, px.
+    pub image_size: usize,
+    /// Side of a patch, px.
+    pub patch_size: usize,
+    /// Colour channels.
+    pub channels: usize,
+    /// Width of the tokens.
+    pub embed_dim: usize,
+    /// Layers.
+    pub depth: usize,
+    /// Heads per layer. `num_heads * head_dim` need not equal `embed_dim` (descendants).
+    pub num_heads: usize,
+    /// Channels of one head.
+    pub head_dim: usize,
+    /// Width of the feed-forward network.
+    pub mlp_dim: usize,
+    /// Whether q, k and v have biases.
+    pub qkv_bias: bool,
+    /// Whether q and k are layer-normed per head (`attn.q_norm`, `attn.k_norm`).
+    pub qk_norm: bool,
+    /// Whether the residual branches are scaled (`ls1.gamma`, `ls2.gamma`).
+    pub layer_scale: bool,
+    /// Whether there is a CLS token.
+    pub cls_token: bool,
+    /// Whether there is a distillation token (`dist_token`) and head (`head_dist`).
+    pub distilled: bool,
+    /// Register tokens (`reg_token`), without positions, between CLS and patches.
+    pub register_tokens: usize,
+    /// Whether the position embedding has rows for CLS and distillation tokens (`pos_embed`).
+    pub pos_embed_prefix: bool,
+    /// What the classifier sees.
+    pub pool: Pool,
+    /// Epsilon of the layer norms.
+    pub norm_eps: f64,
+    /// Classes of the classifier; `None` = no classifier.
+    pub classes: Option<usize>,
+}
+
+impl VitConfig {
+    /// Patches along one side.
+    pub fn grid(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+
+    /// Tokens before the patches: CLS, distillation, registers.
+    pub fn prefix_tokens(&self) -> usize {
+        usize::from(self.cls_token) + usize::from(self.distilled) + self.register_tokens
+    }
+
+    /// Rows of `pos_embed` before those of the patches.
+    pub fn pos_embed_prefix_rows(&self) -> usize {
+        if self.pos_embed_prefix { usize::from(self.cls_token) + usize::from(self.distilled) } else { 0 }
+    }
+
+    /// All tokens: prefix and patches.
+    pub fn tokens(&self) -> usize {
+        self.prefix_tokens() + self.grid() * self.grid()
+    }
+
+    /// Width of all heads together.
+    pub fn attention_dim(&self) -> usize {
+        self.num_heads * self.head_dim
+    }
+
+    /// Every tensor of the model with its timm key and PyTorch shape (`[out, in]` for linear weights).
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let (width, attention) = (self.embed_dim, self.attention_dim());
+        let mut all = Vec::new();
+        let mut add = |key: &str, shape: &[usize]| all.push((key.to_string(), shape.to_vec()));
+        if self.cls_token {
+            add("cls_token", &[1, 1, width]);
+        }
+        if self.distilled {
+            add("dist_token", &[1, 1, width]);
+        }
+        if self.register_tokens > 0 {
+            add("reg_token", &[1, self.register_tokens, width]);
+        }
+        add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
+        add("patch_embed.proj.weight", &[width, self.channels, self.patch_size, self.patch_size]);
+        add("patch_embed.proj.bias", &[width]);
+        for layer in 0..self.depth {
+            let mut add = |key: &str, shape: &[usize]| add(&format!("blocks.{layer}.{key}"), shape);
+            add("norm1.weight", &[width]);
+            add("norm1.bias", &[width]);
+            add("attn.qkv.weight", &[3 * attention, width]);
+            if self.qkv_bias {
+                add("attn.qkv.bias", &[3 * attention]);
+            }
+            if self.qk_norm {
+                for norm in ["q_norm", "k_norm"] {
+                    add(&format!("attn.{norm}.weight"), &[self.head_dim]);
+                    add(&format!("attn.{norm}.bias"), &[self.head_dim]);
+                }
+            }
+            add("attn.proj.weight", &[width, attention]);
+            add("attn.proj.bias", &[width]);
+            if self.layer_scale {
+                add("ls1.gamma", &[width]);
+            }
+            add("norm2.weight", &[width]);
+            add("norm2.bias", &[width]);
+            add("mlp.fc1.weight", &[self.mlp_dim, width]);
+            add("mlp.fc1.bias", &[self.mlp_dim]);
+            add("mlp.fc2.weight", &[width, self.mlp_dim]);
+            add("mlp.fc2.bias", &[width]);
+            if self.layer_scale {
+                add("ls2.gamma", &[width]);
+            }
+        }
+        let norm = if self.pool == Pool::Avg { "fc_norm" } else { "norm" };
+        add(&format!("{norm}.weight"), &[width]);
+        add(&format!("{norm}.bias"), &[width]);
+        if let Some(classes) = self.classes {
+            for head in if self.distilled { &["head", "head_dist"][..] } else { &["head"] } {
+                add(&format!("{head}.weight"), &[classes, width]);
+                add(&format!("{head}.bias"), &[classes]);
+            }
+        }
+        all
+    }
+
+    /// Parameters in all.
+    pub fn parameters(&self) -> u64 {
+        self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+    }
+
+    /// Floating-point operations of one forward pass on one picture; a multiply-add counts as two.
+    pub fn flops(&self) -> u64 {
+        let (tokens, width, attention) = (self.tokens() as u64, self.embed_dim as u64, self.attention_dim() as u64);
+        let patches = (self.grid() * self.grid()) as u64;
+        let embed = patches * (self.channels * self.patch_size * self.patch_size) as u64 * width;
+        let projections = tokens * width * attention * 4;
+        let scores = tokens * tokens * attention * 2;
+        let mlp = tokens * width * self.mlp_dim as u64 * 2;
+        let head = self.classes.unwrap_or(0) as u64 * width;
+        2 * (embed + self.depth as u64 * (projections + scores + mlp) + head)
+    }
+}

@@ -1,0 +1,20 @@
+//! One integration-test program: natively on the CPU engine, in headless Chromium on WebGPU.
+//!
+//! A test that wants a device is written once inside `on_every_engine!`; a test of pure functions is an ordinary
+//! `#[test]` (native only). Test names are sentences.
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[macro_use]
+mod support;
+
+mod checkpoint;
+mod cluster;
+mod data;
+mod device;
+mod kernels;
+mod layers;
+mod session;
+mod train;
+mod vit;

@@ -1,0 +1,53 @@
+//! Running one test body on every engine.
+
+use burn::tensor::Device;
+
+/// Turns `async fn name(device: Device) { … }` into a native test on the CPU engine and an in-browser test on WebGPU.
+macro_rules! on_every_engine {
+    ($($(#[$meta:meta])* async fn $name:ident($device:ident: Device) $body:block)*) => {$(
+        $(#[$meta])*
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on(async {
+                let $device = $crate::support::device().await;
+                $body
+            });
+        }
+        $(#[$meta])*
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            let $device = $crate::support::device().await;
+            $body
+        }
+    )*};
+}
+
+/// The CPU engine.
+#[cfg(not(target_arch = "wasm32"))]
+pub async fn device() -> Device {
+    heirloom::device::cpu()
+}
+
+/// WebGPU; no adapter is a failure, never a skip.
+#[cfg(target_arch = "wasm32")]
+pub async fn device() -> Device {
+    use std::cell::RefCell;
+    thread_local!(static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) });
+    if let Some(device) = DEVICE.with_borrow(Clone::clone) {
+        return device;
+    }
+    let device = heirloom::device::webgpu().await.expect("a WebGPU adapter");
+    DEVICE.with_borrow_mut(|slot| *slot = Some(device.clone()));
+    device
+}
+
+/// Fails when any pair differs by more than `tolerance`, and says where most.
+#[allow(dead_code)]
+pub fn assert_close(got: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(got.len(), expected.len(), "lengths differ");
+    let worst = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).enumerate();
+    let (at, difference) = worst.fold((0, 0.0_f32), |w, (i, d)| if d > w.1 || d.is_nan() { (i, d) } else { w });
+    assert!(difference <= tolerance, "at {at}: got {}, expected {} (± {tolerance})", got[at], expected[at]);
+}
