@@ -1,1 +1,3 @@
 //! Compute kernels, one family a file.
+
+pub mod adamw;
