@@ -1,1 +1,2 @@
-//! Tests of `kernels`.
+//! Tests of `kernels` against plain references on odd sizes.
+mod attention_distance;
