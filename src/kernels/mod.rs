@@ -1,5 +1,6 @@
 //! Compute kernels, one family a file: the `#[cube]` function, its launch, and the CPU engine's twin.
 
+pub mod adamw;
 pub mod attention_distance;
 mod exp;
 
