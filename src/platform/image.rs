@@ -110,13 +110,22 @@ impl RowSink for RgbImage8 {
     }
 }
 
+/// Who decoded a picture. Lossy formats differ between the two by a few levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoder {
+    /// `createImageBitmap` of the browser.
+    Browser,
+    /// The `image` crate.
+    Plain,
+}
+
 /// Decodes a whole PNG, JPEG, WebP or GIF file and hands its rows on: EXIF orientation applied, alpha composited on
 /// white, grey widened to RGB, 16 bits reduced to 8, CMYK converted, the first frame of an animation. Colour profiles
 /// are ignored on purpose: training tools (Pillow, torchvision) ignore them too.
 ///
 /// # Errors
 /// When the bytes are no such picture, are too many pixels, are cut off, or do not decode.
-pub async fn decode_into(bytes: &[u8], sink: &mut dyn RowSink) -> Result<(), ImageError> {
+pub async fn decode_into(bytes: &[u8], sink: &mut dyn RowSink) -> Result<Decoder, ImageError> {
     let header = match probe(bytes)? {
         Some(header) => header,
         None => return Err(ImageError::CutOff { format: format(bytes)? }),
@@ -127,10 +136,11 @@ pub async fn decode_into(bytes: &[u8], sink: &mut dyn RowSink) -> Result<(), Ima
     }
     #[cfg(target_arch = "wasm32")]
     match browser::decode_into(bytes, header, sink).await {
-        Ok(()) => return Ok(()),
+        Ok(()) => return Ok(Decoder::Browser),
         Err(error) => log::debug!("the browser does not decode this {} picture: {error:?}", header.format),
     }
-    plain::decode_into(bytes, header, sink)
+    plain::decode_into(bytes, header, sink)?;
+    Ok(Decoder::Plain)
 }
 
 /// Decodes a whole file into memory; see [`decode_into`].

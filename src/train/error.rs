@@ -54,8 +54,8 @@ pub enum TrainError {
     #[error("the saved state cannot be read: {0}")]
     State(String),
     /// Numbers could not be read back from the device.
-    #[error("the device did not answer: {0}")]
-    Device(String),
+    #[error(transparent)]
+    Device(#[from] crate::device::ReadError),
     /// The caller's pictures or models failed.
     #[error("{0}")]
     Source(String),

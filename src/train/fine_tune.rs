@@ -1,12 +1,14 @@
 //! One run: a model, its optimiser and its schedule, one step at a time.
 
-use super::state::{HostTensors, load_model, read, read_model};
+use super::state::{HostTensors, load_model, read_model};
 use super::{
     AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
     smoothed_targets,
 };
+use crate::device::{read, read_all};
+use crate::vit::{Hooks, Vit};
 use burn::module::Module;
-use burn::tensor::{Int, Tensor, TensorData, Transaction};
+use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// A model that names pictures; whatever implements it can be trained, raced, saved and restored.
@@ -119,7 +121,9 @@ impl<M: Classifier> Run<M> {
         let shown = loss.clone().inner();
         let Updated { model, norm } = self.optimiser.step(lr, model, loss);
         self.model = Some(model);
-        let (loss, norm) = read_back(shown, norm).await?;
+        let numbers = read_all([Some(shown), norm].into_iter().flatten().collect()).await?;
+        let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied();
+        let (loss, norm) = (number(0).unwrap_or(f32::NAN), number(1));
         let step = self.step + 1;
         if !loss.is_finite() || norm.is_some_and(|norm| !norm.is_finite()) {
             self.optimiser.forget_update();
@@ -188,18 +192,6 @@ pub async fn judge<M: Classifier>(
     tally.add(&logits, labels)
 }
 
-/// Loss and norm in one round trip.
-async fn read_back(loss: Tensor<1>, norm: Option<Tensor<1>>) -> Result<(f32, Option<f32>), TrainError> {
-    let mut transaction = Transaction::default().register(loss);
-    if let Some(norm) = norm {
-        transaction = transaction.register(norm);
-    }
-    let read = transaction.execute_async().await.map_err(|error| TrainError::Device(format!("{error:?}")))?;
-    let mut numbers = read.iter().filter_map(|data| data.iter::<f32>().next());
-    let loss = numbers.next().ok_or_else(|| TrainError::Device("no loss came back".into()))?;
-    Ok((loss, numbers.next()))
-}
-
 /// What a saved run says besides its tensors; serialise it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunHeader {
@@ -254,9 +246,9 @@ impl<M: Classifier> Run<M> {
     }
 }
 
-impl Classifier for crate::vit::Vit {
+impl Classifier for Vit {
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
-        self.logits(images, &mut crate::vit::Hooks { drop_path, ..Default::default() })
+        self.logits(images, &mut Hooks { drop_path, ..Default::default() })
     }
 
     fn branches(&self) -> usize {

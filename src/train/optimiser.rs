@@ -5,7 +5,8 @@
 //! without reading it back, and updates each tensor in one launch.
 
 use super::TrainError;
-use super::state::{HostTensors, read};
+use super::state::HostTensors;
+use crate::device::read;
 use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw};
 use crate::vit::HostTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};

@@ -2,6 +2,7 @@
 //! burn's own (a linear weight is `[in, out]`).
 
 use super::TrainError;
+use crate::device::read;
 use crate::vit::HostTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -32,12 +33,6 @@ pub fn load_model<M: Module>(model: M, tensors: &HostTensors) -> Result<M, Train
     let mut loader = Loader { path: Vec::new(), tensors, error: None };
     let model = model.map(&mut loader);
     loader.error.map_or(Ok(model), Err)
-}
-
-/// All values of a tensor.
-pub(super) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
-    let data = tensor.into_data_async().await.map_err(|error| TrainError::Device(error.to_string()))?;
-    data.try_to_vec::<f32>().map_err(|error| TrainError::Device(format!("{error:?}")))
 }
 
 #[derive(Default)]

@@ -16,6 +16,8 @@ macro_rules! everywhere {
     )*};
 }
 
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod decode;
 mod loader;
 mod place;

@@ -5,6 +5,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
+use heirloom::device::read;
 use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
 use heirloom::train::{AdamWSettings, Decay, Optimiser};
 
@@ -38,10 +39,10 @@ impl Small {
     async fn values(&self) -> Vec<f32> {
         let mut all = Vec::new();
         for tensor in [self.cls_token.val().flatten::<1>(0, 1), self.fc.weight.val().flatten(0, 1)] {
-            all.extend(tensor.into_data_async().await.unwrap().try_to_vec::<f32>().unwrap());
+            all.extend(read(tensor).await.unwrap());
         }
         let bias = self.fc.bias.as_ref().unwrap().val();
-        all.extend(bias.into_data_async().await.unwrap().try_to_vec::<f32>().unwrap());
+        all.extend(read(bias).await.unwrap());
         all
     }
 }
@@ -96,7 +97,7 @@ on_every_engine! {
                 })
                 .collect();
             for result in [state, reference] {
-                let got = result.parameter.into_data_async().await.unwrap().try_to_vec::<f32>().unwrap();
+                let got = read(result.parameter).await.unwrap();
                 assert_close(&got, &expected, 2e-6);
             }
         }
@@ -109,10 +110,10 @@ on_every_engine! {
         let numbers = AdamwNumbers::new(0.1, 0.0, [0.9, 0.999], 1e-8, 1);
         let gradient = Tensor::<1>::from_floats([1.0, -1.0, 1.0], &device);
         let after = adamw(state, gradient, Tensor::ones([1], &device), numbers);
-        let after = after.parameter.into_data_async().await.unwrap().try_to_vec::<f32>().unwrap();
+        let after = read(after.parameter).await.unwrap();
         assert_close(&after, &[0.9, 2.1, 2.9], 1e-5);
-        assert_close(&start.into_data_async().await.unwrap().try_to_vec::<f32>().unwrap(), &[1.0, 2.0, 3.0], 0.0);
-        assert_close(&zeros.into_data_async().await.unwrap().try_to_vec::<f32>().unwrap(), &[0.0; 3], 0.0);
+        assert_close(&read(start).await.unwrap(), &[1.0, 2.0, 3.0], 0.0);
+        assert_close(&read(zeros).await.unwrap(), &[0.0; 3], 0.0);
     }
 
     async fn optimiser_equals_burns_adamw_over_ten_steps(device: Device) {

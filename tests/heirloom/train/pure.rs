@@ -1,7 +1,8 @@
 //! Schedule and metrics, and the loss against hand computations.
 
 use crate::support::assert_close;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
+use heirloom::device::read;
 use heirloom::train::{
     CurvePoint, Schedule, Tally, TrainError, area_under_curve, cross_entropy, host_cross_entropy, smoothed_targets,
     steps_to_accuracy,
@@ -36,7 +37,7 @@ on_every_engine! {
         let logits = Tensor::<2>::from_floats([[0.0, 2.0_f32.ln(), 5.0_f32.ln()], [1000.0, 1000.0, 1000.0]], &device);
         let labels = Tensor::<1, Int>::from_ints([2, 0], &device);
         let targets = smoothed_targets(labels, 3, 0.3);
-        let shown = targets.clone().into_data_async().await.unwrap().try_to_vec::<f32>().unwrap();
+        let shown = read(targets.clone()).await.unwrap();
         assert_close(&shown, &[0.1, 0.1, 0.8, 0.8, 0.1, 0.1], 1e-6);
         let loss = cross_entropy(logits, targets).into_scalar_async::<f32>().await.unwrap();
         let first = -(0.1 * (1.0_f64 / 8.0).ln() + 0.1 * (2.0_f64 / 8.0).ln() + 0.8 * (5.0_f64 / 8.0).ln());
@@ -49,7 +50,7 @@ on_every_engine! {
         let logits = Tensor::<2>::from_floats([[0.0, 2.0_f32.ln(), 5.0_f32.ln()]], &device).require_grad();
         let targets = smoothed_targets(Tensor::<1, Int>::from_ints([1], &device), 3, 0.0);
         let gradients = cross_entropy(logits.clone(), targets).backward();
-        let gradient = logits.grad(&gradients).unwrap().into_data_async().await.unwrap().try_to_vec::<f32>().unwrap();
+        let gradient = read(logits.grad(&gradients).unwrap()).await.unwrap();
         assert_close(&gradient, &[0.125, 0.25 - 1.0, 0.625], 1e-5);
     }
 }
