@@ -24,9 +24,15 @@ macro_rules! on_every_engine {
     )*};
 }
 
-/// The CPU engine.
+/// The CPU engine; with `HEIRLOOM_ENGINE=webgpu` this machine's adapter, natively.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn device() -> Device {
+    use std::sync::OnceLock;
+    static WEBGPU: OnceLock<Device> = OnceLock::new();
+    if std::env::var("HEIRLOOM_ENGINE").is_ok_and(|engine| engine == "webgpu") {
+        let start = || pollster::block_on(heirloom::device::webgpu()).expect("a WebGPU adapter");
+        return WEBGPU.get_or_init(start).clone();
+    }
     heirloom::device::cpu()
 }
 
