@@ -181,14 +181,20 @@ impl Reader<'_> {
     }
 
     fn norm_eps(&mut self) -> f64 {
-        self.hints.norm_eps.unwrap_or_else(|| {
-            if self.style == Style::HuggingFace {
-                let said =
-                    "layer norms with epsilon 1e-6, because no `config.json` says another (older ViT files have 1e-12)";
-                self.assumptions.push(said.into());
+        match (self.hints.norm_eps, self.hints.model_type.as_deref()) {
+            (Some(said), _) => said,
+            // What transformers takes when a `config.json` is silent.
+            (None, Some("vit" | "deit" | "vit_mae")) => 1e-12,
+            (None, Some(_)) => 1e-6,
+            (None, None) => {
+                if self.style == Style::HuggingFace {
+                    let said = "layer norms with epsilon 1e-6, because no `config.json` says another (older ViT files \
+                                have 1e-12)";
+                    self.assumptions.push(said.into());
+                }
+                1e-6
             }
-            1e-6
-        })
+        }
     }
 
     fn pool(&self) -> Result<Pool, CheckpointError> {
