@@ -4,18 +4,22 @@
 //! adapter is probed before burn sees it, and a self-test decides whether its numbers are used.
 
 mod numbers;
+mod read;
 mod self_test;
 
 use burn::tensor::Device;
 
 pub use numbers::uniform;
+pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
 
 /// Why WebGPU is not used. Each is a sentence for the person.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No adapter.
-    #[error("this browser offers no WebGPU adapter ({0}); a current Chrome, Edge, Firefox or Safari with graphics acceleration has one")]
+    #[error(
+        "this browser offers no WebGPU adapter ({0}); a current Chrome, Edge, Firefox or Safari with graphics acceleration has one"
+    )]
     NoAdapter(String),
     /// The adapter lacks something burn needs.
     #[error("the graphics adapter `{adapter}` lacks {missing}; a newer browser or driver may offer it")]
@@ -61,11 +65,10 @@ pub async fn webgpu() -> Result<Device, DeviceError> {
 
 async fn probed() -> Result<(Device, String), DeviceError> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let options = wgpu::RequestAdapterOptions {
-        power_preference: wgpu::PowerPreference::HighPerformance,
-        ..Default::default()
-    };
-    let adapter = instance.request_adapter(&options).await.map_err(|error| DeviceError::NoAdapter(error.to_string()))?;
+    let options =
+        wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
+    let adapter =
+        instance.request_adapter(&options).await.map_err(|error| DeviceError::NoAdapter(error.to_string()))?;
     let name = adapter_name(&adapter.get_info());
     if let Some(missing) = missing(&adapter) {
         return Err(DeviceError::Unfit { adapter: name, missing });

@@ -6,7 +6,7 @@ use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::uniform;
+use super::{read, uniform};
 use crate::kernels::{PatchGeometry, attention_distance};
 
 /// Relative tolerance: f32 sums in another order, and the looser `exp` and `erf` of graphics drivers.
@@ -74,9 +74,7 @@ pub async fn self_test(device: &Device) -> Result<Vec<String>, SelfTestError> {
 }
 
 async fn check(check: &'static str, result: Tensor<2>, expected: [f32; 3]) -> Result<String, SelfTestError> {
-    let data = result.into_data_async().await;
-    let data = data.map_err(|error| SelfTestError::NoResult { check, reason: error.to_string() })?;
-    let values: Vec<f32> = data.iter::<f32>().collect();
+    let values = read(result).await.map_err(|error| SelfTestError::NoResult { check, reason: error.to_string() })?;
     let mean = values.iter().map(|value| value.abs()).sum::<f32>() / values.len() as f32;
     let found = [values[0], values[values.len() / 2], mean];
     // Not `difference > tolerance`: a NaN must fail.

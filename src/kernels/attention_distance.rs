@@ -4,9 +4,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use burn::backend::TensorMetadata;
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
-use burn::tensor::ops::FloatTensorOps;
-use burn::tensor::{Shape, Slice, Tensor, TensorMetadata};
+use burn::tensor::{Shape, Slice, Tensor};
 use burn_cubecl::kernel::into_contiguous;
 use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::{CubeCount, CubeDim, prelude::*};

@@ -6,6 +6,7 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Attention, Block, HostTensor, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
+use crate::device::{ReadError, read};
 
 /// Where weights come from: a file, a generator, another model.
 ///
@@ -136,14 +137,26 @@ impl Vit {
             }
         }
         let config = config.clone();
-        Ok(Self { patch_embed, cls_token, dist_token, reg_token, pos_embed, blocks, norm, fc_norm, head, head_dist, config })
+        Ok(Self {
+            patch_embed,
+            cls_token,
+            dist_token,
+            reg_token,
+            pos_embed,
+            blocks,
+            norm,
+            fc_norm,
+            head,
+            head_dist,
+            config,
+        })
     }
 
     /// All weights by timm key in PyTorch's shape, on the host.
     ///
     /// # Errors
     /// When the device cannot be read.
-    pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, burn::tensor::backend::ExecutionError> {
+    pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
         let mut collector = Collector::default();
         self.visit(&mut collector);
         let mut state = Vec::with_capacity(collector.found.len());
@@ -155,7 +168,7 @@ impl Vit {
             if key.contains("norm") {
                 key = key.replace(".gamma", ".weight").replace(".beta", ".bias");
             }
-            let values = tensor.into_data_async().await?.iter::<f32>().collect();
+            let values = read(tensor).await?;
             state.push((key, HostTensor { shape, values }));
         }
         Ok(state)

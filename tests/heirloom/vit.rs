@@ -43,7 +43,8 @@ on_every_engine! {
             assert_eq!(found, expected);
             let images = Tensor::<4>::ones([2, 3, 12, 12], &device);
             let logits = model.logits(images.clone(), &mut Hooks::default());
-            let again = Vit::load(&config, &mut state.into_iter().collect(), &device).await.unwrap();
+            let mut weights: std::collections::BTreeMap<_, _> = state.into_iter().collect();
+            let again = Vit::load(&config, &mut weights, &device).await.unwrap();
             let again = again.logits(images, &mut Hooks::default());
             let difference = (logits - again).abs().max().into_scalar_async::<f32>().await.unwrap();
             assert_eq!(difference, 0.0);

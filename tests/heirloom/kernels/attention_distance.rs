@@ -8,7 +8,12 @@ use crate::support::assert_close;
 /// `[batch, heads, tokens, head_dim]`.
 type Sizes = [usize; 4];
 
-fn reference(q: &[f32], k: &[f32], [batch, heads, tokens, dim]: Sizes, geometry: PatchGeometry) -> (Vec<f32>, Vec<f32>) {
+fn reference(
+    q: &[f32],
+    k: &[f32],
+    [batch, heads, tokens, dim]: Sizes,
+    geometry: PatchGeometry,
+) -> (Vec<f32>, Vec<f32>) {
     let PatchGeometry { grid, patch_size, prefix_tokens, renormalise } = geometry;
     let (mut distances, mut entropies) = (Vec::new(), Vec::new());
     for matrix in 0..batch * heads {
