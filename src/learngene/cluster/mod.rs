@@ -10,12 +10,19 @@ pub mod density;
 pub mod distance;
 pub mod expand;
 pub mod ffn;
+pub mod inherit;
 
 mod clusters;
+mod measure;
+mod measured;
 
 pub use account::{learngene_parameters, whole_layers_parameters};
 pub use clusters::{ClusterError, ClusterOrder, ClusterSettings, Clusters, Grouping, HeadCluster};
+pub use distance::scaled_eps;
 pub use expand::{
     DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadSource, LayerPlan, descendant_config,
 };
 pub use ffn::FfnMatching;
+pub use inherit::Inherited;
+pub use measure::{Measurement, attention_of, measure};
+pub use measured::{Measured, MeasuredError, cluster_measured};

@@ -90,3 +90,20 @@ on_every_engine! {
         assert_close(&read(got.distance).await, &[0.0], 1e-4);
     }
 }
+
+/// 6 heads, 257 tokens, 64 channels: the matrix `[heads, tokens, tokens]` would take 1.6 MB.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn measuring_holds_less_than_one_attention_matrix() {
+    let device = heirloom::device::cpu();
+    let tensor = |key| {
+        let values = RandomWeights { seed: 1 }.values(key, 6 * 257 * 64);
+        Tensor::<4>::from_data(TensorData::new(values, [1, 6, 257, 64]), &device)
+    };
+    let (query, key) = (tensor("q.weight"), tensor("k.weight"));
+    let geometry = PatchGeometry { grid: 16, patch_size: 14, prefix_tokens: 1, renormalise: false };
+    let work = || pollster::block_on(read(attention_distance(query, key, geometry).distance));
+    let (peak, distance) = crate::support::heap::peak(work);
+    assert_eq!(distance.len(), 6);
+    assert!(peak < 6 * 257 * 257 * 4, "peak was {peak} bytes");
+}
