@@ -1,6 +1,4 @@
-//! Page and engine, and what they say to each other.
+//! Page and engine, and what they say to each other. The page's end of the wire, `link`, belongs to the page's program alone.
 
 pub mod journal;
-#[cfg(target_arch = "wasm32")]
-pub mod link;
 pub mod protocol;
