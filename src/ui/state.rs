@@ -165,7 +165,11 @@ impl App {
 
     fn engine_ready(self, report: EngineReport) {
         if let Some(reason) = &report.fallback {
-            self.inform((text().engine.fallback)(reason));
+            let mut sentence = (text().engine.fallback)(reason);
+            if !window().is_secure_context() {
+                sentence = format!("{sentence} {}", text().engine.insecure);
+            }
+            self.inform(sentence);
         }
         self.engine.set(EngineState::Ready(report));
         bench::ready();

@@ -46,7 +46,6 @@ const PAGE: Page = Page {
 };
 
 const ENGINE: EngineWords = EngineWords {
-    label: "What computes",
     loading: "Loading the engine …",
     starting: "Looking for a graphics processor …",
     gone: "No engine",
@@ -97,7 +96,6 @@ const JOBS: Jobs = Jobs {
     left_unknown: "time left not known yet",
     finished: |job| format!("Finished {job}."),
     stopped: |job| format!("Stopped {job}."),
-    busy: "The engine is busy with something else; this can start when it is done.",
 };
 
 const TIME: Time = Time {
@@ -111,7 +109,6 @@ const NOTICE: NoticeWords = NoticeWords {
     copied: "Copied",
     copy_by_hand: "The browser does not let the page copy. Select the text and copy it by hand:",
     close: "Close this message",
-    label: "Messages",
 };
 
 const ANCESTOR: Ancestor = Ancestor {
@@ -176,7 +173,6 @@ const PICTURES: Pictures = Pictures {
     example: |class| format!("A picture of class {class}"),
     unreadable: |count| format!("{} could not be used", plural(count, "file", "files")),
     duplicates: |count| format!("{} of identical pictures", plural(count, "group", "groups")),
-    split: "How pictures are divided (split)",
     split_by_folder: "The train and val folders decide which pictures are for learning and which for checking.",
     share: "Share kept for checking",
     share_hint: "of each class; 0.2 is every fifth picture",

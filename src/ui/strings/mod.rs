@@ -53,7 +53,6 @@ pub struct Page {
 }
 
 pub struct EngineWords {
-    pub label: &'static str,
     pub loading: &'static str,
     pub starting: &'static str,
     pub gone: &'static str,
@@ -79,7 +78,6 @@ pub struct Jobs {
     pub left_unknown: &'static str,
     pub finished: fn(&str) -> String,
     pub stopped: fn(&str) -> String,
-    pub busy: &'static str,
 }
 
 pub struct Time {
@@ -93,7 +91,6 @@ pub struct NoticeWords {
     pub copied: &'static str,
     pub copy_by_hand: &'static str,
     pub close: &'static str,
-    pub label: &'static str,
 }
 
 pub struct Ancestor {
@@ -138,7 +135,6 @@ pub struct Pictures {
     pub example: fn(&str) -> String,
     pub unreadable: fn(usize) -> String,
     pub duplicates: fn(usize) -> String,
-    pub split: &'static str,
     pub split_by_folder: &'static str,
     pub share: &'static str,
     pub share_hint: &'static str,
