@@ -125,7 +125,7 @@ fn prediction(prediction: &Prediction) -> impl IntoView + use<> {
         <article class="prediction" data-testid="prediction">
             <img src=prediction.thumbnail.clone() alt=prediction.name.clone() width="96"/>
             <div>
-                <p class="lead"><strong>{said}</strong> <span class="file">{prediction.name.clone()}</span></p>
+                <p class="lead"><strong>{said}</strong> " " <span class="file">{prediction.name.clone()}</span></p>
                 <ol>{bars.collect_view()}</ol>
             </div>
         </article>

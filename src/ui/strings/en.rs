@@ -207,7 +207,7 @@ const HEADS: Heads = Heads {
     },
     x_axis: "Layer",
     y_axis: "Mean attention distance, px",
-    uniform: "looks everywhere equally",
+    uniform: "a head that looks everywhere equally",
     legend_cluster: "Colour and shape: cluster, by size within its layer",
     legend_size: "Larger mark: larger cluster",
     legend_centroid: "filled: kept (centroid)",
