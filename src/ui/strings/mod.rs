@@ -78,6 +78,7 @@ pub struct Jobs {
     pub left_unknown: &'static str,
     pub finished: fn(&str) -> String,
     pub stopped: fn(&str) -> String,
+    pub quarter: fn(&str, usize) -> String,
 }
 
 pub struct Time {
@@ -280,6 +281,7 @@ pub struct Training {
     pub stopped: &'static str,
     pub finished: fn(&str) -> String,
     pub result: fn(&str, &str) -> String,
+    pub no_result: &'static str,
     pub chart_title: fn(&str) -> String,
     pub chart_label: fn(&str, &str) -> String,
     pub show: &'static str,
@@ -288,6 +290,9 @@ pub struct Training {
     pub train_loss: &'static str,
     pub accuracy_unit: &'static str,
     pub loss_unit: &'static str,
+    pub accuracy_axis: &'static str,
+    pub validation_loss_axis: &'static str,
+    pub train_loss_axis: &'static str,
     pub x_axis: &'static str,
     pub band: &'static str,
     pub chance: &'static str,
@@ -304,6 +309,7 @@ pub struct Trial {
     pub heading: Heading,
     pub need: &'static str,
     pub lost: &'static str,
+    pub training: &'static str,
     pub model: &'static str,
     pub model_name: fn(&str, u64, usize) -> String,
     pub accuracy: fn(&str) -> String,
