@@ -15,9 +15,9 @@ pub const METADATA_KEY: &str = "heirloom";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocessing {
     /// Mean of each channel, 0..1.
-    pub mean: Vec<f32>,
+    pub mean: [f32; 3],
     /// Standard deviation of each channel, 0..1.
-    pub std: Vec<f32>,
+    pub std: [f32; 3],
     /// Side of the picture, px.
     pub image_size: usize,
 }
@@ -58,7 +58,7 @@ pub(super) struct Hints {
     /// Names of the classes.
     pub labels: Option<Vec<String>>,
     /// Mean and standard deviation of the channels.
-    pub normalisation: Option<(Vec<f32>, Vec<f32>)>,
+    pub normalisation: Option<([f32; 3], [f32; 3])>,
 }
 
 impl Hints {
@@ -128,8 +128,10 @@ impl Hints {
     }
 }
 
-fn floats(value: &Value) -> Option<Vec<f32>> {
-    value.as_array()?.iter().map(|number| number.as_f64().map(|n| n as f32)).collect()
+fn floats(value: &Value) -> Option<[f32; 3]> {
+    let numbers: Vec<f32> =
+        value.as_array()?.iter().map(|number| number.as_f64().map(|n| n as f32)).collect::<Option<_>>()?;
+    numbers.try_into().ok()
 }
 
 /// Class names: Hugging Face's `id2label`, or timm's `label_names` with `label_descriptions`.

@@ -7,6 +7,7 @@ use super::description::Hints;
 use super::error::CheckpointError;
 use super::naming::{Style, layer_of};
 use super::nearest::nearest;
+use super::stored::MAX_ELEMENTS;
 use crate::vit::{Pool, VitConfig};
 use std::collections::BTreeMap;
 
@@ -262,7 +263,9 @@ fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
         wide(&[c.classes.unwrap_or(1), c.embed_dim]),
     ];
     match largest.into_iter().max() {
-        Some(elements) if elements >= 1 << 31 => damaged(format!("one tensor would have {elements} elements")),
+        Some(elements) if elements > MAX_ELEMENTS as u64 => {
+            damaged(format!("one tensor would have {elements} elements"))
+        }
         _ => Ok(()),
     }
 }

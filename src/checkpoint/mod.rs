@@ -17,6 +17,7 @@ mod pickle;
 mod resample;
 mod safetensors_file;
 mod sniff;
+mod sorted;
 mod stored;
 mod torch_file;
 mod write;

@@ -3,9 +3,10 @@
 use super::description::Preprocessing;
 use super::error::CheckpointError;
 use super::gather::{Gathered, gather};
-use super::infer::{Inferred, Shapes, family, infer};
-use super::naming::{self, Naming, Role};
+use super::infer::{Inferred, family, infer};
+use super::naming::{self, Naming};
 use super::nearest::nearest;
+use super::sorted::{Recipe, Sorted};
 use super::stored::Stored;
 use crate::platform::file::FileHandle;
 use crate::vit::{HostTensor, VitConfig};
@@ -13,19 +14,6 @@ use std::collections::{BTreeMap, HashSet};
 
 /// Unexpected keys for which a nearest name is looked up; beyond that the list helps nobody.
 const MAX_NEAREST: usize = 200;
-
-/// How a tensor of the model comes from those of the file.
-#[derive(Clone, Debug)]
-enum Recipe {
-    /// As it is.
-    Whole(String),
-    /// Query, key and value, one below the other.
-    Fused([String; 3]),
-    /// `reg_token` plus its rows of `pos_embed`, which begin at row `first`.
-    RegistersWithPositions { registers: String, positions: String, first: usize },
-    /// `pos_embed` without the rows of the registers.
-    PositionsWithoutRegisters { positions: String, first: usize, count: usize },
-}
 
 /// An opened checkpoint. Its headers are read; its tensors are still in the files.
 #[derive(Clone, Debug)]
@@ -83,15 +71,7 @@ impl Checkpoint {
         let Some(recipe) = self.recipes.get(key) else { return Err(self.missing_error(key)) };
         let tensor = match recipe {
             Recipe::Whole(raw) => self.read(raw).await?,
-            Recipe::Fused(parts) => {
-                let mut fused = self.read(&parts[0]).await?;
-                for part in &parts[1..] {
-                    let part = self.read(part).await?;
-                    fused.shape[0] += part.shape[0];
-                    fused.values.extend(part.values);
-                }
-                fused
-            }
+            Recipe::Fused(parts) => self.read_fused(parts).await?,
             Recipe::RegistersWithPositions { registers, positions, first } => {
                 let (mut registers, positions) = (self.read(registers).await?, self.read(positions).await?);
                 let rows = &positions.values[first * self.config.embed_dim..];
@@ -127,104 +107,22 @@ impl Checkpoint {
     }
 
     async fn read(&self, raw: &str) -> Result<HostTensor, CheckpointError> {
-        let stored = &self.stored[raw];
-        let values = stored.read(raw, &self.files[stored.file]).await?;
+        let (stored, mut values) = (&self.stored[raw], Vec::new());
+        stored.read(raw, &self.files[stored.file], &mut values).await?;
         Ok(HostTensor { shape: stored.shape.clone(), values })
     }
-}
 
-/// The file's keys by what they are to the model.
-struct Sorted {
-    recipes: BTreeMap<String, Recipe>,
-    incomplete: Vec<String>,
-    unknown: Vec<String>,
-    unused: Vec<String>,
-    outside: usize,
-}
-
-impl Sorted {
-    fn new(gathered: &Gathered, naming: &Naming) -> Self {
-        let mut parts: BTreeMap<String, [Option<String>; 3]> = BTreeMap::new();
-        let mut sorted =
-            Self { recipes: BTreeMap::new(), incomplete: vec![], unknown: vec![], unused: vec![], outside: 0 };
-        for raw in gathered.tensors.keys() {
-            match naming.role(raw) {
-                Role::Whole(key) => _ = sorted.recipes.insert(key, Recipe::Whole(raw.clone())),
-                Role::Part(key, part) => parts.entry(key).or_default()[part] = Some(raw.clone()),
-                Role::Unused => sorted.unused.push(raw.clone()),
-                Role::Unknown => sorted.unknown.push(raw.clone()),
-                Role::Outside => sorted.outside += 1,
-            }
+    async fn read_fused(&self, parts: &[String; 3]) -> Result<HostTensor, CheckpointError> {
+        let mut fused = HostTensor { shape: self.stored[&parts[0]].shape.clone(), values: Vec::new() };
+        fused.shape[0] *= 3;
+        // All the room at once: growing would hold a copy beside it.
+        fused.values.reserve_exact(fused.shape.iter().product());
+        for part in parts {
+            let stored = &self.stored[part];
+            stored.read(part, &self.files[stored.file], &mut fused.values).await?;
         }
-        for (key, parts) in parts {
-            match parts {
-                [Some(query), Some(k), Some(value)] => {
-                    _ = sorted.recipes.insert(key, Recipe::Fused([query, k, value]));
-                }
-                parts => {
-                    sorted.incomplete.push(key);
-                    sorted.unknown.extend(parts.into_iter().flatten());
-                }
-            }
-        }
-        sorted
+        Ok(fused)
     }
-
-    fn shapes(&self, gathered: &Gathered) -> Shapes {
-        let shape = |raw: &String| gathered.tensors[raw].shape.clone();
-        let of = |recipe: &Recipe| match recipe {
-            Recipe::Whole(raw) => shape(raw),
-            Recipe::Fused(parts) => fused_shape(&parts.each_ref().map(shape)),
-            Recipe::RegistersWithPositions { registers, .. } => shape(registers),
-            Recipe::PositionsWithoutRegisters { positions, count, .. } => {
-                let mut shape = shape(positions);
-                shape[1] -= count;
-                shape
-            }
-        };
-        self.recipes.iter().map(|(key, recipe)| (key.clone(), of(recipe))).collect()
-    }
-
-    /// Leaves out what the model leaves out, and splits positions that registers have of their own.
-    fn apply(&mut self, inferred: &Inferred) {
-        self.recipes.retain(|key, _| !inferred.left_out.contains(key));
-        if !inferred.registers_have_positions {
-            return;
-        }
-        let raw = |recipe: Option<Recipe>| match recipe {
-            Some(Recipe::Whole(raw)) => raw,
-            _ => String::new(),
-        };
-        let (registers, positions) = (raw(self.recipes.remove("reg_token")), raw(self.recipes.remove("pos_embed")));
-        let (first, count) = (inferred.config.pos_embed_prefix_rows(), inferred.config.register_tokens);
-        let with = Recipe::RegistersWithPositions { registers, positions: positions.clone(), first };
-        self.recipes.insert("reg_token".into(), with);
-        self.recipes.insert("pos_embed".into(), Recipe::PositionsWithoutRegisters { positions, first, count });
-    }
-
-    fn check_shapes(&self, gathered: &Gathered, inferred: &Inferred) -> Result<(), CheckpointError> {
-        let shapes = self.shapes(gathered);
-        for (key, expected) in inferred.config.tensors() {
-            match shapes.get(&key) {
-                Some(found) if *found != expected => {
-                    return Err(CheckpointError::Shape { key, found: found.clone(), expected });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Shape of query, key and value one below the other; of unequal ones no shape that fits anything.
-fn fused_shape(parts: &[Vec<usize>; 3]) -> Vec<usize> {
-    let [query, key, value] = parts;
-    let mut fused = query.clone();
-    match fused.first_mut() {
-        Some(rows) if query == key && query == value => *rows = rows.saturating_mul(3),
-        _ => fused.clear(),
-    }
-    fused
 }
 
 fn build(
@@ -310,7 +208,7 @@ fn preprocessing(gathered: &Gathered, config: &VitConfig) -> Option<Preprocessin
     if let Some(own) = &gathered.hints.own {
         return own.preprocessing.clone();
     }
-    let (mean, std) = gathered.hints.normalisation.clone()?;
-    let usable = mean.len() == config.channels && std.len() == config.channels && std.iter().all(|&std| std > 0.0);
+    let (mean, std) = gathered.hints.normalisation?;
+    let usable = std.iter().all(|&std| std > 0.0);
     usable.then_some(Preprocessing { mean, std, image_size: config.image_size })
 }

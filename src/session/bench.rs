@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde_json::{Value, json};
 
 use crate::device::{read, uniform};
+use crate::kernels::{PatchGeometry, attention_distance, attention_distance_composed};
 use crate::learngene::cluster::measure;
 use crate::platform::clock::{now_ms, yield_now};
 use crate::train::{AdamWSettings, Decay, Run, RunSettings, Schedule};
@@ -103,7 +104,9 @@ pub async fn bench(device: &Device, work: &str, warm: usize, reps: usize, budget
         "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), &timing).await?,
         "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, false).await?,
         "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, true).await?,
-        other => return Err(format!("`{other}` is no workload; MM, W0, W1, W2 and W3 are")),
+        "AD" => distance(device, &timing, true).await?,
+        "AD-composed" => distance(device, &timing, false).await?,
+        other => return Err(format!("`{other}` is no workload; MM, W0 to W3, AD and AD-composed are")),
     };
     Ok(result.to_string())
 }
@@ -152,6 +155,26 @@ async fn matmul(device: &Device, timing: &Timing) -> Result<Value, String> {
     let (mut result, value) =
         time(timing, async || read(a.clone().matmul(b.clone())).await.map_err(|error| error.to_string())).await?;
     result["fingerprint"] = fingerprint(&value);
+    Ok(result)
+}
+
+/// Attention distance of one ViT-S layer at 224 px, by the fused kernel or composed of tensor operations.
+async fn distance(device: &Device, timing: &Timing, is_fused: bool) -> Result<Value, String> {
+    const SHAPE: [usize; 4] = [1, 6, 197, 64];
+    let heads = |seed| Tensor::<4>::from_data(TensorData::new(uniform(SHAPE.iter().product(), seed, 1.0), SHAPE), device);
+    let geometry = PatchGeometry { grid: 14, patch_size: 16, prefix_tokens: 1, renormalise: false };
+    let (query, key) = (heads(1), heads(2));
+    let run = async || {
+        let (query, key) = (query.clone(), key.clone());
+        let found = match is_fused {
+            true => attention_distance(query, key, geometry),
+            false => attention_distance_composed(query, key, geometry),
+        };
+        read(found.distance).await.map_err(|error| error.to_string())
+    };
+    let (mut result, value) = time(timing, run).await?;
+    result["fingerprint"] = fingerprint(&value);
+    result["reserved"] = json!(device.memory_pool_usage().map(|usage| usage.bytes_reserved));
     Ok(result)
 }
 

@@ -58,7 +58,7 @@ impl Runner {
 /// When the device is lost.
 pub async fn weights(model: &Vit, labels: Option<Vec<String>>, normalise: &Normalise) -> Result<Vec<u8>, ReadError> {
     let image_size = model.config.image_size;
-    let preprocessing = Preprocessing { mean: normalise.mean.to_vec(), std: normalise.std.to_vec(), image_size };
+    let preprocessing = Preprocessing { mean: normalise.mean, std: normalise.std, image_size };
     let description = Description { config: model.config.clone(), labels, preprocessing: Some(preprocessing) };
     Ok(write_safetensors(model.state().await?, &description))
 }

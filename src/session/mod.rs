@@ -1,12 +1,10 @@
-//! Page and engine, and what they say to each other.
+//! Page and engine, and what they say to each other. The page's end of the wire, `link`, belongs to the page's program alone.
 
 mod bench;
 mod descendant;
 mod export;
 mod heads;
 pub mod journal;
-#[cfg(target_arch = "wasm32")]
-pub mod link;
 mod open;
 mod pace;
 mod pictures;

@@ -86,9 +86,8 @@ impl Runner {
 
 /// The file's own mean and deviation, else ImageNet's.
 pub fn normalise(checkpoint: &Checkpoint) -> Normalise {
-    let three = |values: &Vec<f32>| <[f32; 3]>::try_from(values.as_slice()).ok();
-    let said = checkpoint.preprocessing.as_ref().and_then(|said| Some((three(&said.mean)?, three(&said.std)?)));
-    said.map_or_else(Normalise::default, |(mean, std)| Normalise { mean, std })
+    let said = checkpoint.preprocessing.as_ref();
+    said.map_or_else(Normalise::default, |said| Normalise { mean: said.mean, std: said.std })
 }
 
 fn summary(checkpoint: &Checkpoint) -> AncestorSummary {

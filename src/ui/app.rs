@@ -182,15 +182,15 @@ fn jump(event: &ev::MouseEvent, id: &str) {
 fn follow_settings(app: App) {
     let clusters = Memo::new(move |_| app.settings.with(|settings| settings.clusters(224)));
     Effect::new(move |_| {
-        clusters.track();
+        // Read, not only tracked: a memo that was never read does not listen to its own sources.
+        let _ = clusters.get();
         app.heads.track();
         app.ask_clusters();
     });
     let descendant = Memo::new(move |_| app.settings.with(|settings| settings.descendant(usize::MAX, 1)));
     let classes = Memo::new(move |_| app.pictures.with(|p| p.as_ref().map(|p| p.classes.len())));
     Effect::new(move |_| {
-        descendant.track();
-        classes.track();
+        let _ = (descendant.get(), classes.get());
         app.clusters.track();
         app.ask_descendant();
     });

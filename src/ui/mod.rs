@@ -15,6 +15,7 @@ mod restart;
 mod settings;
 mod state;
 mod strings;
+mod wake;
 mod widgets;
 
 /// Draws the page into the document's body.

@@ -100,7 +100,7 @@ impl Settings {
 
     /// The race of a descendant.
     pub fn training(&self, descendant: DescendantSettings) -> TrainSettings {
-        let arms = [(self.scratch, StartValue::Scratch), (self.inherited, StartValue::Inherited)];
+        let arms = [(self.inherited, StartValue::Inherited), (self.scratch, StartValue::Scratch)];
         TrainSettings {
             descendant,
             arms: arms.into_iter().filter_map(|(wanted, arm)| wanted.then_some(arm)).collect(),

@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 
 use super::settings::Settings;
 use super::strings::text;
-use super::{actions, bench, files, restart};
+use super::{actions, bench, files, restart, wake};
 use crate::session::link::{Link, Report};
 use crate::session::protocol::{
     AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport, Event,
@@ -165,7 +165,11 @@ impl App {
 
     fn engine_ready(self, report: EngineReport) {
         if let Some(reason) = &report.fallback {
-            self.inform((text().engine.fallback)(reason));
+            let mut sentence = (text().engine.fallback)(reason);
+            if !window().is_secure_context() {
+                sentence = format!("{sentence} {}", text().engine.insecure);
+            }
+            self.inform(sentence);
         }
         self.engine.set(EngineState::Ready(report));
         bench::ready();
@@ -196,6 +200,7 @@ impl App {
         }
         let runs = report.runs.len();
         self.run.update(|run| *run = (*run).min(runs.saturating_sub(1)));
+        wake::hold(report.state == RaceState::Running);
         self.race.set(Some(report));
     }
 
@@ -212,6 +217,7 @@ impl App {
     }
 
     fn move_job(self, progress: Progress) {
+        self.speak_quarter(&progress);
         self.jobs.update(|jobs| {
             let kind = progress.job;
             match jobs.iter_mut().find(|job| job.kind == kind) {
@@ -219,6 +225,20 @@ impl App {
                 None => jobs.push(Job { kind, progress: Some(progress) }),
             }
         });
+    }
+
+    /// A screen reader hears of each quarter, not of each step.
+    fn speak_quarter(self, progress: &Progress) {
+        let quarter = |progress: &Progress| progress.done * 4 / progress.total.max(1);
+        let before = self.jobs.with_untracked(|jobs| {
+            let job = jobs.iter().find(|job| job.kind == progress.job)?;
+            job.progress.as_ref().map(quarter)
+        });
+        let now = quarter(progress);
+        if (1..4).contains(&now) && before.is_some_and(|before| before < now) {
+            let t = &text().jobs;
+            self.spoken.set((t.quarter)((t.name)(progress.job), now * 25));
+        }
     }
 
     fn end_job(self, kind: JobKind) {

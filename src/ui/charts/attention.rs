@@ -42,8 +42,8 @@ fn veiled(picture: &str, grid: usize, values: &[f32], label: String, kind: &'sta
             <rect
                 x=index % grid
                 y=index / grid
-                width="1.02"
-                height="1.02"
+                width="1"
+                height="1"
                 fill-opacity=format!("{:.3}", 0.94 * (1.0 - seen))
             ></rect>
         }

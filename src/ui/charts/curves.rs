@@ -10,6 +10,10 @@ use crate::ui::format::{plain, short};
 use crate::ui::state::App;
 use crate::ui::strings::text;
 
+/// Room for the numbers of the axis, and for half of the last number below it.
+const LEFT: f64 = 52.0;
+const RIGHT: f64 = 18.0;
+
 /// What a curve shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Measure {
@@ -33,6 +37,15 @@ impl Measure {
 
     fn unit(self) -> &'static str {
         if self == Self::Accuracy { text().training.accuracy_unit } else { text().training.loss_unit }
+    }
+
+    fn axis(self) -> &'static str {
+        let t = &text().training;
+        match self {
+            Self::Accuracy => t.accuracy_axis,
+            Self::ValidationLoss => t.validation_loss_axis,
+            Self::TrainLoss => t.train_loss_axis,
+        }
     }
 
     /// The number as drawn: accuracy in per cent.
@@ -130,13 +143,13 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
     } else {
         1.0
     };
-    let x = Scale::new((0.0, race.settings.steps.max(1) as f64), (44.0, width - 12.0));
+    let x = Scale::new((0.0, race.settings.steps.max(1) as f64), (LEFT, width - RIGHT));
     let y = Scale::new((0.0, top), (height - 44.0, 10.0));
     let chance = (measure == Measure::Accuracy && race.classes.len() > 1).then(|| {
         let at = y.at(100.0 / race.classes.len() as f64);
         view! {
-            <line class="reference" x1="44" x2=width - 12.0 y1=at y2=at></line>
-            <text class="note" x=width - 14.0 y=at - 5.0 text-anchor="end">{t.chance}</text>
+            <line class="reference" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
+            <text class="note" x=width - RIGHT - 2.0 y=at - 5.0 text-anchor="end">{t.chance}</text>
         }
     });
     let is_empty = curves.iter().all(|(_, curve)| curve.is_empty());
@@ -166,8 +179,8 @@ fn axes(x: Scale, y: Scale, width: f64, height: f64, measure: Measure) -> impl I
     let rows = y.ticks(5).into_iter().map(|value| {
         let at = y.at(value);
         view! {
-            <line class="grid" x1="44" x2=width - 12.0 y1=at y2=at></line>
-            <text class="tick" x="38" y=at + 4.0 text-anchor="end">{plain(value)}</text>
+            <line class="grid" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
+            <text class="tick" x=LEFT - 6.0 y=at + 4.0 text-anchor="end">{plain(value)}</text>
         }
     });
     let columns = x.ticks((width / 110.0) as usize).into_iter().map(|value| {
@@ -177,9 +190,9 @@ fn axes(x: Scale, y: Scale, width: f64, height: f64, measure: Measure) -> impl I
     view! {
         {rows.collect_view()}
         {columns.collect_view()}
-        <text class="axis" x=f64::midpoint(44.0, width - 12.0) y=height - 5.0 text-anchor="middle">{text().training.x_axis}</text>
-        <text class="axis" transform=format!("translate(11 {}) rotate(-90)", f64::midpoint(10.0, height - 44.0)) text-anchor="middle">
-            {measure.unit()}
+        <text class="axis" x=f64::midpoint(LEFT, width - RIGHT) y=height - 5.0 text-anchor="middle">{text().training.x_axis}</text>
+        <text class="axis" transform=format!("translate(13 {}) rotate(-90)", f64::midpoint(10.0, height - 44.0)) text-anchor="middle">
+            {measure.axis()}
         </text>
     }
 }

@@ -54,7 +54,7 @@ impl Frame {
         let highest = heads.distance.iter().flatten().fold(0.0_f32, |a, b| a.max(*b));
         let top = f64::from(highest).max(UNIFORM * heads.image_size as f64) * 1.08;
         let y = Scale::new((0.0, top), (height - 44.0, 10.0));
-        Self { width, height, left: 38.0, layers: heads.distance.len().max(1), y }
+        Self { width, height, left: 48.0, layers: heads.distance.len().max(1), y }
     }
 
     fn column(self) -> f64 {
@@ -115,7 +115,15 @@ pub fn HeadsChart() -> impl IntoView {
             {drawing}
             <div class="legend">
                 <p>{t.legend_cluster}</p>
-                <ul>{ranks}</ul>
+                <ul>
+                    {ranks}
+                    <li>
+                        <svg class="swatch wide" width="34" height="14" viewBox="0 0 34 14" aria-hidden="true">
+                            <path class="reference" d="M1 7H33"></path>
+                        </svg>
+                        {t.uniform}
+                    </li>
+                </ul>
                 <p>
                     {t.legend_size} " · " {t.legend_centroid} " · " {t.legend_member}
                 </p>
@@ -150,9 +158,8 @@ fn axes(frame: Frame, heads: &HeadsReport) -> impl IntoView + use<> {
         {rows.collect_view()}
         {columns.collect_view()}
         <line class="reference" x1=frame.left x2=right y1=uniform y2=uniform></line>
-        <text class="note" x=frame.left + 4.0 y=uniform - 5.0>{t.uniform}</text>
         <text class="axis" x=f64::midpoint(frame.left, right) y=frame.height - 5.0 text-anchor="middle">{t.x_axis}</text>
-        <text class="axis" transform=format!("translate(11 {}) rotate(-90)", f64::midpoint(10.0, frame.height - 44.0)) text-anchor="middle">
+        <text class="axis" transform=format!("translate(13 {}) rotate(-90)", f64::midpoint(10.0, frame.height - 44.0)) text-anchor="middle">
             {t.y_axis}
         </text>
     }

@@ -51,7 +51,7 @@ fn summary(a: AncestorSummary) -> impl IntoView {
     let assumed = a.assumptions.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
     let has_assumed = !assumed.is_empty();
     view! {
-        <p class="lead"><strong>{a.family}</strong> <span class="file">{a.name}</span></p>
+        <p class="lead"><strong>{a.family}</strong> " " <span class="file">{a.name}</span></p>
         <dl class="facts">{facts.into_iter().collect_view()}</dl>
         {is_complete.then(|| view! { <p class="hint">{t.all_keys}</p> })}
         {missing}
@@ -63,7 +63,7 @@ fn summary(a: AncestorSummary) -> impl IntoView {
 fn keys(title: String, keys: Vec<(String, Option<String>)>) -> Option<impl IntoView> {
     let t = &text().ancestor;
     let rows = keys.into_iter().take(MOST_KEYS).map(|(key, nearest)| {
-        view! { <li><code>{key}</code> {nearest.map(|nearest| view! { <small>{(t.nearest)(&nearest)}</small> })}</li> }
+        view! { <li><code>{key}</code> " " {nearest.map(|nearest| view! { <small>{(t.nearest)(&nearest)}</small> })}</li> }
     });
     let rows: Vec<_> = rows.collect();
     (!rows.is_empty()).then(|| {

@@ -111,7 +111,7 @@ fn facts(app: App, planned: &DescendantSummary) -> impl IntoView + use<> {
         view! {
             <div>
                 <dt>{name}</dt>
-                <dd>{value} {more.map(|more| view! { <small>{more}</small> })}</dd>
+                <dd>{value} " " {more.map(|more| view! { <small>{more}</small> })}</dd>
             </div>
         }
     };

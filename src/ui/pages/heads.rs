@@ -64,7 +64,7 @@ fn EpsSlider() -> impl IntoView {
     view! {
         <div class="slider">
             <label for="eps-slider">
-                {t.eps} <output for="eps-slider">{move || (t.eps_value)(&digits(eps()))}</output>
+                {t.eps} " " <output for="eps-slider">{move || (t.eps_value)(&digits(eps()))}</output>
                 <span class="term">{t.eps_term}</span>
             </label>
             <input

@@ -112,7 +112,8 @@ fn summary(pictures: PicturesSummary) -> impl IntoView {
     let is_single = pictures.classes.len() == 1;
     let rows = pictures.classes.into_iter().take(MOST_CLASSES).map(class_row);
     let unreadable = pictures.unreadable.into_iter();
-    let unreadable = unreadable.map(|(path, reason)| view! { <li><code>{path}</code> <small>{reason}</small></li> });
+    let unreadable =
+        unreadable.map(|(path, reason)| view! { <li><code>{path}</code> " " <small>{reason}</small></li> });
     let duplicates = pictures.duplicates.iter().map(|group| view! { <li><code>{group.join(" = ")}</code></li> });
     view! {
         <p class="lead"><strong>{total}</strong></p>

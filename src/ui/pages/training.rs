@@ -125,7 +125,8 @@ fn results(race: &RaceReport) -> String {
         let mean = last.iter().sum::<f64>() / last.len() as f64;
         (!last.is_empty()).then(|| (t.result)((t.arm)(arm), &percent(mean)))
     });
-    arms.collect::<Vec<_>>().join("; ")
+    let results = arms.collect::<Vec<_>>().join(", ");
+    if results.is_empty() { t.no_result.to_owned() } else { results }
 }
 
 #[component]

@@ -16,7 +16,9 @@ const MOST_CLASSES: usize = 5;
 pub fn TrialStep() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().trial;
+    let is_training = Memo::new(move |_| app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train)));
     let missing = Signal::derive(move || match (has_model(app), app.models_lost.get()) {
+        _ if is_training.get() => Some(t.training),
         (_, true) => Some(t.lost),
         (false, false) => Some(t.need),
         (true, false) => None,
@@ -123,7 +125,7 @@ fn prediction(prediction: &Prediction) -> impl IntoView + use<> {
         <article class="prediction" data-testid="prediction">
             <img src=prediction.thumbnail.clone() alt=prediction.name.clone() width="96"/>
             <div>
-                <p class="lead"><strong>{said}</strong> <span class="file">{prediction.name.clone()}</span></p>
+                <p class="lead"><strong>{said}</strong> " " <span class="file">{prediction.name.clone()}</span></p>
                 <ol>{bars.collect_view()}</ol>
             </div>
         </article>

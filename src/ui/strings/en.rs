@@ -46,7 +46,6 @@ const PAGE: Page = Page {
 };
 
 const ENGINE: EngineWords = EngineWords {
-    label: "What computes",
     loading: "Loading the engine …",
     starting: "Looking for a graphics processor …",
     gone: "No engine",
@@ -97,7 +96,7 @@ const JOBS: Jobs = Jobs {
     left_unknown: "time left not known yet",
     finished: |job| format!("Finished {job}."),
     stopped: |job| format!("Stopped {job}."),
-    busy: "The engine is busy with something else; this can start when it is done.",
+    quarter: |job, percent| format!("{job}: {percent} %"),
 };
 
 const TIME: Time = Time {
@@ -111,7 +110,6 @@ const NOTICE: NoticeWords = NoticeWords {
     copied: "Copied",
     copy_by_hand: "The browser does not let the page copy. Select the text and copy it by hand:",
     close: "Close this message",
-    label: "Messages",
 };
 
 const ANCESTOR: Ancestor = Ancestor {
@@ -176,7 +174,6 @@ const PICTURES: Pictures = Pictures {
     example: |class| format!("A picture of class {class}"),
     unreadable: |count| format!("{} could not be used", plural(count, "file", "files")),
     duplicates: |count| format!("{} of identical pictures", plural(count, "group", "groups")),
-    split: "How pictures are divided (split)",
     split_by_folder: "The train and val folders decide which pictures are for learning and which for checking.",
     share: "Share kept for checking",
     share_hint: "of each class; 0.2 is every fifth picture",
@@ -210,7 +207,7 @@ const HEADS: Heads = Heads {
     },
     x_axis: "Layer",
     y_axis: "Mean attention distance, px",
-    uniform: "looks everywhere equally",
+    uniform: "a head that looks everywhere equally",
     legend_cluster: "Colour and shape: cluster, by size within its layer",
     legend_size: "Larger mark: larger cluster",
     legend_centroid: "filled: kept (centroid)",
@@ -358,8 +355,9 @@ const TRAINING: Training = Training {
     speed: |rate| format!("{rate} steps per second"),
     paused: "Paused. Nothing is lost; continue whenever you like.",
     stopped: "Stopped. What was trained so far can be used.",
-    finished: |result| format!("Finished. {result}"),
-    result: |arm, accuracy| format!("{arm}: {accuracy} of the checking pictures named rightly"),
+    finished: |results| format!("Finished. Checking pictures named rightly: {results}."),
+    result: |arm, accuracy| format!("{arm} {accuracy}"),
+    no_result: "nothing was measured",
     chart_title: |what| format!("{what} while training"),
     chart_label: |what, unit| {
         format!(
@@ -372,6 +370,9 @@ const TRAINING: Training = Training {
     train_loss: "Error while learning (training loss)",
     accuracy_unit: "%",
     loss_unit: "nats",
+    accuracy_axis: "Named rightly, %",
+    validation_loss_axis: "Validation loss, nats",
+    train_loss_axis: "Training loss, nats",
     x_axis: "Step",
     band: "band: lowest to highest seed",
     chance: "guessing",
@@ -391,6 +392,7 @@ const TRIAL: Trial = Trial {
         intro: "Show a trained model a picture it has never seen, and see which ones it mixes up.",
     },
     need: "First train a descendant (step 5).",
+    training: "Wait until the training has ended, or stop it (step 5).",
     lost: "The trained models went with the engine that stopped. Train again (step 5).",
     model: "Trained model",
     model_name: |arm, seed, step| format!("{arm}, seed {seed} ({step} steps)"),

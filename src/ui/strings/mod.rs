@@ -53,7 +53,6 @@ pub struct Page {
 }
 
 pub struct EngineWords {
-    pub label: &'static str,
     pub loading: &'static str,
     pub starting: &'static str,
     pub gone: &'static str,
@@ -79,7 +78,7 @@ pub struct Jobs {
     pub left_unknown: &'static str,
     pub finished: fn(&str) -> String,
     pub stopped: fn(&str) -> String,
-    pub busy: &'static str,
+    pub quarter: fn(&str, usize) -> String,
 }
 
 pub struct Time {
@@ -93,7 +92,6 @@ pub struct NoticeWords {
     pub copied: &'static str,
     pub copy_by_hand: &'static str,
     pub close: &'static str,
-    pub label: &'static str,
 }
 
 pub struct Ancestor {
@@ -138,7 +136,6 @@ pub struct Pictures {
     pub example: fn(&str) -> String,
     pub unreadable: fn(usize) -> String,
     pub duplicates: fn(usize) -> String,
-    pub split: &'static str,
     pub split_by_folder: &'static str,
     pub share: &'static str,
     pub share_hint: &'static str,
@@ -284,6 +281,7 @@ pub struct Training {
     pub stopped: &'static str,
     pub finished: fn(&str) -> String,
     pub result: fn(&str, &str) -> String,
+    pub no_result: &'static str,
     pub chart_title: fn(&str) -> String,
     pub chart_label: fn(&str, &str) -> String,
     pub show: &'static str,
@@ -292,6 +290,9 @@ pub struct Training {
     pub train_loss: &'static str,
     pub accuracy_unit: &'static str,
     pub loss_unit: &'static str,
+    pub accuracy_axis: &'static str,
+    pub validation_loss_axis: &'static str,
+    pub train_loss_axis: &'static str,
     pub x_axis: &'static str,
     pub band: &'static str,
     pub chance: &'static str,
@@ -308,6 +309,7 @@ pub struct Trial {
     pub heading: Heading,
     pub need: &'static str,
     pub lost: &'static str,
+    pub training: &'static str,
     pub model: &'static str,
     pub model_name: fn(&str, u64, usize) -> String,
     pub accuracy: fn(&str) -> String,

@@ -36,7 +36,7 @@ fn One(shown: Shown) -> impl IntoView {
     let is_error = shown.notice.level == NoticeLevel::Error;
     view! {
         <div class="notice" class:error=is_error data-testid="notice" role=if is_error { "alert" } else { "status" }>
-            <p>{shown.notice.text}</p>
+            <p>{sentence(&shown.notice.text)}</p>
             <div class="notice-buttons">
                 <button type="button" class="quiet" data-testid="copy-report" on:click=copy>
                     {move || if copied.get() == Some(true) { t.copied } else { t.copy }}
@@ -63,6 +63,14 @@ fn One(shown: Shown) -> impl IntoView {
             }}
         </div>
     }
+}
+
+/// Names stand in backticks; drawn as code they are told from the words around them.
+fn sentence(text: &str) -> impl IntoView + use<> {
+    let part = |(index, part): (usize, &str)| {
+        if index % 2 == 1 { view! { <code>{part.to_owned()}</code> }.into_any() } else { part.to_owned().into_any() }
+    };
+    text.split('`').enumerate().map(part).collect_view()
 }
 
 /// Whether the text is on the clipboard. A page from plain http has none.

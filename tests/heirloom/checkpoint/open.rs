@@ -141,13 +141,10 @@ fn labels_and_preprocessing_come_from_the_descriptions() {
     let files = ["hf_vit/model.safetensors", "hf_vit/config.json", "hf_vit/preprocessor_config.json"];
     let checkpoint = open(&fixtures(&files)).unwrap();
     let preprocessing = checkpoint.preprocessing.unwrap();
-    assert_eq!(
-        (checkpoint.labels, preprocessing.mean, preprocessing.std),
-        (labels.clone(), vec![0.5; 3], vec![0.25; 3])
-    );
+    assert_eq!((checkpoint.labels, preprocessing.mean, preprocessing.std), (labels.clone(), [0.5; 3], [0.25; 3]));
     let checkpoint = open(&fixtures(&["vit.safetensors", "timm.json"])).unwrap();
     let preprocessing = checkpoint.preprocessing.unwrap();
-    assert_eq!((checkpoint.labels, preprocessing.mean, preprocessing.image_size), (labels, vec![0.5, 0.4, 0.3], 16));
+    assert_eq!((checkpoint.labels, preprocessing.mean, preprocessing.image_size), (labels, [0.5, 0.4, 0.3], 16));
 }
 
 #[test]
@@ -190,6 +187,29 @@ fn an_older_deits_gammas_and_prefixes_are_understood() {
     assert_eq!(checkpoint.config, VitConfig { layer_scale: true, classes: None, ..tiny() });
     assert_eq!(tensor(&checkpoint, "blocks.1.ls2.gamma"), tensors["module.blocks.1.gamma_2"]);
     assert!(checkpoint.unexpected.is_empty() && checkpoint.missing.is_empty());
+}
+
+#[test]
+fn dinov2s_own_file_is_recognised_by_its_tokens() {
+    let mut tensors = crate_tensors("registers.safetensors");
+    let registers = tensors.remove("reg_token").unwrap();
+    tensors.insert("register_tokens".into(), registers.clone());
+    tensors.insert("mask_token".into(), HostTensor { shape: vec![1, 32], values: vec![0.0; 32] });
+    let checkpoint = open_bytes("dinov2_vits14_reg4.pth", plain(&tensors)).unwrap();
+    assert_eq!(checkpoint.family, "DINOv2 with registers (timm names)");
+    assert_eq!(tensor(&checkpoint, "reg_token"), registers);
+    assert!(checkpoint.unexpected.is_empty() && checkpoint.missing.is_empty());
+}
+
+#[test]
+fn query_and_value_without_their_key_are_no_fused_tensor() {
+    let mut tensors = crate_tensors("hf_vit/model.safetensors");
+    let part = |name: &str| format!("vit.encoder.layer.1.attention.attention.{name}.bias");
+    tensors.remove(&part("key"));
+    let checkpoint = open_bytes("model.safetensors", plain(&tensors)).unwrap();
+    assert_eq!(checkpoint.missing, [("blocks.1.attn.qkv.bias".to_string(), None)]);
+    let unexpected: Vec<&String> = checkpoint.unexpected.iter().map(|(key, _)| key).collect();
+    assert_eq!(unexpected, [&part("query"), &part("value")]);
 }
 
 #[test]

@@ -92,7 +92,13 @@ fn hostile_pickles_are_refused_in_time() {
     let mut many = b"}".repeat(3_000_000);
     many.push(b'.');
     let storage_of_nobody = b"}X\x17\0\0\0patch_embed.proj.weightctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x08tQK\0K\x02K\x04\x86K\x04K\x01\x86\x89}tRs.";
-    let table: [(&[u8], &str); 5] = [
+    // A call whose arguments are a list that holds itself.
+    let itself = b"ctorch._tensor\n_rebuild_from_type_v2\nq\x00]q\x01(h\x00Nh\x01eR.";
+    // A name of a megabyte that a thousand objects would bear.
+    let long = [b"c".to_vec(), b"x".repeat(1 << 20), b"\ny\n.".to_vec()].concat();
+    let table: [(&[u8], &str); 7] = [
+        (itself, "is damaged: a tensor that is rebuilt from itself"),
+        (&long, "is damaged: its pickle names a class at too great length"),
         (&nested, "is a PyTorch file without a single tensor"),
         (&repeated, "is damaged: its pickle looks at the same values over and over"),
         (&many, "is damaged: it holds more than 2000000 values"),

@@ -18,7 +18,7 @@ fn varied(config: &VitConfig) -> Tensors {
 }
 
 fn describe(config: VitConfig) -> Description {
-    let preprocessing = Preprocessing { mean: vec![0.5, 0.4, 0.3], std: vec![0.2; 3], image_size: config.image_size };
+    let preprocessing = Preprocessing { mean: [0.5, 0.4, 0.3], std: [0.2; 3], image_size: config.image_size };
     let labels = config.classes.map(|classes| (0..classes).map(|class| format!("class \"{class}\" ü")).collect());
     Description { config, labels, preprocessing: Some(preprocessing) }
 }
