@@ -116,8 +116,9 @@ pub struct Block {
     pub ls1: Option<LayerScale>,
     /// Norm before the feed-forward network.
     pub norm2: LayerNorm,
-    /// Feed-forward network.
-    pub mlp: Mlp,
+    /// Feed-forward network; none while a descendant in training shares one among layers (`learngene::Descendant`),
+    /// and then the layer has no such branch.
+    pub mlp: Option<Mlp>,
     /// Scale of the feed-forward branch, if any.
     pub ls2: Option<LayerScale>,
 }
@@ -138,7 +139,8 @@ impl Block {
 
     /// `x + mlp(norm2(x))`; `keep` (`[batch]`) scales each sample's branch.
     pub fn feed(&self, tokens: Tensor<3>, keep: Option<Tensor<1>>) -> Tensor<3> {
-        let branch = scale(self.mlp.forward(self.norm2.forward(tokens.clone())), self.ls2.as_ref(), keep);
+        let Some(mlp) = &self.mlp else { return tokens };
+        let branch = scale(mlp.forward(self.norm2.forward(tokens.clone())), self.ls2.as_ref(), keep);
         tokens + branch
     }
 }

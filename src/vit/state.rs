@@ -89,10 +89,10 @@ impl<W: Weights> Loader<'_, W> {
             attn: self.attention(&key("attn")).await?,
             ls1: self.layer_scale(&key("ls1")).await?,
             norm2: self.norm(&key("norm2"), embed_dim).await?,
-            mlp: Mlp {
+            mlp: Some(Mlp {
                 fc1: self.linear(&key("mlp.fc1"), embed_dim, mlp_dim, true).await?,
                 fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, true).await?,
-            },
+            }),
             ls2: self.layer_scale(&key("ls2")).await?,
         })
     }

@@ -3,15 +3,17 @@
 //! Heads that look equally far are one cluster ([`density`]), adjacent layers whose clusters agree share a feed-forward
 //! network ([`ffn`]); what remains is the learngene ([`account`] counts it), and [`expand`] plans how a descendant of
 //! any number of heads and layers starts from it. All of that is arithmetic on a table of distances: no device, so the
-//! page can follow a slider.
+//! page can follow a slider. [`inherit`] then makes the module, on the ancestor's device.
 
 pub mod account;
 pub mod density;
 pub mod distance;
 pub mod expand;
 pub mod ffn;
+pub mod inherit;
 
 mod clusters;
+mod measured;
 
 pub use account::{learngene_parameters, whole_layers_parameters};
 pub use clusters::{ClusterError, ClusterOrder, ClusterSettings, Clusters, Grouping, HeadCluster};
@@ -19,3 +21,5 @@ pub use expand::{
     DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadSource, LayerPlan, descendant_config,
 };
 pub use ffn::FfnMatching;
+pub use inherit::Inherited;
+pub use measured::{Measured, MeasuredError, cluster_measured};
