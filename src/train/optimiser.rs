@@ -140,7 +140,7 @@ fn global_norm<M: Module>(model: &M, gradients: &Gradients) -> Option<Tensor<1>>
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = param.val().grad(self.gradients) {
-                self.sums.push(gradient.square().sum());
+                self.sums.push(square_sum(gradient));
             }
         }
     }
