@@ -13,6 +13,7 @@ pub mod ffn;
 pub mod inherit;
 
 mod clusters;
+mod measure;
 mod measured;
 
 pub use account::{learngene_parameters, whole_layers_parameters};
@@ -23,4 +24,5 @@ pub use expand::{
 };
 pub use ffn::FfnMatching;
 pub use inherit::Inherited;
+pub use measure::{Measurement, attention_of, measure};
 pub use measured::{Measured, MeasuredError, cluster_measured};
