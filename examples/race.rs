@@ -146,7 +146,9 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
-        let (failure, descendant, race) = (Rc::default(), Rc::default(), Rc::default());
+        let failure = Rc::<RefCell<Option<String>>>::default();
+        let descendant = Rc::<RefCell<Option<DescendantSummary>>>::default();
+        let race = Rc::<RefCell<Option<RaceReport>>>::default();
         let slots = (Rc::clone(&failure), Rc::clone(&descendant), Rc::clone(&race));
         let outlet = move |event: Event, _: Option<Vec<u8>>| match event {
             Event::Notice(notice) if notice.level == NoticeLevel::Error => {

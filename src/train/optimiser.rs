@@ -7,7 +7,7 @@
 use super::TrainError;
 use super::state::HostTensors;
 use crate::device::read;
-use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw};
+use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw, square_sum};
 use crate::vit::HostTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
