@@ -1,1 +1,38 @@
 //! Pictures: finding, decoding, resizing, splitting, loading.
+//!
+//! The constraint that shaped it: thousands of photographs must not fill the engine's memory, which never shrinks. So
+//! a [`PictureSet`] keeps handles, a [`Loader`] keeps a bounded cache of small pictures, and everything in between is
+//! read when it is needed.
+//!
+//! ```text
+//! files ─ PictureSet::add ─ PictureSet::split ─ Loader::new ─ train_batch(step), validation_batch(i)
+//!          (place, archive,   (split)             (cache, resize, transform)
+//!           source: header, hash)
+//! ```
+
+mod archive;
+mod cache;
+mod error;
+mod loader;
+mod place;
+mod resize;
+mod set;
+mod single;
+mod source;
+mod split;
+mod transform;
+#[cfg(not(target_arch = "wasm32"))]
+mod walk;
+
+pub use archive::Archive;
+pub use error::{DataError, PictureError};
+pub use loader::{Batch, Loader, LoaderSettings};
+pub use place::{Place, Side, is_junk, place};
+pub use resize::{Resizer, ShrinkTo, resize, shorter_side};
+pub use set::{Added, Looked, Picture, PictureSet, Refused};
+pub use single::{evaluation_picture, open, picture_url, thumbnail};
+pub use source::{MAX_FILE_BYTES, Source};
+pub use split::{Labelled, Split, SplitPlan};
+pub use transform::{Augment, Crop, Normalise, evaluation_crop, evaluation_side};
+#[cfg(not(target_arch = "wasm32"))]
+pub use walk::walk;

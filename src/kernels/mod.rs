@@ -1,1 +1,16 @@
-//! Compute kernels, one family a file.
+//! Compute kernels, one family a file: the `#[cube]` function, its launch, and the CPU engine's twin.
+
+pub mod adamw;
+pub mod attention_distance;
+pub mod density;
+mod exp;
+pub mod expand_heads;
+pub mod ffn_map;
+mod flex;
+
+pub use attention_distance::{
+    AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
+};
+pub use density::{Density, density};
+pub use expand_heads::{HeadWeights, expand_heads};
+pub use ffn_map::ffn_map;

@@ -1,3 +1,8 @@
 //! The four systems: given an ancestor, what is the descendant's initial module?
 
 pub mod cluster;
+mod descendant;
+mod ffn_maps;
+
+pub use descendant::{Descendant, Scratch, StartError, StartingPoint};
+pub use ffn_maps::SharedFfn;

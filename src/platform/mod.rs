@@ -3,3 +3,4 @@
 
 pub mod clock;
 pub mod file;
+pub mod image;

@@ -1,7 +1,15 @@
 //! Vision Transformers.
 
 mod config;
+mod init;
+mod layers;
+mod model;
+mod state;
 mod weights;
 
 pub use config::{Pool, VitConfig};
+pub use init::{RandomWeights, StateError};
+pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed};
+pub use model::{Hooks, Vit};
+pub use state::Weights;
 pub use weights::HostTensor;

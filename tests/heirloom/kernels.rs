@@ -1,1 +1,5 @@
-//! Tests of `kernels`.
+//! Tests of `kernels` against plain references on odd sizes.
+mod attention_distance;
+mod density;
+mod expand_heads;
+mod ffn_map;

@@ -2,15 +2,18 @@
 
 use burn::tensor::Device;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod heap;
+
 /// Turns `async fn name(device: Device) { … }` into a native test on the CPU engine and an in-browser test on WebGPU.
 macro_rules! on_every_engine {
-    ($($(#[$meta:meta])* async fn $name:ident($device:ident: Device) $body:block)*) => {$(
+    ($($(#[$meta:meta])* async fn $name:ident($device:ident: $ty:ty) $body:block)*) => {$(
         $(#[$meta])*
         #[cfg(not(target_arch = "wasm32"))]
         #[test]
         fn $name() {
             pollster::block_on(async {
-                let $device = $crate::support::device().await;
+                let $device: $ty = $crate::support::device().await;
                 $body
             });
         }
@@ -18,15 +21,21 @@ macro_rules! on_every_engine {
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
         async fn $name() {
-            let $device = $crate::support::device().await;
+            let $device: $ty = $crate::support::device().await;
             $body
         }
     )*};
 }
 
-/// The CPU engine.
+/// The CPU engine; with `HEIRLOOM_ENGINE=webgpu` this machine's adapter, natively.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn device() -> Device {
+    use std::sync::OnceLock;
+    static WEBGPU: OnceLock<Device> = OnceLock::new();
+    if std::env::var("HEIRLOOM_ENGINE").is_ok_and(|engine| engine == "webgpu") {
+        let start = || pollster::block_on(heirloom::device::webgpu()).expect("a WebGPU adapter");
+        return WEBGPU.get_or_init(start).clone();
+    }
     heirloom::device::cpu()
 }
 

@@ -1,1 +1,51 @@
-fn main() {}
+//! The house's commands: `cargo xtask serve | test | build | bench`.
+//!
+//! Each installs what it needs through the ordinary clients (rustup, cargo, npm, apt) and says so first. Tools go into
+//! `target/tools`, so that their versions follow this checkout and collide with nothing.
+
+mod bench;
+mod browser;
+mod house;
+mod node;
+mod shell;
+mod site;
+mod stages;
+mod tally;
+mod tools;
+
+use house::House;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask serve [--port N]         build the page, serve it, build again after each change
+cargo xtask test [STAGE...]          every check; or only these: format clippy clippy-wasm native browser page e2e
+cargo xtask build                    the static site in dist/, made small by wasm-opt
+cargo xtask bench [--dist] [--webgpu] [--no-peers] [--runs N]
+                                     MM and W0 to W3 in the built page, beside other engines
+                                     (--dist: the site of `build`; --webgpu: MM and W0 on WebGPU too)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        println!("{HELP}");
+        return ExitCode::from(2);
+    };
+    let result = House::find().and_then(|house| match command.as_str() {
+        "serve" => site::serve(&house, rest),
+        "test" => stages::test(&house, rest),
+        "build" => site::build(&house),
+        "bench" => bench::bench(&house, rest),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("there is no command `{other}`\n\n{HELP}")),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("xtask: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What every method produces, and the one question all of them answer.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::SharedFfn;
+use super::cluster::ExpandError;
+use crate::device::ReadError;
+use crate::vit::{Hooks, Mlp, RandomWeights, Vit, VitConfig};
+
+/// Why a descendant cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The plan does not fit.
+    #[error(transparent)]
+    Plan(#[from] ExpandError),
+    /// The ancestor's weights could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ancestor lends its feed-forward networks from somewhere else.
+    #[error("layer `{layer}` of the ancestor has no feed-forward network of its own: fold its maps first")]
+    NoFeedForward {
+        /// The layer, 0-based.
+        layer: usize,
+    },
+}
+
+/// Where a descendant starts: given an ancestor (or several, or none), what is its initial module?
+///
+/// A race compares starting points without knowing which is which. Modules are equal for equal seeds.
+pub trait StartingPoint {
+    /// The descendant's configuration; the same for all seeds.
+    fn config(&self) -> &VitConfig;
+
+    /// Its initial module, not yet under training (`Module::train` turns gradients on).
+    ///
+    /// # Errors
+    /// When the ancestor does not give what is needed.
+    fn start(&self, seed: u64) -> impl Future<Output = Result<Descendant, StartError>>;
+}
+
+/// Random weights: timm's start of a Vision Transformer.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// The descendant's configuration.
+    pub config: VitConfig,
+    /// Where it shall live.
+    pub device: Device,
+}
+
+impl StartingPoint for Scratch {
+    fn config(&self) -> &VitConfig {
+        &self.config
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        let device = self.device.clone().inner();
+        let Ok(vit) = Vit::load(&self.config, &mut RandomWeights { seed }, &device).await;
+        Ok(vit.into())
+    }
+}
+
+/// A descendant in training: a Vision Transformer some of whose layers may share a feed-forward network.
+#[derive(Module, Debug)]
+pub struct Descendant {
+    /// Everything that no layers share; layers of a group have no feed-forward network here.
+    vit: Vit,
+    /// Groups of layers that share one.
+    ffn_maps: Vec<SharedFfn>,
+}
+
+impl From<Vit> for Descendant {
+    /// A descendant that shares nothing.
+    fn from(vit: Vit) -> Self {
+        Self { vit, ffn_maps: Vec::new() }
+    }
+}
+
+impl Descendant {
+    /// A model and the groups whose layers take their feed-forward network from a map instead of their own.
+    pub fn sharing(mut vit: Vit, ffn_maps: Vec<SharedFfn>) -> Self {
+        for layer in ffn_maps.iter().flat_map(|group| &group.layers) {
+            vit.blocks[*layer].mlp = None;
+        }
+        Self { vit, ffn_maps }
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &VitConfig {
+        &self.vit.config
+    }
+
+    /// Groups of layers that share a feed-forward network.
+    pub fn ffn_maps(&self) -> &[SharedFfn] {
+        &self.ffn_maps
+    }
+
+    /// The whole model as it computes now: maps applied. Under training gradients flow through it to the shared
+    /// weights and the maps; it is made for one forward pass, [`Descendant::fold`] is for keeping.
+    pub fn assembled(&self) -> Vit {
+        self.assemble(self.vit.clone(), SharedFfn::mapped)
+    }
+
+    /// A plain model with the same function, without autodiff: every layer has its own feed-forward network. For the
+    /// end of training and for export.
+    pub fn fold(self) -> Vit {
+        self.assemble(self.vit.valid(), SharedFfn::folded)
+    }
+
+    fn assemble(&self, mut vit: Vit, mlp: impl Fn(&SharedFfn, usize) -> Mlp) -> Vit {
+        for group in &self.ffn_maps {
+            for (position, &layer) in group.layers.iter().enumerate() {
+                vit.blocks[layer].mlp = Some(mlp(group, position));
+            }
+        }
+        vit
+    }
+
+    /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`.
+    pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
+        self.assembled().logits(images, hooks)
+    }
+}

@@ -1,0 +1,276 @@
+//! One run: a model, its optimiser and its schedule, one step at a time.
+
+use super::state::{HostTensors, load_model, read_model};
+use super::{
+    AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
+    smoothed_targets,
+};
+use crate::device::{read, read_all};
+use crate::learngene::Descendant;
+use crate::vit::{Hooks, Vit};
+use burn::module::Module;
+use burn::tensor::{Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// A model that names pictures; whatever implements it can be trained, raced, saved and restored.
+pub trait Classifier: Module {
+    /// Scores of every class.
+    ///
+    /// # Shapes
+    /// `images: [batch, channels, height, width]`, `drop_path: [branches, batch]` (factor of each residual branch)
+    /// `-> [batch, classes]`
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2>;
+
+    /// Residual branches drop-path may leave out, two a layer; 0 when the model has none.
+    fn branches(&self) -> usize;
+
+    /// Classes it tells apart.
+    fn classes(&self) -> usize;
+}
+
+/// How one run is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSettings {
+    /// Learning rate of every step.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub adamw: AdamWSettings,
+    /// Label smoothing, 0..1 (Cluster-Learngene: 0.1).
+    pub label_smoothing: f64,
+    /// Highest drop-path rate, 0..1.
+    pub drop_path: f64,
+    /// Seed of the drop-path draws.
+    pub seed: u64,
+}
+
+/// What one step reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stepped {
+    /// Steps taken, this one included.
+    pub step: usize,
+    /// Training loss before the update.
+    pub loss: f32,
+    /// Global norm of the gradient before clipping; `None` when clipping is off.
+    pub norm: Option<f32>,
+    /// Learning rate of the update.
+    pub lr: f64,
+}
+
+/// A model in training.
+#[derive(Debug)]
+pub struct Run<M> {
+    settings: RunSettings,
+    /// Absent only while a step updates it: the update moves the weights, so that they change in place.
+    model: Option<M>,
+    optimiser: Optimiser,
+    step: usize,
+}
+
+impl<M: Classifier> Run<M> {
+    /// A run at its first step. `model` may come with or without autodiff.
+    pub fn new(model: M, settings: RunSettings) -> Self {
+        let optimiser = Optimiser::new(settings.adamw);
+        Self { settings, model: Some(model.train()), optimiser, step: 0 }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &RunSettings {
+        &self.settings
+    }
+
+    /// Steps taken.
+    pub fn steps_taken(&self) -> usize {
+        self.step
+    }
+
+    /// The model as it stands, without autodiff. Drop it before the next step: a second holder of the weights makes the
+    /// step copy them.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn model(&self) -> Result<M, TrainError> {
+        self.model.as_ref().map(Module::valid).ok_or(TrainError::ModelLost)
+    }
+
+    /// The trained model, without autodiff; moments are let go.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn into_model(self) -> Result<M, TrainError> {
+        self.model()
+    }
+
+    /// One optimiser step. Reading the loss also waits for the device, so steps never pile up in its queue.
+    ///
+    /// # Shapes
+    /// `images: [batch, channels, height, width]`, `labels: [batch]`
+    ///
+    /// # Errors
+    /// When loss or gradient is not finite (the weights stay as they were and the step is not counted), or the device
+    /// does not answer.
+    pub async fn step(&mut self, images: Tensor<4>, labels: Tensor<1, Int>) -> Result<Stepped, TrainError> {
+        let ([batch, ..], [labelled]) = (images.dims(), labels.dims());
+        if batch != labelled || batch == 0 {
+            let (found, expected) = (labelled.to_string(), format!("{batch}, at least 1"));
+            return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
+        }
+        let lr = self.settings.schedule.lr(self.step);
+        let model = self.model.take().ok_or(TrainError::ModelLost)?;
+        let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
+        let drop_path = self.drop_path(&model, &images);
+        let loss = cross_entropy(model.logits(images, drop_path), targets);
+        let shown = loss.clone().inner();
+        let Updated { model, norm } = self.optimiser.step(lr, model, loss);
+        self.model = Some(model);
+        let numbers = read_all([Some(shown), norm].into_iter().flatten().collect()).await?;
+        let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied();
+        let (loss, norm) = (number(0).unwrap_or(f32::NAN), number(1));
+        let step = self.step + 1;
+        if !loss.is_finite() || norm.is_some_and(|norm| !norm.is_finite()) {
+            self.optimiser.forget_update();
+            return Err(match norm {
+                Some(norm) if loss.is_finite() => TrainError::GradientNotFinite { step, norm },
+                _ => TrainError::LossNotFinite { step, loss },
+            });
+        }
+        self.step = step;
+        Ok(Stepped { step, loss, norm, lr })
+    }
+
+    fn drop_path(&self, model: &M, images: &Tensor<4>) -> Option<Tensor<2>> {
+        let (branches, [batch, ..]) = (model.branches(), images.dims());
+        let RunSettings { drop_path, seed, .. } = self.settings;
+        (drop_path > 0.0 && branches > 0).then(|| {
+            let factors = drop_path_factors(drop_path, branches, batch, seed, self.step);
+            Tensor::from_data(TensorData::new(factors, [branches, batch]), &images.device())
+        })
+    }
+
+    /// Judges one batch and returns the predicted classes.
+    ///
+    /// # Shapes
+    /// `images: [batch, channels, height, width]`, `labels: [batch]`
+    ///
+    /// # Errors
+    /// When the model answers NaN, a label is no class, or the device does not answer.
+    pub async fn judge(
+        &self,
+        images: Tensor<4>,
+        labels: &[usize],
+        tally: &mut Tally,
+    ) -> Result<Vec<usize>, TrainError> {
+        judge(&self.model()?, images, labels, tally).await
+    }
+
+    /// Judges several batches.
+    ///
+    /// # Errors
+    /// As [`Run::judge`].
+    pub async fn evaluate(
+        &self,
+        batches: impl IntoIterator<Item = (Tensor<4>, Vec<usize>)>,
+    ) -> Result<Tally, TrainError> {
+        let model = self.model()?;
+        let mut tally = Tally::new(model.classes());
+        for (images, labels) in batches {
+            judge(&model, images, &labels, &mut tally).await?;
+        }
+        Ok(tally)
+    }
+}
+
+/// Judges one batch with a model outside training; see [`Run::judge`].
+///
+/// # Errors
+/// When the model answers NaN, a label is no class, or the device does not answer.
+pub async fn judge<M: Classifier>(
+    model: &M,
+    images: Tensor<4>,
+    labels: &[usize],
+    tally: &mut Tally,
+) -> Result<Vec<usize>, TrainError> {
+    let logits = read(model.logits(images, None)).await?;
+    tally.add(&logits, labels)
+}
+
+/// What a saved run says besides its tensors; serialise it as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// The settings.
+    pub settings: RunSettings,
+    /// Steps taken; all random draws are functions of `settings.seed` and this.
+    pub step: usize,
+    /// Optimiser updates made.
+    pub updates: u64,
+}
+
+/// A whole run on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    /// Everything that is not a tensor.
+    pub header: RunHeader,
+    /// `model.{path}`, `first.{path}` and `second.{path}`.
+    pub tensors: HostTensors,
+}
+
+impl<M: Classifier> Run<M> {
+    /// Reads the whole run back.
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    pub async fn save(&self) -> Result<RunState, TrainError> {
+        let OptimiserState { updates, mut tensors } = self.optimiser.save().await?;
+        for (path, tensor) in read_model(&self.model()?).await? {
+            tensors.insert(format!("model.{path}"), tensor);
+        }
+        let header = RunHeader { settings: self.settings.clone(), step: self.step, updates };
+        Ok(RunState { header, tensors })
+    }
+
+    /// The run a state was saved from; `model` gives the architecture and the device, its weights are replaced.
+    ///
+    /// # Errors
+    /// When the state belongs to another model.
+    pub fn restore(model: M, state: RunState) -> Result<Self, TrainError> {
+        let RunState { header: RunHeader { settings, step, updates }, tensors } = state;
+        let device = model.devices().into_iter().next().ok_or(TrainError::ModelLost)?;
+        let (mut weights, mut moments) = (HostTensors::new(), HostTensors::new());
+        for (name, tensor) in tensors {
+            match name.strip_prefix("model.") {
+                Some(path) => weights.insert(path.to_string(), tensor),
+                None => moments.insert(name, tensor),
+            };
+        }
+        let model = load_model(model, &weights)?;
+        let optimiser = Optimiser::restore(settings.adamw, &OptimiserState { updates, tensors: moments }, &device)?;
+        Ok(Self { settings, model: Some(model.train()), optimiser, step })
+    }
+}
+
+impl Classifier for Vit {
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, &mut Hooks { drop_path, ..Default::default() })
+    }
+
+    fn branches(&self) -> usize {
+        2 * self.blocks.len()
+    }
+
+    fn classes(&self) -> usize {
+        self.config.classes.unwrap_or(self.config.embed_dim)
+    }
+}
+
+impl Classifier for Descendant {
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, &mut Hooks { drop_path, ..Default::default() })
+    }
+
+    fn branches(&self) -> usize {
+        2 * self.config().depth
+    }
+
+    fn classes(&self) -> usize {
+        self.config().classes.unwrap_or(self.config().embed_dim)
+    }
+}

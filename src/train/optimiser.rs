@@ -1,0 +1,248 @@
+//! AdamW over a whole model, with parameter groups and clipping by the global norm.
+//!
+//! burn's optimiser keys its state by random parameter ids and clips each tensor alone. This one keys it by the path of
+//! the parameter, so that a saved state fits the same model in another process, clips by the norm of all gradients
+//! without reading it back, and updates each tensor in one launch.
+
+use super::TrainError;
+use super::state::HostTensors;
+use crate::device::read;
+use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw, square_sum};
+use crate::vit::HostTensor;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Which parameters weight decay pulls towards 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// Every parameter (PyTorch's default, and the peer benchmark's).
+    Every,
+    /// All but vectors (biases, norms, layer scales) and the CLS, distillation, register and position embeddings: timm's
+    /// habit.
+    Weights,
+}
+
+impl Decay {
+    fn reaches(self, path: &[String], rank: usize) -> bool {
+        const EXEMPT: [&str; 4] = ["cls_token", "dist_token", "reg_token", "pos_embed"];
+        match self {
+            Self::Every => true,
+            Self::Weights => rank > 1 && !path.iter().any(|name| EXEMPT.contains(&name.as_str())),
+        }
+    }
+}
+
+/// Settings of AdamW.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamWSettings {
+    /// Decays of the first and second moment.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// What is decayed.
+    pub decay: Decay,
+    /// Largest global norm of the gradient; `None` switches clipping off.
+    pub clip_norm: Option<f64>,
+}
+
+impl Default for AdamWSettings {
+    /// PyTorch's betas and epsilon, Cluster-Learngene's weight decay 0.05, timm's exemptions, gradients clipped at 1.
+    fn default() -> Self {
+        Self { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.05, decay: Decay::Weights, clip_norm: Some(1.0) }
+    }
+}
+
+/// The moments of one parameter, flat.
+#[derive(Clone, Debug)]
+struct Moments {
+    first: Tensor<1>,
+    second: Tensor<1>,
+}
+
+/// AdamW with the state of every parameter.
+#[derive(Clone, Debug)]
+pub struct Optimiser {
+    settings: AdamWSettings,
+    updates: u64,
+    moments: BTreeMap<String, Moments>,
+}
+
+/// What one update reports; still on the device, so that one read-back serves everything.
+pub struct Updated<M> {
+    /// The model after the update.
+    pub model: M,
+    /// Global norm of the gradient before clipping, `[1]`; `None` when clipping is off.
+    pub norm: Option<Tensor<1>>,
+}
+
+impl Optimiser {
+    /// No update made yet.
+    pub fn new(settings: AdamWSettings) -> Self {
+        Self { settings, updates: 0, moments: BTreeMap::new() }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &AdamWSettings {
+        &self.settings
+    }
+
+    /// One update of `model` by the gradients of `loss`.
+    ///
+    /// A loss or (with clipping) a gradient norm that is not finite leaves weights and moments as they were; the caller
+    /// sees it in the numbers it reads back anyway. Only `model` may hold its tensors: a second handle (a clone) makes
+    /// every update allocate.
+    ///
+    /// # Shapes
+    /// `loss: [1]`, tracked by autodiff
+    pub fn step<M: Module>(&mut self, lr: f64, model: M, loss: Tensor<1>) -> Updated<M> {
+        let gradients = loss.backward();
+        let guard = loss.inner().mul_scalar(0.0).add_scalar(1.0); // 1, or NaN when the loss is not finite
+        let norm = self.settings.clip_norm.and_then(|_| global_norm(&model, &gradients));
+        let scale = match (&norm, self.settings.clip_norm) {
+            (Some(norm), Some(most)) => clip_scale(norm.clone(), most) * guard,
+            _ => guard,
+        };
+        self.updates += 1;
+        let numbers = |decay| {
+            let AdamWSettings { betas, epsilon, .. } = self.settings;
+            AdamwNumbers::new(lr, decay, betas, epsilon, self.updates)
+        };
+        let (decayed, plain) = (numbers(self.settings.weight_decay), numbers(0.0));
+        let mut mapper = Mapper {
+            path: Vec::new(),
+            gradients,
+            scale,
+            decay: self.settings.decay,
+            decayed,
+            plain,
+            moments: &mut self.moments,
+        };
+        Updated { model: model.map(&mut mapper), norm }
+    }
+
+    /// Takes back the count of an update that changed nothing because its gradient was not finite.
+    pub(super) fn forget_update(&mut self) {
+        self.updates = self.updates.saturating_sub(1);
+    }
+}
+
+/// Root of the sum of squares of all gradients, `[1]`; `None` when there is no gradient.
+fn global_norm<M: Module>(model: &M, gradients: &Gradients) -> Option<Tensor<1>> {
+    struct Squares<'a> {
+        gradients: &'a Gradients,
+        sums: Vec<Tensor<1>>,
+    }
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = param.val().grad(self.gradients) {
+                self.sums.push(square_sum(gradient));
+            }
+        }
+    }
+    let mut squares = Squares { gradients, sums: Vec::new() };
+    model.visit(&mut squares);
+    (!squares.sums.is_empty()).then(|| Tensor::cat(squares.sums, 0).sum().sqrt())
+}
+
+/// `min(1, most / norm)`, and NaN for a norm that is not finite (`x / inf` would be a silent 0).
+fn clip_scale(norm: Tensor<1>, most: f64) -> Tensor<1> {
+    let finite = norm.clone().mul_scalar(0.0);
+    // PyTorch's `clip_grad_norm_` adds 1e-6 to the norm.
+    norm.add_scalar(1e-6).recip().mul_scalar(most).clamp_max(1.0) + finite
+}
+
+/// Updates every parameter that has a gradient.
+struct Mapper<'a> {
+    path: Vec<String>,
+    gradients: Gradients,
+    scale: Tensor<1>,
+    decay: Decay,
+    decayed: AdamwNumbers,
+    plain: AdamwNumbers,
+    moments: &'a mut BTreeMap<String, Moments>,
+}
+
+impl ModuleMapper for Mapper<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, tensor, mapper) = param.consume();
+        let Some(gradient) = tensor.grad_remove(&mut self.gradients) else {
+            return Param::from_mapped_value(id, tensor, mapper);
+        };
+        let checkpointing = tensor.gradient_checkpointing_strategy();
+        let parameter = tensor.inner();
+        let (first, second) = match self.moments.remove(&self.path.join(".")) {
+            Some(Moments { first, second }) => (first, second),
+            None => {
+                let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
+                (zeros(), zeros())
+            }
+        };
+        let numbers = if self.decay.reaches(&self.path, D) { self.decayed } else { self.plain };
+        let updated = adamw(Adapted { parameter, first, second }, gradient, self.scale.clone(), numbers);
+        let moments = Moments { first: updated.first, second: updated.second };
+        self.moments.insert(self.path.join("."), moments);
+        let mut tensor = Tensor::from_inner(updated.parameter);
+        if let Some(strategy) = checkpointing {
+            tensor = tensor.with_gradient_checkpointing_strategy(strategy);
+        }
+        Param::from_mapped_value(id, tensor.require_grad(), mapper)
+    }
+}
+
+/// Optimiser state on the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptimiserState {
+    /// Updates made.
+    pub updates: u64,
+    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat.
+    pub tensors: HostTensors,
+}
+
+impl Optimiser {
+    /// Reads the whole state back.
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    pub async fn save(&self) -> Result<OptimiserState, TrainError> {
+        let mut tensors = HostTensors::new();
+        for (path, moments) in &self.moments {
+            for (kind, tensor) in [("first", &moments.first), ("second", &moments.second)] {
+                let values = read(tensor.clone()).await?;
+                tensors.insert(format!("{kind}.{path}"), HostTensor { shape: vec![values.len()], values });
+            }
+        }
+        Ok(OptimiserState { updates: self.updates, tensors })
+    }
+
+    /// The optimiser a state was saved from.
+    ///
+    /// # Errors
+    /// When a first moment lacks its second.
+    pub fn restore(settings: AdamWSettings, state: &OptimiserState, device: &Device) -> Result<Self, TrainError> {
+        let device = device.clone().inner();
+        let upload = |tensor: &HostTensor| {
+            Tensor::<1>::from_data(TensorData::new(tensor.values.clone(), [tensor.values.len()]), &device)
+        };
+        let mut moments = BTreeMap::new();
+        for (name, first) in &state.tensors {
+            let Some(path) = name.strip_prefix("first.") else { continue };
+            let name = format!("second.{path}");
+            let second = state.tensors.get(&name).ok_or(TrainError::MissingTensor { name })?;
+            moments.insert(path.to_string(), Moments { first: upload(first), second: upload(second) });
+        }
+        Ok(Self { settings, updates: state.updates, moments })
+    }
+}

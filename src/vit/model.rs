@@ -1,0 +1,152 @@
+//! A Vision Transformer that opens itself to measurement: whoever runs it may look at queries, keys and tokens of
+//! every layer, so that nothing has to be stored that is not asked for.
+
+use burn::module::{Module, Param};
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::{Tensor, assert_shape};
+
+use super::{Block, PatchEmbed, Pool, VitConfig};
+
+/// What to do and see on the way through the layers.
+#[derive(Default)]
+pub struct Hooks<'a> {
+    /// Shown the layer, its queries and its keys (`[batch, heads, tokens, head_dim]`, unscaled).
+    pub heads: Option<&'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>)>,
+    /// Shown the layer and the tokens that leave it (`[batch, tokens, embed_dim]`).
+    pub tokens: Option<&'a mut dyn FnMut(usize, &Tensor<3>)>,
+    /// Drop-path: `[2 * layers, batch]`, each residual branch's factor per sample (0, or 1 / keep probability).
+    pub drop_path: Option<Tensor<2>>,
+}
+
+/// A Vision Transformer; parameters have timm's keys (see [`VitConfig::tensors`]).
+#[derive(Module, Debug)]
+pub struct Vit {
+    /// Patches to tokens.
+    pub patch_embed: PatchEmbed,
+    /// `[1, 1, embed_dim]`.
+    pub cls_token: Option<Param<Tensor<3>>>,
+    /// `[1, 1, embed_dim]`.
+    pub dist_token: Option<Param<Tensor<3>>>,
+    /// `[1, registers, embed_dim]`.
+    pub reg_token: Option<Param<Tensor<3>>>,
+    /// `[1, prefix rows + patches, embed_dim]`.
+    pub pos_embed: Param<Tensor<3>>,
+    /// Layers.
+    pub blocks: Vec<Block>,
+    /// Norm of all tokens, unless the classifier sees their mean.
+    pub norm: Option<LayerNorm>,
+    /// Norm of the mean token, if the classifier sees that.
+    pub fc_norm: Option<LayerNorm>,
+    /// Classifier.
+    pub head: Option<Linear>,
+    /// Classifier on the distillation token.
+    pub head_dist: Option<Linear>,
+    /// Hyper-parameters.
+    #[module(skip)]
+    pub config: VitConfig,
+}
+
+impl Vit {
+    /// Pictures to tokens with positions.
+    ///
+    /// # Shapes
+    /// - images: `[batch, channels, image_size, image_size]`
+    /// - output: `[batch, tokens, embed_dim]`
+    pub fn embed(&self, images: Tensor<4>) -> Tensor<3> {
+        let [batch, _, _, _] = images.dims();
+        let config = &self.config;
+        assert_shape!(images, [batch, config.channels, config.image_size, config.image_size]);
+        let patches = self.patch_embed.forward(images);
+        let width = config.embed_dim;
+        let row = |token: &Param<Tensor<3>>| {
+            let [_, count, _] = token.dims();
+            token.val().expand([batch, count, width])
+        };
+        let front = [&self.cls_token, &self.dist_token].into_iter().flatten().map(row);
+        let registers = self.reg_token.iter().map(row);
+        let positions = self.pos_embed.val();
+        if config.pos_embed_prefix {
+            // timm adds positions to CLS and patches, then slips the registers in between.
+            let prefix = config.pos_embed_prefix_rows();
+            let tokens = Tensor::cat(front.chain([patches]).collect(), 1) + positions;
+            if self.reg_token.is_none() {
+                return tokens;
+            }
+            let [_, count, _] = tokens.dims();
+            let (head, tail) = (tokens.clone().narrow(1, 0, prefix), tokens.narrow(1, prefix, count - prefix));
+            return Tensor::cat([head].into_iter().chain(registers).chain([tail]).collect(), 1);
+        }
+        let patches = patches + positions;
+        Tensor::cat(front.chain(registers).chain([patches]).collect(), 1)
+    }
+
+    /// Tokens through all layers, without the final norm: `[batch, tokens, embed_dim]`.
+    pub fn encode(&self, mut tokens: Tensor<3>, hooks: &mut Hooks<'_>) -> Tensor<3> {
+        let [batch, _, _] = tokens.dims();
+        for (layer, block) in self.blocks.iter().enumerate() {
+            let keep = |branch: usize| {
+                hooks.drop_path.as_ref().map(|all| all.clone().narrow(0, 2 * layer + branch, 1).reshape([batch]))
+            };
+            let (attend, feed) = (keep(0), keep(1));
+            tokens = block.attend(tokens, attend, &mut |q, k| {
+                if let Some(see) = hooks.heads.as_mut() {
+                    see(layer, q, k);
+                }
+            });
+            tokens = block.feed(tokens, feed);
+            if let Some(see) = hooks.tokens.as_mut() {
+                see(layer, &tokens);
+            }
+        }
+        tokens
+    }
+
+    /// Queries and keys of one layer, `[batch, heads, tokens, head_dim]` each, without computing the layers after it.
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    pub fn queries_and_keys(&self, images: Tensor<4>, layer: usize) -> (Tensor<4>, Tensor<4>) {
+        let mut tokens = self.embed(images);
+        for block in &self.blocks[..layer] {
+            tokens = block.feed(block.attend(tokens, None, &mut |_, _| {}), None);
+        }
+        let block = &self.blocks[layer];
+        let [query, key, _] = block.attn.heads(block.norm1.forward(tokens));
+        (query, key)
+    }
+
+    /// All tokens after the final norm (if the model has one): `[batch, tokens, embed_dim]`.
+    pub fn features(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<3> {
+        let tokens = self.encode(self.embed(images), hooks);
+        self.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens))
+    }
+
+    /// What the classifier sees: `[batch, embed_dim]`.
+    pub fn pooled(&self, features: Tensor<3>) -> Tensor<2> {
+        let [batch, count, width] = features.dims();
+        match self.config.pool {
+            Pool::Cls => features.narrow(1, 0, 1).reshape([batch, width]),
+            Pool::Avg => {
+                let prefix = self.config.prefix_tokens();
+                let mean = features.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
+                self.fc_norm.as_ref().map_or(mean.clone(), |norm| norm.forward(mean))
+            }
+        }
+    }
+
+    /// Class scores `[batch, classes]`; without a classifier the pooled features. A distilled model gives the mean of
+    /// its two classifiers, as DeiT does when it is not training.
+    pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
+        let features = self.features(images, hooks);
+        let [batch, _, width] = features.dims();
+        let pooled = self.pooled(features.clone());
+        match (&self.head, &self.head_dist) {
+            (Some(head), Some(head_dist)) => {
+                let distilled = features.narrow(1, 1, 1).reshape([batch, width]);
+                (head.forward(pooled) + head_dist.forward(distilled)) / 2.0
+            }
+            (Some(head), None) => head.forward(pooled),
+            (None, _) => pooled,
+        }
+    }
+}

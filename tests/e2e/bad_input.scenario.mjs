@@ -1,0 +1,122 @@
+// Whatever is dropped: a sentence, nothing lost, and the page still works.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import test from 'node:test';
+import { png, put, safetensors, smallPictures, smallVit, temporaryFolder, zip } from './lib/files.mjs';
+import * as step from './lib/steps.mjs';
+import { visit } from './lib/visit.mjs';
+
+const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../target/site');
+const folder = temporaryFolder();
+const good = put(folder, 'good.safetensors', safetensors(smallVit()));
+const bytes = safetensors(smallVit());
+
+const CHECKPOINTS = {
+  'a truncated file': ['truncated.safetensors', bytes.subarray(0, bytes.length - 1000), /truncated\.safetensors/],
+  'a header larger than the file': ['oversized.safetensors', oversized(), /oversized\.safetensors/],
+  'overlapping tensors': ['overlapping.safetensors', safetensors(smallVit(), { spoil: overlap }), /overlap/i],
+  'numbers that are none': ['nan.safetensors', safetensors(spoiled(NaN)), /NaN|not.*(finite|number)/i],
+  'a text named as weights': ['letter.safetensors', Buffer.from('Dear Sir or Madam, '.repeat(50)), /letter\.safetensors/],
+  'a picture named as weights': ['flower.safetensors', png(8, 8, [9, 9, 9]), /flower\.safetensors/],
+  'another kind of model': ['resnet.safetensors', safetensors(resnet()), /resnet\.safetensors/],
+  'an empty file': ['empty.safetensors', Buffer.alloc(0), /empty\.safetensors/],
+};
+
+test('a bad checkpoint gets a sentence and the ancestor stays', { timeout: 300_000 }, async (t) => {
+  await visit(SITE, { query: '?engine=cpu' }, async (visit) => {
+    await step.engineReady(visit, /^CPU/);
+    await step.giveAncestor(visit, good, /good/);
+    for (const [name, [file, body, sentence]] of Object.entries(CHECKPOINTS)) {
+      await t.test(name, async () => {
+        await visit.at('ancestor-input').setInputFiles(put(folder, file, body));
+        await step.expectNotice(visit, sentence, 30_000);
+        assert.match(await visit.at('ancestor-summary').textContent(), /good/, 'the good ancestor must stay');
+        await step.closeNotices(visit);
+      });
+    }
+    await t.test('then a good one still opens', () => step.giveAncestor(visit, put(folder, 'second.safetensors', bytes), /second/));
+  });
+});
+
+const PICTURES = {
+  'a picture of 100 megapixels': [{ 'a/huge.png': png(10_000, 10_000, [40, 90, 40]) }, /huge\.png|megapixel/i],
+  'a file that is no picture': [{ 'a/notes.png': Buffer.from('no picture at all') }, /notes\.png/],
+  'a picture cut off': [{ 'a/cut.png': png(64, 64, [200, 9, 9]).subarray(0, 80) }, /cut\.png/],
+};
+
+test('a bad picture is named with its reason and the others stay', { timeout: 300_000 }, async (t) => {
+  await visit(SITE, { query: '?engine=cpu' }, async (visit) => {
+    await step.engineReady(visit, /^CPU/);
+    await step.givePictures(visit, smallPictures(), /red/);
+    for (const [name, [files, reason]] of Object.entries(PICTURES)) {
+      await t.test(name, async () => {
+        const dropped = path.join(temporaryFolder(), 'bad');
+        for (const [file, body] of Object.entries(files)) put(dropped, file, body);
+        await visit.at('pictures-folder-input').setInputFiles(dropped);
+        await waitForReason(visit, reason);
+        assert.match(await visit.at('pictures-summary').textContent(), /red/, 'the good pictures must stay');
+        await step.closeNotices(visit);
+      });
+    }
+    await t.test('a zip of zips', async () => {
+      const inner = zip({ 'red/1.png': png(8, 8, [250, 0, 0]) });
+      await visit.at('pictures-input').setInputFiles(put(folder, 'nested.zip', zip({ 'inner.zip': inner })));
+      await waitForReason(visit, /inner\.zip|nested\.zip/);
+      await step.closeNotices(visit);
+    });
+    await t.test('a truncated zip', async () => {
+      const whole = zip({ 'red/1.png': png(8, 8, [250, 0, 0]), 'blue/1.png': png(8, 8, [0, 0, 250]) });
+      await visit.at('pictures-input').setInputFiles(put(folder, 'cut.zip', whole.subarray(0, whole.length - 40)));
+      await waitForReason(visit, /cut\.zip/);
+    });
+  });
+});
+
+test('one class, or one picture, is said to be too little', { timeout: 120_000 }, async (t) => {
+  for (const [name, given] of Object.entries({
+    'one class': smallPictures({ classes: ['only'], each: 4 }),
+    'one picture': smallPictures({ classes: ['only'], each: 1 }),
+  })) {
+    await t.test(name, () => visit(SITE, { query: '?engine=cpu#measure=1&size=16' }, async (visit) => {
+      await step.engineReady(visit, /^CPU/);
+      await step.giveAncestor(visit, good, /good/);
+      await visit.at('pictures-folder-input').setInputFiles(given);
+      await waitForReason(visit, /class/i);
+    }));
+  }
+});
+
+/** A reason may stand in a notice or in the summary of the pictures. */
+async function waitForReason(visit, pattern, timeout = 60_000) {
+  const end = Date.now() + timeout;
+  let seen = [];
+  while (Date.now() < end) {
+    seen = [...(await step.notices(visit)), ...(await visit.at('pictures-summary').allTextContents())];
+    const found = seen.find((text) => pattern.test(text));
+    visit.check();
+    if (found) return found;
+    await visit.page.waitForTimeout(100);
+  }
+  assert.fail(`nothing matched ${pattern}: ${JSON.stringify(seen)}`);
+}
+
+function oversized() {
+  const file = Buffer.from(bytes);
+  file.writeBigUInt64LE(2n ** 40n);
+  return file;
+}
+
+function overlap(header) {
+  header['norm.bias'].data_offsets = header['norm.weight'].data_offsets;
+}
+
+function spoiled(value) {
+  const tensors = smallVit();
+  tensors.find(({ name }) => name === 'blocks.1.mlp.fc1.weight').data.fill(value);
+  return tensors;
+}
+
+function resnet() {
+  const tensor = (name, shape) => ({ name, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+  return [tensor('conv1.weight', [8, 3, 7, 7]), tensor('layer1.0.conv1.weight', [8, 8, 3, 3]), tensor('layer1.0.bn1.weight', [8])];
+}

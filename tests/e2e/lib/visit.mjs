@@ -1,0 +1,87 @@
+// One visit to a page, watched: whatever a person would not want to happen fails the test.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import fs from 'node:fs';
+import { launch } from './browser.mjs';
+import { serve } from './server.mjs';
+
+const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** A page under watch. Made by `visit`. */
+export class Visit {
+  constructor(browser, context, page, site) {
+    Object.assign(this, { browser, context, page, site, faults: [], allowed: [] });
+  }
+
+  /** Faults that match are expected from now on (say, a panic the test provokes). */
+  allow(pattern) {
+    this.allowed.push(pattern);
+  }
+
+  /** The element with this `data-testid`. */
+  at(handle) {
+    return this.page.getByTestId(handle);
+  }
+
+  /** Fails with all faults so far. */
+  check() {
+    const left = this.faults.filter((fault) => !this.allowed.some((pattern) => pattern.test(fault)));
+    assert.deepEqual(left, [], 'the page made a fault');
+  }
+
+  /** Main-thread tasks longer than 50 ms since the last call: `{ start, duration }` in ms. */
+  async longTasks() {
+    return this.page.evaluate(() => window.__longTasks.splice(0));
+  }
+
+  /** Fails when axe-core finds a serious or critical fault in the page as it stands. */
+  async checkAccessibility() {
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    const told = serious.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`);
+    assert.deepEqual(told, [], 'axe-core found a serious fault');
+  }
+}
+
+/**
+ * Serves `folder`, opens its page with `query` in a new browser, calls `body(visit)`, and fails on any fault:
+ * a request to another origin, a request that fails, an error in the console (panics are), an uncaught exception.
+ */
+export async function visit(folder, { query = '', gpu = false, viewport = { width: 1280, height: 900 } }, body) {
+  const site = await serve(folder);
+  const browser = await launch({ gpu });
+  try {
+    const context = await browser.newContext({ viewport, acceptDownloads: true, baseURL: site.url });
+    const page = await context.newPage();
+    const watched = new Visit(browser, context, page, site);
+    await watch(watched);
+    await page.goto(site.url + query);
+    await body(watched);
+    watched.check();
+  } finally {
+    await browser.close();
+    site.close();
+  }
+}
+
+async function watch(visit) {
+  const { context, page, site } = visit;
+  const fault = (text) => visit.faults.push(text);
+  const isForeign = (url) => !String(url).startsWith(site.origin + '/') && !/^(blob|data|about):/.test(url);
+  // At the context, so that requests of workers are seen too; nothing foreign leaves the machine.
+  await context.route(isForeign, (route) => route.abort());
+  context.on('request', (request) => isForeign(request.url()) && fault(`foreign request: ${request.url()}`));
+  context.on('requestfailed', (request) => fault(`failed request: ${request.url()}: ${request.failure()?.errorText}`));
+  context.on('console', (message) => message.type() === 'error' && fault(`console: ${message.text()}`));
+  context.on('weberror', (event) => fault(`uncaught: ${event.error()}`));
+  page.on('crash', () => fault('the tab crashed'));
+  await page.addInitScript(() => {
+    window.__longTasks = [];
+    new PerformanceObserver((list) => {
+      for (const { startTime, duration } of list.getEntries()) {
+        if (duration > 50) window.__longTasks.push({ start: startTime, duration });
+      }
+    }).observe({ type: 'longtask', buffered: true });
+  });
+}

@@ -1,0 +1,77 @@
+//! The published distances of DeiT-B with the clusters they must give.
+//!
+//! `tests/fixtures/deit_b_attention_distance.json`: data of the paper's authors (printed in their notebook), with
+//! the clusters that eps = 10 px gives.
+
+use heirloom::learngene::cluster::density::{Neighbours, density_groups};
+use heirloom::learngene::cluster::{ClusterSettings, Clusters, FfnMatching};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    image_size: usize,
+    eps: f32,
+    distance: Vec<Vec<f32>>,
+    centroids: Vec<Vec<usize>>,
+    sizes: Vec<Vec<usize>>,
+    members: Vec<Vec<Vec<usize>>>,
+    ffn_groups: Vec<Vec<usize>>,
+    kept_heads: usize,
+}
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("../../fixtures/deit_b_attention_distance.json")).unwrap()
+}
+
+#[test]
+fn deit_b_gives_the_published_clusters() {
+    let golden = golden();
+    let settings = ClusterSettings::for_image_size(golden.image_size);
+    assert_eq!(settings.eps_ffn, golden.eps);
+    let clusters = Clusters::of(&golden.distance, &settings).unwrap();
+    for layer in 0..12 {
+        let found = &clusters.layers[layer];
+        assert_eq!(found.iter().map(|c| c.centroid).collect::<Vec<_>>(), golden.centroids[layer], "layer {layer}");
+        assert_eq!(found.iter().map(|c| c.members.len()).collect::<Vec<_>>(), golden.sizes[layer], "layer {layer}");
+        assert_eq!(found.iter().map(|c| c.members.clone()).collect::<Vec<_>>(), golden.members[layer], "layer {layer}");
+    }
+    assert_eq!(clusters.ffn_groups, golden.ffn_groups);
+    assert_eq!((clusters.kept_heads(), clusters.total_heads()), (golden.kept_heads, 144));
+    assert_eq!(clusters.kept_ffns(), 9);
+    assert_eq!([5, 6, 7, 8, 9, 10, 11].map(|layer| clusters.ffn_layer(layer)), [5, 6, 6, 8, 9, 9, 9]);
+}
+
+#[test]
+fn strict_matching_of_deit_b_merges_only_layers_with_as_many_centroids() {
+    let golden = golden();
+    let settings = ClusterSettings { matching: FfnMatching::Strict, ..ClusterSettings::for_image_size(224) };
+    let clusters = Clusters::of(&golden.distance, &settings).unwrap();
+    // Layers 9 and 11 have one centroid, layer 10 has two: nothing there can match one to one.
+    for group in &clusters.ffn_groups {
+        let counts: Vec<usize> = group.iter().map(|&layer| clusters.layers[layer].len()).collect();
+        assert!(counts.iter().all(|&count| count == counts[0]), "{group:?} has {counts:?}");
+    }
+    assert!(!clusters.ffn_groups.iter().any(|group| group.contains(&10)));
+}
+
+#[test]
+fn with_one_head_per_core_density_groups_are_the_runs_between_large_gaps() {
+    for distance in golden().distance {
+        for eps in [0.0, 1.0, 10.0, 100.0] {
+            let mut order: Vec<usize> = (0..distance.len()).collect();
+            order.sort_by(|&a, &b| distance[a].total_cmp(&distance[b]));
+            let mut runs: Vec<Vec<usize>> = Vec::new();
+            for &head in &order {
+                match runs.last_mut().filter(|run| distance[head] - distance[run[run.len() - 1]] <= eps) {
+                    Some(run) => run.push(head),
+                    None => runs.push(vec![head]),
+                }
+            }
+            runs.iter_mut().for_each(|run| run.sort_unstable());
+            runs.sort();
+            let mut groups = density_groups(&Neighbours::of(&distance, eps), 1);
+            groups.sort();
+            assert_eq!(groups, runs);
+        }
+    }
+}
