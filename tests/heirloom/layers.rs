@@ -10,9 +10,9 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("bin", &["session", "platform"]),
     ("ui", &["session"]),
     ("session", &["learngene", "train", "data", "checkpoint", "vit", "cnn", "kernels", "device", "platform"]),
-    // A descendant says how it is trained; training does not know where its start values come from.
-    ("learngene", &["train", "data", "checkpoint", "vit", "cnn", "kernels", "device"]),
-    ("train", &["data", "checkpoint", "vit", "cnn", "kernels", "device"]),
+    // Training takes a descendant, whatever method made it; no method knows how its descendant is trained.
+    ("train", &["learngene", "data", "checkpoint", "vit", "cnn", "kernels", "device"]),
+    ("learngene", &["data", "checkpoint", "vit", "cnn", "kernels", "device"]),
     ("checkpoint", &["vit", "cnn", "kernels", "device", "platform"]),
     ("data", &["vit", "cnn", "kernels", "device", "platform"]),
     ("vit", &["device", "kernels"]),
