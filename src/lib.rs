@@ -11,6 +11,3 @@ pub mod platform;
 pub mod session;
 pub mod train;
 pub mod vit;
-
-#[cfg(target_arch = "wasm32")]
-pub mod ui;

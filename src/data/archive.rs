@@ -141,13 +141,12 @@ impl Archive {
         &self.file
     }
 
-    /// Entries in the directory, folders included.
-    pub fn len(&self) -> usize {
-        self.directory.len()
+    /// The files listed in the directory, folders left out.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        (0..self.directory.len()).filter_map(|index| self.entry(index))
     }
 
-    /// One entry; `None` for a folder.
-    pub fn entry(&self, index: usize) -> Option<Entry> {
+    fn entry(&self, index: usize) -> Option<Entry> {
         let entry = self.directory.entry(index).ok()?;
         let name = entry.name().map_or_else(|_| "?".to_owned(), |name| name.replace('\\', "/"));
         if entry.is_dir() || name.ends_with('/') {

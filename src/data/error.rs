@@ -106,7 +106,8 @@ pub enum DataError {
 }
 
 impl DataError {
-    pub(super) fn picture(path: &str, reason: impl Into<PictureError>) -> Self {
+    /// The reason why the picture at `path` cannot be read.
+    pub fn picture(path: &str, reason: impl Into<PictureError>) -> Self {
         Self::Picture { path: path.to_owned(), reason: reason.into() }
     }
 }

@@ -92,6 +92,14 @@ impl Loader {
         &self.settings
     }
 
+    /// Goes on with the order and the crops of another seed; decoded pictures stay.
+    pub fn set_seed(&mut self, seed: u64) {
+        if self.settings.seed != seed {
+            self.settings.seed = seed;
+            self.orders.clear();
+        }
+    }
+
     /// Training pictures.
     pub fn train_len(&self) -> usize {
         self.train.len()

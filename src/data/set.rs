@@ -160,7 +160,7 @@ impl PictureSet {
         adding: &mut Adding<'_, P>,
     ) -> Result<(), PictureError> {
         let archive = Rc::new(Archive::open(file).await?);
-        let entries: Vec<_> = (0..archive.len()).filter_map(|index| archive.entry(index)).collect();
+        let entries: Vec<_> = archive.entries().collect();
         adding.looked.total += entries.len();
         for entry in entries {
             if adding.step().await.is_break() {

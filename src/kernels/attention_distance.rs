@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
-use burn::tensor::{Shape, Slice, Tensor};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Shape, Slice, Tensor, TensorData};
 use burn_cubecl::kernel::into_contiguous;
 use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::{CubeCount, CubeDim, prelude::*};
@@ -68,6 +69,30 @@ pub fn attention_distance(query: Tensor<4>, key: Tensor<4>, geometry: PatchGeome
     let distance = patches.mean_dim(2).reshape([batch, heads]) * patch_size as f32;
     let entropy = rows.narrow(3, 1, 1).mean_dim(2).reshape([batch, heads]);
     AttentionDistance { distance, entropy }
+}
+
+/// The same composed of tensor operations, which stores the attention matrix: the reference of tests and benchmarks.
+///
+/// # Shapes
+/// As [`attention_distance`].
+pub fn attention_distance_composed(query: Tensor<4>, key: Tensor<4>, geometry: PatchGeometry) -> AttentionDistance {
+    let [batch, heads, tokens, head_dim] = query.dims();
+    let PatchGeometry { grid, patch_size, prefix_tokens, renormalise } = geometry;
+    let patches = grid * grid;
+    let distances = (0..patches * patches).map(|i| {
+        let (a, b) = (i / patches, i % patches);
+        let (dx, dy) = ((a % grid).abs_diff(b % grid), (a / grid).abs_diff(b / grid));
+        patch_size as f32 * ((dx * dx + dy * dy) as f32).sqrt()
+    });
+    let distances = TensorData::new(distances.collect::<Vec<f32>>(), [1, 1, patches, patches]);
+    let distances = Tensor::<4>::from_data(distances, &query.device());
+    let attention = softmax(query.matmul(key.transpose()) / (head_dim as f32).sqrt(), 3);
+    let entropy = (attention.clone() * attention.clone().clamp_min(1e-12).log()).sum_dim(3).mean_dim(2).neg();
+    let inside = attention.narrow(2, prefix_tokens, patches).narrow(3, prefix_tokens, patches);
+    let inside = if renormalise { inside.clone() / inside.sum_dim(3) } else { inside };
+    let distance = (inside * distances).sum_dim(3).mean_dim(2);
+    debug_assert_eq!(tokens, prefix_tokens + patches);
+    AttentionDistance { distance: distance.reshape([batch, heads]), entropy: entropy.reshape([batch, heads]) }
 }
 
 /// The pass itself, on each engine.
@@ -247,7 +272,7 @@ impl AttentionDistanceRows for Flex {
                 }
             }
         }
-        Self::float_from_data(burn::tensor::TensorData::new(output, rows_shape(&shape)), &Default::default())
+        Self::float_from_data(TensorData::new(output, rows_shape(&shape)), &Default::default())
     }
 }
 

@@ -8,7 +8,9 @@ pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
 
-pub use attention_distance::{AttentionDistance, PatchGeometry, attention_distance, attention_distance_launches};
+pub use attention_distance::{
+    AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
+};
 pub use density::{Density, density};
 pub use expand_heads::{HeadWeights, expand_heads};
 pub use ffn_map::ffn_map;

@@ -1,1 +1,24 @@
-//! The page.
+//! The page: draws what the engine says, and turns what the person does into commands. It never computes.
+//!
+//! One [`state::App`] holds everything that is on the screen; `pages` are the numbered steps, `charts` the drawings,
+//! `widgets` what steps share, `strings` every word. Nothing below `session::protocol` and `session::link` is used here,
+//! so the page's program links no burn and stays small.
+
+mod actions;
+mod app;
+mod bench;
+mod charts;
+mod files;
+mod format;
+mod pages;
+mod restart;
+mod settings;
+mod state;
+mod strings;
+mod wake;
+mod widgets;
+
+/// Draws the page into the document's body.
+pub fn mount() {
+    leptos::mount::mount_to_body(app::Page);
+}

@@ -19,33 +19,34 @@ const STEPS = 8;
 const FRAGMENT = `#size=112&measure=2&steps=${STEPS}&batch=8&validate=4&layers=${LAYERS}`;
 
 test('a real ancestor becomes a trained descendant that opens again', { skip: absent, timeout: 600_000 }, async (t) => {
+  const then = step.inOrder(t);
   const pictures = flowers({ classes: CLASSES, train: 12, val: 6 });
   await visit(SITE, { query: `?engine=cpu${FRAGMENT}` }, async (visit) => {
     await step.engineReady(visit, /^CPU/);
 
-    await t.test('the ancestor is recognised', async () => {
+    await then('the ancestor is recognised', async () => {
       const summary = await step.giveAncestor(visit, MODEL, /384/);
       assert.match(summary, /12/);
       assert.match(summary, /Hugging Face/i);
     });
 
-    await t.test('the pictures are counted by class and folder', async () => {
+    await then('the pictures are counted by class and folder', async () => {
       const summary = await step.givePictures(visit, pictures, /tulips/);
       for (const name of CLASSES) assert.match(summary, new RegExp(name));
       assert.match(summary, /36/);
       assert.match(summary, /18/);
     });
 
-    await t.test('all heads are measured', async () => {
+    await then('all heads are measured', async () => {
       const rows = await step.measureHeads(visit, 72);
       assert.equal(rows.length, 72);
-      // 224 px: no head looks farther than the diagonal, and none of this model looks at one place only.
-      assert.ok(rows.every(({ distance }) => distance > 5 && distance < 224 * Math.SQRT2), JSON.stringify(rows));
+      // No head can look farther than the diagonal.
+      assert.deepEqual(rows.filter(({ distance }) => !(distance > 0 && distance < 224 * Math.SQRT2)), []);
       assert.equal(rows.filter(({ centroid }) => centroid).length, await step.keptHeads(visit));
       assert.ok(await visit.at('heads-chart').isVisible());
     });
 
-    await t.test('clusters follow the slider at once', async () => {
+    await then('clusters follow the slider at once', async () => {
       const each = await step.moveEps(visit, 0, 72);
       assert.ok(each < 500, `took ${each} ms`);
       const all = await step.moveEps(visit, 100, 12);
@@ -55,16 +56,16 @@ test('a real ancestor becomes a trained descendant that opens again', { skip: ab
       await step.enter(visit, 'eps-slider', 10);
     });
 
-    await t.test('a descendant is planned', async () => {
+    await then('a descendant is planned', async () => {
       await step.enter(visit, 'descendant-heads', HEADS);
       await step.enter(visit, 'descendant-layers', LAYERS);
       const summary = await step.waitFor(visit, 'descendant-summary', /%/);
       assert.match(summary, /\d/);
     });
 
-    await t.test('the page has no serious accessibility fault', () => visit.checkAccessibility());
+    await then('the page has no serious accessibility fault', () => visit.checkAccessibility());
 
-    await t.test('both arms train without blocking the page', async () => {
+    await then('both arms train without blocking the page', async () => {
       await visit.longTasks();
       await visit.at('train-start').click();
       await step.waitFor(visit, 'train-status', new RegExp(`step [1-9]\\d* of ${STEPS}`));
@@ -82,7 +83,7 @@ test('a real ancestor becomes a trained descendant that opens again', { skip: ab
     });
 
     const file = await step.saveFrom(visit, 'export-safetensors', path.join(temporaryFolder(), 'descendant.safetensors'));
-    await t.test('the export has the keys and shapes of timm', () => {
+    await then('the export has the keys and shapes of timm', () => {
       const header = readHeader(file);
       assert.deepEqual(header['blocks.0.attn.qkv.weight'].shape, [3 * HEADS * 64, 384]);
       assert.deepEqual(header[`blocks.${LAYERS - 1}.attn.proj.weight`].shape, [384, HEADS * 64]);
@@ -91,7 +92,7 @@ test('a real ancestor becomes a trained descendant that opens again', { skip: ab
       assert.equal(header[`blocks.${LAYERS}.norm1.weight`], undefined);
     });
 
-    await t.test('the export is an ancestor again', async () => {
+    await then('the export is an ancestor again', async () => {
       const summary = await step.giveAncestor(visit, file, /descendant/);
       assert.match(summary, /112 × 112/);
       const rows = await step.measureHeads(visit, HEADS * LAYERS);

@@ -14,10 +14,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("learngene", &["data", "checkpoint", "vit", "cnn", "kernels", "device"]),
     ("checkpoint", &["vit", "cnn", "kernels", "device", "platform"]),
     ("data", &["vit", "cnn", "kernels", "device", "platform"]),
-    ("vit", &["kernels", "device"]),
-    ("cnn", &["kernels", "device"]),
-    ("kernels", &["device"]),
-    ("device", &[]),
+    ("vit", &["device", "kernels"]),
+    ("cnn", &["device", "kernels"]),
+    // The self-test that decides whether a device is fit runs the real kernels; no kernel asks where its device is from.
+    ("device", &["kernels"]),
+    ("kernels", &[]),
     ("platform", &[]),
 ];
 /// What the page may know of the session: the contract and the wire, never the engine behind it.

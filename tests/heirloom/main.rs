@@ -13,6 +13,7 @@ mod checkpoint;
 mod cluster;
 mod data;
 mod device;
+mod journal;
 mod kernels;
 mod layers;
 mod session;

@@ -1,1 +1,237 @@
-//! Tests of `session`.
+//! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use burn::tensor::Device;
+use heirloom::checkpoint::{Description, write_safetensors};
+use heirloom::platform::file::FileHandle;
+use heirloom::platform::image::{RgbImage8, encode_jpeg};
+use heirloom::session::Runner;
+use heirloom::session::protocol::*;
+use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
+
+/// 17 tokens, width 32: software WebGPU can carry it.
+fn config() -> VitConfig {
+    VitConfig {
+        image_size: 32,
+        patch_size: 8,
+        channels: 3,
+        embed_dim: 32,
+        depth: 2,
+        num_heads: 4,
+        head_dim: 8,
+        mlp_dim: 64,
+        qkv_bias: true,
+        qk_norm: false,
+        layer_scale: false,
+        cls_token: true,
+        distilled: false,
+        register_tokens: 0,
+        pos_embed_prefix: true,
+        pool: Pool::Cls,
+        norm_eps: 1e-6,
+        classes: None,
+    }
+}
+
+fn ancestor() -> FileHandle {
+    let random = RandomWeights { seed: 1 };
+    let tensors = config().tensors().into_iter().map(|(key, shape)| {
+        // Larger than a fresh start, so that heads differ.
+        let values = random.values(&key, shape.iter().product()).into_iter();
+        let values = if key.contains("qkv.weight") { values.map(|v| 20.0 * v).collect() } else { values.collect() };
+        (key, HostTensor { shape, values })
+    });
+    let description = Description { config: config(), labels: None, preprocessing: None };
+    FileHandle::from_bytes("ancestor.safetensors", write_safetensors(tensors, &description))
+}
+
+/// Pictures of two classes that a colour tells apart.
+fn pictures(per_class: usize) -> Vec<FileHandle> {
+    let picture = |class: usize, i: usize| {
+        let colour = if class == 0 { [220, 40, 40] } else { [40, 60, 220] };
+        let data =
+            (0..40 * 36).flat_map(|p| colour.map(|c: u8| c.saturating_add(((p * 7 + i * 13) % 31) as u8))).collect();
+        let bytes = encode_jpeg(&RgbImage8 { width: 40, height: 36, data }, 90).unwrap();
+        FileHandle::from_bytes(format!("pictures/{}/{i}.jpg", ["red", "blue"][class]), bytes)
+    };
+    (0..2).flat_map(|class| (0..per_class).map(move |i| (class, i))).map(|(class, i)| picture(class, i)).collect()
+}
+
+fn refs(files: &[FileHandle]) -> Vec<FileRef> {
+    let file = |(index, file): (usize, &FileHandle)| FileRef { index, path: file.path().into(), size: file.len() };
+    files.iter().enumerate().map(file).collect()
+}
+
+type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
+
+/// An engine on this platform's device, and everything it says.
+struct Engine1 {
+    runner: Runner,
+    heard: Heard,
+}
+
+impl Engine1 {
+    async fn start() -> Self {
+        let heard = Heard::default();
+        let ears = heard.clone();
+        let outlet = Box::new(move |event, bytes| ears.borrow_mut().push((event, bytes)));
+        let mut engine = Self { runner: Runner::new(outlet, Rc::new(Cell::new(false))), heard };
+        let kind = if cfg!(target_arch = "wasm32") { Engine::WebGpu } else { Engine::Cpu };
+        engine.send(Command::Start { engine: Some(kind) }, Vec::new()).await;
+        engine
+    }
+
+    /// Sends a command and works until nothing is left to do; returns what was said.
+    async fn send(&mut self, command: Command, files: Vec<FileHandle>) -> Vec<(Event, Option<Vec<u8>>)> {
+        self.heard.borrow_mut().clear();
+        self.runner.handle(command, files).await;
+        while self.runner.work().await {}
+        self.heard.borrow().clone()
+    }
+
+    async fn open(&mut self, file: FileHandle) -> Vec<(Event, Option<Vec<u8>>)> {
+        let files = vec![file];
+        self.send(Command::OpenAncestor { files: refs(&files) }, files).await
+    }
+
+    async fn with_everything_measured() -> Self {
+        let mut engine = Self::start().await;
+        engine.open(ancestor()).await;
+        let files = pictures(5);
+        engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+        engine.send(Command::MeasureHeads(MeasureSettings { pictures: 2, renormalise: false }), Vec::new()).await;
+        engine
+    }
+}
+
+fn find<T>(heard: &[(Event, Option<Vec<u8>>)], pick: impl Fn(&Event) -> Option<T>) -> Option<T> {
+    heard.iter().rev().find_map(|(event, _)| pick(event))
+}
+
+fn error(heard: &[(Event, Option<Vec<u8>>)]) -> Option<String> {
+    find(heard, |event| match event {
+        Event::Notice(Notice { level: NoticeLevel::Error, text }) => Some(text.clone()),
+        _ => None,
+    })
+}
+
+fn descendant() -> DescendantSettings {
+    DescendantSettings {
+        heads: 3,
+        layers: 2,
+        image_size: 32,
+        depth: DepthChoice::First,
+        scale_projection: true,
+        ffn_maps: true,
+    }
+}
+
+fn training() -> TrainSettings {
+    TrainSettings {
+        descendant: descendant(),
+        arms: vec![StartValue::Inherited, StartValue::Scratch],
+        seeds: 1,
+        steps: if cfg!(target_arch = "wasm32") { 2 } else { 30 },
+        batch: 4,
+        lr: 3e-3,
+        warmup_steps: 2,
+        weight_decay: 0.05,
+        label_smoothing: 0.1,
+        drop_path: 0.0,
+        clip_norm: 1.0,
+        augment: true,
+        validate_every: 0,
+    }
+}
+
+on_every_engine! {
+    async fn engine_goes_from_a_checkpoint_to_an_exported_descendant_that_opens_again(_device: Device) {
+        let mut engine = Engine1::with_everything_measured().await;
+        let heard = engine.send(Command::PlanDescendant(descendant()), Vec::new()).await;
+        let plan = find(&heard, |event| if let Event::Descendant(plan) = event { Some(plan.clone()) } else { None }).unwrap();
+        assert_eq!(plan.sources.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+
+        let heard = engine.send(Command::Train(training()), Vec::new()).await;
+        assert_eq!(error(&heard), None);
+        let race = find(&heard, |event| if let Event::Race(race) = event { Some(race.clone()) } else { None }).unwrap();
+        assert_eq!(race.state, RaceState::Finished);
+        assert_eq!(race.runs.len(), 2);
+        for run in &race.runs {
+            assert_eq!(run.step, training().steps);
+            assert!(run.points.iter().all(|point| point.validation_loss.is_finite()));
+            #[cfg(not(target_arch = "wasm32"))]
+            assert!(run.points.last().unwrap().validation_accuracy > 0.9, "red and blue must be told apart: {run:?}");
+        }
+
+        let heard = engine.send(Command::Confusion { run: 0 }, Vec::new()).await;
+        let confusion = find(&heard, |event| if let Event::Confusion(all) = event { Some(all.clone()) } else { None }).unwrap();
+        assert_eq!(confusion.counts.iter().flatten().sum::<usize>(), 2);
+
+        let heard = engine.send(Command::ExportSafetensors { run: Some(0) }, Vec::new()).await;
+        let (name, bytes) = heard.iter().find_map(|(event, bytes)| match event {
+            Event::File { name, .. } => Some((name.clone(), bytes.clone().unwrap())),
+            _ => None,
+        }).unwrap();
+        let picture = pictures(1).remove(0);
+        let files = vec![picture];
+        let heard = engine.send(Command::Predict { run: 0, files: refs(&files) }, files).await;
+        let before = find(&heard, |event| if let Event::Prediction(p) = event { Some(p.clone()) } else { None }).unwrap();
+        let total: f32 = before.classes.iter().map(|(_, share)| share).sum();
+        assert!((total - 1.0).abs() < 1e-4, "shares sum to {total}");
+
+        let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
+        let again = find(&heard, |event| if let Event::Ancestor(again) = event { Some(again.clone()) } else { None }).unwrap();
+        assert_eq!((again.num_heads, again.depth, again.head_dim, again.classes), (3, 2, 8, Some(2)));
+        assert!(again.missing.is_empty() && again.unexpected.is_empty());
+    }
+
+    async fn moving_the_slider_clusters_again_and_plans_again(_device: Device) {
+        let mut engine = Engine1::with_everything_measured().await;
+        engine.send(Command::PlanDescendant(descendant()), Vec::new()).await;
+        let clusters = |eps| ClusterSettings { eps, min_heads: 1, eps_ffn: eps, matching: FfnMatching::Sorted };
+        for (eps, kept) in [(0.0, 8), (100.0, 2)] {
+            let heard = engine.send(Command::SetClusters(clusters(eps)), Vec::new()).await;
+            let report = find(&heard, |event| if let Event::Clusters(report) = event { Some(report.clone()) } else { None });
+            assert_eq!(report.unwrap().kept_heads, kept);
+            assert!(find(&heard, |event| matches!(event, Event::Descendant(_)).then_some(())).is_some());
+        }
+    }
+
+    async fn attention_of_a_head_is_a_share_of_every_patch(_device: Device) {
+        let mut engine = Engine1::with_everything_measured().await;
+        let heard = engine.send(Command::ShowAttention { layer: 1, head: 2, picture: 0 }, Vec::new()).await;
+        let map = find(&heard, |event| if let Event::Attention(map) = event { Some(map.clone()) } else { None }).unwrap();
+        assert_eq!((map.received.len(), map.from_cls.len()), (16, 16));
+        let sum: f32 = map.received.iter().sum();
+        assert!(sum > 0.5 && sum <= 1.0, "attention to patches sums to {sum}");
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
+    pollster::block_on(async {
+        let mut engine = Engine1::start().await;
+        for command in [
+            Command::MeasureHeads(MeasureSettings::default()),
+            Command::PlanDescendant(descendant()),
+            Command::Train(training()),
+            Command::Confusion { run: 0 },
+            Command::ExportSafetensors { run: None },
+            Command::ExportCurves,
+            Command::ShowAttention { layer: 0, head: 0, picture: 0 },
+        ] {
+            let heard = engine.send(command.clone(), Vec::new()).await;
+            let said = error(&heard).unwrap_or_else(|| panic!("{command:?} said nothing"));
+            assert!(said.ends_with('.') && said.starts_with(char::is_uppercase), "no sentence: {said}");
+        }
+        engine.open(ancestor()).await;
+        let heard = engine.open(FileHandle::from_bytes("note.safetensors", &b"<!doctype html>"[..])).await;
+        assert!(error(&heard).is_some());
+        let files = pictures(3);
+        engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+        let heard = engine.send(Command::MeasureHeads(MeasureSettings::default()), Vec::new()).await;
+        assert!(find(&heard, |event| matches!(event, Event::Heads(_)).then_some(())).is_some(), "the ancestor is gone");
+    });
+}

@@ -2,6 +2,9 @@
 
 use burn::tensor::Device;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod heap;
+
 /// Turns `async fn name(device: Device) { … }` into a native test on the CPU engine and an in-browser test on WebGPU.
 macro_rules! on_every_engine {
     ($($(#[$meta:meta])* async fn $name:ident($device:ident: $ty:ty) $body:block)*) => {$(

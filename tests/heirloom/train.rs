@@ -1,4 +1,9 @@
 //! Tests of `train`.
 
+mod gradients;
+mod memory;
+mod models;
 mod optimiser;
 mod pure;
+mod race;
+mod run;

@@ -19,10 +19,11 @@ pub struct House {
 }
 
 impl House {
-    /// Finds the checkout from the manifest and the target directory from where this program was built.
+    /// Finds the checkout from what `cargo run` says and the target directory from where this program was built.
     pub fn find() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.parent().ok_or("`xtask` must lie inside the checkout")?.to_path_buf();
+        // Not `env!`: checkouts that share a target directory share this program too.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("start this program as `cargo xtask`")?;
+        let root = Path::new(&manifest).parent().ok_or("`xtask` must lie inside the checkout")?.to_path_buf();
         let program = std::env::current_exe().map_err(|error| format!("this program's path is unknown: {error}"))?;
         let target = program.ancestors().nth(2).ok_or("`xtask` was not started by cargo")?.to_path_buf();
         let tools = target.join("tools");

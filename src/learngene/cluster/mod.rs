@@ -3,7 +3,7 @@
 //! Heads that look equally far are one cluster ([`density`]), adjacent layers whose clusters agree share a feed-forward
 //! network ([`ffn`]); what remains is the learngene ([`account`] counts it), and [`expand`] plans how a descendant of
 //! any number of heads and layers starts from it. All of that is arithmetic on a table of distances: no device, so the
-//! page can follow a slider. [`inherit`] then makes the module, on the ancestor's device.
+//! page can follow a slider. [`measure()`] makes the table and [`inherit`] the module, on the ancestor's device.
 
 pub mod account;
 pub mod density;
@@ -13,13 +13,16 @@ pub mod ffn;
 pub mod inherit;
 
 mod clusters;
+mod measure;
 mod measured;
 
 pub use account::{learngene_parameters, whole_layers_parameters};
 pub use clusters::{ClusterError, ClusterOrder, ClusterSettings, Clusters, Grouping, HeadCluster};
+pub use distance::scaled_eps;
 pub use expand::{
     DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadSource, LayerPlan, descendant_config,
 };
 pub use ffn::FfnMatching;
 pub use inherit::Inherited;
+pub use measure::{Measurement, attention_of, measure};
 pub use measured::{Measured, MeasuredError, cluster_measured};

@@ -54,7 +54,7 @@ fn read_strips(bitmap: &ImageBitmap, sink: &mut dyn RowSink) -> Result<(), JsVal
         let count = strip.min(height - top);
         context.fill_rect(0.0, 0.0, width as f64, strip as f64);
         context.draw_image_with_image_bitmap(bitmap, 0.0, -(top as f64))?;
-        let rgba = context.get_image_data(0, 0, width as i32, count as i32)?.data();
+        let rgba = context.get_image_data(0.0, 0.0, width as f64, count as f64)?.data();
         rows.clear();
         rows.extend(rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]));
         sink.rows(&rows);

@@ -2,7 +2,23 @@
 import assert from 'node:assert/strict';
 
 /** Generous waits: software WebGPU and two cores are slow, and a test that fails late still fails. */
-const LONG = 240_000;
+const LONG = 120_000;
+
+/** Subtests that build on each other: after one that failed, the rest would only wait for what cannot come. */
+export function inOrder(t) {
+  return async (name, body) => {
+    let failure;
+    await t.test(name, async () => {
+      try {
+        await body();
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+    });
+    if (failure) throw failure;
+  };
+}
 
 /** Waits until the text of a handle matches; fails at once when an error sentence appears instead. */
 export async function waitFor(visit, handle, pattern, timeout = LONG) {

@@ -1,6 +1,8 @@
 //! The fused kernel against a plain loop, and the closed forms of the method notes.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::kernels::{PatchGeometry, attention_distance, attention_distance_launches};
+use heirloom::kernels::{
+    AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
+};
 use heirloom::vit::RandomWeights;
 
 use crate::support::assert_close;
@@ -71,6 +73,9 @@ on_every_engine! {
             let (expected_distance, expected_entropy) = reference(&q, &k, sizes, geometry);
             assert_close(&distance, &expected_distance, 2e-3);
             assert_close(&entropy, &expected_entropy, 2e-4);
+            let composed = attention_distance_composed(tensor(&q), tensor(&k), geometry);
+            assert_close(&read(composed.distance).await, &expected_distance, 2e-3);
+            assert_close(&read(composed.entropy).await, &expected_entropy, 2e-4);
         }
     }
 
@@ -89,4 +94,26 @@ on_every_engine! {
         let got = attention_distance(eye.clone(), eye, geometry);
         assert_close(&read(got.distance).await, &[0.0], 1e-4);
     }
+}
+
+/// 6 heads, 257 tokens, 64 channels: the matrix `[heads, tokens, tokens]` would take 1.6 MB.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn measuring_holds_less_than_one_attention_matrix() {
+    let device = heirloom::device::cpu();
+    let tensor = |key| {
+        let values = RandomWeights { seed: 1 }.values(key, 6 * 257 * 64);
+        Tensor::<4>::from_data(TensorData::new(values, [1, 6, 257, 64]), &device)
+    };
+    let (query, key) = (tensor("q.weight"), tensor("k.weight"));
+    let geometry = PatchGeometry { grid: 16, patch_size: 14, prefix_tokens: 1, renormalise: false };
+    let peak_of = |work: fn(Tensor<4>, Tensor<4>, PatchGeometry) -> AttentionDistance| {
+        let (query, key) = (query.clone(), key.clone());
+        crate::support::heap::peak(|| pollster::block_on(read(work(query, key, geometry).distance))).0
+    };
+    let (fused, composed) = (peak_of(attention_distance), peak_of(attention_distance_composed));
+    let matrix = 6 * 257 * 257 * 4;
+    println!("peak heap: fused {fused} bytes, composed {composed} bytes, one attention matrix {matrix} bytes");
+    assert!(fused < matrix, "peak was {fused} bytes");
+    assert!(composed > matrix, "the counter counts nothing: {composed} bytes");
 }

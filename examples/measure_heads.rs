@@ -1,0 +1,168 @@
+//! Measures every attention head of a checkpoint on pictures, natively, with the page's own code.
+//!
+//! `cargo run --release --example measure_heads -- MODEL PICTURE... --json [--mean R,G,B] [--std R,G,B] [--eps PX]`
+//!
+//! MODEL is a checkpoint file or a folder with its shards and `config.json`. A picture that already has the model's
+//! size is used as it is. With `--json` standard output holds one JSON object, else a table.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use heirloom::checkpoint::{Checkpoint, CheckpointError};
+use heirloom::data::{Normalise, evaluation_picture, open};
+use heirloom::device::cpu;
+use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
+use heirloom::platform::file::FileHandle;
+use heirloom::session::normalise;
+use heirloom::vit::{HostTensor, Vit, Weights};
+use serde_json::{Value, json};
+
+type Failure = Box<dyn std::error::Error>;
+
+struct Arguments {
+    model: String,
+    pictures: Vec<String>,
+    json: bool,
+    mean: Option<[f32; 3]>,
+    std: Option<[f32; 3]>,
+    eps: Option<f32>,
+}
+
+fn arguments() -> Result<Arguments, Failure> {
+    let mut all = std::env::args().skip(1);
+    let mut found =
+        Arguments { model: String::new(), pictures: Vec::new(), json: false, mean: None, std: None, eps: None };
+    while let Some(argument) = all.next() {
+        let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
+        match argument.as_str() {
+            "--json" => found.json = true,
+            "--mean" => found.mean = Some(three(&value()?)?),
+            "--std" => found.std = Some(three(&value()?)?),
+            "--eps" => found.eps = Some(value()?.parse()?),
+            option if option.starts_with("--") => return Err(format!("`{option}` is no option").into()),
+            _ if found.model.is_empty() => found.model = argument,
+            _ => found.pictures.push(argument),
+        }
+    }
+    if found.model.is_empty() || found.pictures.is_empty() {
+        return Err("expected a checkpoint and at least one picture: measure_heads MODEL PICTURE... [--json]".into());
+    }
+    Ok(found)
+}
+
+fn three(text: &str) -> Result<[f32; 3], Failure> {
+    let numbers = text.split(',').map(|number| number.trim().parse()).collect::<Result<Vec<f32>, _>>()?;
+    numbers.try_into().map_err(|_| format!("`{text}` is not three numbers with commas between").into())
+}
+
+struct FromFile<'a>(&'a Checkpoint);
+
+impl Weights for FromFile<'_> {
+    type Error = CheckpointError;
+
+    async fn tensor(&mut self, key: &str, _shape: &[usize]) -> Result<HostTensor, CheckpointError> {
+        self.0.tensor(key).await
+    }
+}
+
+fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
+    let path = Path::new(model);
+    let name = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    if !path.is_dir() {
+        let mut files = vec![FileHandle::from_path(name(path), path)?];
+        // The description that a model's folder holds beside the weights.
+        let config = path.with_file_name("config.json");
+        if config.exists() {
+            files.push(FileHandle::from_path("config.json", config)?);
+        }
+        return Ok(files);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.is_file() {
+            files.push(FileHandle::from_path(name(&path), path)?);
+        }
+    }
+    Ok(files)
+}
+
+async fn run(arguments: Arguments) -> Result<Value, Failure> {
+    let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
+    checkpoint.check_complete()?;
+    let model = Vit::load(&checkpoint.config, &mut FromFile(&checkpoint), &cpu()).await?;
+    let said = normalise(&checkpoint);
+    let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
+    let side = model.config.image_size;
+    let (mut pictures, mut measured) = (Vec::new(), Vec::new());
+    for path in &arguments.pictures {
+        let source = open(&FileHandle::from_path(path.as_str(), path)?).await?;
+        let image = evaluation_picture(path, &source, side).await?;
+        let mut pixels = vec![0.0; 3 * side * side];
+        normalise.write(&image, false, &mut pixels);
+        let one = measure(&model, pixels, false).await?;
+        let output = if model.config.classes.is_some() { "logits" } else { "cls" };
+        pictures.push(json!({ "file": path, "distance": one.distance, "entropy": one.entropy, output: one.output }));
+        measured.push(one);
+    }
+    let eps = arguments.eps.unwrap_or_else(|| scaled_eps(side));
+    let settings = ClusterSettings {
+        grouping: Grouping::Density { eps, min_heads: 1 },
+        eps_ffn: eps,
+        ..ClusterSettings::for_image_size(side)
+    };
+    let clusters = Clusters::of(&mean(&measured), &settings)?;
+    let layers: Vec<Value> = clusters
+        .layers
+        .iter()
+        .map(|layer| layer.iter().map(|one| json!({ "centroid": one.centroid, "members": one.members })).collect())
+        .collect();
+    Ok(json!({
+        "pictures": pictures,
+        "clusters": {
+            "eps": eps,
+            "layers": layers,
+            "ffn_groups": clusters.ffn_groups,
+            "kept_heads": clusters.kept_heads(),
+            "total_heads": clusters.total_heads(),
+        },
+    }))
+}
+
+/// Distances averaged over the pictures, `[layer][head]`.
+fn mean(measured: &[Measurement]) -> Vec<Vec<f32>> {
+    let mut mean = measured[0].distance.clone();
+    for (layer, heads) in mean.iter_mut().enumerate() {
+        for (head, value) in heads.iter_mut().enumerate() {
+            *value = measured.iter().map(|one| one.distance[layer][head]).sum::<f32>() / measured.len() as f32;
+        }
+    }
+    mean
+}
+
+fn table(result: &Value) {
+    for picture in result["pictures"].as_array().into_iter().flatten() {
+        println!("{}", picture["file"].as_str().unwrap_or_default());
+        for (layer, heads) in picture["distance"].as_array().into_iter().flatten().enumerate() {
+            let heads = heads.as_array().into_iter().flatten().filter_map(Value::as_f64);
+            println!("  layer {:2}  {}", layer + 1, heads.map(|d| format!("{d:7.2}")).collect::<Vec<_>>().join(" "));
+        }
+    }
+    println!("heads kept: {} of {}", result["clusters"]["kept_heads"], result["clusters"]["total_heads"]);
+}
+
+fn main() -> ExitCode {
+    let outcome = arguments().and_then(|arguments| {
+        let json = arguments.json;
+        pollster::block_on(run(arguments)).map(|result| (json, result))
+    });
+    match outcome {
+        Ok((true, result)) => println!("{result}"),
+        Ok((false, result)) => table(&result),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

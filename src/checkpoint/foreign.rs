@@ -1,0 +1,63 @@
+//! Models that are not ours, told by their keys, so that a refusal can name what was dropped.
+
+/// A pattern that gives a model away: all needles must occur, each in some key.
+type Pattern = (&'static [&'static str], &'static str);
+
+/// In order: the first that fits is named. A needle that begins with `^` must stand at a key's beginning or after a dot.
+const PATTERNS: &[Pattern] = &[
+    (&["attn.cpb_mlp"], "a Swin Transformer V2"),
+    (&["relative_position_bias_table", "^layers."], "a Swin Transformer"),
+    (&["relative_position_bias_table", "encoder.layers."], "a Swin Transformer"),
+    (&["relative_position_bias"], "a BEiT"),
+    (&["lora_A"], "a LoRA adapter, which is only a change to another model's weights"),
+    (&["lora_down"], "a LoRA adapter, which is only a change to another model's weights"),
+    (&["model.diffusion_model."], "a Stable Diffusion model"),
+    (&["vision_model.embeddings."], "a CLIP or SigLIP model"),
+    (&["visual.conv1."], "a CLIP model"),
+    (&["visual.trunk."], "a CLIP model"),
+    (&["attn_pool."], "a Vision Transformer with attention pooling (SigLIP)"),
+    (&["rope_embed"], "a Vision Transformer with rotary positions (DINOv3 or EVA)"),
+    (&["attention.q_proj.", "embeddings.patch_embeddings.", "mlp.up_proj."], "a DINOv3"),
+    (&["attn.rel_pos_h"], "a Vision Transformer with relative positions (SAM or ViTDet)"),
+    (&["word_embeddings"], "a language model (BERT)"),
+    (&["embed_tokens."], "a language model"),
+    (&["^wte."], "a language model (GPT)"),
+    (&["^token_embd."], "a language model"),
+    (&["^downsample_layers."], "a ConvNeXt"),
+    (&["^stages.", "conv_dw."], "a ConvNeXt"),
+    (&["encoder.stages.", "dwconv."], "a ConvNeXt"),
+    (&["^features.0.0.", "block.0.", "layer_scale"], "a ConvNeXt"),
+    (&["encoder.stages.", "convolution."], "a ResNet"),
+    (&["^layer1.0.conv1."], "a ResNet"),
+    (&["conv_pw"], "an EfficientNet or MobileNet"),
+    (&["_depthwise_conv."], "an EfficientNet"),
+    (&["^features.0.0."], "a MobileNet or EfficientNet"),
+    (&["^features.0."], "a VGG or AlexNet"),
+    (&["^patch_embed.backbone."], "a hybrid of ResNet and Vision Transformer"),
+    (&["^patch_embed.conv1."], "a Vision Transformer with a convolutional stem (XCiT or LeViT)"),
+    (&["mlp.weights_in."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in DINOv2-giant)"),
+    (&["mlp.w12."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in DINOv2-giant)"),
+    (&["mlp.fc1_g."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in EVA)"),
+    (&["^norm_pre."], "a Vision Transformer with a norm before its blocks (CLIP's image tower)"),
+    (&["^blocks.0.attn.norm."], "a Vision Transformer with a norm inside its attention"),
+    (&["^blocks.0.mlp.norm."], "a Vision Transformer with a norm inside its feed-forward networks"),
+    (&["^blocks.0.attn.q_bias"], "a Vision Transformer with split query and value biases (EVA)"),
+    (&["^blocks.0.0."], "a Vision Transformer whose blocks are nested in chunks"),
+];
+
+/// What the keys belong to, with the key that gave it away; `None` when nothing foreign is known of them.
+pub(super) fn recognise(keys: &[&str]) -> Option<String> {
+    let find = |needle: &str| match needle.strip_prefix('^') {
+        Some(start) => keys.iter().find(|key| key.starts_with(start) || key.contains(&format!(".{start}"))),
+        None => keys.iter().find(|key| key.contains(needle)),
+    };
+    let (needles, what) = PATTERNS.iter().find(|(needles, _)| needles.iter().all(|needle| find(needle).is_some()))?;
+    let key = find(needles[0]).copied().unwrap_or_default();
+    Some(format!("{what} (`{key}`)"))
+}
+
+/// Models that a Hugging Face `config.json` may name although their keys look like a ViT's.
+pub(super) fn recognise_model_type(model_type: &str) -> Option<String> {
+    let ours = ["vit", "deit", "dinov2", "dinov2_with_registers", "vit_msn", "vit_mae"];
+    (!ours.contains(&model_type)).then(|| format!("a model of type `{model_type}`"))
+}

@@ -1,0 +1,92 @@
+//! Taking things home: weights and curves, written here and nowhere else.
+
+use std::fmt::Write;
+
+use super::protocol::{RaceReport, StartValue};
+use super::race::Trained;
+use super::runner::Runner;
+use crate::checkpoint::{Description, Preprocessing, write_safetensors};
+use crate::data::Normalise;
+use crate::device::ReadError;
+use crate::learngene::StartingPoint;
+use crate::vit::Vit;
+
+/// Seed of the classifier of a descendant that is exported untrained.
+const UNTRAINED_SEED: u64 = 1;
+
+impl Runner {
+    pub(super) async fn export_safetensors(&mut self, run: Option<usize>) {
+        let written = match run {
+            Some(run) => self.trained_file(run).await,
+            None => self.untrained_file().await,
+        };
+        match written {
+            Ok((name, bytes)) => self.say_file(name, "application/octet-stream", bytes),
+            Err(reason) => self.fail(reason),
+        }
+    }
+
+    async fn trained_file(&self, run: usize) -> Result<(String, Vec<u8>), String> {
+        let Some(Trained { model, classes, normalise, arm, seed }) = self.trained.get(run) else {
+            return Err("there is no trained descendant yet; train one first".into());
+        };
+        let bytes = weights(model, Some(classes.clone()), normalise).await.map_err(|error| error.to_string())?;
+        Ok((file_name(model, &format!("{}-seed{seed}", arm_name(*arm))), bytes))
+    }
+
+    async fn untrained_file(&self) -> Result<(String, Vec<u8>), String> {
+        let (Some(ancestor), Some(planned)) = (&self.ancestor, &self.planned) else {
+            return Err("no descendant is planned yet; choose its heads and layers first".into());
+        };
+        let descendant = planned.inherited.start(UNTRAINED_SEED).await;
+        let model = descendant.map_err(|error| error.to_string())?.fold();
+        let bytes = weights(&model, None, &ancestor.normalise).await.map_err(|error| error.to_string())?;
+        Ok((file_name(&model, "untrained"), bytes))
+    }
+
+    pub(super) fn export_curves(&mut self) {
+        match &self.last_race {
+            Some(report) => self.say_file("heirloom-curves.csv".into(), "text/csv", curves(report).into_bytes()),
+            None => self.fail("there are no curves yet; train first"),
+        }
+    }
+}
+
+/// A model as safetensors with timm's keys, describing itself.
+///
+/// # Errors
+/// When the device is lost.
+pub async fn weights(model: &Vit, labels: Option<Vec<String>>, normalise: &Normalise) -> Result<Vec<u8>, ReadError> {
+    let image_size = model.config.image_size;
+    let preprocessing = Preprocessing { mean: normalise.mean, std: normalise.std, image_size };
+    let description = Description { config: model.config.clone(), labels, preprocessing: Some(preprocessing) };
+    Ok(write_safetensors(model.state().await?, &description))
+}
+
+fn file_name(model: &Vit, what: &str) -> String {
+    let config = &model.config;
+    format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
+}
+
+fn arm_name(arm: StartValue) -> &'static str {
+    match arm {
+        StartValue::Scratch => "scratch",
+        StartValue::Inherited => "inherited",
+    }
+}
+
+/// The curves as a table, one line per measured point.
+pub fn curves(report: &RaceReport) -> String {
+    let mut table = String::from("arm,seed,step,epoch,train_loss,validation_loss,validation_accuracy\n");
+    for run in &report.runs {
+        for p in &run.points {
+            let arm = arm_name(run.arm);
+            let _ = writeln!(
+                table,
+                "{arm},{},{},{},{},{},{}",
+                run.seed, p.step, p.epoch, p.train_loss, p.validation_loss, p.validation_accuracy
+            );
+        }
+    }
+    table
+}

@@ -1,0 +1,223 @@
+//! Measuring heads, clustering them, and looking at one.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::protocol::{
+    AttentionMap, ClusterReport, ClusterSettings, Event, FfnMatching, HeadCluster, HeadsReport, JobKind,
+    MeasureSettings,
+};
+use super::runner::{Job, Runner};
+use crate::data::{DataError, Normalise, evaluation_picture, picture_url};
+use crate::device::ReadError;
+use crate::learngene::cluster::{
+    self, Clusters, Grouping, Measured, Measurement, attention_of, cluster_measured, learngene_parameters, measure,
+    scaled_eps,
+};
+use crate::platform::clock::now_ms;
+use crate::platform::image::RgbImage8;
+use crate::vit::VitConfig;
+
+/// Side of the shown pictures, px.
+const SHOWN: usize = 112;
+
+/// Measuring, picture by picture.
+pub(super) struct MeasureJob {
+    settings: MeasureSettings,
+    /// Indices into the picture set.
+    pictures: Vec<usize>,
+    measured: Vec<Measurement>,
+    shown: Vec<(RgbImage8, String)>,
+    started: f64,
+}
+
+/// What was measured, and how it is clustered now.
+pub(super) struct Heads {
+    /// Mean over the pictures, px, `[layers, heads]`, on the device.
+    distance: Tensor<2>,
+    pictures: Vec<RgbImage8>,
+    /// As last clustered.
+    pub clusters: Clusters,
+}
+
+/// Why measuring broke off.
+#[derive(Debug, thiserror::Error)]
+enum MeasureError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Runner {
+    pub(super) async fn measure_heads(&mut self, settings: MeasureSettings) {
+        if self.ancestor.is_none() {
+            return self.fail("no ancestor is open yet; open a checkpoint first");
+        }
+        if self.job.is_some() {
+            return self.fail("another job is running; stop it first");
+        }
+        let pictures = self.spread(settings.pictures.max(1));
+        if pictures.is_empty() {
+            return self.fail("there are no pictures yet; add some, for heads are measured on pictures");
+        }
+        self.pace.begin(0);
+        let started = now_ms();
+        self.job =
+            Some(Job::Measure(MeasureJob { settings, pictures, measured: Vec::new(), shown: Vec::new(), started }));
+    }
+
+    /// Training pictures spread evenly over the classes.
+    fn spread(&self, count: usize) -> Vec<usize> {
+        let Some(split) = &self.pictures.split else {
+            return (0..self.pictures.set.pictures().len()).take(count).collect();
+        };
+        let mut by_class = vec![Vec::new(); split.classes.len()];
+        split.train.iter().for_each(|one| by_class[one.label].push(one.picture));
+        let longest = by_class.iter().map(Vec::len).max().unwrap_or(0);
+        let rounds = (0..longest).flat_map(|round| by_class.iter().filter_map(move |class| class.get(round)));
+        rounds.copied().take(count).collect()
+    }
+
+    pub(super) async fn measure_next(&mut self, mut job: MeasureJob) -> bool {
+        let (done, total) = (job.measured.len(), job.pictures.len());
+        if let Err(error) = self.measure_one(&mut job).await {
+            self.fail(error);
+            self.end(JobKind::Measure, false);
+            return true;
+        }
+        self.progress(JobKind::Measure, done + 1, total, "measuring heads");
+        if done + 1 < total {
+            self.job = Some(Job::Measure(job));
+        } else {
+            self.finish_measuring(job).await;
+            self.end(JobKind::Measure, true);
+        }
+        true
+    }
+
+    async fn measure_one(&mut self, job: &mut MeasureJob) -> Result<(), MeasureError> {
+        let Some(ancestor) = &self.ancestor else { return Ok(()) };
+        let picture = &self.pictures.set.pictures()[job.pictures[job.measured.len()]];
+        let side = ancestor.model.config.image_size;
+        let image = evaluation_picture(&picture.path, &picture.source, side).await?;
+        let url = picture_url(&image, SHOWN).map_err(|reason| DataError::picture(&picture.path, reason))?;
+        let pixels = pixels(&image, &ancestor.normalise);
+        job.measured.push(measure(&ancestor.model, pixels, job.settings.renormalise).await?);
+        job.shown.push((image, url));
+        Ok(())
+    }
+
+    async fn finish_measuring(&mut self, job: MeasureJob) {
+        let Some(ancestor) = &self.ancestor else { return };
+        let config = ancestor.model.config.clone();
+        let distance = over(&job.measured, |one| &one.distance, mean);
+        let report = HeadsReport {
+            deviation: over(&job.measured, |one| &one.distance, deviation),
+            entropy: over(&job.measured, |one| &one.entropy, mean),
+            distance: distance.clone(),
+            pictures: job.shown.iter().map(|(_, url)| url.clone()).collect(),
+            image_size: config.image_size,
+            seconds: (now_ms() - job.started) / 1e3,
+        };
+        let eps = scaled_eps(config.image_size);
+        let settings = ClusterSettings { eps, min_heads: 1, eps_ffn: eps, matching: FfnMatching::Sorted };
+        let pictures = job.shown.into_iter().map(|(image, _)| image).collect();
+        let clusters = Clusters { layers: Vec::new(), ffn_groups: Vec::new() };
+        let flat = TensorData::new(distance.concat(), [config.depth, config.num_heads]);
+        let distance = Tensor::from_data(flat, &ancestor.model.pos_embed.val().device());
+        self.heads = Some(Heads { distance, pictures, clusters });
+        self.say(Event::Heads(report));
+        self.set_clusters(settings).await;
+    }
+
+    pub(super) async fn set_clusters(&mut self, settings: ClusterSettings) {
+        let (Some(ancestor), Some(heads)) = (&self.ancestor, &mut self.heads) else {
+            return self.fail("no heads are measured yet; measure them first");
+        };
+        match cluster_measured(heads.distance.clone(), &method_settings(&settings)).await {
+            Ok(Measured { clusters, .. }) => {
+                let report = cluster_report(&ancestor.model.config, &clusters, settings);
+                heads.clusters = clusters;
+                self.say(Event::Clusters(report));
+                self.plan_again();
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    pub(super) async fn show_attention(&mut self, layer: usize, head: usize, picture: usize) {
+        let (Some(ancestor), Some(heads)) = (&self.ancestor, &self.heads) else {
+            return self.fail("no heads are measured yet; measure them first");
+        };
+        let config = &ancestor.model.config;
+        let (Some(image), true) = (heads.pictures.get(picture), layer < config.depth && head < config.num_heads) else {
+            return self.fail("there is no such head or picture; choose one from the chart");
+        };
+        let pixels = pixels(image, &ancestor.normalise);
+        match attention_of(&ancestor.model, pixels, layer, head).await {
+            Ok((received, from_cls)) => {
+                let grid = config.grid();
+                self.say(Event::Attention(AttentionMap { layer, head, picture, grid, received, from_cls }));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+}
+
+/// `[3, side, side]`, normalised.
+pub(super) fn pixels(image: &RgbImage8, normalise: &Normalise) -> Vec<f32> {
+    let mut pixels = vec![0.0; 3 * image.width * image.height];
+    normalise.write(image, false, &mut pixels);
+    pixels
+}
+
+/// Combines the pictures' numbers of each head.
+fn over(
+    measured: &[Measurement],
+    part: impl Fn(&Measurement) -> &Vec<Vec<f32>>,
+    combine: fn(&[f32]) -> f32,
+) -> Vec<Vec<f32>> {
+    let layers = measured.first().map(&part).map_or(0, Vec::len);
+    let head = |layer: usize, head: usize| {
+        let values: Vec<f32> = measured.iter().map(|one| part(one)[layer][head]).collect();
+        combine(&values)
+    };
+    (0..layers).map(|layer| (0..part(&measured[0])[layer].len()).map(|h| head(layer, h)).collect()).collect()
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
+}
+
+fn deviation(values: &[f32]) -> f32 {
+    let mean = mean(values);
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt()
+}
+
+fn method_settings(settings: &ClusterSettings) -> cluster::ClusterSettings {
+    cluster::ClusterSettings {
+        grouping: Grouping::Density { eps: settings.eps, min_heads: settings.min_heads },
+        order: cluster::ClusterOrder::Priority,
+        eps_ffn: settings.eps_ffn,
+        matching: match settings.matching {
+            FfnMatching::Sorted => cluster::FfnMatching::Sorted,
+            FfnMatching::Strict => cluster::FfnMatching::Strict,
+        },
+    }
+}
+
+/// What the page is told of clusters.
+pub fn cluster_report(ancestor: &VitConfig, clusters: &Clusters, settings: ClusterSettings) -> ClusterReport {
+    let shown = |one: &cluster::HeadCluster| HeadCluster { centroid: one.centroid, members: one.members.clone() };
+    let without_classifier = VitConfig { classes: None, ..ancestor.clone() };
+    ClusterReport {
+        settings,
+        layers: clusters.layers.iter().map(|layer| layer.iter().map(shown).collect()).collect(),
+        ffn_groups: clusters.ffn_groups.clone(),
+        kept_heads: clusters.kept_heads(),
+        total_heads: clusters.total_heads(),
+        kept_ffns: clusters.kept_ffns(),
+        stored_parameters: learngene_parameters(ancestor, clusters),
+        ancestor_parameters: without_classifier.parameters(),
+    }
+}

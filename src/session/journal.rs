@@ -1,0 +1,103 @@
+//! What an engine must be told again after it died.
+//!
+//! The page keeps the commands that made the engine what it was (ancestor, pictures, measured heads) together with
+//! the file handles, so that nothing the person did is lost with a crash. A command whose job was still under way when
+//! the engine died is left out: it may be what killed it, and repeating it would end in a circle.
+
+use super::protocol::{Command, Event, JobKind};
+
+/// A command with the handles that travel with it.
+pub type Entry<F> = (Command, Vec<F>);
+
+/// Commands to repeat, generic over the kind of file handle.
+#[derive(Clone, Debug)]
+pub struct Journal<F> {
+    start: Option<Command>,
+    ancestor: Option<Entry<F>>,
+    pictures: Vec<Entry<F>>,
+    split: Option<Command>,
+    measured: Option<Command>,
+    pending: Vec<Entry<F>>,
+}
+
+impl<F> Default for Journal<F> {
+    fn default() -> Self {
+        Self { start: None, ancestor: None, pictures: Vec::new(), split: None, measured: None, pending: Vec::new() }
+    }
+}
+
+impl<F: Clone> Journal<F> {
+    /// Notes a command on its way to the engine.
+    pub fn sent(&mut self, command: &Command, files: &[F]) {
+        match command {
+            Command::Start { .. } => self.start = Some(command.clone()),
+            command if job_of(command).is_some() => self.pending.push((command.clone(), files.to_vec())),
+            Command::ClearPictures => {
+                self.pictures.clear();
+                self.pending.retain(|(command, _)| !matches!(command, Command::AddPictures { .. }));
+            }
+            Command::SetSplit(_) => self.split = Some(command.clone()),
+            _ => {}
+        }
+    }
+
+    /// Notes what the engine answered: a job that succeeded is worth repeating, one that failed is not.
+    pub fn received(&mut self, event: &Event) {
+        match event {
+            Event::Ancestor(_) => {
+                if let Some(entry) = self.take_pending(JobKind::Open) {
+                    self.ancestor = Some(entry);
+                    self.measured = None;
+                }
+            }
+            Event::Pictures(_) => {
+                if let Some(entry) = self.take_pending(JobKind::Pictures) {
+                    self.pictures.push(entry);
+                }
+            }
+            Event::Heads(_) => {
+                if let Some((command, _)) = self.take_pending(JobKind::Measure) {
+                    self.measured = Some(command);
+                }
+            }
+            Event::JobEnded { job, finished: false } => drop(self.take_pending(*job)),
+            // What these leave behind (trained models) cannot be had again by repeating a command.
+            Event::JobEnded { job: job @ (JobKind::Train | JobKind::Evaluate), .. } => drop(self.take_pending(*job)),
+            _ => {}
+        }
+    }
+
+    /// The commands that bring a new engine to where the dead one stood, and what was under way when it died.
+    /// Commands that were only waiting behind the one under way are repeated too.
+    pub fn replay(&mut self) -> (Vec<Entry<F>>, Option<JobKind>) {
+        let mut waiting = std::mem::take(&mut self.pending).into_iter();
+        let guilty = waiting.next().and_then(|(command, _)| job_of(&command));
+        let mut entries: Vec<Entry<F>> = Vec::new();
+        entries.extend(self.start.clone().map(|command| (command, Vec::new())));
+        entries.extend(self.ancestor.take());
+        entries.append(&mut self.pictures);
+        entries.extend(self.split.clone().map(|command| (command, Vec::new())));
+        entries.extend(self.measured.take().map(|command| (command, Vec::new())));
+        entries.extend(
+            waiting.filter(|(command, _)| !matches!(job_of(command), Some(JobKind::Train | JobKind::Evaluate))),
+        );
+        (entries, guilty)
+    }
+
+    fn take_pending(&mut self, job: JobKind) -> Option<Entry<F>> {
+        let at = self.pending.iter().position(|(command, _)| job_of(command) == Some(job))?;
+        Some(self.pending.remove(at))
+    }
+}
+
+/// The long job a command begins, if it begins one.
+pub fn job_of(command: &Command) -> Option<JobKind> {
+    match command {
+        Command::OpenAncestor { .. } => Some(JobKind::Open),
+        Command::AddPictures { .. } => Some(JobKind::Pictures),
+        Command::MeasureHeads(_) => Some(JobKind::Measure),
+        Command::Train(_) => Some(JobKind::Train),
+        Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
+        _ => None,
+    }
+}

@@ -1,0 +1,214 @@
+//! The engine's state machine: takes commands one after the other and, between them, moves the running job on by one
+//! small piece, so that it answers the page at any time. It knows nothing of workers: the same runner serves the page,
+//! the native tests and the examples.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::stream::StreamExt;
+
+use super::bench::bench;
+use super::descendant::Planned;
+use super::heads::{Heads, MeasureJob};
+use super::open::Ancestor;
+use super::pace::Pace;
+use super::pictures::Pictures;
+use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport};
+use super::race::{RaceJob, Trained};
+use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
+use crate::platform::clock::yield_now;
+use crate::platform::file::FileHandle;
+
+/// A command with the files it counts.
+pub type Request = (Command, Vec<FileHandle>);
+
+/// Where events go, with the bytes of [`Event::File`].
+pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
+
+/// What is being worked on.
+pub(super) enum Job {
+    /// Heads are measured.
+    Measure(MeasureJob),
+    /// A race is trained.
+    Race(Box<RaceJob>),
+}
+
+/// The engine.
+pub struct Runner {
+    outlet: Outlet,
+    stop: Rc<Cell<bool>>,
+    pub(super) acquired: Option<Acquired>,
+    pub(super) ancestor: Option<Ancestor>,
+    pub(super) pictures: Pictures,
+    pub(super) heads: Option<Heads>,
+    pub(super) planned: Option<Planned>,
+    pub(super) trained: Vec<Trained>,
+    /// The last race, as it ended.
+    pub(super) last_race: Option<RaceReport>,
+    pub(super) job: Option<Job>,
+    pub(super) pace: Pace,
+    /// Floating-point operations per second that training reached on this machine.
+    pub(super) flops_per_second: Option<f64>,
+}
+
+impl Runner {
+    /// An engine without a device yet. `stop` is raised by whoever receives [`Command::Stop`] while a command is being
+    /// worked on, so that long ones break off at once.
+    pub fn new(outlet: Outlet, stop: Rc<Cell<bool>>) -> Self {
+        Self {
+            outlet,
+            stop,
+            acquired: None,
+            ancestor: None,
+            pictures: Pictures::default(),
+            heads: None,
+            planned: None,
+            trained: Vec::new(),
+            last_race: None,
+            job: None,
+            pace: Pace::default(),
+            flops_per_second: None,
+        }
+    }
+
+    /// Serves until nobody can send any more.
+    pub async fn serve(mut self, mut inbox: UnboundedReceiver<Request>) {
+        loop {
+            while let Ok((command, files)) = inbox.try_recv() {
+                self.handle(command, files).await;
+            }
+            let is_working = self.work().await;
+            yield_now().await;
+            if !is_working {
+                match inbox.next().await {
+                    Some((command, files)) => self.handle(command, files).await,
+                    None => return,
+                }
+            }
+        }
+    }
+
+    /// Carries out one command; long ones become the running job.
+    pub async fn handle(&mut self, command: Command, files: Vec<FileHandle>) {
+        self.stop.set(false);
+        match command {
+            Command::Start { engine } => self.start(engine).await,
+            Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
+            Command::AddPictures { class, .. } => self.add_pictures(&files, class.as_deref()).await,
+            Command::ClearPictures => self.clear_pictures().await,
+            Command::SetSplit(settings) => self.set_split(settings).await,
+            Command::MeasureHeads(settings) => self.measure_heads(settings).await,
+            Command::SetClusters(settings) => self.set_clusters(settings).await,
+            Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
+            Command::PlanDescendant(settings) => self.plan_descendant(settings),
+            Command::Train(settings) => self.train(settings).await,
+            Command::Pause => self.pause(true),
+            Command::Continue => self.pause(false),
+            Command::Stop => self.stop_job().await,
+            Command::Predict { run, .. } => self.predict(run, &files).await,
+            Command::Confusion { run } => self.confusion(run).await,
+            Command::ExportSafetensors { run } => self.export_safetensors(run).await,
+            Command::ExportCurves => self.export_curves(),
+            Command::Bench { work, warm, reps, budget } => {
+                if let Some(acquired) = &self.acquired {
+                    match bench(&acquired.device, &work, warm, reps, budget).await {
+                        Ok(json) => self.say(Event::Bench { work, json }),
+                        Err(reason) => self.fail(reason),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves the running job on by one piece; `false` when there is none, or it is paused.
+    pub async fn work(&mut self) -> bool {
+        match self.job.take() {
+            Some(Job::Measure(job)) => self.measure_next(job).await,
+            Some(Job::Race(job)) => self.race_next(job).await,
+            None => false,
+        }
+    }
+
+    async fn start(&mut self, engine: Option<Engine>) {
+        let (acquired, fallback) = match acquire(engine).await {
+            Ok(acquired) => acquired,
+            Err(error) => return self.fail(error),
+        };
+        let report = EngineReport {
+            engine: if acquired.is_webgpu { Engine::WebGpu } else { Engine::Cpu },
+            name: acquired.name.clone(),
+            fallback,
+            self_test: acquired.self_test.clone(),
+        };
+        self.acquired = Some(acquired);
+        self.say(Event::Engine(report));
+    }
+
+    async fn stop_job(&mut self) {
+        match self.job.take() {
+            Some(Job::Measure(_)) => self.end(JobKind::Measure, false),
+            Some(Job::Race(job)) => self.stop_race(job).await,
+            None => {}
+        }
+    }
+
+    /// Whether the person wants the command at hand to break off.
+    pub(super) fn flow(&self) -> ControlFlow<()> {
+        if self.stop.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// The flag behind [`Runner::flow`], for closures that outlive a borrow.
+    pub(super) fn stop_flag(&self) -> Rc<Cell<bool>> {
+        self.stop.clone()
+    }
+
+    pub(super) fn say(&self, event: Event) {
+        (self.outlet)(event, None);
+    }
+
+    pub(super) fn say_file(&self, name: String, mime: &str, bytes: Vec<u8>) {
+        (self.outlet)(Event::File { name, mime: mime.to_string() }, Some(bytes));
+    }
+
+    /// Tells how far a job is, at most four times a second.
+    pub(super) fn progress(&mut self, job: JobKind, done: usize, total: usize, note: &str) {
+        if let Some(seconds_left) = self.pace.step(done, total) {
+            self.say(Event::Progress(Progress { job, done, total, seconds_left, note: note.to_string() }));
+        }
+    }
+
+    pub(super) fn end(&self, job: JobKind, finished: bool) {
+        self.say(Event::JobEnded { job, finished });
+    }
+
+    pub(super) fn inform(&self, text: impl ToString) {
+        self.say(Event::Notice(Notice { level: NoticeLevel::Info, text: sentence(text) }));
+    }
+
+    pub(super) fn fail(&self, reason: impl ToString) {
+        self.say(Event::Notice(Notice { level: NoticeLevel::Error, text: sentence(reason) }));
+    }
+}
+
+/// Errors are written in lower case, to be joined; shown alone they are sentences.
+fn sentence(text: impl ToString) -> String {
+    let text = text.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// The device to work on, and why it is not WebGPU when it might have been.
+async fn acquire(engine: Option<Engine>) -> Result<(Acquired, Option<String>), DeviceError> {
+    match engine {
+        Some(Engine::Cpu) => Ok((acquire_cpu().await?, None)),
+        Some(Engine::WebGpu) => Ok((acquire_webgpu().await?, None)),
+        None => match acquire_webgpu().await {
+            Ok(acquired) => Ok((acquired, None)),
+            Err(reason) => Ok((acquire_cpu().await?, Some(sentence(reason)))),
+        },
+    }
+}

@@ -1,0 +1,379 @@
+//! Several start values (arms) trained on the same pictures, batches, augmentation draws and steps, for several seeds.
+//!
+//! A state machine: every call of [`Race::advance`] makes one model, takes one optimiser step or judges one batch, so
+//! that the caller can listen, pause or stop in between. The arms of one seed race side by side, step by step: their
+//! curves grow together, each batch is prepared once for all of them, and only one seed's moments lie in memory.
+
+use super::{Batch, Batches, Classifier, CurvePoint, Run, RunSettings, Starts, Tally, TrainError, judge};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+/// What is raced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RacePlan {
+    /// Settings of every run; `run.seed` is replaced by the seed of the run.
+    pub run: RunSettings,
+    /// Optimiser steps of every run.
+    pub steps: usize,
+    /// Arms; what each is, its [`Starts`] knows.
+    pub arms: usize,
+    /// Seeds of batches, draws and start values, one run of every arm each.
+    pub seeds: Vec<u64>,
+    /// Validate every so many steps (and before the first and after the last); 0 = once per pass over the pictures.
+    pub validate_every: usize,
+}
+
+/// One arm with one seed, as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Which arm.
+    pub arm: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// Steps taken.
+    pub step: usize,
+    /// Measured points, the first before any step.
+    pub points: Vec<CurvePoint>,
+    /// Over the last few steps, preparing of batches and judging not counted; 0 before the second step.
+    pub steps_per_second: f64,
+    /// Why it ended early, a sentence.
+    pub failure: Option<String>,
+    /// Sum and count of the training losses since the last point.
+    pub(super) since: (f64, usize),
+}
+
+/// What one call of [`Race::advance`] did. `run` indexes [`Race::reports`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Advance {
+    /// The model of a run was made.
+    Started {
+        /// Which run.
+        run: usize,
+    },
+    /// A run took one optimiser step.
+    Stepped {
+        /// Which run.
+        run: usize,
+        /// Training loss.
+        loss: f32,
+    },
+    /// One batch of validation pictures was judged.
+    Judged {
+        /// Which run.
+        run: usize,
+    },
+    /// The last batch was judged, and the run has a new point.
+    Measured {
+        /// Which run.
+        run: usize,
+    },
+    /// A run diverged; the others go on. Its report holds the reason.
+    Failed {
+        /// Which run.
+        run: usize,
+    },
+    /// Nothing is left to do.
+    Finished,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Phase {
+    Start { arm: usize },
+    Judge { arm: usize },
+    Step { arm: usize },
+    Finished,
+}
+
+/// The judging of one arm under way.
+struct Judging<M> {
+    model: M,
+    tally: Tally,
+    next: usize,
+}
+
+/// A race; see the module. `clock` gives milliseconds since any fixed moment.
+pub struct Race<M, B, S> {
+    pub(super) plan: RacePlan,
+    pub(super) batches: B,
+    pub(super) starts: S,
+    device: Device,
+    clock: fn() -> f64,
+    pub(super) phase: Phase,
+    /// Which of the seeds races.
+    pub(super) heat: usize,
+    /// Steps all arms of this heat have taken.
+    pub(super) step: usize,
+    pub(super) reports: Vec<RunReport>,
+    /// One per arm of this heat that was started; `None` where the run failed.
+    pub(super) live: Vec<Option<Run<M>>>,
+    /// One per report; the models of finished runs.
+    pub(super) trained: Vec<Option<M>>,
+    batch: Option<Batch>,
+    judging: Option<Judging<M>>,
+    /// Milliseconds of the last steps of each arm.
+    paces: Vec<Vec<f64>>,
+}
+
+/// Steps [`RunReport::steps_per_second`] looks back on.
+const PACE: usize = 8;
+
+impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
+    /// A race at its start, trained on `device`.
+    pub fn new(plan: RacePlan, batches: B, starts: S, device: &Device, clock: fn() -> f64) -> Self {
+        let runs = plan.seeds.iter().flat_map(|&seed| (0..plan.arms).map(move |arm| (arm, seed)));
+        let report = |(arm, seed)| RunReport {
+            arm,
+            seed,
+            step: 0,
+            points: Vec::new(),
+            steps_per_second: 0.0,
+            failure: None,
+            since: (0.0, 0),
+        };
+        let reports: Vec<_> = runs.map(report).collect();
+        let phase = if reports.is_empty() { Phase::Finished } else { Phase::Start { arm: 0 } };
+        Self {
+            trained: reports.iter().map(|_| None).collect(),
+            paces: vec![Vec::new(); plan.arms],
+            device: device.clone().inner(),
+            plan,
+            batches,
+            starts,
+            clock,
+            phase,
+            heat: 0,
+            step: 0,
+            reports,
+            live: Vec::new(),
+            batch: None,
+            judging: None,
+        }
+    }
+
+    /// What is raced.
+    pub fn plan(&self) -> &RacePlan {
+        &self.plan
+    }
+
+    /// All runs, seed by seed, the arms of a seed beside each other.
+    pub fn reports(&self) -> &[RunReport] {
+        &self.reports
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Finished
+    }
+
+    /// Optimiser steps done and planned over all runs; a failed run counts as done.
+    pub fn progress(&self) -> (usize, usize) {
+        let done = |report: &RunReport| if report.failure.is_some() { self.plan.steps } else { report.step };
+        (self.reports.iter().map(done).sum(), self.reports.len() * self.plan.steps)
+    }
+
+    /// The model of a run as it stands, without autodiff: trained to its end, or as far as it got; `None` before it was
+    /// started and after it failed.
+    pub fn model(&self, run: usize) -> Option<M> {
+        match self.trained.get(run)? {
+            Some(model) => Some(model.clone()),
+            None => {
+                let arm = run.checked_sub(self.heat * self.plan.arms)?;
+                self.live.get(arm)?.as_ref()?.model().ok()
+            }
+        }
+    }
+
+    /// The pictures, also for judging single runs after the race.
+    pub fn batches(&mut self) -> &mut B {
+        &mut self.batches
+    }
+
+    /// Does the next piece of work.
+    ///
+    /// # Errors
+    /// When pictures, a start value or the device fail. A run that diverges is no error, see [`Advance::Failed`]. After
+    /// an error the same piece is tried again.
+    pub async fn advance(&mut self) -> Result<Advance, TrainError> {
+        match self.phase {
+            Phase::Start { arm } => self.start(arm).await,
+            Phase::Judge { arm } => self.judge(arm).await,
+            Phase::Step { arm } => self.step(arm).await,
+            Phase::Finished => Ok(Advance::Finished),
+        }
+    }
+
+    /// Ends the race and keeps the models as they are.
+    pub fn stop(&mut self) {
+        self.keep_models();
+        self.phase = Phase::Finished;
+    }
+
+    fn run_index(&self, arm: usize) -> usize {
+        self.heat * self.plan.arms + arm
+    }
+
+    fn seed(&self) -> u64 {
+        self.plan.seeds[self.heat]
+    }
+
+    async fn start(&mut self, arm: usize) -> Result<Advance, TrainError> {
+        let seed = self.seed();
+        let model = self.starts.start(arm, seed).await?;
+        self.live.push(Some(Run::new(model, RunSettings { seed, ..self.plan.run.clone() })));
+        let last = arm + 1 == self.plan.arms;
+        self.phase = if last { Phase::Judge { arm: 0 } } else { Phase::Start { arm: arm + 1 } };
+        Ok(Advance::Started { run: self.run_index(arm) })
+    }
+
+    async fn step(&mut self, arm: usize) -> Result<Advance, TrainError> {
+        let run = self.run_index(arm);
+        let batch = match self.batch.take() {
+            Some(batch) => batch,
+            None => self.batches.training(self.seed(), self.step).await?,
+        };
+        let racer = self.live[arm].as_mut().ok_or(TrainError::ModelLost)?;
+        let start = (self.clock)();
+        let stepped = racer.step(batch.images(&self.device)?, batch.targets(&self.device)).await;
+        let took = (self.clock)() - start;
+        self.batch = Some(batch);
+        let advance = match stepped {
+            Ok(stepped) => {
+                self.record_step(arm, stepped.step, stepped.loss, took);
+                Advance::Stepped { run, loss: stepped.loss }
+            }
+            Err(error @ (TrainError::LossNotFinite { .. } | TrainError::GradientNotFinite { .. })) => {
+                self.fail(arm, &error);
+                Advance::Failed { run }
+            }
+            Err(error) => return Err(error),
+        };
+        self.after_step(arm);
+        Ok(advance)
+    }
+
+    fn record_step(&mut self, arm: usize, step: usize, loss: f32, took: f64) {
+        let pace = &mut self.paces[arm];
+        // The first step of a run compiles kernels and fills pools; it would spoil the mean.
+        if step > 1 {
+            pace.push(took);
+        }
+        let latest = &pace[pace.len().saturating_sub(PACE)..];
+        let mean = latest.iter().sum::<f64>() / latest.len().max(1) as f64;
+        let steps_per_second = if mean > 0.0 { 1e3 / mean } else { 0.0 };
+        pace.drain(..pace.len().saturating_sub(PACE));
+        let run = self.run_index(arm);
+        let report = &mut self.reports[run];
+        report.step = step;
+        report.steps_per_second = steps_per_second;
+        report.since = (report.since.0 + f64::from(loss), report.since.1 + 1);
+    }
+
+    fn fail(&mut self, arm: usize, error: &TrainError) {
+        let run = self.run_index(arm);
+        self.reports[run].failure = Some(error.to_string());
+        self.live[arm] = None;
+    }
+
+    /// Decides what follows the step of one arm.
+    fn after_step(&mut self, arm: usize) {
+        if self.live[arm + 1..].iter().any(Option::is_some) {
+            let ahead = self.live[arm + 1..].iter().position(Option::is_some).unwrap_or(0);
+            self.phase = Phase::Step { arm: arm + 1 + ahead };
+            return;
+        }
+        self.batch = None;
+        self.step += 1;
+        let due = self.step.is_multiple_of(self.validation_interval()) || self.step >= self.plan.steps;
+        self.phase = self.first_of(if due { |arm| Phase::Judge { arm } } else { |arm| Phase::Step { arm } });
+    }
+
+    /// The phase for the first arm that still runs; when none does, the next heat.
+    fn first_of(&mut self, phase: fn(usize) -> Phase) -> Phase {
+        match self.live.iter().position(Option::is_some) {
+            Some(arm) => phase(arm),
+            None => self.next_heat(),
+        }
+    }
+
+    fn validation_interval(&self) -> usize {
+        match self.plan.validate_every {
+            0 => (self.batches.steps_per_epoch().ceil() as usize).max(1),
+            every => every,
+        }
+    }
+
+    async fn judge(&mut self, arm: usize) -> Result<Advance, TrainError> {
+        let run = self.run_index(arm);
+        if self.judging.is_none() {
+            let model = self.live[arm].as_ref().ok_or(TrainError::ModelLost)?.model()?;
+            self.judging = Some(Judging { tally: Tally::new(model.classes()), model, next: 0 });
+        }
+        let Some(judging) = self.judging.as_mut() else { return Err(TrainError::ModelLost) };
+        if judging.next < self.batches.validation_batches() {
+            let batch = self.batches.validation(judging.next).await?;
+            if !batch.labels.is_empty() {
+                let images = batch.images(&self.device)?;
+                match judge(&judging.model, images, &batch.labels, &mut judging.tally).await {
+                    Err(error @ TrainError::LogitsNotFinite { .. }) => {
+                        self.judging = None;
+                        self.fail(arm, &error);
+                        self.after_judging(arm);
+                        return Ok(Advance::Failed { run });
+                    }
+                    judged => judged?,
+                };
+            }
+            judging.next += 1;
+            if judging.next < self.batches.validation_batches() {
+                return Ok(Advance::Judged { run });
+            }
+        }
+        self.measure(arm);
+        self.after_judging(arm);
+        Ok(Advance::Measured { run })
+    }
+
+    /// Adds the point of a judged arm.
+    fn measure(&mut self, arm: usize) {
+        let Some(Judging { tally, .. }) = self.judging.take() else { return };
+        let epoch = (self.step as f64 / self.batches.steps_per_epoch().max(f64::MIN_POSITIVE)) as f32;
+        let run = self.run_index(arm);
+        let report = &mut self.reports[run];
+        let (sum, count) = std::mem::take(&mut report.since);
+        report.points.push(CurvePoint {
+            step: self.step,
+            epoch,
+            train_loss: if count == 0 { tally.mean_loss() } else { (sum / count as f64) as f32 },
+            validation_loss: tally.mean_loss(),
+            validation_accuracy: tally.accuracy(),
+        });
+    }
+
+    fn after_judging(&mut self, arm: usize) {
+        if let Some(ahead) = self.live[arm + 1..].iter().position(Option::is_some) {
+            self.phase = Phase::Judge { arm: arm + 1 + ahead };
+            return;
+        }
+        self.phase =
+            if self.step >= self.plan.steps { self.next_heat() } else { self.first_of(|arm| Phase::Step { arm }) };
+    }
+
+    fn next_heat(&mut self) -> Phase {
+        self.keep_models();
+        self.heat += 1;
+        self.step = 0;
+        if self.heat < self.plan.seeds.len() { Phase::Start { arm: 0 } } else { Phase::Finished }
+    }
+
+    /// Lets the moments of this heat go and keeps its models.
+    fn keep_models(&mut self) {
+        self.judging = None;
+        self.batch = None;
+        self.paces.iter_mut().for_each(Vec::clear);
+        for (arm, run) in std::mem::take(&mut self.live).into_iter().enumerate() {
+            let index = self.run_index(arm);
+            self.trained[index] = run.and_then(|run| run.into_model().ok());
+        }
+    }
+}

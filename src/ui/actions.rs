@@ -1,0 +1,192 @@
+//! What the person does, as commands to the engine.
+
+use leptos::prelude::*;
+
+use super::files::Picked;
+use super::state::{App, EngineState};
+use super::strings::text;
+use crate::session::protocol::{Command, FileRef, JobKind, RaceState, SplitSettings};
+
+/// A question that is answered at once when the engine is idle, but late when it trains. Asking again before the answer
+/// would let questions queue up behind a dragged slider, so only the latest one is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asked {
+    #[default]
+    No,
+    Waiting,
+    /// Something changed since the question was sent.
+    Stale,
+}
+
+impl App {
+    pub fn send(self, command: Command, files: Vec<web_sys::File>) {
+        self.link.with_value(|link| {
+            if let Some(link) = link {
+                link.send(command, files);
+            }
+        });
+    }
+
+    pub fn restart_engine(self) {
+        let link = self.link.get_value();
+        if let Some(link) = link {
+            self.engine.set(EngineState::Loading);
+            link.restart(text().engine.asked_restart);
+        }
+    }
+
+    pub fn open_ancestor(self, picked: Vec<Picked>) {
+        if picked.is_empty() {
+            return;
+        }
+        self.begin_job(JobKind::Open);
+        let (files, handles) = self.hand_over(picked, false);
+        self.send(Command::OpenAncestor { files }, handles);
+    }
+
+    pub fn add_pictures(self, picked: Vec<Picked>, class: Option<String>) {
+        if picked.is_empty() {
+            return self.complain(text().pictures.nothing_inside.to_owned());
+        }
+        self.begin_job(JobKind::Pictures);
+        let (files, handles) = self.hand_over(picked, true);
+        self.send(Command::AddPictures { files, class }, handles);
+    }
+
+    pub fn clear_pictures(self) {
+        self.handles.update_value(std::collections::HashMap::clear);
+        self.pictures.set(None);
+        self.send(Command::ClearPictures, Vec::new());
+    }
+
+    pub fn set_split(self, split: SplitSettings) {
+        self.settings.update(|settings| settings.split = split);
+        self.send(Command::SetSplit(split), Vec::new());
+    }
+
+    pub fn measure(self) {
+        self.begin_job(JobKind::Measure);
+        self.send(Command::MeasureHeads(self.settings.with_untracked(|settings| settings.measure)), Vec::new());
+    }
+
+    pub fn ask_attention(self, layer: usize, head: usize, picture: usize) {
+        self.looking.set((layer, head, picture));
+        self.send(Command::ShowAttention { layer, head, picture }, Vec::new());
+    }
+
+    /// Clusters again when the heads or the settings changed.
+    pub fn ask_clusters(self) {
+        if self.clusters_asked.get_value() != Asked::No {
+            return self.clusters_asked.set_value(Asked::Stale);
+        }
+        let size = self.heads.with_untracked(|heads| heads.as_ref().map(|heads| heads.image_size));
+        if let Some(size) = size {
+            self.clusters_asked.set_value(Asked::Waiting);
+            let clusters = self.settings.with_untracked(|settings| settings.clusters(size));
+            self.send(Command::SetClusters(clusters), Vec::new());
+        }
+    }
+
+    pub(super) fn clusters_answered(self) {
+        let stale = self.clusters_asked.get_value() == Asked::Stale;
+        self.clusters_asked.set_value(Asked::No);
+        if stale {
+            self.ask_clusters();
+        }
+    }
+
+    /// Plans again when the clusters, the classes or the settings changed.
+    pub fn ask_descendant(self) {
+        if self.descendant_asked.get_value() != Asked::No {
+            return self.descendant_asked.set_value(Asked::Stale);
+        }
+        let shape = self.ancestor.with_untracked(|a| a.as_ref().map(|a| (a.depth, a.patch_size)));
+        if let (Some((depth, patch)), true) = (shape, self.clusters.with_untracked(Option::is_some)) {
+            self.descendant_asked.set_value(Asked::Waiting);
+            let descendant = self.settings.with_untracked(|settings| settings.descendant(depth, patch));
+            self.send(Command::PlanDescendant(descendant), Vec::new());
+        }
+    }
+
+    pub(super) fn descendant_answered(self) {
+        let stale = self.descendant_asked.get_value() == Asked::Stale;
+        self.descendant_asked.set_value(Asked::No);
+        if stale {
+            self.ask_descendant();
+        }
+    }
+
+    /// After an error or a restart no answer may come: the next change asks afresh.
+    pub(super) fn forget_answers(self) {
+        self.clusters_asked.set_value(Asked::No);
+        self.descendant_asked.set_value(Asked::No);
+    }
+
+    pub fn train(self) {
+        let planned = self.descendant.with_untracked(|planned| planned.as_ref().map(|planned| planned.settings));
+        if let Some(planned) = planned {
+            self.begin_job(JobKind::Train);
+            self.predictions.set(Vec::new());
+            self.confusion.set(None);
+            let settings = self.settings.with_untracked(|settings| settings.training(planned));
+            self.send(Command::Train(settings), Vec::new());
+        }
+    }
+
+    pub fn pause_or_continue(self) {
+        let paused = self.race.with_untracked(|race| race.as_ref().is_some_and(|r| r.state == RaceState::Paused));
+        self.send(if paused { Command::Continue } else { Command::Pause }, Vec::new());
+    }
+
+    pub fn stop(self) {
+        self.send(Command::Stop, Vec::new());
+    }
+
+    pub fn predict(self, picked: Vec<Picked>) {
+        if picked.is_empty() {
+            return;
+        }
+        self.predictions.set(Vec::new());
+        self.begin_job(JobKind::Evaluate);
+        let (files, handles) = self.hand_over(picked, false);
+        self.send(Command::Predict { run: self.run.get_untracked(), files }, handles);
+    }
+
+    pub fn ask_confusion(self) {
+        self.begin_job(JobKind::Evaluate);
+        self.send(Command::Confusion { run: self.run.get_untracked() }, Vec::new());
+    }
+
+    pub fn export_safetensors(self, run: Option<usize>) {
+        self.send(Command::ExportSafetensors { run }, Vec::new());
+    }
+
+    pub fn export_curves(self) {
+        self.send(Command::ExportCurves, Vec::new());
+    }
+
+    /// Where dropped files go: checkpoints are told by their ending, all else is pictures.
+    pub fn sort_dropped(self, picked: Vec<Picked>) {
+        let is_model = |picked: &Picked| {
+            let name = picked.path.to_lowercase();
+            [".safetensors", ".pth", ".pt", ".bin", ".onnx", ".json"].iter().any(|ending| name.ends_with(ending))
+        };
+        let (models, pictures): (Vec<_>, Vec<_>) = picked.into_iter().partition(is_model);
+        let has_weights = models.iter().any(|picked| !picked.path.to_lowercase().ends_with(".json"));
+        if has_weights {
+            self.open_ancestor(models);
+        }
+        if !pictures.is_empty() || !has_weights {
+            self.add_pictures(pictures, None);
+        }
+    }
+
+    fn hand_over(self, picked: Vec<Picked>, keep: bool) -> (Vec<FileRef>, Vec<web_sys::File>) {
+        let refs = picked.iter().enumerate();
+        let refs = refs.map(|(index, p)| FileRef { index, path: p.path.clone(), size: p.file.size() as u64 }).collect();
+        if keep {
+            self.handles.update_value(|kept| kept.extend(picked.iter().map(|p| (p.path.clone(), p.file.clone()))));
+        }
+        (refs, picked.into_iter().map(|picked| picked.file).collect())
+    }
+}

@@ -1,0 +1,141 @@
+//! Which kept head feeds which new head: circles above, squares below, the darker the larger the cluster.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+
+use crate::session::protocol::{DescendantSummary, HeadSource};
+use crate::ui::state::App;
+use crate::ui::strings::text;
+
+const ROW: f64 = 92.0;
+const TOP: f64 = 34.0;
+const BOTTOM: f64 = 74.0;
+/// Steps of darkness in the style sheet (`t0` … `t4`).
+const TONES: usize = 5;
+
+/// The drawing.
+#[component]
+pub fn SharingChart() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().descendant;
+    let drawing = move || {
+        app.descendant.with(|planned| {
+            let planned = planned.as_ref()?;
+            let width = app.width.get().min(720.0);
+            let height = ROW * planned.sources.len() as f64;
+            let most = planned.sources.iter().flatten().map(|source| source.members).max().unwrap_or(1);
+            let label = (t.chart_label)(planned.settings.layers, planned.settings.heads);
+            let rows = planned.sources.iter().enumerate().map(|(layer, heads)| row(planned, layer, heads, width, most));
+            Some(view! {
+                <svg class="plot" role="img" aria-label=label width=width height=height viewBox=format!("0 0 {width} {height}")>
+                    {rows.collect_view()}
+                </svg>
+            })
+        })
+    };
+    view! {
+        <figure class="chart">
+            <figcaption>{t.chart_title}</figcaption>
+            {drawing}
+            <p class="legend">{t.legend}</p>
+        </figure>
+    }
+}
+
+fn row(
+    planned: &DescendantSummary,
+    layer: usize,
+    heads: &[HeadSource],
+    width: f64,
+    most: usize,
+) -> impl IntoView + use<> {
+    let t = &text().descendant;
+    // Clusters that feed at least one head, in priority order.
+    let clusters: BTreeMap<usize, HeadSource> = heads.iter().map(|source| (source.cluster, *source)).collect();
+    let spread = |index: usize, count: usize| {
+        let gap = ((width - 24.0) / count.max(1) as f64).min(64.0);
+        width / 2.0 + (index as f64 - (count as f64 - 1.0) / 2.0) * gap
+    };
+    let place: BTreeMap<usize, f64> =
+        clusters.keys().enumerate().map(|(i, c)| (*c, spread(i, clusters.len()))).collect();
+    let size = ((width - 24.0) / heads.len().max(1) as f64 * 0.4).clamp(5.0, 11.0);
+    let links = heads.iter().enumerate().map(|(index, source)| {
+        let (from, to) = (place.get(&source.cluster).copied().unwrap_or_default(), spread(index, heads.len()));
+        let (start, end, bend) = (TOP + size, BOTTOM - size, f64::midpoint(TOP, BOTTOM));
+        let path = format!("M{from:.1} {start:.1}C{from:.1} {bend:.1} {to:.1} {bend:.1} {to:.1} {end:.1}");
+        view! { <path class=format!("link t{}", tone(source.members, most)) d=path></path> }
+    });
+    let centroids = clusters.values().map(|source| {
+        let x = place.get(&source.cluster).copied().unwrap_or_default();
+        let tone = tone(source.members, most);
+        view! {
+            <circle class=format!("tone t{tone}") cx=x cy=TOP r=size></circle>
+            <text class=format!("on-tone t{tone}") x=x y=TOP + 4.0 text-anchor="middle">{source.head + 1}</text>
+        }
+    });
+    let squares = heads.iter().enumerate().map(|(index, source)| {
+        let (x, tone) = (spread(index, heads.len()), tone(source.members, most));
+        view! {
+            <rect class=format!("tone t{tone}") x=x - size y=BOTTOM - size width=2.0 * size height=2.0 * size rx="2">
+                <title>{(t.source)(index + 1, source.head + 1, source.members)}</title>
+            </rect>
+        }
+    });
+    let from = planned.source_layers.get(layer).map_or(layer, |layer| *layer);
+    view! {
+        <g transform=format!("translate(0 {})", layer as f64 * ROW)>
+            <text class="tick" x="0" y="14">{(t.row)(layer + 1, from + 1)}</text>
+            {links.collect_view()}
+            {centroids.collect_view()}
+            {squares.collect_view()}
+        </g>
+    }
+}
+
+/// Step of darkness of a cluster of `members` when the largest has `most`.
+fn tone(members: usize, most: usize) -> usize {
+    if most < 2 { TONES / 2 } else { (members - 1) * (TONES - 1) / (most - 1) }
+}
+
+/// The same as a table.
+#[component]
+pub fn SharingTable() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().descendant;
+    let rows = move || {
+        app.descendant.with(|planned| {
+            let Some(planned) = planned else { return Vec::new() };
+            let layers = planned.sources.iter().enumerate();
+            let heads = layers.flat_map(|(l, heads)| heads.iter().enumerate().map(move |(h, source)| (l, h, *source)));
+            heads
+                .map(|(layer, head, source)| {
+                    let from = planned.source_layers.get(layer).map_or(layer, |layer| *layer);
+                    view! {
+                        <tr>
+                            <td>{layer + 1}</td>
+                            <td>{head + 1}</td>
+                            <td>{from + 1}</td>
+                            <td>{source.head + 1}</td>
+                            <td>{source.members}</td>
+                        </tr>
+                    }
+                })
+                .collect()
+        })
+    };
+    let names = [text().heads.layer, t.table_head, t.table_ancestor_layer, t.table_source, t.table_members];
+    view! {
+        <details class="more">
+            <summary>{text().page.as_table}</summary>
+            <div class="scroll" tabindex="0" role="region" aria-label=t.chart_title>
+                <table data-testid="descendant-table">
+                    <thead>
+                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </details>
+    }
+}

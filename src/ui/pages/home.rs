@@ -1,0 +1,53 @@
+//! Step 7: files to keep.
+
+use leptos::prelude::*;
+
+use super::trial::has_model;
+use crate::ui::state::App;
+use crate::ui::strings::text;
+use crate::ui::widgets::Step;
+
+#[component]
+pub fn HomeStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().home;
+    let has = Memo::new(move |_| has_model(app) && !app.models_lost.get());
+    let has_curves = Memo::new(move |_| {
+        app.race.with(|race| race.as_ref().is_some_and(|r| r.runs.iter().any(|run| !run.points.is_empty())))
+    });
+    let missing = Signal::derive(move || {
+        let nothing = app.descendant.with(Option::is_none) && !has.get() && !has_curves.get();
+        nothing.then_some(t.need)
+    });
+    let name = move || {
+        app.race.with(|race| {
+            let run = race.as_ref().and_then(|race| race.runs.get(app.run.get()));
+            run.map(|run| (text().trial.model_name)((text().training.arm)(run.arm), run.seed, run.step))
+                .unwrap_or_default()
+        })
+    };
+    let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
+    view! {
+        <Step id="home" number=7 heading=&t.heading missing>
+            <div class="row">
+                <button
+                    type="button"
+                    data-testid="export-safetensors"
+                    on:click=move |_| app.export_safetensors(has.get_untracked().then(|| app.run.get_untracked()))
+                >
+                    {save_label}
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-curves"
+                    disabled=move || !has_curves.get()
+                    on:click=move |_| app.export_curves()
+                >
+                    {t.save_curves}
+                </button>
+            </div>
+            <p class="hint">{move || has.get().then_some(t.what)}</p>
+        </Step>
+    }
+}

@@ -1,0 +1,89 @@
+//! What the page says and does when the engine died, and what a report for the makers holds.
+
+use leptos::prelude::*;
+
+use super::state::{App, EngineState};
+use super::strings::text;
+use super::{bench, format, wake};
+use crate::session::protocol::{JobKind, RaceState};
+
+/// A new engine is being brought to where the dead one stood.
+pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool) {
+    app.engine.set(EngineState::Loading);
+    let training = lose_engine(app);
+    let during = if training { Some(JobKind::Train) } else { during };
+    let t = &text().engine;
+    let mut sentence = (t.restarted)(reason, during.map(text().jobs.name));
+    if cpu_only {
+        sentence.push(' ');
+        sentence.push_str(t.cpu_from_now);
+    }
+    if app.race.with_untracked(Option::is_some) {
+        sentence.push(' ');
+        sentence.push_str(t.models_lost);
+    }
+    bench::lost(&sentence);
+    app.complain(sentence);
+}
+
+/// The engine died again and again.
+pub fn gave_up(app: App, reason: &str) {
+    app.engine.set(EngineState::Gone);
+    lose_engine(app);
+    let sentence = (text().engine.gave_up)(reason);
+    bench::lost(&sentence);
+    app.complain(sentence);
+}
+
+/// Takes from the screen what only the dead engine knew; curves stay. Returns whether a race was under way.
+fn lose_engine(app: App) -> bool {
+    wake::hold(false);
+    app.jobs.set(Vec::new());
+    app.forget_answers();
+    app.heads.set(None);
+    app.clusters.set(None);
+    app.attention.set(None);
+    app.descendant.set(None);
+    let mut training = false;
+    app.race.update(|race| {
+        if let Some(race) = race {
+            app.models_lost.set(true);
+            training = matches!(race.state, RaceState::Running | RaceState::Paused);
+            if training {
+                race.state = RaceState::Stopped;
+            }
+        }
+    });
+    training
+}
+
+/// What a copied report says besides its sentence: nothing of the person's pictures but their number.
+pub fn report_context(app: App) -> String {
+    let navigator = window().navigator();
+    let engine = app.engine.with_untracked(|engine| match engine {
+        EngineState::Ready(report) => format!("{:?} {} {:?}", report.engine, report.name, report.self_test),
+        other => format!("{other:?}"),
+    });
+    let ancestor = app.ancestor.with_untracked(|ancestor| {
+        ancestor.as_ref().map(|a| {
+            let [name, family, dtype] = [&a.name, &a.family, &a.dtype];
+            format!("{name}: {family}, {} × {} heads, width {}, {dtype}", a.depth, a.num_heads, a.embed_dim)
+        })
+    });
+    let pictures = app.pictures.with_untracked(|pictures| {
+        pictures.as_ref().map(|p| {
+            let (train, validation) = p.classes.iter().fold((0, 0), |(t, v), c| (t + c.train, v + c.validation));
+            format!("{} classes, {train} + {validation}, unreadable {}", p.classes.len(), p.unreadable_count)
+        })
+    });
+    let memory = app.descendant.with_untracked(|d| d.as_ref().map(|d| format::bytes(d.training_bytes)));
+    let settings = app.settings.with_untracked(super::settings::Settings::to_fragment);
+    format!(
+        "Heirloom {}\nengine: {engine}\nancestor: {}\npictures: {}\ntraining memory: {}\nsettings: #{settings}\nbrowser: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        ancestor.as_deref().unwrap_or("-"),
+        pictures.as_deref().unwrap_or("-"),
+        memory.as_deref().unwrap_or("-"),
+        navigator.user_agent().unwrap_or_default(),
+    )
+}

@@ -1,0 +1,213 @@
+//! What the person chose, and how it stands in the address.
+//!
+//! Only what differs from the defaults is written (`#eps=8&steps=200`), so a link stays short and a later version may
+//! have better defaults. Distances are kept for a 224 px picture and scaled to the ancestor's, so that a link fits any.
+
+use crate::session::protocol::{
+    ClusterSettings, DepthChoice, DescendantSettings, FfnMatching, MeasureSettings, SplitSettings, StartValue,
+    TrainSettings,
+};
+
+/// Everything that can be chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub split: SplitSettings,
+    pub measure: MeasureSettings,
+    /// Largest gap inside a cluster, px at 224 px.
+    pub eps: f64,
+    pub min_heads: usize,
+    /// As `eps`, for feed-forward networks.
+    pub eps_ffn: f64,
+    pub strict: bool,
+    pub heads: usize,
+    pub layers: usize,
+    pub image_size: usize,
+    pub even: bool,
+    pub scale_projection: bool,
+    pub ffn_maps: bool,
+    pub scratch: bool,
+    pub inherited: bool,
+    pub seeds: usize,
+    pub steps: usize,
+    pub batch: usize,
+    pub lr: f64,
+    /// Share of the steps.
+    pub warmup: f64,
+    pub weight_decay: f64,
+    pub label_smoothing: f64,
+    pub drop_path: f64,
+    pub clip_norm: f64,
+    pub augment: bool,
+    pub validate_every: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            split: SplitSettings::default(),
+            measure: MeasureSettings::default(),
+            eps: 10.0,
+            min_heads: 1,
+            eps_ffn: 10.0,
+            strict: false,
+            heads: 6,
+            layers: 6,
+            image_size: 112,
+            even: false,
+            scale_projection: true,
+            ffn_maps: true,
+            scratch: true,
+            inherited: true,
+            seeds: 1,
+            steps: 100,
+            batch: 16,
+            lr: 5e-4,
+            warmup: 0.1,
+            weight_decay: 0.05,
+            label_smoothing: 0.1,
+            drop_path: 0.0,
+            clip_norm: 1.0,
+            augment: true,
+            validate_every: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// Cluster settings for an ancestor whose pictures have `image_size` px.
+    pub fn clusters(&self, image_size: usize) -> ClusterSettings {
+        let scale = image_size as f64 / 224.0;
+        ClusterSettings {
+            eps: (self.eps * scale) as f32,
+            min_heads: self.min_heads,
+            eps_ffn: (self.eps_ffn * scale) as f32,
+            matching: if self.strict { FfnMatching::Strict } else { FfnMatching::Sorted },
+        }
+    }
+
+    /// The descendant of an ancestor of `depth` layers and `patch_size` px patches.
+    pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantSettings {
+        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
+        DescendantSettings {
+            heads: self.heads,
+            layers: self.layers.min(depth),
+            image_size: patches * patch_size,
+            depth: if self.even { DepthChoice::Even } else { DepthChoice::First },
+            scale_projection: self.scale_projection,
+            ffn_maps: self.ffn_maps,
+        }
+    }
+
+    /// The race of a descendant.
+    pub fn training(&self, descendant: DescendantSettings) -> TrainSettings {
+        let arms = [(self.inherited, StartValue::Inherited), (self.scratch, StartValue::Scratch)];
+        TrainSettings {
+            descendant,
+            arms: arms.into_iter().filter_map(|(wanted, arm)| wanted.then_some(arm)).collect(),
+            seeds: self.seeds,
+            steps: self.steps,
+            batch: self.batch,
+            lr: self.lr,
+            warmup_steps: (self.steps as f64 * self.warmup).round() as usize,
+            weight_decay: self.weight_decay,
+            label_smoothing: self.label_smoothing,
+            drop_path: self.drop_path,
+            clip_norm: self.clip_norm,
+            augment: self.augment,
+            validate_every: self.validate_every,
+        }
+    }
+
+    /// The part of the address after `#`.
+    pub fn to_fragment(&self) -> String {
+        let (mine, usual) = (self.pairs(), Self::default().pairs());
+        let changed = mine.into_iter().zip(usual).filter(|(a, b)| a != b);
+        changed.map(|((key, value), _)| format!("{key}={value}")).collect::<Vec<_>>().join("&")
+    }
+
+    /// Reads the part of the address after `#`. What is unknown, unreadable or out of range is passed over: an address
+    /// may come from another version.
+    pub fn from_fragment(fragment: &str) -> Self {
+        let mut settings = Self::default();
+        for (key, value) in fragment.trim_start_matches('#').split('&').filter_map(|pair| pair.split_once('=')) {
+            if let Ok(number) = value.parse::<f64>()
+                && number.is_finite()
+                && number >= 0.0
+            {
+                settings.set(key, number);
+            }
+        }
+        settings
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, f64)> {
+        let flag = |on: bool| f64::from(u8::from(on));
+        vec![
+            ("share", (f64::from(self.split.validation_share) * 1e4).round() / 1e4),
+            ("seed", self.split.seed as f64),
+            ("measure", self.measure.pictures as f64),
+            ("renormalise", flag(self.measure.renormalise)),
+            ("eps", self.eps),
+            ("min", self.min_heads as f64),
+            ("eps_ffn", self.eps_ffn),
+            ("strict", flag(self.strict)),
+            ("heads", self.heads as f64),
+            ("layers", self.layers as f64),
+            ("size", self.image_size as f64),
+            ("even", flag(self.even)),
+            ("scale", flag(self.scale_projection)),
+            ("maps", flag(self.ffn_maps)),
+            ("scratch", flag(self.scratch)),
+            ("inherited", flag(self.inherited)),
+            ("seeds", self.seeds as f64),
+            ("steps", self.steps as f64),
+            ("batch", self.batch as f64),
+            ("lr", self.lr),
+            ("warmup", self.warmup),
+            ("decay", self.weight_decay),
+            ("smoothing", self.label_smoothing),
+            ("drop", self.drop_path),
+            ("clip", self.clip_norm),
+            ("augment", flag(self.augment)),
+            ("validate", self.validate_every as f64),
+        ]
+    }
+
+    fn set(&mut self, key: &str, value: f64) {
+        let (count, on) = (value as usize, value != 0.0);
+        let at_least_one = |most: usize| count.clamp(1, most);
+        match key {
+            "share" => self.split.validation_share = value.min(0.9) as f32,
+            "seed" => self.split.seed = value as u64,
+            "measure" => self.measure.pictures = at_least_one(512),
+            "renormalise" => self.measure.renormalise = on,
+            "eps" => self.eps = value.min(MOST_EPS),
+            "min" => self.min_heads = at_least_one(64),
+            "eps_ffn" => self.eps_ffn = value.min(MOST_EPS),
+            "strict" => self.strict = on,
+            "heads" => self.heads = at_least_one(64),
+            "layers" => self.layers = at_least_one(64),
+            "size" => self.image_size = count.clamp(16, 1024),
+            "even" => self.even = on,
+            "scale" => self.scale_projection = on,
+            "maps" => self.ffn_maps = on,
+            "scratch" => self.scratch = on,
+            "inherited" => self.inherited = on,
+            "seeds" => self.seeds = at_least_one(20),
+            "steps" => self.steps = at_least_one(1_000_000),
+            "batch" => self.batch = at_least_one(1_024),
+            "lr" => self.lr = value.min(1.0),
+            "warmup" => self.warmup = value.min(1.0),
+            "decay" => self.weight_decay = value.min(1.0),
+            "smoothing" => self.label_smoothing = value.min(0.9),
+            "drop" => self.drop_path = value.min(0.9),
+            "clip" => self.clip_norm = value,
+            "augment" => self.augment = on,
+            "validate" => self.validate_every = count,
+            _ => {}
+        }
+    }
+}
+
+/// Right end of the eps slider, px at 224 px; the paper tries 1, 10 and 100.
+pub const MOST_EPS: f64 = 100.0;

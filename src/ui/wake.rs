@@ -1,0 +1,51 @@
+//! Keeps the screen awake while a race runs: a laptop that falls asleep stops training.
+
+use std::cell::RefCell;
+
+use js_sys::{Function, Promise, Reflect};
+use leptos::prelude::window;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+/// Whether the screen should stay awake, and the browser's lock while it does.
+struct Wake {
+    is_wanted: bool,
+    lock: Option<JsValue>,
+}
+
+thread_local!(static WAKE: RefCell<Wake> = const { RefCell::new(Wake { is_wanted: false, lock: None }) });
+
+/// Asks for the lock or gives it back. A browser without one, or that refuses (low battery), is no fault.
+pub fn hold(on: bool) {
+    let changed = WAKE.with_borrow_mut(|wake| std::mem::replace(&mut wake.is_wanted, on) != on);
+    if !changed {
+        return;
+    }
+    if on {
+        return spawn_local(async {
+            if let Ok(lock) = request().await {
+                WAKE.with_borrow_mut(|wake| wake.lock = Some(lock));
+                // It may have been given up while the browser thought about it.
+                if !WAKE.with_borrow(|wake| wake.is_wanted) {
+                    release();
+                }
+            }
+        });
+    }
+    release();
+}
+
+// web-sys counts the wake lock as unstable, so it is asked for by name.
+async fn request() -> Result<JsValue, JsValue> {
+    let lock = Reflect::get(&window().navigator(), &"wakeLock".into())?;
+    let request: Function = Reflect::get(&lock, &"request".into())?.dyn_into()?;
+    JsFuture::from(request.call1(&lock, &"screen".into())?.dyn_into::<Promise>()?).await
+}
+
+fn release() {
+    let Some(lock) = WAKE.with_borrow_mut(|wake| wake.lock.take()) else { return };
+    let release = Reflect::get(&lock, &"release".into()).and_then(JsCast::dyn_into::<Function>);
+    if let Ok(promise) = release.and_then(|release| release.call0(&lock)).and_then(JsCast::dyn_into::<Promise>) {
+        spawn_local(async { drop(JsFuture::from(promise).await) });
+    }
+}

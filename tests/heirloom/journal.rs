@@ -1,0 +1,62 @@
+//! What the page repeats to a new engine.
+
+use heirloom::session::journal::Journal;
+use heirloom::session::protocol::{ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary};
+
+fn open(name: &str) -> Command {
+    let files = vec![heirloom::session::protocol::FileRef { index: 0, path: name.into(), size: 1 }];
+    Command::OpenAncestor { files }
+}
+
+fn add() -> Command {
+    Command::AddPictures { files: Vec::new(), class: None }
+}
+
+fn pictures() -> Event {
+    let class = ClassCount { name: "daisy".into(), train: 1, validation: 0, thumbnails: Vec::new() };
+    Event::Pictures(PicturesSummary { classes: vec![class], ..Default::default() })
+}
+
+#[test]
+fn a_picture_folder_that_was_read_is_repeated_with_its_handles() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&Command::Start { engine: None }, &[]);
+    journal.sent(&add(), &[7]);
+    journal.received(&pictures());
+    let (entries, guilty) = journal.replay();
+    assert_eq!(guilty, None);
+    assert_eq!(entries, vec![(Command::Start { engine: None }, vec![]), (add(), vec![7])]);
+}
+
+#[test]
+fn the_command_under_way_when_the_engine_died_is_not_repeated_but_those_behind_it_are() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&open("deadly.safetensors"), &[1]);
+    journal.sent(&add(), &[2]);
+    let (entries, guilty) = journal.replay();
+    assert_eq!(guilty, Some(JobKind::Open));
+    assert_eq!(entries, vec![(add(), vec![2])]);
+}
+
+#[test]
+fn a_refused_file_is_forgotten_and_cleared_pictures_stay_cleared() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&open("text.txt"), &[1]);
+    journal.received(&Event::JobEnded { job: JobKind::Open, finished: false });
+    journal.sent(&add(), &[2]);
+    journal.received(&pictures());
+    journal.sent(&Command::ClearPictures, &[]);
+    journal.sent(&Command::MeasureHeads(MeasureSettings::default()), &[]);
+    assert_eq!(journal.replay(), (vec![], Some(JobKind::Measure)));
+}
+
+#[test]
+fn an_engine_that_dies_while_repeating_does_not_get_the_deadly_command_a_third_time() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&add(), &[2]);
+    journal.received(&pictures());
+    for (command, files) in journal.replay().0 {
+        journal.sent(&command, &files);
+    }
+    assert_eq!(journal.replay(), (vec![], Some(JobKind::Pictures)));
+}

@@ -1,0 +1,245 @@
+//! Races: what the arms see, how they advance, fail, stop and resume.
+
+use super::models::{plain_settings, tiny};
+use burn::tensor::Device;
+use heirloom::device::uniform;
+use heirloom::train::{
+    AdamWSettings, Advance, Batch, Batches, Race, RaceHeader, RacePlan, RunSettings, Schedule, Starts, TrainError,
+    read_model,
+};
+use heirloom::vit::Vit;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Noise whose brightness tells the class; records what was asked for.
+#[derive(Clone, Default)]
+struct Noise {
+    asked: Rc<RefCell<Vec<(u64, usize)>>>,
+    /// Fails once when asked for this step.
+    stumble: Rc<RefCell<Option<usize>>>,
+}
+
+fn batch(seed: u32, count: usize) -> Batch {
+    let labels: Vec<usize> = (0..count).map(|i| (i + seed as usize) % 3).collect();
+    let mut pixels = uniform(count * 48, seed, 0.3);
+    for (picture, label) in pixels.chunks_mut(48).zip(&labels) {
+        picture[16 * label..16 * label + 16].iter_mut().for_each(|value| *value += 1.0);
+    }
+    Batch { pixels, shape: [count, 3, 4, 4], labels }
+}
+
+impl Batches for Noise {
+    async fn training(&mut self, seed: u64, step: usize) -> Result<Batch, TrainError> {
+        if self.stumble.borrow_mut().take_if(|at| *at == step).is_some() {
+            return Err(TrainError::Source("the file is gone".into()));
+        }
+        self.asked.borrow_mut().push((seed, step));
+        Ok(batch(1000 * seed as u32 + step as u32, 4))
+    }
+
+    async fn validation(&mut self, index: usize) -> Result<Batch, TrainError> {
+        // The second batch is empty, as when no picture of it decodes.
+        Ok(batch(500 + index as u32, if index == 1 { 0 } else { 6 }))
+    }
+
+    fn validation_batches(&self) -> usize {
+        3
+    }
+
+    fn steps_per_epoch(&self) -> f64 {
+        2.5
+    }
+}
+
+/// Arm `k` starts from weights of seed `10 * seed + k`, or all arms from the same.
+struct FromSeeds {
+    device: Device,
+    same: bool,
+}
+
+impl Starts<Vit> for FromSeeds {
+    async fn start(&mut self, arm: usize, seed: u64) -> Result<Vit, TrainError> {
+        Ok(tiny(10 * seed as u32 + if self.same { 0 } else { arm as u32 }, &self.device).await)
+    }
+}
+
+fn plan(arms: usize, seeds: &[u64], steps: usize, validate_every: usize) -> RacePlan {
+    let run = RunSettings {
+        schedule: Schedule { peak: 1e-2, floor: 0.0, warmup_steps: 2, steps },
+        adamw: AdamWSettings::default(),
+        label_smoothing: 0.1,
+        ..plain_settings(0.0)
+    };
+    RacePlan { run, steps, arms, seeds: seeds.to_vec(), validate_every }
+}
+
+fn clock() -> f64 {
+    heirloom::platform::clock::now_ms()
+}
+
+type Tested = Race<Vit, Noise, FromSeeds>;
+
+fn race(plan: RacePlan, batches: Noise, same: bool, device: &Device) -> Tested {
+    Race::new(plan, batches, FromSeeds { device: device.clone(), same }, device, clock)
+}
+
+async fn finish(race: &mut Tested) -> Vec<Advance> {
+    let mut all = Vec::new();
+    while !race.is_finished() {
+        all.push(race.advance().await.unwrap());
+    }
+    all
+}
+
+on_every_engine! {
+    async fn equal_arms_run_dead_heats_because_they_see_identical_batches(device: Device) {
+        let noise = Noise::default();
+        let mut race = race(plan(2, &[4], 3, 3), noise.clone(), true, &device);
+        let advances = finish(&mut race).await;
+        let [first, second] = race.reports() else { panic!("two runs") };
+        assert_eq!(first.points, second.points);
+        assert_eq!(first.points.iter().map(|point| point.step).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(*noise.asked.borrow(), [(4, 0), (4, 1), (4, 2)], "each batch is prepared once for both arms");
+        let stepped = advances.iter().filter(|advance| matches!(advance, Advance::Stepped { .. })).count();
+        assert_eq!((stepped, race.progress()), (6, (6, 6)));
+    }
+}
+
+#[test]
+fn seeds_race_one_after_the_other_with_their_own_batches_and_points_at_every_interval() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let noise = Noise::default();
+        let mut race = race(plan(2, &[1, 2], 7, 0), noise.clone(), false, &device);
+        finish(&mut race).await;
+        assert_eq!(race.advance().await.unwrap(), Advance::Finished);
+        let order: Vec<_> = race.reports().iter().map(|report| (report.seed, report.arm)).collect();
+        assert_eq!(order, [(1, 0), (1, 1), (2, 0), (2, 1)]);
+        let expected: Vec<_> = [1, 2].into_iter().flat_map(|seed| (0..7).map(move |step| (seed, step))).collect();
+        assert_eq!(*noise.asked.borrow(), expected);
+        for (run, report) in race.reports().iter().enumerate() {
+            // Once per epoch of 2.5 steps, rounded up, before the first and after the last step.
+            assert_eq!(report.points.iter().map(|point| point.step).collect::<Vec<_>>(), [0, 3, 6, 7]);
+            assert!((report.points[2].epoch - 2.4).abs() < 1e-6);
+            assert_eq!((report.step, report.failure.as_ref()), (7, None));
+            assert!(report.steps_per_second > 0.0);
+            assert!(race.model(run).is_some());
+        }
+        assert_ne!(race.reports()[0].points, race.reports()[1].points, "the arms start differently");
+        assert_ne!(race.reports()[0].points, race.reports()[2].points, "the seeds see different batches");
+    });
+}
+
+#[test]
+fn a_race_learns_and_its_train_losses_are_means_since_the_last_point() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let mut race = race(plan(1, &[3], 120, 20), Noise::default(), false, &device);
+        let (mut losses, mut means) = (Vec::new(), Vec::new());
+        while !race.is_finished() {
+            match race.advance().await.unwrap() {
+                Advance::Stepped { loss, .. } => losses.push(loss),
+                Advance::Measured { .. } if !losses.is_empty() => {
+                    means.push(losses.iter().sum::<f32>() / losses.len() as f32);
+                    losses.clear();
+                }
+                _ => {}
+            }
+        }
+        let points = &race.reports()[0].points;
+        for (point, mean) in points[1..].iter().zip(&means) {
+            assert!((point.train_loss - mean).abs() < 1e-5);
+        }
+        let (first, last) = (points[0], points[points.len() - 1]);
+        assert_eq!(first.train_loss, first.validation_loss);
+        assert!(last.validation_accuracy >= 0.9, "{points:?}");
+        assert!(last.validation_loss < first.validation_loss);
+    });
+}
+
+#[test]
+fn a_resumed_race_equals_the_undisturbed_one_wherever_it_was_cut() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let plan = plan(2, &[1, 2], 4, 2);
+        let mut whole = race(plan.clone(), Noise::default(), false, &device);
+        let calls = finish(&mut whole).await.len();
+        for cut in (0..calls).step_by(3) {
+            let mut started = race(plan.clone(), Noise::default(), false, &device);
+            for _ in 0..cut {
+                started.advance().await.unwrap();
+            }
+            let mut state = started.save().await.unwrap();
+            drop(started);
+            let json = serde_json::to_string(&state.header).unwrap();
+            state.header = serde_json::from_str::<RaceHeader>(&json).unwrap();
+            let starts = FromSeeds { device: device.clone(), same: false };
+            let mut resumed = Race::restore(state, Noise::default(), starts, &device, clock).await.unwrap();
+            finish(&mut resumed).await;
+            for (run, (got, expected)) in resumed.reports().iter().zip(whole.reports()).enumerate() {
+                assert_eq!(got.points, expected.points, "cut {cut}, run {run}");
+                let [got, expected] = [&resumed, &whole].map(|race| race.model(run).unwrap());
+                assert_eq!(read_model(&got).await.unwrap(), read_model(&expected).await.unwrap());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_diverging_arm_leaves_the_race_with_a_sentence_and_the_others_go_on() {
+    struct Poisoned(FromSeeds);
+    impl Starts<Vit> for Poisoned {
+        async fn start(&mut self, arm: usize, seed: u64) -> Result<Vit, TrainError> {
+            let mut model = self.0.start(arm, seed).await?;
+            if arm == 0 {
+                model.pos_embed = model.pos_embed.map(|tensor| tensor * f32::NAN);
+            }
+            Ok(model)
+        }
+    }
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let starts = Poisoned(FromSeeds { device: device.clone(), same: false });
+        let mut race = Race::new(plan(2, &[1, 2], 3, 0), Noise::default(), starts, &device, clock);
+        let mut failed = Vec::new();
+        while !race.is_finished() {
+            if let Advance::Failed { run } = race.advance().await.unwrap() {
+                failed.push(run);
+            }
+        }
+        assert_eq!(failed, [0, 2]);
+        for (run, report) in race.reports().iter().enumerate() {
+            assert_eq!(report.failure.is_some(), run % 2 == 0);
+            assert_eq!(race.model(run).is_some(), run % 2 == 1);
+            assert_eq!(report.step, if run % 2 == 0 { 0 } else { 3 });
+        }
+        assert_eq!(race.progress(), (12, 12));
+    });
+}
+
+#[test]
+fn a_failing_source_can_be_tried_again_and_a_stopped_race_keeps_its_models() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let noise = Noise::default();
+        *noise.stumble.borrow_mut() = Some(1);
+        let mut race = race(plan(2, &[1, 2], 5, 5), noise, false, &device);
+        assert!(race.model(0).is_none());
+        let mut errors = 0;
+        while race.reports()[1].step < 2 {
+            match race.advance().await {
+                Ok(_) => {}
+                Err(error) => {
+                    errors += 1;
+                    assert_eq!(error.to_string(), "the file is gone");
+                }
+            }
+        }
+        assert_eq!(errors, 1);
+        race.stop();
+        assert!(race.is_finished());
+        assert_eq!(race.reports().iter().map(|report| report.step).collect::<Vec<_>>(), [2, 2, 0, 0]);
+        assert_eq!((0..4).map(|run| race.model(run).is_some()).collect::<Vec<_>>(), [true, true, false, false]);
+        assert!(race.model(4).is_none());
+    });
+}
