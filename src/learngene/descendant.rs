@@ -6,7 +6,6 @@ use burn::tensor::{Device, Tensor};
 use super::SharedFfn;
 use super::cluster::ExpandError;
 use crate::device::ReadError;
-use crate::train::Classifier;
 use crate::vit::{Hooks, Mlp, RandomWeights, Vit, VitConfig};
 
 /// Why a descendant cannot start.
@@ -120,19 +119,5 @@ impl Descendant {
     /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`.
     pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
         self.assembled().logits(images, hooks)
-    }
-}
-
-impl Classifier for Descendant {
-    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
-        self.logits(images, &mut Hooks { drop_path, ..Hooks::default() })
-    }
-
-    fn branches(&self) -> usize {
-        Classifier::branches(&self.vit)
-    }
-
-    fn classes(&self) -> usize {
-        Classifier::classes(&self.vit)
     }
 }

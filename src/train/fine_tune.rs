@@ -6,6 +6,7 @@ use super::{
     smoothed_targets,
 };
 use crate::device::{read, read_all};
+use crate::learngene::Descendant;
 use crate::vit::{Hooks, Vit};
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -257,5 +258,19 @@ impl Classifier for Vit {
 
     fn classes(&self) -> usize {
         self.config.classes.unwrap_or(self.config.embed_dim)
+    }
+}
+
+impl Classifier for Descendant {
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, &mut Hooks { drop_path, ..Default::default() })
+    }
+
+    fn branches(&self) -> usize {
+        2 * self.config().depth
+    }
+
+    fn classes(&self) -> usize {
+        self.config().classes.unwrap_or(self.config().embed_dim)
     }
 }

@@ -4,6 +4,8 @@
 mod account;
 #[cfg(not(target_arch = "wasm32"))]
 mod golden;
+mod inherit;
+mod maps;
 #[cfg(not(target_arch = "wasm32"))]
 mod plan;
 #[cfg(not(target_arch = "wasm32"))]

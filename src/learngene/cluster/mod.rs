@@ -3,7 +3,7 @@
 //! Heads that look equally far are one cluster ([`density`]), adjacent layers whose clusters agree share a feed-forward
 //! network ([`ffn`]); what remains is the learngene ([`account`] counts it), and [`expand`] plans how a descendant of
 //! any number of heads and layers starts from it. All of that is arithmetic on a table of distances: no device, so the
-//! page can follow a slider.
+//! page can follow a slider. [`measure()`] makes the table and [`inherit`] the module, on the ancestor's device.
 
 pub mod account;
 pub mod density;
