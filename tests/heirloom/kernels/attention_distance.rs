@@ -32,10 +32,10 @@ fn reference(
                 continue;
             }
             let divisor = if renormalise { weights[prefix_tokens..].iter().sum() } else { sum };
-            for j in prefix_tokens..tokens {
+            for (j, weight) in weights.iter().enumerate().skip(prefix_tokens) {
                 let (a, b) = (i - prefix_tokens, j - prefix_tokens);
                 let (dx, dy) = ((a % grid).abs_diff(b % grid), (a / grid).abs_diff(b / grid));
-                distance += weights[j] / divisor * (patch_size as f64) * ((dx * dx + dy * dy) as f64).sqrt();
+                distance += weight / divisor * (patch_size as f64) * ((dx * dx + dy * dy) as f64).sqrt();
             }
         }
         distances.push((distance / (grid * grid) as f64) as f32);
