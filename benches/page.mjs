@@ -43,7 +43,7 @@ async function once(engine, work, [warm, reps, budget]) {
   try {
     const page = await browser.newPage();
     await page.goto(`${site.url}?bench&engine=${engine}`);
-    await page.waitForFunction('window.ready', null, { timeout: 120_000 });
+    await page.waitForFunction(() => window.ready, null, { timeout: 120_000 });
     const late = new Promise((_, fail) => {
       timer = setTimeout(() => fail(new Error(`no answer within ${LONGEST_MS / 1000} s`)), LONGEST_MS);
     });

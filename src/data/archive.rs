@@ -178,7 +178,8 @@ impl Archive {
         let bad = |error: ZipError| PictureError::Zip(explain(&error));
         let entry = self.directory.entry(index).map_err(bad)?;
         let (start, len) = (entry.header_start(), entry.size());
-        let packed = entry.compressed_size().min(limit.saturating_add(PIECE));
+        // What this is too little for is fetched when the unpacking runs into the hole.
+        let packed = entry.compressed_size().min(limit.saturating_add(512));
         if start >= self.file.len() {
             return Err(PictureError::Zip("it stands behind the end of the zip; zip the folder again".to_owned()));
         }

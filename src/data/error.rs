@@ -64,7 +64,10 @@ pub enum DataError {
         /// Its pictures.
         pictures: usize,
     },
-    /// One picture cannot be read.
+    /// The platform could not read a file.
+    #[error(transparent)]
+    File(FileError),
+    /// One picture cannot be used.
     #[error("`{path}`: {reason}")]
     Picture {
         /// Its path.
@@ -108,6 +111,10 @@ pub enum DataError {
 impl DataError {
     /// The reason why the picture at `path` cannot be read.
     pub fn picture(path: &str, reason: impl Into<PictureError>) -> Self {
-        Self::Picture { path: path.to_owned(), reason: reason.into() }
+        match reason.into() {
+            // Names the file itself.
+            PictureError::File(error) => Self::File(error),
+            reason => Self::Picture { path: path.to_owned(), reason },
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::error::DataError;
 use super::set::PictureSet;
 use super::split::{Labelled, Split};
 use super::transform::{Augment, Normalise, Purpose, evaluation_crop, evaluation_side, generator};
+use crate::platform::image::RgbImage8;
 
 /// How pictures are served.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +66,8 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// Serves the training and validation pictures of a split; nothing is decoded yet.
+    ///
     /// # Errors
     /// When batches would be empty.
     pub fn new(set: &PictureSet, split: &Split, settings: LoaderSettings) -> Result<Self, DataError> {
@@ -196,7 +199,7 @@ impl Loader {
         Batch { pixels: vec![0.0; count * self.picture_len()], ..Batch::default() }
     }
 
-    fn write(&self, batch: &mut Batch, i: usize, image: &crate::platform::image::RgbImage8, mirrored: bool) {
+    fn write(&self, batch: &mut Batch, i: usize, image: &RgbImage8, mirrored: bool) {
         let len = self.picture_len();
         self.settings.normalise.write(image, mirrored, &mut batch.pixels[i * len..(i + 1) * len]);
     }

@@ -9,8 +9,8 @@ use super::error::PictureError;
 use crate::platform::file::FileHandle;
 use crate::platform::image::{ImageError, PictureFormat, PictureHeader, is_complete, probe};
 
-/// Most bytes of one picture file. A 50-megapixel PNG fits; a film that is called a picture does not.
-pub const MAX_FILE_BYTES: u64 = 128 << 20;
+/// Most bytes of one picture file: they are read as a whole to decode it. A 50-megapixel JPEG has about 25 MB.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Bytes looked at first; enough for nearly every header.
 const HEAD: u64 = 64 << 10;
 /// Bytes at the end that hold the closing mark of a complete file.

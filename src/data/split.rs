@@ -119,7 +119,7 @@ impl Split {
             .into_values()
             .map(|group| {
                 let sides = || group.iter().filter_map(|&i| pictures[i].side).filter(|_| self.is_by_folder);
-                straddling += usize::from(sides().min() != sides().max());
+                straddling += usize::from(sides().min() == Some(Side::Train) && sides().max() != Some(Side::Train));
                 let label = |class: &String| self.classes.binary_search(class).unwrap_or_default();
                 let members = group.iter().map(|&i| Labelled { picture: i, label: label(&pictures[i].class) });
                 Unit { members: members.collect(), side: sides().min() }
@@ -130,7 +130,8 @@ impl Split {
         units.sort_by_key(|unit| rank[unit.members[0].picture]);
         if straddling > 0 {
             self.notes.push(format!(
-                "{straddling} pictures stand in the training folders and again in the others; all their copies are used for training only"
+                "found {} in the training folders and again in the others; all copies are used for training only",
+                pictures_in_words(straddling)
             ));
         }
         units
@@ -183,16 +184,17 @@ impl Split {
     fn note_ambiguous(&mut self, units: &[Unit]) {
         let ambiguous = units.iter().filter(|unit| unit.label().is_none()).count();
         if ambiguous > 0 {
-            self.notes
-                .push(format!("{ambiguous} pictures are filed under two classes at once; delete one copy of each"));
+            self.notes.push(format!(
+                "found {} filed under two classes at once; delete one copy of each",
+                pictures_in_words(ambiguous)
+            ));
         }
     }
 
     fn note_counts(&mut self) {
         if !self.held_out.is_empty() {
-            let count = self.held_out.len();
-            self.notes
-                .push(format!("{count} pictures in `test` folders are set aside, because there are `val` folders too"));
+            let count = pictures_in_words(self.held_out.len());
+            self.notes.push(format!("{count} in `test` folders set aside, because there are `val` folders too"));
         }
         for (class, (train, validation)) in self.classes.iter().zip(self.counts()) {
             if train == 0 {
@@ -226,6 +228,10 @@ impl Split {
         ranked.sort_by_key(|(turn, labelled)| (*turn, labelled.label));
         ranked.into_iter().take(count).map(|(_, labelled)| labelled).collect()
     }
+}
+
+fn pictures_in_words(count: usize) -> String {
+    if count == 1 { "1 picture".to_owned() } else { format!("{count} pictures") }
 }
 
 /// The generator of (seed, class).

@@ -3,16 +3,17 @@
 //! Composed of tensor operations an update takes about twelve passes over parameter, gradient and moments; it is bound
 //! by memory, so the fused one reads four and writes three. It works in place wherever nobody else holds the tensors.
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::{CubeDim, calculate_cube_count_elemwise, prelude::*};
 
 /// Numbers of one AdamW update, the same for all tensors of a parameter group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamwNumbers {
-    /// Factor of the parameter before the update: `1 - lr * weight_decay`.
-    pub keep: f32,
+    /// `lr * weight_decay`. (`1 - lr * weight_decay` would lose most of its digits in f32.)
+    pub decay: f32,
     /// `lr / (1 - beta_1^t)`.
     pub rate: f32,
     /// `1 / sqrt(1 - beta_2^t)`.
@@ -21,6 +22,10 @@ pub struct AdamwNumbers {
     pub beta_1: f32,
     /// Decay of the second moment.
     pub beta_2: f32,
+    /// `1 - beta_1`.
+    pub rest_1: f32,
+    /// `1 - beta_2`.
+    pub rest_2: f32,
     /// Added to the root of the corrected second moment.
     pub epsilon: f32,
 }
@@ -31,11 +36,13 @@ impl AdamwNumbers {
         let [beta_1, beta_2] = betas;
         let time = time.min(i32::MAX as u64) as i32;
         Self {
-            keep: (1.0 - lr * weight_decay) as f32,
+            decay: (lr * weight_decay) as f32,
             rate: (lr / (1.0 - beta_1.powi(time))) as f32,
             correction: (1.0 / (1.0 - beta_2.powi(time)).sqrt()) as f32,
             beta_1: beta_1 as f32,
             beta_2: beta_2 as f32,
+            rest_1: (1.0 - beta_1) as f32,
+            rest_2: (1.0 - beta_2) as f32,
             epsilon: epsilon as f32,
         }
     }
@@ -89,15 +96,27 @@ pub fn adamw_reference<const D: usize>(
 ) -> Adapted<D> {
     let shape = state.parameter.dims();
     let gradient = gradient.flatten::<1>(0, D - 1) * scale;
-    let first = state.first * numbers.beta_1 + gradient.clone() * (1.0 - numbers.beta_1);
-    let second = state.second * numbers.beta_2 + gradient.square() * (1.0 - numbers.beta_2);
+    let first = state.first * numbers.beta_1 + gradient.clone() * numbers.rest_1;
+    let second = state.second * numbers.beta_2 + gradient.square() * numbers.rest_2;
     let delta = first.clone() / (second.clone().sqrt() * numbers.correction + numbers.epsilon) * numbers.rate;
-    Adapted { parameter: state.parameter * numbers.keep - delta.reshape(shape), first, second }
+    let decayed = state.parameter.clone() - state.parameter * numbers.decay;
+    Adapted { parameter: decayed - delta.reshape(shape), first, second }
+}
+
+/// Sum of the squares of all elements, `[1]`; on the CPU engine without a tensor of squares.
+pub fn square_sum<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::square_sum(tensor.into_dispatch()))
 }
 
 /// Backends with a fused AdamW update.
 #[backend_extension(Cube, Flex, Fusion)]
 pub trait AdamwBackend: Backend {
+    /// See [`square_sum`].
+    #[fusion(default)]
+    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_sum(Self::float_mul(tensor.clone(), tensor))
+    }
+
     /// See [`adamw`]; returns parameter, first and second moment.
     #[fusion(meta = |parameter, _gradient, first, second, _scale, _numbers| (parameter.clone(), first.clone(), second.clone()))]
     fn adamw_update(
@@ -111,6 +130,22 @@ pub trait AdamwBackend: Backend {
 }
 
 impl AdamwBackend for Flex {
+    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
+        let tensor = tensor.to_contiguous();
+        // Several sums side by side: faster, and closer to the true sum than one running total.
+        const LANES: usize = 16;
+        let mut lanes = [0.0_f32; LANES];
+        let chunks = values(&tensor).chunks_exact(LANES);
+        let rest: f32 = chunks.remainder().iter().map(|value| value * value).sum();
+        for chunk in chunks {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                *lane += value * value;
+            }
+        }
+        let sum = lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest);
+        Self::float_from_data(TensorData::new(vec![sum as f32], [1]), &Default::default())
+    }
+
     fn adamw_update(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -151,13 +186,13 @@ fn adamw_slices(
     scale: f32,
     numbers: AdamwNumbers,
 ) {
-    let AdamwNumbers { keep, rate, correction, beta_1, beta_2, epsilon } = numbers;
+    let AdamwNumbers { decay, rate, correction, beta_1, beta_2, rest_1, rest_2, epsilon } = numbers;
     let moments = first.iter_mut().zip(second.iter_mut());
     for ((p, g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
         let g = g * scale;
-        *m = beta_1 * *m + (1.0 - beta_1) * g;
-        *v = beta_2 * *v + (1.0 - beta_2) * g * g;
-        *p = keep * *p - rate * *m / (v.sqrt() * correction + epsilon);
+        *m = beta_1 * *m + rest_1 * g;
+        *v = beta_2 * *v + rest_2 * g * g;
+        *p -= decay * *p + rate * *m / (v.sqrt() * correction + epsilon);
     }
 }
 
@@ -169,11 +204,13 @@ fn adamw_kernel(
     parameter: &mut cubecl::prelude::Tensor<f32>,
     first: &mut cubecl::prelude::Tensor<f32>,
     second: &mut cubecl::prelude::Tensor<f32>,
-    keep: f32,
+    decay: f32,
     rate: f32,
     correction: f32,
     beta_1: f32,
     beta_2: f32,
+    rest_1: f32,
+    rest_2: f32,
     epsilon: f32,
 ) {
     let at = ABSOLUTE_POS as usize;
@@ -184,11 +221,12 @@ fn adamw_kernel(
     let exponent = u32::reinterpret(scale[0]) & 0x7f80_0000u32;
     if exponent != 0x7f80_0000u32 {
         let g = gradient[at] * scale[0];
-        let m = beta_1 * first[at] + (1.0f32 - beta_1) * g;
-        let v = beta_2 * second[at] + (1.0f32 - beta_2) * g * g;
+        let m = beta_1 * first[at] + rest_1 * g;
+        let v = beta_2 * second[at] + rest_2 * g * g;
+        let p = parameter[at];
         first[at] = m;
         second[at] = v;
-        parameter[at] = keep * parameter[at] - rate * m / (f32::sqrt(v) * correction + epsilon);
+        parameter[at] = p - (decay * p + rate * m / (f32::sqrt(v) * correction + epsilon));
     }
 }
 
@@ -218,11 +256,13 @@ impl AdamwBackend for CubeBackend {
             parameter.clone().into_tensor_arg(),
             first.clone().into_tensor_arg(),
             second.clone().into_tensor_arg(),
-            numbers.keep,
+            numbers.decay,
             numbers.rate,
             numbers.correction,
             numbers.beta_1,
             numbers.beta_2,
+            numbers.rest_1,
+            numbers.rest_2,
             numbers.epsilon,
         );
         (parameter, first, second)

@@ -161,7 +161,8 @@ async fn matmul(device: &Device, timing: &Timing) -> Result<Value, String> {
 /// Attention distance of one ViT-S layer at 224 px, by the fused kernel or composed of tensor operations.
 async fn distance(device: &Device, timing: &Timing, is_fused: bool) -> Result<Value, String> {
     const SHAPE: [usize; 4] = [1, 6, 197, 64];
-    let heads = |seed| Tensor::<4>::from_data(TensorData::new(uniform(SHAPE.iter().product(), seed, 1.0), SHAPE), device);
+    let heads =
+        |seed| Tensor::<4>::from_data(TensorData::new(uniform(SHAPE.iter().product(), seed, 1.0), SHAPE), device);
     let geometry = PatchGeometry { grid: 14, patch_size: 16, prefix_tokens: 1, renormalise: false };
     let (query, key) = (heads(1), heads(2));
     let run = async || {

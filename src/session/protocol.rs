@@ -106,16 +106,6 @@ pub enum Command {
     },
 }
 
-impl Command {
-    /// The files a command counts.
-    pub fn files(&self) -> &[FileRef] {
-        match self {
-            Self::OpenAncestor { files } | Self::AddPictures { files, .. } | Self::Predict { files, .. } => files,
-            _ => &[],
-        }
-    }
-}
-
 /// What the engine tells the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {

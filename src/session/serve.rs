@@ -48,9 +48,17 @@ fn receive(data: &JsValue, stop: &Rc<Cell<bool>>, sender: &UnboundedSender<Reque
         let blob = handles.get(file.index as u32).dyn_into::<Blob>().ok()?;
         Some(FileHandle::from_blob(file.path.clone(), blob))
     };
-    let files = command.files().iter().filter_map(file).collect();
+    let files = files_of(&command).iter().filter_map(file).collect();
     if sender.unbounded_send((command, files)).is_err() {
         log::error!("the engine listens no more");
+    }
+}
+
+/// The files a command counts.
+fn files_of(command: &Command) -> &[FileRef] {
+    match command {
+        Command::OpenAncestor { files } | Command::AddPictures { files, .. } | Command::Predict { files, .. } => files,
+        _ => &[],
     }
 }
 

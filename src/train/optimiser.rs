@@ -7,7 +7,7 @@
 use super::TrainError;
 use super::state::HostTensors;
 use crate::device::read;
-use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw};
+use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw, square_sum};
 use crate::vit::HostTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -140,7 +140,7 @@ fn global_norm<M: Module>(model: &M, gradients: &Gradients) -> Option<Tensor<1>>
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = param.val().grad(self.gradients) {
-                self.sums.push(gradient.square().sum());
+                self.sums.push(square_sum(gradient));
             }
         }
     }

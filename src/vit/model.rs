@@ -101,6 +101,20 @@ impl Vit {
         tokens
     }
 
+    /// Queries and keys of one layer, `[batch, heads, tokens, head_dim]` each, without computing the layers after it.
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    pub fn queries_and_keys(&self, images: Tensor<4>, layer: usize) -> (Tensor<4>, Tensor<4>) {
+        let mut tokens = self.embed(images);
+        for block in &self.blocks[..layer] {
+            tokens = block.feed(block.attend(tokens, None, &mut |_, _| {}), None);
+        }
+        let block = &self.blocks[layer];
+        let [query, key, _] = block.attn.heads(block.norm1.forward(tokens));
+        (query, key)
+    }
+
     /// All tokens after the final norm (if the model has one): `[batch, tokens, embed_dim]`.
     pub fn features(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<3> {
         let tokens = self.encode(self.embed(images), hooks);

@@ -58,6 +58,16 @@ test('a main-thread task over 50 ms is recorded', async () => {
   });
 });
 
+test('a main-thread task is judged by its own processor time', async () => {
+  const work = 'window.work = (ms) => { const t = performance.now(); let n = 0; while (performance.now() - t < ms) n++; return n; }';
+  await visit(site(work), {}, async (visit) => {
+    const heavy = await visit.heavyTasks(() => visit.page.evaluate(() => window.work(1500)));
+    assert.equal(heavy.length, 1);
+    assert.ok(heavy[0] > 50 && heavy[0] < 1600, `${heavy[0]} ms`);
+    assert.deepEqual(await visit.heavyTasks(() => visit.page.evaluate(() => window.work(10))), []);
+  });
+});
+
 test('a picture without a text is a serious fault', async () => {
   const body = '<main><h1>Hello</h1><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw="></main>';
   await fails(site('', { body }), /image-alt/, (visit) => visit.checkAccessibility());

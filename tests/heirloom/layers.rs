@@ -10,6 +10,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("bin", &["session", "platform"]),
     ("ui", &["session"]),
     ("session", &["learngene", "train", "data", "checkpoint", "vit", "cnn", "kernels", "device", "platform"]),
+    // Training takes a descendant, whatever method made it; no method knows how its descendant is trained.
     ("train", &["learngene", "data", "checkpoint", "vit", "cnn", "kernels", "device"]),
     ("learngene", &["data", "checkpoint", "vit", "cnn", "kernels", "device"]),
     ("checkpoint", &["vit", "cnn", "kernels", "device", "platform"]),

@@ -59,18 +59,11 @@ pub async fn attention_of(
     let device = model.pos_embed.val().device();
     let images = Tensor::from_data(TensorData::new(pixels, [1, channels, image_size, image_size]), &device);
     let (prefix, patches) = (model.config.prefix_tokens(), model.config.grid() * model.config.grid());
-    let mut found = None;
-    let mut see = |at: usize, query: &Tensor<4>, key: &Tensor<4>| {
-        if at == layer {
-            let [_, _, tokens, head_dim] = query.dims();
-            let one = |x: &Tensor<4>| x.clone().narrow(1, head, 1).reshape([tokens, head_dim]);
-            let scores = one(query).matmul(one(key).transpose()) / (head_dim as f32).sqrt();
-            found = Some(softmax(scores, 1));
-        }
-    };
-    // Everything after the layer is computed in vain, which costs a second at most.
-    let _ = model.features(images, &mut Hooks { heads: Some(&mut see), ..Default::default() });
-    let Some(attention) = found else { return Ok((Vec::new(), Vec::new())) };
+    let (query, key) = model.queries_and_keys(images, layer);
+    let [_, _, tokens, head_dim] = query.dims();
+    let one = |x: Tensor<4>| x.narrow(1, head, 1).reshape([tokens, head_dim]);
+    let scores = one(query).matmul(one(key).transpose()) / (head_dim as f32).sqrt();
+    let attention = softmax(scores, 1);
     let to_patches = attention.narrow(1, prefix, patches);
     let received = read(to_patches.clone().narrow(0, prefix, patches).mean_dim(0)).await?;
     let from_cls = if cls_token { read(to_patches.narrow(0, 0, 1)).await? } else { Vec::new() };

@@ -41,5 +41,5 @@ pub fn colour(rank: usize) -> String {
 
 /// Radius of a mark: its area grows with the size of the cluster.
 pub fn radius(members: usize, base: f64) -> f64 {
-    base * (1.0 + 0.45 * ((members.max(1) as f64).sqrt() - 1.0))
+    base * (1.0 + 0.3 * ((members.max(1) as f64).sqrt() - 1.0))
 }

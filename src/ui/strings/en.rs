@@ -33,7 +33,7 @@ const PAGE: Page = Page {
     privacy_check_title: "How to check this",
     privacy_check: "The page carries a content-security policy that lets it talk only to the place it was loaded from. \
                     Open your browser's developer tools, choose the network panel, and use the page: after loading, \
-                    nothing is requested. Or switch the network off: everything still works.",
+                    nothing is requested. Or switch the network off once the engine has started: the page goes on working.",
     paper: "The method is Cluster-Learngene (NeurIPS 2024). A big trained model, the ancestor, has many attention \
             heads that do much the same. One head of each group is kept; together they are the learngene, and small \
             descendants start from it instead of from random numbers.",

@@ -7,7 +7,7 @@ use crate::ui::format::duration;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 
-/// The bar of one kind of job; nothing while no such job is under way.
+/// The bar of one kind of job; nothing while no such job is under way. Without `stop_id` the step has its own button.
 #[component]
 pub fn JobBar(kind: JobKind, #[prop(optional)] stop_id: Option<&'static str>) -> impl IntoView {
     let app = expect_context::<App>();
@@ -36,15 +36,20 @@ pub fn JobBar(kind: JobKind, #[prop(optional)] stop_id: Option<&'static str>) ->
                     <span>{far}</span>
                     <span>{left}</span>
                 </p>
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid=stop_id
-                    aria-label=(t.stop_job)((t.name)(kind))
-                    on:click=move |_| app.stop()
-                >
-                    {t.stop}
-                </button>
+                {stop_id
+                    .map(|id| {
+                        view! {
+                            <button
+                                type="button"
+                                class="quiet"
+                                data-testid=id
+                                aria-label=(t.stop_job)((t.name)(kind))
+                                on:click=move |_| app.stop()
+                            >
+                                {t.stop}
+                            </button>
+                        }
+                    })}
             </div>
         </Show>
     }

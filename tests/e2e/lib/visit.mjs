@@ -34,6 +34,25 @@ export class Visit {
     return this.page.evaluate(() => window.__longTasks.splice(0));
   }
 
+  /**
+   * Runs `body` and returns the main-thread tasks that took the page more than 50 ms of its own processor time, ms.
+   * The wall clock (`longTasks`) would also count the time other programs had on a busy machine.
+   */
+  async heavyTasks(body) {
+    let trace;
+    await this.browser.startTracing(this.page, { categories: ['-*', 'toplevel', '__metadata'] });
+    try {
+      await body();
+    } finally {
+      trace = JSON.parse((await this.browser.stopTracing()).toString()).traceEvents;
+    }
+    const isMain = ({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain';
+    const mains = new Set(trace.filter(isMain).map(({ pid, tid }) => `${pid}/${tid}`));
+    const tasks = trace.filter(({ pid, tid, ph, cat }) => ph === 'X' && cat === 'toplevel' && mains.has(`${pid}/${tid}`));
+    assert.ok(tasks.length > 0, 'the trace holds no task of the main thread');
+    return tasks.map(({ dur, tdur }) => (tdur ?? dur) / 1000).filter((ms) => ms > 50);
+  }
+
   /** Fails when axe-core finds a serious or critical fault in the page as it stands. */
   async checkAccessibility() {
     await this.page.evaluate(AXE);

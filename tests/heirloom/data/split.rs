@@ -152,7 +152,7 @@ fn a_copy_in_the_training_folder_takes_the_other_one_with_it() {
     let split = split(&set, 0.5, 1);
     assert_eq!(paths(&set, &split.train), ["train/a/1.png", "val/a/9.png", "train/b/2.png"]);
     assert!(
-        split.notes.iter().any(|note| note.starts_with("1 pictures stand in the training folders")),
+        split.notes.iter().any(|note| note.starts_with("found 1 picture in the training folders")),
         "{:?}",
         split.notes
     );

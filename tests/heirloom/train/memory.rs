@@ -1,11 +1,11 @@
-//! Memory stays flat while training (leaks were reported for long runs).
+//! Memory stays flat while training (leaks were reported for long runs), and the weights are never held twice.
 
 use super::models::{plain_settings, tiny, tiny_batch};
 use burn::tensor::Device;
 use heirloom::train::{AdamWSettings, Run, RunSettings};
 use heirloom::vit::Vit;
 
-/// Takes steps `from..to`.
+/// Takes the given steps.
 async fn train(run: &mut Run<Vit>, steps: std::ops::Range<usize>, device: &Device) {
     for step in steps {
         let (images, labels) = tiny_batch(step % 7, device);
@@ -18,36 +18,61 @@ async fn run(device: &Device) -> Run<Vit> {
     Run::new(tiny(1, device).await, RunSettings { adamw, drop_path: 0.2, ..plain_settings(1e-3) })
 }
 
-/// Resident memory of this process, bytes.
-#[cfg(target_os = "linux")]
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages") * 4096
-}
+#[cfg(not(target_arch = "wasm32"))]
+mod cpu {
+    use super::super::models::{Lively, tiny_config};
+    use super::*;
+    use crate::support::heap::{held, peak};
+    use burn::tensor::Tensor;
+    use heirloom::device::cpu;
+    use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
+    use heirloom::vit::VitConfig;
 
-/// Runs itself in a process of its own, where no other test allocates.
-#[cfg(target_os = "linux")]
-#[test]
-fn memory_stays_flat_over_a_thousand_steps_on_the_cpu_engine() {
-    const NAME: &str = "train::memory::memory_stays_flat_over_a_thousand_steps_on_the_cpu_engine";
-    if std::env::var_os("HEIRLOOM_MEMORY_TEST").is_none() {
-        let program = std::env::current_exe().expect("this test program");
-        let child =
-            std::process::Command::new(program).args(["--exact", NAME]).env("HEIRLOOM_MEMORY_TEST", "1").output();
-        let output = child.expect("it starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        return;
+    #[test]
+    fn memory_stays_flat_over_a_thousand_steps() {
+        pollster::block_on(async {
+            let device = cpu();
+            let mut run = run(&device).await;
+            train(&mut run, 0..200, &device).await;
+            let before = held();
+            train(&mut run, 200..1200, &device).await;
+            let grown = held() - before;
+            // One leaked number a step would be 4,000 bytes.
+            assert!(grown < 2000, "{grown} bytes more after 1,000 steps");
+        });
     }
-    pollster::block_on(async {
-        let device = crate::support::device().await;
-        let mut run = run(&device).await;
-        train(&mut run, 0..200, &device).await;
-        let before = resident();
-        train(&mut run, 200..1200, &device).await;
-        let grown = resident().saturating_sub(before);
-        // One leaked set of gradients a step would be 2 MB, one leaked batch 768 kB.
-        assert!(grown < 512 << 10, "{grown} bytes more after 1,000 steps");
-    });
+
+    #[test]
+    fn an_update_happens_in_place_where_composed_operations_need_several_copies() {
+        let device = cpu();
+        let ones = || Tensor::<2>::ones([256, 1024], &device);
+        let zeros = || Tensor::<1>::zeros([256 * 1024], &device);
+        let state = || Adapted { parameter: ones(), first: zeros(), second: zeros() };
+        let numbers = AdamwNumbers::new(1e-3, 0.05, [0.9, 0.999], 1e-8, 1);
+        let (before, gradient, scale) = (state(), ones(), Tensor::<1>::ones([1], &device));
+        let (fused, updated) = peak(|| adamw(before, gradient, scale, numbers));
+        drop(updated);
+        let (before, gradient, scale) = (state(), ones(), Tensor::<1>::ones([1], &device));
+        let (composed, updated) = peak(|| adamw_reference(before, gradient, scale, numbers));
+        drop(updated);
+        assert!(fused < 16 << 10, "{fused} bytes for tensors of 1 MiB");
+        assert!(composed > 1 << 20, "{composed} bytes: the comparison means nothing any more");
+    }
+
+    #[test]
+    fn a_step_holds_no_second_copy_of_the_weights() {
+        pollster::block_on(async {
+            let device = cpu();
+            let config = VitConfig { embed_dim: 128, mlp_dim: 1024, ..tiny_config() };
+            let Ok(model) = Vit::load(&config, &mut Lively { seed: 1 }, &device).await;
+            let weights = 4 * config.parameters() as isize;
+            let mut run = Run::new(model, plain_settings(1e-3));
+            train(&mut run, 0..1, &device).await;
+            // The moments exist now; a step adds gradients (as large as the weights) and activations (small here).
+            let (most, ()) = peak(|| pollster::block_on(train(&mut run, 1..2, &device)));
+            assert!(most < weights * 3 / 2, "a step needs {most} bytes, the weights have {weights}");
+        });
+    }
 }
 
 #[cfg(target_arch = "wasm32")]

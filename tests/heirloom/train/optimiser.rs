@@ -6,7 +6,7 @@ use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom::device::read;
-use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
+use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference, square_sum};
 use heirloom::train::{AdamWSettings, Decay, Optimiser};
 
 /// Parameters of each rank AdamW treats differently; names as in timm.
@@ -114,6 +114,19 @@ on_every_engine! {
         assert_close(&after, &[0.9, 2.1, 2.9], 1e-5);
         assert_close(&read(start).await.unwrap(), &[1.0, 2.0, 3.0], 0.0);
         assert_close(&read(zeros).await.unwrap(), &[0.0; 3], 0.0);
+    }
+
+    async fn sum_of_squares_equals_its_definition_on_odd_sizes_and_turned_tensors(device: Device) {
+        for shape in [[1, 1], [3, 5], [7, 16], [37, 29]] {
+            let count = shape[0] * shape[1];
+            let values: Vec<f32> = (0..count).map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.01).collect();
+            let expected: f64 = values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
+            let tensor = Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+            for tensor in [tensor.clone(), tensor.transpose()] {
+                let got = read(square_sum(tensor)).await.unwrap();
+                assert_close(&got, &[expected as f32], 1e-5 * expected as f32);
+            }
+        }
     }
 
     async fn optimiser_equals_burns_adamw_over_ten_steps(device: Device) {

@@ -39,9 +39,9 @@ test('a bad checkpoint gets a sentence and the ancestor stays', { timeout: 300_0
 });
 
 const PICTURES = {
-  'a picture of 100 megapixels': [{ 'a/huge.png': png(10_000, 10_000, [40, 90, 40]) }, /huge\.png|megapixel/i],
-  'a file that is no picture': [{ 'a/notes.png': Buffer.from('no picture at all') }, /notes\.png/],
-  'a picture cut off': [{ 'a/cut.png': png(64, 64, [200, 9, 9]).subarray(0, 80) }, /cut\.png/],
+  'a picture of 100 megapixels': [{ 'a/huge.png': png(10_000, 10_000, [40, 90, 40]) }, /huge\.png[^]*10000 × 10000[^]*megapixel/i],
+  'a file that is no picture': [{ 'a/notes.png': Buffer.from('no picture at all') }, /notes\.png[^]*expected/],
+  'a picture cut off': [{ 'a/cut.png': png(64, 64, [200, 9, 9]).subarray(0, 80) }, /cut\.png[^]*cut off/],
 };
 
 test('a bad picture is named with its reason and the others stay', { timeout: 300_000 }, async (t) => {
@@ -61,13 +61,13 @@ test('a bad picture is named with its reason and the others stay', { timeout: 30
     await t.test('a zip of zips', async () => {
       const inner = zip({ 'red/1.png': png(8, 8, [250, 0, 0]) });
       await visit.at('pictures-input').setInputFiles(put(folder, 'nested.zip', zip({ 'inner.zip': inner })));
-      await waitForReason(visit, /inner\.zip|nested\.zip/);
+      await waitForReason(visit, /inner\.zip[^]*zip inside a zip/);
       await step.closeNotices(visit);
     });
     await t.test('a truncated zip', async () => {
       const whole = zip({ 'red/1.png': png(8, 8, [250, 0, 0]), 'blue/1.png': png(8, 8, [0, 0, 250]) });
       await visit.at('pictures-input').setInputFiles(put(folder, 'cut.zip', whole.subarray(0, whole.length - 40)));
-      await waitForReason(visit, /cut\.zip/);
+      await waitForReason(visit, /cut\.zip[^]*cut off/);
     });
   });
 });
