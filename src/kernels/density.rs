@@ -70,7 +70,7 @@ fn density_kernel(
     eps: f32,
     heads: usize,
 ) {
-    let row = ABSOLUTE_POS as usize;
+    let row = ABSOLUTE_POS;
     if row >= counts.len() {
         terminate!();
     }

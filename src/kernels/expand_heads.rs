@@ -142,7 +142,7 @@ fn expand_heads_kernel(
     width: usize,
     head_dim: usize,
 ) {
-    let at = ABSOLUTE_POS as usize;
+    let at = ABSOLUTE_POS;
     if at >= proj_out.len() {
         terminate!();
     }

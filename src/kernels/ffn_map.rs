@@ -119,7 +119,7 @@ fn ffn_map_kernel(
     layer: usize,
     #[comptime] hidden: usize,
 ) {
-    let at = ABSOLUTE_POS as usize;
+    let at = ABSOLUTE_POS;
     if at >= output.len() {
         terminate!();
     }
@@ -201,7 +201,7 @@ fn ffn_map_gather_kernel(
     cubes: usize,
     #[comptime] hidden: usize,
 ) {
-    let at = ABSOLUTE_POS as usize;
+    let at = ABSOLUTE_POS;
     if at >= map_gradient.len() {
         terminate!();
     }

@@ -31,10 +31,10 @@ pub struct ExpansionSettings {
 /// Why a descendant cannot be planned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
-    /// No heads or no layers.
+    /// No heads, layers or classes.
     #[error("the descendant has 0 `{name}`, expected at least 1")]
     Zero {
-        /// `heads` or `layers`.
+        /// `heads`, `layers` or `classes`.
         name: &'static str,
     },
     /// Deeper than the ancestor.
@@ -186,7 +186,7 @@ fn group_layers(layers: &[LayerPlan]) -> Vec<FfnGroup> {
 /// classes and picture size.
 ///
 /// # Errors
-/// When the plan's clusters are not of this ancestor, or the picture is no whole number of patches.
+/// When the plan's clusters are not of this ancestor, there are no classes, or the picture is no whole number of patches.
 pub fn descendant_config(
     ancestor: &VitConfig,
     plan: &ExpansionPlan,
@@ -194,6 +194,9 @@ pub fn descendant_config(
     image_size: usize,
 ) -> Result<VitConfig, ExpandError> {
     let patch_size = ancestor.patch_size;
+    if classes == 0 {
+        return Err(ExpandError::Zero { name: "classes" });
+    }
     if image_size == 0 || !image_size.is_multiple_of(patch_size) {
         return Err(ExpandError::ImageSize { image_size, patch_size });
     }

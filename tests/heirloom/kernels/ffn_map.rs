@@ -122,3 +122,27 @@ on_every_engine! {
         assert!((2..5).all(|row| own(row) != 0.0 && other(row) == 0.0), "last layer: {gradient:?}");
     }
 }
+
+/// A group of 8 layers with the weights of a 128 × 512 layer: the composed map keeps 8 copies of them, the fused none.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn ffn_map_holds_no_copy_of_the_weights_per_hidden_unit() {
+    let (shape, outputs) = ([128, 512], 8);
+    let device = heirloom::device::cpu().autodiff();
+    let w = tensor(&random("w", 128 * 512, 1.0), shape, &device).require_grad();
+    let m = tensor(&random("map", (outputs + MAP_ROWS) * outputs, 1.0), [outputs + MAP_ROWS, outputs], &device);
+    let m = m.require_grad();
+    let peak_of = |apply: fn(Tensor<2>, Tensor<2>, usize) -> Tensor<2>| {
+        let (w, m) = (w.clone(), m.clone());
+        crate::support::heap::peak(move || {
+            let gradients = apply(w.clone(), m, 3).sum().backward();
+            pollster::block_on(read(w.grad(&gradients).unwrap()))
+        })
+        .0
+    };
+    let (fused, composed) = (peak_of(ffn_map), peak_of(ffn_map_reference));
+    let weights = 128 * 512 * 4;
+    println!("peak heap: fused {fused} bytes, composed {composed} bytes, weights {weights} bytes");
+    assert!(fused < 6 * weights, "peak was {fused} bytes");
+    assert!(composed > 8 * weights, "the counter counts nothing: {composed} bytes");
+}
