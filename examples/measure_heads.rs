@@ -8,13 +8,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use heirloom::checkpoint::{Checkpoint, CheckpointError};
+use heirloom::checkpoint::Checkpoint;
 use heirloom::data::{Normalise, evaluation_picture, open};
 use heirloom::device::cpu;
 use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
 use heirloom::platform::file::FileHandle;
 use heirloom::session::normalise;
-use heirloom::vit::{HostTensor, Vit, Weights};
+use heirloom::vit::Vit;
 use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;
@@ -55,16 +55,6 @@ fn three(text: &str) -> Result<[f32; 3], Failure> {
     numbers.try_into().map_err(|_| format!("`{text}` is not three numbers with commas between").into())
 }
 
-struct FromFile<'a>(&'a Checkpoint);
-
-impl Weights for FromFile<'_> {
-    type Error = CheckpointError;
-
-    async fn tensor(&mut self, key: &str, _shape: &[usize]) -> Result<HostTensor, CheckpointError> {
-        self.0.tensor(key).await
-    }
-}
-
 fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
     let path = Path::new(model);
     let name = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -90,7 +80,7 @@ fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
 async fn run(arguments: Arguments) -> Result<Value, Failure> {
     let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
     checkpoint.check_complete()?;
-    let model = Vit::load(&checkpoint.config, &mut FromFile(&checkpoint), &cpu()).await?;
+    let model = Vit::load(&checkpoint.config, &mut &checkpoint, &cpu()).await?;
     let said = normalise(&checkpoint);
     let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
     let side = model.config.image_size;

@@ -146,10 +146,10 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
-        let failure = Rc::<RefCell<Option<String>>>::default();
-        let descendant = Rc::<RefCell<Option<DescendantSummary>>>::default();
-        let race = Rc::<RefCell<Option<RaceReport>>>::default();
-        let slots = (Rc::clone(&failure), Rc::clone(&descendant), Rc::clone(&race));
+        let failure: Rc<RefCell<Option<String>>> = Rc::default();
+        let descendant: Rc<RefCell<Option<DescendantSummary>>> = Rc::default();
+        let race: Rc<RefCell<Option<RaceReport>>> = Rc::default();
+        let slots = (failure.clone(), descendant.clone(), race.clone());
         let outlet = move |event: Event, _: Option<Vec<u8>>| match event {
             Event::Notice(notice) if notice.level == NoticeLevel::Error => {
                 slots.0.borrow_mut().get_or_insert(notice.text);

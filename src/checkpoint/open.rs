@@ -9,7 +9,7 @@ use super::nearest::nearest;
 use super::sorted::{Recipe, Sorted};
 use super::stored::Stored;
 use crate::platform::file::FileHandle;
-use crate::vit::{HostTensor, VitConfig};
+use crate::vit::{HostTensor, VitConfig, Weights};
 use std::collections::{BTreeMap, HashSet};
 
 /// Unexpected keys for which a nearest name is looked up; beyond that the list helps nobody.
@@ -211,4 +211,13 @@ fn preprocessing(gathered: &Gathered, config: &VitConfig) -> Option<Preprocessin
     let (mean, std) = gathered.hints.normalisation?;
     let usable = std.iter().all(|&std| std > 0.0);
     usable.then_some(Preprocessing { mean, std, image_size: config.image_size })
+}
+
+/// A model loads straight from its checkpoint, one tensor at a time.
+impl Weights for &Checkpoint {
+    type Error = CheckpointError;
+
+    async fn tensor(&mut self, key: &str, _shape: &[usize]) -> Result<HostTensor, CheckpointError> {
+        Checkpoint::tensor(self, key).await
+    }
 }

@@ -213,7 +213,7 @@ fn adamw_kernel(
     rest_2: f32,
     epsilon: f32,
 ) {
-    let at = ABSOLUTE_POS as usize;
+    let at = ABSOLUTE_POS;
     if at >= parameter.len() {
         terminate!();
     }

@@ -65,7 +65,7 @@ pub enum Arm {
     /// Random weights.
     Scratch(Scratch),
     /// The learngene, expanded.
-    Inherited(Inherited),
+    Inherited(Box<Inherited>),
 }
 
 impl Arm {
@@ -88,7 +88,7 @@ impl RaceStarts {
         let scratch = || Scratch { config: inherited.config().clone(), device: device.clone() };
         let arm = |arm: &StartValue| match arm {
             StartValue::Scratch => Arm::Scratch(scratch()),
-            StartValue::Inherited => Arm::Inherited(inherited.clone()),
+            StartValue::Inherited => Arm::Inherited(Box::new(inherited.clone())),
         };
         Self { arms: arms.iter().map(arm).collect() }
     }
@@ -245,8 +245,8 @@ impl Runner {
 
     /// What this machine reached, for the next prediction.
     fn learn_pace(&mut self, job: &RaceJob) {
-        let rates = job.race.reports().iter().map(|report| report.steps_per_second);
-        let rate = rates.filter(|&rate| rate > 0.0).last();
+        let mut rates = job.race.reports().iter().map(|report| report.steps_per_second);
+        let rate = rates.rfind(|&rate| rate > 0.0);
         let Some((rate, planned)) = rate.zip(self.planned.as_ref()) else { return };
         let passes = super::descendant::TRAINING_PASSES * job.settings.batch as f64;
         self.flops_per_second = Some(rate * passes * planned.inherited.config().flops() as f64);

@@ -10,6 +10,6 @@ mod weights;
 pub use config::{Pool, VitConfig};
 pub use init::{RandomWeights, StateError};
 pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed};
-pub use model::{Hooks, Vit};
+pub use model::{Hooks, SeeHeads, SeeTokens, Vit};
 pub use state::Weights;
 pub use weights::HostTensor;

@@ -7,13 +7,18 @@ use burn::tensor::{Tensor, assert_shape};
 
 use super::{Block, PatchEmbed, Pool, VitConfig};
 
+/// Shown a layer, its queries and its keys.
+pub type SeeHeads<'a> = &'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>);
+/// Shown a layer and the tokens that leave it.
+pub type SeeTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
+
 /// What to do and see on the way through the layers.
 #[derive(Default)]
 pub struct Hooks<'a> {
     /// Shown the layer, its queries and its keys (`[batch, heads, tokens, head_dim]`, unscaled).
-    pub heads: Option<&'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>)>,
+    pub heads: Option<SeeHeads<'a>>,
     /// Shown the layer and the tokens that leave it (`[batch, tokens, embed_dim]`).
-    pub tokens: Option<&'a mut dyn FnMut(usize, &Tensor<3>)>,
+    pub tokens: Option<SeeTokens<'a>>,
     /// Drop-path: `[2 * layers, batch]`, each residual branch's factor per sample (0, or 1 / keep probability).
     pub drop_path: Option<Tensor<2>>,
 }

@@ -1,4 +1,6 @@
 //! Tests of `vit`.
+mod reference;
+
 use burn::tensor::{Device, Tensor};
 use heirloom::vit::{Hooks, Pool, RandomWeights, Vit, VitConfig};
 

@@ -1,8 +1,6 @@
 //! The fused kernel against a plain loop, and the closed forms of the method notes.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::kernels::{
-    AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
-};
+use heirloom::kernels::{PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches};
 use heirloom::vit::RandomWeights;
 
 use crate::support::assert_close;
@@ -32,10 +30,10 @@ fn reference(
                 continue;
             }
             let divisor = if renormalise { weights[prefix_tokens..].iter().sum() } else { sum };
-            for j in prefix_tokens..tokens {
+            for (j, weight) in weights.iter().enumerate().skip(prefix_tokens) {
                 let (a, b) = (i - prefix_tokens, j - prefix_tokens);
                 let (dx, dy) = ((a % grid).abs_diff(b % grid), (a / grid).abs_diff(b / grid));
-                distance += weights[j] / divisor * (patch_size as f64) * ((dx * dx + dy * dy) as f64).sqrt();
+                distance += weight / divisor * (patch_size as f64) * ((dx * dx + dy * dy) as f64).sqrt();
             }
         }
         distances.push((distance / (grid * grid) as f64) as f32);
@@ -107,7 +105,7 @@ fn measuring_holds_less_than_one_attention_matrix() {
     };
     let (query, key) = (tensor("q.weight"), tensor("k.weight"));
     let geometry = PatchGeometry { grid: 16, patch_size: 14, prefix_tokens: 1, renormalise: false };
-    let peak_of = |work: fn(Tensor<4>, Tensor<4>, PatchGeometry) -> AttentionDistance| {
+    let peak_of = |work: fn(Tensor<4>, Tensor<4>, PatchGeometry) -> heirloom::kernels::AttentionDistance| {
         let (query, key) = (query.clone(), key.clone());
         crate::support::heap::peak(|| pollster::block_on(read(work(query, key, geometry).distance))).0
     };

@@ -177,7 +177,13 @@ fn a_resumed_race_equals_the_undisturbed_one_wherever_it_was_cut() {
             let mut resumed = Race::restore(state, Noise::default(), starts, &device, clock).await.unwrap();
             finish(&mut resumed).await;
             for (run, (got, expected)) in resumed.reports().iter().zip(whole.reports()).enumerate() {
-                assert_eq!(got.points, expected.points, "cut {cut}, run {run}");
+                assert_eq!(got.points.len(), expected.points.len(), "cut {cut}, run {run}");
+                for (got, expected) in got.points.iter().zip(&expected.points) {
+                    assert_eq!(got.step, expected.step);
+                    assert_eq!(got.validation_loss, expected.validation_loss, "cut {cut}, run {run}");
+                    // A sum that went through JSON may differ in its last digit.
+                    assert!((got.train_loss - expected.train_loss).abs() < 1e-6, "cut {cut}, run {run}");
+                }
                 let [got, expected] = [&resumed, &whole].map(|race| race.model(run).unwrap());
                 assert_eq!(read_model(&got).await.unwrap(), read_model(&expected).await.unwrap());
             }
