@@ -68,14 +68,10 @@ impl Runner {
 
     /// Training pictures spread evenly over the classes.
     fn spread(&self, count: usize) -> Vec<usize> {
-        let Some(split) = &self.pictures.split else {
-            return (0..self.pictures.set.pictures().len()).take(count).collect();
-        };
-        let mut by_class = vec![Vec::new(); split.classes.len()];
-        split.train.iter().for_each(|one| by_class[one.label].push(one.picture));
-        let longest = by_class.iter().map(Vec::len).max().unwrap_or(0);
-        let rounds = (0..longest).flat_map(|round| by_class.iter().filter_map(move |class| class.get(round)));
-        rounds.copied().take(count).collect()
+        match &self.pictures.split {
+            Some(split) => split.spread(count).into_iter().map(|one| one.picture).collect(),
+            None => (0..self.pictures.set.pictures().len()).take(count).collect(),
+        }
     }
 
     pub(super) async fn measure_next(&mut self, mut job: MeasureJob) -> bool {

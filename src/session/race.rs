@@ -228,13 +228,17 @@ impl Runner {
     }
 
     /// Folds the models, keeps them, and tells the page.
-    async fn finish_race(&mut self, job: Box<RaceJob>, state: RaceState) {
+    async fn finish_race(&mut self, mut job: Box<RaceJob>, state: RaceState) {
         let normalise = self.ancestor.as_ref().map_or_else(Normalise::default, |ancestor| ancestor.normalise);
         for (run, report) in job.race.reports().iter().enumerate() {
             let Some(model) = job.race.model(run) else { continue };
             let arm = job.settings.arms[report.arm];
             let (model, classes) = (model.fold(), job.classes.clone());
             self.trained.push(Trained { model, classes, normalise, arm, seed: report.seed });
+        }
+        let broken: Vec<String> = job.race.batches().loader().broken().map(|(path, _)| format!("`{path}`")).collect();
+        if !broken.is_empty() {
+            self.inform(format!("these pictures did not decode and were left out: {}", broken.join(", ")));
         }
         self.learn_pace(&job);
         self.last_race = Some(job.report(state));

@@ -232,6 +232,7 @@ fn listen(app: App) {
         let hash = window().location().hash().unwrap_or_default();
         app.settings.set(super::settings::Settings::from_fragment(&hash));
     });
+    let focus = window_event_listener(ev::focusin, move |event| uncover(&event));
     let watch = set_interval_with_handle(
         move || {
             let is_waiting = app.jobs.with_untracked(|jobs| !jobs.is_empty())
@@ -245,11 +246,24 @@ fn listen(app: App) {
         Duration::from_secs(5),
     );
     on_cleanup(move || {
-        [over, leave, drop, address].into_iter().for_each(WindowListenerHandle::remove);
+        [over, leave, drop, address, focus].into_iter().for_each(WindowListenerHandle::remove);
         if let Ok(watch) = watch {
             watch.clear();
         }
     });
+}
+
+/// Scrolls what has the focus out from under the messages at the lower edge.
+fn uncover(event: &web_sys::Event) {
+    let Some(focused) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+    let Ok(Some(notices)) = document().query_selector(".notices") else { return };
+    if notices.contains(Some(&focused)) || notices.child_element_count() == 0 {
+        return;
+    }
+    let hidden = focused.get_bounding_client_rect().bottom() + 12.0 - notices.get_bounding_client_rect().top();
+    if hidden > 0.0 && focused.get_bounding_client_rect().height() < 200.0 {
+        window().scroll_by_with_x_and_y(0.0, hidden);
+    }
 }
 
 fn mark_dragging(on: bool) {

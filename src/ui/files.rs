@@ -1,5 +1,7 @@
 //! Files from inputs and drops, as handles with their path; nothing is read here.
 
+use gloo::file::ObjectUrl;
+use gloo::timers::callback::Timeout;
 use js_sys::{Array, Function, Promise, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
@@ -110,13 +112,13 @@ pub fn download(name: &str, mime: &str, bytes: &JsValue) -> Result<(), JsValue> 
     let kind = BlobPropertyBag::new();
     kind.set_type(mime);
     let blob = Blob::new_with_buffer_source_sequence_and_options(&Array::of1(bytes), &kind)?;
-    let url = Url::create_object_url_with_blob(&blob)?;
+    let url = ObjectUrl::from(gloo::file::Blob::from(blob));
     let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
     link.set_href(&url);
     link.set_download(name);
     link.click();
     // The browser reads the address after this task; it must not be taken back before.
-    set_timeout(move || drop(Url::revoke_object_url(&url)), std::time::Duration::from_secs(60));
+    Timeout::new(60_000, move || drop(url)).forget();
     Ok(())
 }
 

@@ -1,4 +1,6 @@
 //! Tests of `vit`.
+#[cfg(not(target_arch = "wasm32"))]
+mod memory;
 mod reference;
 
 use burn::tensor::{Device, Tensor};

@@ -53,15 +53,14 @@ fn row(
     let t = &text().descendant;
     // Clusters that feed at least one head, in priority order.
     let clusters: BTreeMap<usize, HeadSource> = heads.iter().map(|source| (source.cluster, *source)).collect();
-    let spread = |index: usize, count: usize| {
-        let gap = ((width - 24.0) / count.max(1) as f64).min(64.0);
-        width / 2.0 + (index as f64 - (count as f64 - 1.0) / 2.0) * gap
-    };
-    let place: BTreeMap<usize, f64> =
-        clusters.keys().enumerate().map(|(i, c)| (*c, spread(i, clusters.len()))).collect();
-    let size = ((width - 24.0) / heads.len().max(1) as f64 * 0.4).clamp(5.0, 11.0);
+    let most_marks = heads.len().max(clusters.len()).max(1);
+    let gap = ((width - 8.0) / most_marks as f64).min(64.0);
+    let size = (gap * 0.4).clamp(5.0, 12.0);
+    // Both rows begin at the left: the first heads stand below the clusters that feed them, the repeats fan out.
+    let spread = |index: usize| size + 2.0 + index as f64 * gap;
+    let place: BTreeMap<usize, f64> = clusters.keys().enumerate().map(|(i, c)| (*c, spread(i))).collect();
     let links = heads.iter().enumerate().map(|(index, source)| {
-        let (from, to) = (place.get(&source.cluster).copied().unwrap_or_default(), spread(index, heads.len()));
+        let (from, to) = (place.get(&source.cluster).copied().unwrap_or_default(), spread(index));
         let (start, end, bend) = (TOP + size, BOTTOM - size, f64::midpoint(TOP, BOTTOM));
         let path = format!("M{from:.1} {start:.1}C{from:.1} {bend:.1} {to:.1} {bend:.1} {to:.1} {end:.1}");
         view! { <path class=format!("link t{}", tone(source.members, most)) d=path></path> }
@@ -75,7 +74,7 @@ fn row(
         }
     });
     let squares = heads.iter().enumerate().map(|(index, source)| {
-        let (x, tone) = (spread(index, heads.len()), tone(source.members, most));
+        let (x, tone) = (spread(index), tone(source.members, most));
         view! {
             <rect class=format!("tone t{tone}") x=x - size y=BOTTOM - size width=2.0 * size height=2.0 * size rx="2">
                 <title>{(t.source)(index + 1, source.head + 1, source.members)}</title>

@@ -97,17 +97,18 @@ fn steps_done(app: App) -> Option<(usize, usize)> {
     })
 }
 
+/// The starts of a seed take their steps in turn, so that their curves grow side by side.
 fn running(race: &RaceReport, done: Option<(usize, usize)>) -> String {
     let t = &text().training;
-    let steps = race.settings.steps.max(1);
-    let last = race.runs.len().saturating_sub(1);
-    let index = match done {
-        Some((done, total)) if total == steps * race.runs.len() => (done / steps).min(last),
-        _ => race.runs.iter().position(|run| run.step < steps).unwrap_or(last),
-    };
-    let Some(run) = race.runs.get(index) else { return t.preparing.to_owned() };
-    let step = done.map_or(run.step, |(done, _)| run.step.max(done.saturating_sub(index * steps)));
-    let place = (t.running)((t.arm)(run.arm), run.seed, step.min(steps), steps);
+    let (steps, arms) = (race.settings.steps.max(1), race.settings.arms.len().max(1));
+    let reported = || (race.runs.iter().map(|run| run.step).sum(), steps * race.runs.len());
+    let (done, total) = done.filter(|(_, total)| *total > 0).unwrap_or_else(reported);
+    let of_seed = steps * arms;
+    let seed = (done / of_seed).min((total / of_seed).saturating_sub(1));
+    let Some(run) = race.runs.get(seed * arms) else { return t.preparing.to_owned() };
+    let names: Vec<_> = race.settings.arms.iter().map(|arm| (t.arm)(*arm)).collect();
+    let step = ((done - seed * of_seed) / arms).min(steps);
+    let place = (t.running)(&names.join(t.and), run.seed, step, steps);
     let speed = (run.steps_per_second > 0.0).then(|| (t.speed)(&digits(run.steps_per_second)));
     [Some(place), speed].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }

@@ -276,6 +276,7 @@ pub struct Training {
     pub idle: &'static str,
     pub preparing: &'static str,
     pub running: fn(&str, u64, usize, usize) -> String,
+    pub and: &'static str,
     pub speed: fn(&str) -> String,
     pub paused: &'static str,
     pub stopped: &'static str,
