@@ -9,6 +9,8 @@ mod self_test;
 
 use burn::tensor::Device;
 
+use crate::platform::constructors::run_once;
+
 pub use numbers::uniform;
 pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
@@ -64,6 +66,7 @@ pub async fn webgpu() -> Result<Device, DeviceError> {
 }
 
 async fn probed() -> Result<(Device, String), DeviceError> {
+    run_once();
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let options =
         wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };

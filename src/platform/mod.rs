@@ -2,5 +2,6 @@
 //! The only place below the page that names web-sys.
 
 pub mod clock;
+pub mod constructors;
 pub mod file;
 pub mod image;

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("vit", &["device", "kernels"]),
     ("cnn", &["device", "kernels"]),
     // The self-test that decides whether a device is fit runs the real kernels; no kernel asks where its device is from.
-    ("device", &["kernels"]),
+    ("device", &["kernels", "platform"]),
     ("kernels", &[]),
     ("platform", &[]),
 ];
