@@ -7,6 +7,8 @@ mod numbers;
 mod read;
 mod self_test;
 
+use std::sync::Mutex;
+
 use burn::tensor::Device;
 
 use crate::platform::constructors::run_once;
@@ -65,19 +67,39 @@ pub async fn webgpu() -> Result<Device, DeviceError> {
     Ok(probed().await?.0)
 }
 
+/// The device once it is started, and its name: burn starts one per program, and a second start is an error.
+static STARTED: Mutex<Option<(Device, String)>> = Mutex::new(None);
+
+fn started() -> Option<(Device, String)> {
+    STARTED.lock().ok()?.clone()
+}
+
 async fn probed() -> Result<(Device, String), DeviceError> {
+    if let Some(started) = started() {
+        return Ok(started);
+    }
     run_once();
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let options =
-        wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
+    };
     let adapter =
         instance.request_adapter(&options).await.map_err(|error| DeviceError::NoAdapter(error.to_string()))?;
     let name = adapter_name(&adapter.get_info());
     if let Some(missing) = missing(&adapter) {
         return Err(DeviceError::Unfit { adapter: name, missing });
     }
-    let device = Device::wgpu_options().tasks_max(TASKS).init_async().await;
-    Ok((device.map_err(|error| DeviceError::Start(error.to_string()))?, name))
+    match Device::wgpu_options().tasks_max(TASKS).init_async().await {
+        Ok(device) => {
+            if let Ok(mut slot) = STARTED.lock() {
+                *slot = Some((device.clone(), name.clone()));
+            }
+            Ok((device, name))
+        }
+        // Somebody else may have started it meanwhile.
+        Err(error) => started().ok_or_else(|| DeviceError::Start(error.to_string())),
+    }
 }
 
 /// Dispatches gathered into one submit: enough to hide its cost, few enough to keep a submit short on weak adapters

@@ -82,10 +82,11 @@ mod cpu {
 async fn memory_stays_flat_over_a_hundred_steps_on_webgpu() {
     let device = crate::support::device().await;
     let mut run = run(&device).await;
-    train(&mut run, 0..10, &device).await;
+    // Fusion learns the shapes of a step for some fifty steps; from then on nothing may grow.
+    train(&mut run, 0..60, &device).await;
     let before = device.memory_pool_usage().expect("WebGPU reports its pools");
-    train(&mut run, 10..110, &device).await;
+    train(&mut run, 60..160, &device).await;
     let after = device.memory_pool_usage().expect("WebGPU reports its pools");
     assert!(after.bytes_reserved <= before.bytes_reserved, "reserved: {before:?}, then {after:?}");
-    assert!(after.number_allocs <= before.number_allocs + 8, "live: {before:?}, then {after:?}");
+    assert!(after.number_allocs <= before.number_allocs, "live: {before:?}, then {after:?}");
 }
