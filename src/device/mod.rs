@@ -80,10 +80,8 @@ async fn probed() -> Result<(Device, String), DeviceError> {
     }
     run_once();
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let options = wgpu::RequestAdapterOptions {
-        power_preference: wgpu::PowerPreference::HighPerformance,
-        ..Default::default()
-    };
+    let options =
+        wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
     let adapter =
         instance.request_adapter(&options).await.map_err(|error| DeviceError::NoAdapter(error.to_string()))?;
     let name = adapter_name(&adapter.get_info());

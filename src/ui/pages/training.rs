@@ -167,7 +167,7 @@ fn MoreTraining() -> impl IntoView {
             <NumberField id="train-steps" label=t.steps hint=t.steps_hint.to_owned() get=|s| s.steps as f64 set=|s, v| s.steps = v as usize min=1.0 max=1e6 step=1.0/>
             <NumberField id="train-seeds" label=t.seeds hint=t.seeds_hint.to_owned() get=|s| s.seeds as f64 set=|s, v| s.seeds = v as usize min=1.0 max=20.0 step=1.0/>
             <NumberField id="train-batch" label=t.batch hint=t.batch_hint.to_owned() get=|s| s.batch as f64 set=|s, v| s.batch = v as usize min=1.0 max=1024.0 step=1.0/>
-            <NumberField id="train-lr" label=t.lr hint=t.lr_hint.to_owned() get=|s| s.lr set=|s, v| s.lr = v min=0.0 max=1.0 step=0.0001/>
+            <NumberField id="train-lr" label=t.lr hint=t.lr_hint.to_owned() get=|s| s.lr set=|s, v| s.lr = v min=0.0 max=1.0 step=0.00001/>
             <NumberField id="train-warmup" label=t.warmup hint=t.warmup_hint.to_owned() get=|s| s.warmup set=|s, v| s.warmup = v min=0.0 max=1.0 step=0.05/>
             <NumberField id="train-decay" label=t.decay hint=t.decay_hint.to_owned() get=|s| s.weight_decay set=|s, v| s.weight_decay = v min=0.0 max=1.0 step=0.01/>
             <NumberField id="train-smoothing" label=t.smoothing hint=t.smoothing_hint.to_owned() get=|s| s.label_smoothing set=|s, v| s.label_smoothing = v min=0.0 max=0.9 step=0.05/>
