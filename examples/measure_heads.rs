@@ -1,6 +1,7 @@
 //! Measures every attention head of a checkpoint on pictures, natively, with the page's own code.
 //!
-//! `cargo run --release --example measure_heads -- MODEL PICTURE... --json [--mean R,G,B] [--std R,G,B] [--eps PX]`
+//! `cargo run --release --example measure_heads -- MODEL PICTURE... --json [--mean R,G,B] [--std R,G,B] [--eps PX]
+//! [--engine cpu|webgpu]`
 //!
 //! MODEL is a checkpoint file or a folder with its shards and `config.json`. A picture that already has the model's
 //! size is used as it is. With `--json` standard output holds one JSON object, else a table.
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use heirloom::checkpoint::Checkpoint;
 use heirloom::data::{Normalise, evaluation_picture, open};
-use heirloom::device::cpu;
+use heirloom::device::{acquire_cpu, acquire_webgpu};
 use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
 use heirloom::platform::file::FileHandle;
 use heirloom::session::normalise;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;
 
+#[derive(Default)]
 struct Arguments {
     model: String,
     pictures: Vec<String>,
@@ -26,12 +28,12 @@ struct Arguments {
     mean: Option<[f32; 3]>,
     std: Option<[f32; 3]>,
     eps: Option<f32>,
+    is_webgpu: bool,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
     let mut all = std::env::args().skip(1);
-    let mut found =
-        Arguments { model: String::new(), pictures: Vec::new(), json: false, mean: None, std: None, eps: None };
+    let mut found = Arguments::default();
     while let Some(argument) = all.next() {
         let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
         match argument.as_str() {
@@ -39,6 +41,13 @@ fn arguments() -> Result<Arguments, Failure> {
             "--mean" => found.mean = Some(three(&value()?)?),
             "--std" => found.std = Some(three(&value()?)?),
             "--eps" => found.eps = Some(value()?.parse()?),
+            "--engine" => {
+                found.is_webgpu = match value()?.as_str() {
+                    "cpu" => false,
+                    "webgpu" => true,
+                    other => return Err(format!("`{other}` is no engine; `cpu` and `webgpu` are").into()),
+                }
+            }
             option if option.starts_with("--") => return Err(format!("`{option}` is no option").into()),
             _ if found.model.is_empty() => found.model = argument,
             _ => found.pictures.push(argument),
@@ -80,7 +89,8 @@ fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
 async fn run(arguments: Arguments) -> Result<Value, Failure> {
     let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
     checkpoint.check_complete()?;
-    let model = Vit::load(&checkpoint.config, &mut &checkpoint, &cpu()).await?;
+    let acquired = if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
+    let model = Vit::load(&checkpoint.config, &mut &checkpoint, &acquired.device).await?;
     let said = normalise(&checkpoint);
     let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
     let side = model.config.image_size;

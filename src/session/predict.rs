@@ -33,8 +33,9 @@ impl Runner {
     pub(super) async fn predict(&mut self, run: usize, files: &[FileHandle]) {
         self.pace.begin(0);
         for (done, file) in files.iter().enumerate() {
-            let Some(trained) = self.trained.get(run) else {
-                return self.fail("there is no trained descendant yet; train one first");
+            let Some(Some(trained)) = self.trained.get(run) else {
+                self.fail("there is no trained descendant yet; train one first");
+                return self.end(JobKind::Evaluate, false);
             };
             match name(trained, file).await {
                 Ok(prediction) => self.say(Event::Prediction(prediction)),
@@ -66,7 +67,7 @@ impl Runner {
 
     /// `None` when it was stopped, or there is nothing to judge.
     async fn judge_all(&mut self, run: usize) -> Result<Option<Confusion>, PredictError> {
-        let (Some(trained), Some(split)) = (self.trained.get(run), &self.pictures.split) else {
+        let (Some(Some(trained)), Some(split)) = (self.trained.get(run), &self.pictures.split) else {
             self.fail("there is no trained descendant yet; train one first");
             return Ok(None);
         };

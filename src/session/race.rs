@@ -230,11 +230,13 @@ impl Runner {
     /// Folds the models, keeps them, and tells the page.
     async fn finish_race(&mut self, mut job: Box<RaceJob>, state: RaceState) {
         let normalise = self.ancestor.as_ref().map_or_else(Normalise::default, |ancestor| ancestor.normalise);
-        for (run, report) in job.race.reports().iter().enumerate() {
-            let Some(model) = job.race.model(run) else { continue };
-            let arm = job.settings.arms[report.arm];
-            let (model, classes) = (model.fold(), job.classes.clone());
-            self.trained.push(Trained { model, classes, normalise, arm, seed: report.seed });
+        let trained = job.race.reports().iter().enumerate().map(|(run, report)| {
+            let (model, classes) = (job.race.model(run)?.fold(), job.classes.clone());
+            Some(Trained { model, classes, normalise, arm: job.settings.arms[report.arm], seed: report.seed })
+        });
+        self.trained = trained.collect();
+        for failure in job.race.reports().iter().filter_map(|report| report.failure.clone()) {
+            self.fail(failure);
         }
         let broken: Vec<String> = job.race.batches().loader().broken().map(|(path, _)| format!("`{path}`")).collect();
         if !broken.is_empty() {

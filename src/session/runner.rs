@@ -44,7 +44,8 @@ pub struct Runner {
     pub(super) pictures: Pictures,
     pub(super) heads: Option<Heads>,
     pub(super) planned: Option<Planned>,
-    pub(super) trained: Vec<Trained>,
+    /// One per run of the last race; `None` where it diverged.
+    pub(super) trained: Vec<Option<Trained>>,
     /// The last race, as it ended.
     pub(super) last_race: Option<RaceReport>,
     pub(super) job: Option<Job>,
