@@ -1,0 +1,81 @@
+//! What the person brings: an ancestor and pictures.
+
+use serde::{Deserialize, Serialize};
+
+/// What was recognised in a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AncestorSummary {
+    /// Name of the file it came from.
+    pub name: String,
+    /// Family and naming style, e.g. `ViT (Hugging Face names)`.
+    pub family: String,
+    /// Layers.
+    pub depth: usize,
+    /// Heads per layer.
+    pub num_heads: usize,
+    /// Width.
+    pub embed_dim: usize,
+    /// Channels of one head.
+    pub head_dim: usize,
+    /// Side of the input picture, px.
+    pub image_size: usize,
+    /// Side of a patch, px.
+    pub patch_size: usize,
+    /// Classes of its classifier, if it has one.
+    pub classes: Option<usize>,
+    /// All parameters.
+    pub parameters: u64,
+    /// Stored element type, e.g. `F16`.
+    pub dtype: String,
+    /// Keys the model needs and the file lacks, each with the nearest present name if there is one.
+    pub missing: Vec<(String, Option<String>)>,
+    /// Keys the file has and the model does not know, each with the nearest known name if there is one.
+    pub unexpected: Vec<(String, Option<String>)>,
+    /// What was assumed, e.g. the number of heads when the file does not say it.
+    pub assumptions: Vec<String>,
+}
+
+/// How pictures are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitSettings {
+    /// Share of each class that goes to validation, 0..1. Ignored where folders say `train` / `val` / `test`.
+    pub validation_share: f32,
+    /// Seed of the shuffle.
+    pub seed: u64,
+}
+
+impl Default for SplitSettings {
+    fn default() -> Self {
+        Self { validation_share: 0.2, seed: 1 }
+    }
+}
+
+/// The picture set as it stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PicturesSummary {
+    /// Classes in alphabetical order.
+    pub classes: Vec<ClassCount>,
+    /// Files that could not be read: path and reason (at most 100 are listed).
+    pub unreadable: Vec<(String, String)>,
+    /// How many files could not be read in all.
+    pub unreadable_count: usize,
+    /// Groups of identical files: the paths of each group (at most 100 groups).
+    pub duplicates: Vec<Vec<String>>,
+    /// Whether train / val folders decided the split.
+    pub split_by_folder: bool,
+    /// How the rest was divided.
+    pub split: Option<SplitSettings>,
+}
+
+/// One class of pictures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCount {
+    /// Name of its folder.
+    pub name: String,
+    /// Pictures to train on.
+    pub train: usize,
+    /// Pictures to judge on.
+    pub validation: usize,
+    /// A few small pictures as `data:` URLs.
+    pub thumbnails: Vec<String>,
+}

@@ -1,0 +1,226 @@
+//! Everything page and engine say to each other.
+//!
+//! The page sends [`Command`]s, the engine answers with [`Event`]s; both travel as JSON beside handles of files
+//! (page to engine) and byte buffers (engine to page), so nothing here names a tensor, a browser type or a closure.
+//! Indices are 0-based here and 1-based on the screen. Lengths are px, times s, sizes bytes unless a name says otherwise.
+
+mod inputs;
+mod method;
+mod training;
+
+use serde::{Deserialize, Serialize};
+
+pub use inputs::*;
+pub use method::*;
+pub use training::*;
+
+/// Which engine computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// WebGPU through burn-wgpu.
+    WebGpu,
+    /// burn-flex with SIMD, one thread.
+    Cpu,
+}
+
+/// A file the page hands over. `index` counts the handles that travel with the command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Position among the handles of the message.
+    pub index: usize,
+    /// Path inside the dropped folder with `/`, or the plain file name.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// What the page asks of the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// First message: acquire a device. `None` lets the engine choose.
+    Start {
+        /// Forced by `?engine=`.
+        engine: Option<Engine>,
+    },
+    /// Checkpoint files (one file, several shards, optionally a `config.json`).
+    OpenAncestor {
+        /// The dropped files.
+        files: Vec<FileRef>,
+    },
+    /// Pictures: folder files, zips, single files. They are added to those already there.
+    AddPictures {
+        /// The dropped files.
+        files: Vec<FileRef>,
+        /// Class for files that come without a folder.
+        class: Option<String>,
+    },
+    /// Forget all pictures.
+    ClearPictures,
+    /// Split again, with another seed or share.
+    SetSplit(SplitSettings),
+    /// Measure every head on some training pictures (Cluster-Learngene, equation of mean attention distance).
+    MeasureHeads(MeasureSettings),
+    /// Cluster the measured heads again; answered at once with [`Event::Clusters`].
+    SetClusters(ClusterSettings),
+    /// Attention of one head on one measured picture, answered with [`Event::Attention`].
+    ShowAttention {
+        /// Layer of the ancestor.
+        layer: usize,
+        /// Head within the layer.
+        head: usize,
+        /// Which of the measured pictures.
+        picture: usize,
+    },
+    /// Plan a descendant; answered at once with [`Event::Descendant`].
+    PlanDescendant(DescendantSettings),
+    /// Start a race of arms on the planned descendant.
+    Train(TrainSettings),
+    /// Pause the running job after its current step.
+    Pause,
+    /// Continue a paused job.
+    Continue,
+    /// End the running job and keep what it has.
+    Stop,
+    /// Name pictures with a trained descendant.
+    Predict {
+        /// Which trained model: index into the finished arms.
+        run: usize,
+        /// The pictures.
+        files: Vec<FileRef>,
+    },
+    /// Confusion of a trained descendant on the validation pictures.
+    Confusion {
+        /// Which trained model.
+        run: usize,
+    },
+    /// Write a trained descendant as safetensors; answered with [`Event::File`].
+    ExportSafetensors {
+        /// Which trained model; `None` exports the untrained descendant as planned.
+        run: Option<usize>,
+    },
+    /// The curves as CSV; answered with [`Event::File`].
+    ExportCurves,
+    /// Run one workload of the peer benchmark; answered with [`Event::Bench`].
+    Bench {
+        /// `MM`, `W0`, `W1`, `W2` or `W3`.
+        work: String,
+        /// Untimed runs first.
+        warm: usize,
+        /// Timed runs.
+        reps: usize,
+        /// Time budget, ms.
+        budget: f64,
+    },
+}
+
+/// What the engine tells the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The device is ready (answer to [`Command::Start`]).
+    Engine(EngineReport),
+    /// An ancestor was recognised.
+    Ancestor(AncestorSummary),
+    /// The picture set changed.
+    Pictures(PicturesSummary),
+    /// A long job moved on. At most about four a second.
+    Progress(Progress),
+    /// A long job ended (finished, stopped, or failed).
+    JobEnded {
+        /// Which job.
+        job: JobKind,
+        /// Whether it ran to its end.
+        finished: bool,
+    },
+    /// All heads are measured.
+    Heads(HeadsReport),
+    /// The heads of each layer are clustered.
+    Clusters(ClusterReport),
+    /// Attention of one head on one picture.
+    Attention(AttentionMap),
+    /// The planned descendant.
+    Descendant(DescendantSummary),
+    /// Where the race stands; sent when it starts, after each measured point, and when it ends.
+    Race(RaceReport),
+    /// A picture was named.
+    Prediction(Prediction),
+    /// Confusion matrix of a trained model.
+    Confusion(Confusion),
+    /// A file to save; its bytes are the message's attachment.
+    File {
+        /// Suggested name.
+        name: String,
+        /// MIME type.
+        mime: String,
+    },
+    /// A sentence for the person: what was found, what was expected, what to do.
+    Notice(Notice),
+    /// Result of a benchmark, as the peers' harness expects it.
+    Bench {
+        /// The workload.
+        work: String,
+        /// JSON text of the result.
+        json: String,
+    },
+}
+
+/// A sentence for the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Whether something failed, or is only good to know.
+    pub level: NoticeLevel,
+    /// Full sentences: found, expected, what to do.
+    pub text: String,
+}
+
+/// How serious a [`Notice`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// Something did not work.
+    Error,
+}
+
+/// The device the engine runs on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineReport {
+    /// Which engine.
+    pub engine: Engine,
+    /// Adapter name and driver, or what kind of CPU engine.
+    pub name: String,
+    /// Why WebGPU is not used, when it is not and was not ruled out by the person.
+    pub fallback: Option<String>,
+    /// What the start-up self-test measured, one line per check.
+    pub self_test: Vec<String>,
+}
+
+/// Long jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobKind {
+    /// Reading a checkpoint.
+    Open,
+    /// Looking through pictures.
+    Pictures,
+    /// Measuring heads.
+    Measure,
+    /// Training a race.
+    Train,
+    /// Naming pictures or filling the confusion matrix.
+    Evaluate,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Which job.
+    pub job: JobKind,
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
+    /// Predicted time left, s; `None` while unknown.
+    pub seconds_left: Option<f64>,
+    /// What is happening, in words.
+    pub note: String,
+}
