@@ -50,7 +50,7 @@ impl Default for Arguments {
             batch: 16,
             // An inherited layer whose LayerScale was folded in has output weights near 0.005; AdamW moves each weight by about
             // the rate per step, so the published 5e-4 overwrites what was inherited before it is used.
-            lr: 5e-5,
+            lr: 3e-5,
             warmup_steps: 10,
             weight_decay: 0.05,
             label_smoothing: 0.1,
