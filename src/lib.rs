@@ -7,6 +7,7 @@ pub mod data;
 pub mod device;
 pub mod kernels;
 pub mod learngene;
+pub mod model;
 pub mod platform;
 pub mod session;
 pub mod train;

@@ -3,7 +3,7 @@
 
 use super::error::CheckpointError;
 use super::foreign;
-use crate::vit::VitConfig;
+use crate::model::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub struct Preprocessing {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// The model.
-    pub config: VitConfig,
+    pub config: ModelConfig,
     /// Names of the classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,

@@ -8,6 +8,7 @@ use super::error::CheckpointError;
 use super::naming::{Style, layer_of};
 use super::nearest::nearest;
 use super::stored::MAX_ELEMENTS;
+use crate::model::ModelConfig;
 use crate::vit::{Pool, VitConfig};
 use std::collections::BTreeMap;
 
@@ -44,10 +45,10 @@ struct Reader<'a> {
 
 /// Infers the configuration. `file` names the weights in errors.
 pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) -> Result<Inferred, CheckpointError> {
-    if let Some(own) = &hints.own {
-        check_bounds(file, &own.config)?;
+    if let Some(ModelConfig::Vit(config)) = hints.own.as_ref().map(|own| &own.config) {
+        check_bounds(file, config)?;
         let (assumptions, left_out) = (Vec::new(), Vec::new());
-        return Ok(Inferred { config: own.config.clone(), assumptions, left_out, registers_have_positions: false });
+        return Ok(Inferred { config: config.clone(), assumptions, left_out, registers_have_positions: false });
     }
     let mut reader = Reader { file, shapes, hints, style, assumptions: Vec::new(), left_out: Vec::new() };
     let (config, registers_have_positions) = reader.config()?;

@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor};
 use super::SharedFfn;
 use super::cluster::ExpandError;
 use crate::device::ReadError;
-use crate::vit::{Hooks, Mlp, RandomWeights, Vit, VitConfig};
+use crate::model::{Model, ModelConfig};
+use crate::vit::{Mlp, RandomWeights, Vit};
 
 /// Why a descendant cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum StartError {
 /// A race compares starting points without knowing which is which. Modules are equal for equal seeds.
 pub trait StartingPoint {
     /// The descendant's configuration; the same for all seeds.
-    fn config(&self) -> &VitConfig;
+    fn config(&self) -> ModelConfig;
 
     /// Its initial module, not yet under training (`Module::train` turns gradients on).
     ///
@@ -39,40 +40,41 @@ pub trait StartingPoint {
     fn start(&self, seed: u64) -> impl Future<Output = Result<Descendant, StartError>>;
 }
 
-/// Random weights: timm's start of a Vision Transformer.
+/// Random weights, as the family starts with them.
 #[derive(Clone, Debug)]
 pub struct Scratch {
     /// The descendant's configuration.
-    pub config: VitConfig,
+    pub config: ModelConfig,
     /// Where it shall live.
     pub device: Device,
 }
 
 impl StartingPoint for Scratch {
-    fn config(&self) -> &VitConfig {
-        &self.config
+    fn config(&self) -> ModelConfig {
+        self.config.clone()
     }
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
         let device = self.device.clone().inner();
-        let Ok(vit) = Vit::load(&self.config, &mut RandomWeights { seed }, &device).await;
-        Ok(vit.into())
+        let Ok(model) = Model::load(&self.config, &mut RandomWeights { seed }, &device).await;
+        Ok(model.into())
     }
 }
 
-/// A descendant in training: a Vision Transformer some of whose layers may share a feed-forward network.
+/// A descendant in training: a model, some of whose layers may share a feed-forward network if it is a Vision
+/// Transformer.
 #[derive(Module, Debug)]
 pub struct Descendant {
     /// Everything that no layers share; layers of a group have no feed-forward network here.
-    vit: Vit,
+    model: Model,
     /// Groups of layers that share one.
     ffn_maps: Vec<SharedFfn>,
 }
 
-impl From<Vit> for Descendant {
+impl<M: Into<Model>> From<M> for Descendant {
     /// A descendant that shares nothing.
-    fn from(vit: Vit) -> Self {
-        Self { vit, ffn_maps: Vec::new() }
+    fn from(model: M) -> Self {
+        Self { model: model.into(), ffn_maps: Vec::new() }
     }
 }
 
@@ -82,12 +84,12 @@ impl Descendant {
         for layer in ffn_maps.iter().flat_map(|group| &group.layers) {
             vit.blocks[*layer].mlp = None;
         }
-        Self { vit, ffn_maps }
+        Self { model: vit.into(), ffn_maps }
     }
 
     /// Its configuration.
-    pub fn config(&self) -> &VitConfig {
-        &self.vit.config
+    pub fn config(&self) -> ModelConfig {
+        self.model.config()
     }
 
     /// Groups of layers that share a feed-forward network.
@@ -97,27 +99,28 @@ impl Descendant {
 
     /// The whole model as it computes now: maps applied. Under training gradients flow through it to the shared
     /// weights and the maps; it is made for one forward pass, [`Descendant::fold`] is for keeping.
-    pub fn assembled(&self) -> Vit {
-        self.assemble(self.vit.clone(), SharedFfn::mapped)
+    pub fn assembled(&self) -> Model {
+        self.assemble(self.model.clone(), SharedFfn::mapped)
     }
 
     /// A plain model with the same function, without autodiff: every layer has its own feed-forward network. For the
     /// end of training and for export.
-    pub fn fold(self) -> Vit {
-        self.assemble(self.vit.valid(), SharedFfn::folded)
+    pub fn fold(self) -> Model {
+        self.assemble(self.model.valid(), SharedFfn::folded)
     }
 
-    fn assemble(&self, mut vit: Vit, mlp: impl Fn(&SharedFfn, usize) -> Mlp) -> Vit {
+    fn assemble(&self, mut model: Model, mlp: impl Fn(&SharedFfn, usize) -> Mlp) -> Model {
+        let Model::Vit(vit) = &mut model;
         for group in &self.ffn_maps {
             for (position, &layer) in group.layers.iter().enumerate() {
                 vit.blocks[layer].mlp = Some(mlp(group, position));
             }
         }
-        vit
+        model
     }
 
-    /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`.
-    pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
-        self.assembled().logits(images, hooks)
+    /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; see [`Model::logits`].
+    pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.assembled().logits(images, drop_path)
     }
 }

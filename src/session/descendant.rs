@@ -4,7 +4,7 @@ use super::protocol::{DepthChoice, DescendantSettings, DescendantSummary, Event,
 use super::runner::Runner;
 use crate::learngene::StartingPoint;
 use crate::learngene::cluster::{self, ExpandError, ExpansionPlan, ExpansionSettings, Inherited};
-use crate::vit::VitConfig;
+use crate::model::ModelConfig;
 
 /// Work of one training step against one forward pass: forward, and twice as much backward.
 pub(super) const TRAINING_PASSES: f64 = 3.0;
@@ -38,11 +38,11 @@ impl Runner {
 
     /// `None` before heads are clustered.
     pub(super) fn plan(&self, settings: DescendantSettings) -> Option<Result<Planned, ExpandError>> {
-        let (ancestor, heads) = (self.ancestor.as_ref()?, self.heads.as_ref()?);
+        let (vit, heads) = (self.ancestor.as_ref()?.vit().ok()?, self.heads.as_ref()?);
         let classes = self.pictures.set.classes().len().max(2);
         let plan = ExpansionPlan::of(&heads.clusters, &expansion_settings(&settings));
         Some(plan.and_then(|plan| {
-            let inherited = Inherited::new(ancestor.model.clone(), plan, classes, settings.image_size)?;
+            let inherited = Inherited::new(vit.clone(), plan, classes, settings.image_size)?;
             Ok(Planned { settings, inherited })
         }))
     }
@@ -62,14 +62,15 @@ impl Runner {
             parameters,
             flops: config.flops(),
             bytes: 4 * parameters,
-            training_bytes: 4 * TRAINING_COPIES * parameters + 16 * activation_bytes(config),
+            training_bytes: 4 * TRAINING_COPIES * parameters + 16 * activation_bytes(&config),
             seconds_per_epoch: self.flops_per_second.filter(|_| pictures > 0).map(seconds),
         }
     }
 }
 
 /// Bytes of what one picture's forward pass keeps for the backward pass.
-fn activation_bytes(config: &VitConfig) -> u64 {
+fn activation_bytes(config: &ModelConfig) -> u64 {
+    let ModelConfig::Vit(config) = config;
     let (tokens, width) = (config.tokens() as u64, config.embed_dim as u64);
     let attention = 4 * config.attention_dim() as u64 + 2 * (config.num_heads * config.tokens()) as u64;
     4 * config.depth as u64 * tokens * (4 * width + attention + 2 * config.mlp_dim as u64)

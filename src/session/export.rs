@@ -9,7 +9,7 @@ use crate::checkpoint::{Description, Preprocessing, write_safetensors};
 use crate::data::Normalise;
 use crate::device::ReadError;
 use crate::learngene::StartingPoint;
-use crate::vit::Vit;
+use crate::model::{Model, ModelConfig};
 
 /// Seed of the classifier of a descendant that is exported untrained.
 const UNTRAINED_SEED: u64 = 1;
@@ -56,15 +56,15 @@ impl Runner {
 ///
 /// # Errors
 /// When the device is lost.
-pub async fn weights(model: &Vit, labels: Option<Vec<String>>, normalise: &Normalise) -> Result<Vec<u8>, ReadError> {
-    let image_size = model.config.image_size;
+pub async fn weights(model: &Model, labels: Option<Vec<String>>, normalise: &Normalise) -> Result<Vec<u8>, ReadError> {
+    let (config, image_size) = (model.config(), model.config().image_size());
     let preprocessing = Preprocessing { mean: normalise.mean, std: normalise.std, image_size };
-    let description = Description { config: model.config.clone(), labels, preprocessing: Some(preprocessing) };
+    let description = Description { config, labels, preprocessing: Some(preprocessing) };
     Ok(write_safetensors(model.state().await?, &description))
 }
 
-fn file_name(model: &Vit, what: &str) -> String {
-    let config = &model.config;
+fn file_name(model: &Model, what: &str) -> String {
+    let ModelConfig::Vit(config) = model.config();
     format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
 }
 

@@ -2,10 +2,12 @@
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::open::Ancestor;
 use super::protocol::{
     AttentionMap, ClusterReport, ClusterSettings, Event, FfnMatching, HeadCluster, HeadsReport, JobKind,
     MeasureSettings,
 };
+
 use super::runner::{Job, Runner};
 use crate::data::{DataError, Normalise, evaluation_picture, picture_url};
 use crate::device::ReadError;
@@ -50,8 +52,10 @@ enum MeasureError {
 
 impl Runner {
     pub(super) async fn measure_heads(&mut self, settings: MeasureSettings) {
-        if self.ancestor.is_none() {
-            return self.fail("no ancestor is open yet; open a checkpoint first");
+        match self.ancestor.as_ref().map(Ancestor::vit) {
+            None => return self.fail("no ancestor is open yet; open a checkpoint first"),
+            Some(Err(reason)) => return self.fail(reason),
+            Some(Ok(_)) => {}
         }
         if self.job.is_some() {
             return self.fail("another job is running; stop it first");
@@ -92,20 +96,20 @@ impl Runner {
     }
 
     async fn measure_one(&mut self, job: &mut MeasureJob) -> Result<(), MeasureError> {
-        let Some(ancestor) = &self.ancestor else { return Ok(()) };
+        let Some((ancestor, Ok(vit))) = self.ancestor.as_ref().map(|one| (one, one.vit())) else { return Ok(()) };
         let picture = &self.pictures.set.pictures()[job.pictures[job.measured.len()]];
-        let side = ancestor.model.config.image_size;
+        let side = vit.config.image_size;
         let image = evaluation_picture(&picture.path, &picture.source, side).await?;
         let url = picture_url(&image, SHOWN).map_err(|reason| DataError::picture(&picture.path, reason))?;
         let pixels = pixels(&image, &ancestor.normalise);
-        job.measured.push(measure(&ancestor.model, pixels, job.settings.renormalise).await?);
+        job.measured.push(measure(vit, pixels, job.settings.renormalise).await?);
         job.shown.push((image, url));
         Ok(())
     }
 
     async fn finish_measuring(&mut self, job: MeasureJob) {
-        let Some(ancestor) = &self.ancestor else { return };
-        let config = ancestor.model.config.clone();
+        let Some(Ok(vit)) = self.ancestor.as_ref().map(Ancestor::vit) else { return };
+        let config = vit.config.clone();
         let distance = over(&job.measured, |one| &one.distance, mean);
         let report = HeadsReport {
             deviation: over(&job.measured, |one| &one.distance, deviation),
@@ -120,19 +124,19 @@ impl Runner {
         let pictures = job.shown.into_iter().map(|(image, _)| image).collect();
         let clusters = Clusters { layers: Vec::new(), ffn_groups: Vec::new() };
         let flat = TensorData::new(distance.concat(), [config.depth, config.num_heads]);
-        let distance = Tensor::from_data(flat, &ancestor.model.pos_embed.val().device());
+        let distance = Tensor::from_data(flat, &vit.pos_embed.val().device());
         self.heads = Some(Heads { distance, pictures, clusters });
         self.say(Event::Heads(report));
         self.set_clusters(settings).await;
     }
 
     pub(super) async fn set_clusters(&mut self, settings: ClusterSettings) {
-        let (Some(ancestor), Some(heads)) = (&self.ancestor, &mut self.heads) else {
+        let (Some(Ok(vit)), Some(heads)) = (self.ancestor.as_ref().map(Ancestor::vit), &mut self.heads) else {
             return self.fail("no heads are measured yet; measure them first");
         };
         match cluster_measured(heads.distance.clone(), &method_settings(&settings)).await {
             Ok(Measured { clusters, .. }) => {
-                let report = cluster_report(&ancestor.model.config, &clusters, settings);
+                let report = cluster_report(&vit.config, &clusters, settings);
                 heads.clusters = clusters;
                 self.say(Event::Clusters(report));
                 self.plan_again();
@@ -145,12 +149,13 @@ impl Runner {
         let (Some(ancestor), Some(heads)) = (&self.ancestor, &self.heads) else {
             return self.fail("no heads are measured yet; measure them first");
         };
-        let config = &ancestor.model.config;
+        let Ok(vit) = ancestor.vit() else { return };
+        let config = &vit.config;
         let (Some(image), true) = (heads.pictures.get(picture), layer < config.depth && head < config.num_heads) else {
             return self.fail("there is no such head or picture; choose one from the chart");
         };
         let pixels = pixels(image, &ancestor.normalise);
-        match attention_of(&ancestor.model, pixels, layer, head).await {
+        match attention_of(vit, pixels, layer, head).await {
             Ok((received, from_cls)) => {
                 let grid = config.grid();
                 self.say(Event::Attention(AttentionMap { layer, head, picture, grid, received, from_cls }));

@@ -4,6 +4,7 @@ use super::protocol::{AncestorSummary, Event, JobKind};
 use super::runner::Runner;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Normalise;
+use crate::model::{Model, ModelConfig};
 use crate::platform::clock::yield_now;
 use crate::platform::file::FileHandle;
 use crate::vit::{HostTensor, Vit, Weights};
@@ -11,9 +12,21 @@ use crate::vit::{HostTensor, Vit, Weights};
 /// The opened ancestor.
 pub(super) struct Ancestor {
     /// Its model, on the device.
-    pub model: Vit,
+    pub model: Model,
     /// How its pictures are prepared.
     pub normalise: Normalise,
+}
+
+impl Ancestor {
+    /// The Vision Transformer it must be for what looks at heads.
+    ///
+    /// # Errors
+    /// Says that it is something else.
+    pub fn vit(&self) -> Result<&Vit, &'static str> {
+        self.model
+            .vit()
+            .ok_or("this ancestor has no attention heads; open a Vision Transformer, or choose another method")
+    }
 }
 
 /// A checkpoint that counts the tensors it gives and lets messages in between two of them.
@@ -77,7 +90,8 @@ impl Runner {
         checkpoint.check_complete()?;
         let total = checkpoint.config.tensors().len();
         let mut counting = Counting { checkpoint: &checkpoint, runner: self, done: 0, total };
-        let model = Vit::load(&checkpoint.config, &mut counting, device).await?;
+        let config = ModelConfig::from(checkpoint.config.clone());
+        let model = Model::load(&config, &mut counting, device).await?;
         let normalise = normalise(&checkpoint);
         let summary = summary(&checkpoint);
         Ok((Ancestor { model, normalise }, summary))

@@ -11,7 +11,6 @@ use crate::data::{DataError, Loader, LoaderSettings, evaluation_picture, open, t
 use crate::device::{ReadError, read};
 use crate::platform::clock::yield_now;
 use crate::platform::file::FileHandle;
-use crate::vit::Hooks;
 
 /// Side of the shown picture, px.
 const SHOWN: usize = 160;
@@ -76,7 +75,7 @@ impl Runner {
             return Ok(None);
         }
         let (model, classes) = (trained.model.clone(), trained.classes.clone());
-        let side = model.config.image_size;
+        let side = model.config().image_size();
         let settings = LoaderSettings {
             image_size: side,
             batch: BATCH,
@@ -85,7 +84,7 @@ impl Runner {
             ..Default::default()
         };
         let mut loader = Loader::new(&self.pictures.set, split, settings)?;
-        let device = model.pos_embed.val().device();
+        let device = model.device();
         let (count, batches) = (classes.len(), loader.validation_batches());
         let mut confusion =
             Confusion { classes, counts: vec![vec![0; count]; count], pictures: vec![vec![Vec::new(); count]; count] };
@@ -96,7 +95,7 @@ impl Runner {
             }
             let shape = [batch.labels.len(), 3, side, side];
             let images = Tensor::<4>::from_data(TensorData::new(batch.pixels, shape), &device);
-            let logits = read(model.logits(images, &mut Hooks::default())).await?;
+            let logits = read(model.logits(images, None)).await?;
             for ((row, &label), &picture) in logits.chunks(count).zip(&batch.labels).zip(&batch.pictures) {
                 let predicted = (0..count).fold(0, |best, class| if row[class] > row[best] { class } else { best });
                 confusion.counts[label as usize][predicted] += 1;
@@ -117,11 +116,11 @@ impl Runner {
 
 async fn name(trained: &Trained, file: &FileHandle) -> Result<Prediction, PredictError> {
     let source = open(file).await?;
-    let side = trained.model.config.image_size;
+    let side = trained.model.config().image_size();
     let image = evaluation_picture(file.path(), &source, side).await?;
-    let device = trained.model.pos_embed.val().device();
+    let device = trained.model.device();
     let data = TensorData::new(pixels(&image, &trained.normalise), [1, 3, side, side]);
-    let logits = trained.model.logits(Tensor::from_data(data, &device), &mut Hooks::default());
+    let logits = trained.model.logits(Tensor::from_data(data, &device), None);
     let shares = read(softmax(logits, 1)).await?;
     let mut classes: Vec<_> = trained.classes.iter().cloned().zip(shares).collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -8,9 +8,9 @@ use super::runner::{Job, Runner};
 use crate::data::{self, Augment, DataError, Loader, LoaderSettings, Normalise};
 use crate::learngene::cluster::Inherited;
 use crate::learngene::{Descendant, Scratch, StartError, StartingPoint};
+use crate::model::Model;
 use crate::platform::clock::now_ms;
 use crate::train::{AdamWSettings, Advance, Batch, Batches, Race, RacePlan, RunSettings, Schedule, Starts, TrainError};
-use crate::vit::Vit;
 
 /// Batches of pictures for a race.
 pub struct RaceBatches {
@@ -85,7 +85,7 @@ pub struct RaceStarts {
 impl RaceStarts {
     /// Arms that all become the descendant that `inherited` expands to.
     pub fn new(arms: &[StartValue], inherited: &Inherited, device: &Device) -> Self {
-        let scratch = || Scratch { config: inherited.config().clone(), device: device.clone() };
+        let scratch = || Scratch { config: inherited.config(), device: device.clone() };
         let arm = |arm: &StartValue| match arm {
             StartValue::Scratch => Arm::Scratch(scratch()),
             StartValue::Inherited => Arm::Inherited(Box::new(inherited.clone())),
@@ -110,7 +110,7 @@ pub(super) struct RaceJob {
 
 /// A trained descendant, with what it needs to be used.
 pub(super) struct Trained {
-    pub model: Vit,
+    pub model: Model,
     pub classes: Vec<String>,
     pub normalise: Normalise,
     pub arm: StartValue,

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::device::{read, read_all};
 use crate::learngene::Descendant;
+use crate::model::Model;
 use crate::vit::{Hooks, Vit};
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -261,16 +262,30 @@ impl Classifier for Vit {
     }
 }
 
-impl Classifier for Descendant {
+impl Classifier for Model {
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
-        self.logits(images, &mut Hooks { drop_path, ..Default::default() })
+        self.logits(images, drop_path)
     }
 
     fn branches(&self) -> usize {
-        2 * self.config().depth
+        self.config().branches()
     }
 
     fn classes(&self) -> usize {
-        self.config().classes.unwrap_or(self.config().embed_dim)
+        self.config().outputs()
+    }
+}
+
+impl Classifier for Descendant {
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    fn branches(&self) -> usize {
+        self.config().branches()
+    }
+
+    fn classes(&self) -> usize {
+        self.config().outputs()
     }
 }

@@ -42,7 +42,7 @@ fn ancestor() -> FileHandle {
         let values = if key.contains("qkv.weight") { values.map(|v| 20.0 * v).collect() } else { values.collect() };
         (key, HostTensor { shape, values })
     });
-    let description = Description { config: config(), labels: None, preprocessing: None };
+    let description = Description { config: config().into(), labels: None, preprocessing: None };
     FileHandle::from_bytes("ancestor.safetensors", write_safetensors(tensors, &description))
 }
 

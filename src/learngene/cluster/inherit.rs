@@ -13,6 +13,7 @@ use crate::device::read;
 use crate::kernels::{HeadWeights, expand_heads};
 use crate::learngene::ffn_maps::{fresh, fresh_linear, fresh_mlp};
 use crate::learngene::{Descendant, SharedFfn, StartError, StartingPoint};
+use crate::model::ModelConfig;
 use crate::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
 
 /// The learngene, expanded: heads by priority sharing, feed-forward networks of the kept layers, everything else as in
@@ -86,8 +87,8 @@ impl Inherited {
 }
 
 impl StartingPoint for Inherited {
-    fn config(&self) -> &VitConfig {
-        &self.config
+    fn config(&self) -> ModelConfig {
+        self.config.clone().into()
     }
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {

@@ -20,7 +20,7 @@ fn varied(config: &VitConfig) -> Tensors {
 fn describe(config: VitConfig) -> Description {
     let preprocessing = Preprocessing { mean: [0.5, 0.4, 0.3], std: [0.2; 3], image_size: config.image_size };
     let labels = config.classes.map(|classes| (0..classes).map(|class| format!("class \"{class}\" ü")).collect());
-    Description { config, labels, preprocessing: Some(preprocessing) }
+    Description { config: config.into(), labels, preprocessing: Some(preprocessing) }
 }
 
 /// A descendant: its three heads of 16 channels do not add up to its width of 32.

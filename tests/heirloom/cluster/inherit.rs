@@ -88,8 +88,8 @@ on_every_engine! {
             assert_eq!(plan.layers[0].heads.iter().map(|source| source.head).collect::<Vec<_>>(), [1, 2, 0, 3]);
             let expected = features(&ancestor, pictures(2, 16, &device)).await;
             let descendant = Inherited::new(ancestor, plan, 3, 16).unwrap().start(1).await.unwrap();
-            assert_eq!(descendant.config().classes, Some(3));
-            assert_close(&features(&descendant.fold(), pictures(2, 16, &device)).await, &expected, 2e-5);
+            assert_eq!(descendant.config().classes(), Some(3));
+            assert_close(&features(descendant.fold().vit().unwrap(), pictures(2, 16, &device)).await, &expected, 2e-5);
         }
     }
 
@@ -113,7 +113,7 @@ on_every_engine! {
             let settings = ExpansionSettings { heads, scale_projection, ..settings(&config) };
             let plan = ExpansionPlan::of(&clusters, &settings).unwrap();
             let inherited = Inherited::new(ancestor.clone(), plan, 5, 16).unwrap();
-            let found = features(&inherited.start(1).await.unwrap().fold(), pictures(2, 16, &device)).await;
+            let found = features(inherited.start(1).await.unwrap().fold().vit().unwrap(), pictures(2, 16, &device)).await;
             if scale_projection {
                 assert_close(&found, &expected, 2e-5);
             } else {
@@ -132,7 +132,7 @@ on_every_engine! {
         let plan = ExpansionPlan::of(&clusters, &settings).unwrap();
         let inherited = Inherited::new(ancestor, plan, 7, 8).unwrap();
         let vit = inherited.start(4).await.unwrap().fold();
-        let logits = vit.logits(pictures(2, 8, &device), &mut Hooks::default());
+        let logits = vit.logits(pictures(2, 8, &device), None);
         assert_eq!(logits.dims(), [2, 7]);
         let found: BTreeMap<String, HostTensor> = vit.state().await.unwrap().into_iter().collect();
         let mut shapes: Vec<_> = found.iter().map(|(key, tensor)| (key.clone(), tensor.shape.clone())).collect();
@@ -151,7 +151,7 @@ on_every_engine! {
             let rows = 3 * 8 * 64;
             assert_close(&kept[part * rows..][..rows], &all[part * 4 * 8 * 64..][..rows], 0.0);
         }
-        let scratch = Scratch { config: inherited.config().clone(), device: device.clone() };
+        let scratch = Scratch { config: inherited.config(), device: device.clone() };
         let scratch = scratch.start(4).await.unwrap().fold();
         let scratch: BTreeMap<String, HostTensor> = scratch.state().await.unwrap().into_iter().collect();
         for key in ["head.weight", "head.bias", "head_dist.weight"] {

@@ -5,7 +5,7 @@ use heirloom::device::read;
 use heirloom::learngene::cluster::{Clusters, ExpansionPlan, ExpansionSettings, HeadCluster, Inherited};
 use heirloom::learngene::{Descendant, StartingPoint};
 use heirloom::train::{AdamWSettings, Optimiser, cross_entropy, smoothed_targets};
-use heirloom::vit::{Hooks, Vit};
+use heirloom::vit::Vit;
 
 use super::inherit::{features, pictures, settings, small, state};
 use crate::support::assert_close;
@@ -26,7 +26,7 @@ fn labels(device: &Device) -> Tensor<1, Int> {
 }
 
 fn loss(model: &Descendant, device: &Device) -> Tensor<1> {
-    let logits = model.logits(pictures(3, 16, device), &mut Hooks::default());
+    let logits = model.logits(pictures(3, 16, device), None);
     cross_entropy(logits, smoothed_targets(labels(device), 5, 0.1))
 }
 
@@ -35,8 +35,8 @@ on_every_engine! {
         let (_, mapped) = descendant(true, &device).await;
         let (_, copied) = descendant(false, &device).await;
         assert_eq!((mapped.ffn_maps().len(), copied.ffn_maps().len()), (1, 0));
-        let expected = features(&copied.fold(), pictures(2, 16, &device)).await;
-        assert_close(&features(&mapped.assembled(), pictures(2, 16, &device)).await, &expected, 0.0);
+        let expected = features(copied.fold().vit().unwrap(), pictures(2, 16, &device)).await;
+        assert_close(&features(mapped.assembled().vit().unwrap(), pictures(2, 16, &device)).await, &expected, 0.0);
         let map = read(mapped.ffn_maps()[0].map.val()).await.unwrap();
         assert!(map[..4].iter().all(|&x| x != 0.0) && map[4..].iter().all(|&x| x == 0.0), "{map:?}");
     }
@@ -76,12 +76,12 @@ on_every_engine! {
         assert!(losses[2] < losses[0], "three steps on the same pictures: {losses:?}");
         let model = model.valid();
         let inner = device.clone().inner();
-        let expected = read(model.logits(pictures(2, 16, &inner), &mut Hooks::default())).await.unwrap();
+        let expected = read(model.logits(pictures(2, 16, &inner), None)).await.unwrap();
         let parameters = model.num_params();
         let folded = model.fold();
-        assert_eq!(folded.num_params() as u64, folded.config.parameters());
+        assert_eq!(folded.num_params() as u64, folded.config().parameters());
         assert!(parameters < folded.num_params(), "a shared network is stored once");
-        let found = read(folded.logits(pictures(2, 16, &inner), &mut Hooks::default())).await.unwrap();
+        let found = read(folded.logits(pictures(2, 16, &inner), None)).await.unwrap();
         assert_close(&found, &expected, 0.0);
         let state = folded.state().await.unwrap();
         let fc1 = |layer: usize| &state.iter().find(|(key, _)| *key == format!("blocks.{layer}.mlp.fc1.weight")).unwrap().1;

@@ -24,7 +24,7 @@ fn deit_s() -> VitConfig {
 
 /// A checkpoint of zeros: a real header before a hole of the right length.
 fn zeros(config: &VitConfig, folder: &std::path::Path) -> FileHandle {
-    let description = Description { config: config.clone(), labels: None, preprocessing: None };
+    let description = Description { config: config.clone().into(), labels: None, preprocessing: None };
     let mut offset = 0;
     let mut header = serde_json::Map::new();
     for (key, shape) in config.tensors() {

@@ -1,0 +1,146 @@
+//! The families of models behind one face: whatever the methods produce can be trained, judged, saved and opened again
+//! without anybody asking what it is.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::device::ReadError;
+use crate::vit::{Hooks, HostTensor, Vit, VitConfig, Weights};
+
+/// A model of any family.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one model is held at a time; a box would only hide it from burn")]
+pub enum Model {
+    /// A Vision Transformer.
+    Vit(Vit),
+}
+
+/// Hyper-parameters of a model of any family. As JSON they are those of the family itself, whose fields tell it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ModelConfig {
+    /// A Vision Transformer.
+    Vit(VitConfig),
+}
+
+impl From<Vit> for Model {
+    fn from(vit: Vit) -> Self {
+        Self::Vit(vit)
+    }
+}
+
+impl From<VitConfig> for ModelConfig {
+    fn from(config: VitConfig) -> Self {
+        Self::Vit(config)
+    }
+}
+
+impl Model {
+    /// Builds a model from weights, asking for one tensor at a time.
+    ///
+    /// # Errors
+    /// The first error of `weights`.
+    pub async fn load<W: Weights>(config: &ModelConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
+        match config {
+            ModelConfig::Vit(config) => Ok(Vit::load(config, weights, device).await?.into()),
+        }
+    }
+
+    /// Hyper-parameters.
+    pub fn config(&self) -> ModelConfig {
+        match self {
+            Self::Vit(vit) => vit.config.clone().into(),
+        }
+    }
+
+    /// The Vision Transformer, if it is one.
+    pub fn vit(&self) -> Option<&Vit> {
+        match self {
+            Self::Vit(vit) => Some(vit),
+        }
+    }
+
+    /// Where its parameters are.
+    pub fn device(&self) -> Device {
+        match self {
+            Self::Vit(vit) => vit.pos_embed.val().device(),
+        }
+    }
+
+    /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; without a classifier
+    /// what a classifier would see. `drop_path`: `[branches, batch]`, the factor of each residual branch.
+    pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        match self {
+            Self::Vit(vit) => vit.logits(images, &mut Hooks { drop_path, ..Default::default() }),
+        }
+    }
+
+    /// All weights by key in PyTorch's shape, on the host.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
+        match self {
+            Self::Vit(vit) => vit.state().await,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// The Vision Transformer's, if it is one.
+    pub fn vit(&self) -> Option<&VitConfig> {
+        match self {
+            Self::Vit(config) => Some(config),
+        }
+    }
+
+    /// Side of the input picture, px.
+    pub fn image_size(&self) -> usize {
+        match self {
+            Self::Vit(config) => config.image_size,
+        }
+    }
+
+    /// Classes of the classifier; `None` = no classifier.
+    pub fn classes(&self) -> Option<usize> {
+        match self {
+            Self::Vit(config) => config.classes,
+        }
+    }
+
+    /// Numbers that [`Model::logits`] gives for a picture.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Vit(config) => config.classes.unwrap_or(config.embed_dim),
+        }
+    }
+
+    /// Residual branches that drop-path may leave out; 0 when the family has none.
+    pub fn branches(&self) -> usize {
+        match self {
+            Self::Vit(config) => 2 * config.depth,
+        }
+    }
+
+    /// Every tensor of the model with its key and PyTorch shape.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        match self {
+            Self::Vit(config) => config.tensors(),
+        }
+    }
+
+    /// Parameters in all.
+    pub fn parameters(&self) -> u64 {
+        match self {
+            Self::Vit(config) => config.parameters(),
+        }
+    }
+
+    /// Floating-point operations of one forward pass on one picture; a multiply-add counts as two.
+    pub fn flops(&self) -> u64 {
+        match self {
+            Self::Vit(config) => config.flops(),
+        }
+    }
+}
