@@ -63,6 +63,13 @@ pub fn layer_names(config: &ModelConfig) -> Vec<String> {
     }
 }
 
+/// Parameters of one of these layers.
+pub fn layer_parameters(config: &ModelConfig, name: &str) -> u64 {
+    let is_inside = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    let inside = config.tensors().into_iter().filter(|(key, _)| is_inside(key));
+    inside.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+}
+
 /// The layers of a Vision Transformer are equally wide, so that any two fit.
 fn vit_config(
     ancestor: &VitConfig,

@@ -6,5 +6,5 @@
 pub mod inherit;
 pub mod plan;
 
-pub use inherit::WholeLayers;
+pub use inherit::{WholeLayers, layer_names, layer_parameters};
 pub use plan::{LayersError, LayersPlan};
