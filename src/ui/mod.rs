@@ -12,6 +12,7 @@ mod files;
 mod format;
 mod pages;
 mod restart;
+mod samples;
 mod settings;
 mod state;
 mod strings;
