@@ -1,2 +1,3 @@
 //! Tests of Learngene by layers.
+mod cka;
 mod inherit;
