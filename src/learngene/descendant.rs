@@ -1,6 +1,6 @@
 //! What every method produces, and the one question all of them answer.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::{Device, Tensor};
 
 use super::SharedFfn;
@@ -73,12 +73,15 @@ pub struct Descendant {
     model: Model,
     /// Groups of layers that share one.
     ffn_maps: Vec<SharedFfn>,
+    /// Whole layers inherited, from the input on.
+    #[module(skip)]
+    inherited: usize,
 }
 
 impl<M: Into<Model>> From<M> for Descendant {
     /// A descendant that shares nothing.
     fn from(model: M) -> Self {
-        Self { model: model.into(), ffn_maps: Vec::new() }
+        Self { model: model.into(), ffn_maps: Vec::new(), inherited: 0 }
     }
 }
 
@@ -88,7 +91,25 @@ impl Descendant {
         for layer in ffn_maps.iter().flat_map(|group| &group.layers) {
             vit.blocks[*layer].mlp = None;
         }
-        Self { model: vit.into(), ffn_maps }
+        Self { model: vit.into(), ffn_maps, inherited: 0 }
+    }
+
+    /// A descendant whose stem and first `inherited` layers are an ancestor's, as they were.
+    pub fn of_layers(model: impl Into<Model>, inherited: usize) -> Self {
+        Self { model: model.into(), ffn_maps: Vec::new(), inherited }
+    }
+
+    /// Parameters of the stem and the layers inherited whole; none where parts of layers were.
+    pub fn learngene(&self) -> Vec<ParamId> {
+        match &self.model {
+            _ if self.inherited == 0 => Vec::new(),
+            Model::Vit(vit) => {
+                let tokens = [&vit.cls_token, &vit.dist_token, &vit.reg_token].into_iter().flatten();
+                let stem = tokens.chain([&vit.pos_embed]).map(|token| token.id);
+                let blocks = vit.blocks[..self.inherited].iter().flat_map(list_param_ids);
+                stem.chain(list_param_ids(&vit.patch_embed)).chain(blocks).collect()
+            }
+        }
     }
 
     /// Its configuration.

@@ -1,36 +1,31 @@
-//! What the layers of a model make of pictures, as examples for a comparison: the tokens of a Vision Transformer.
+//! What the layers of models make of pictures, as examples for a comparison.
 
 use burn::tensor::Tensor;
 
 use crate::model::Model;
 use crate::vit::Hooks;
 
-/// What leaves every layer, without autodiff.
+/// What leaves every layer of every model.
 ///
-/// A token is an example: tokens of two models are the same ones when picture size and patches are. Maps of a CNN shrink
-/// from stage to stage, so each is averaged over blocks down to `side` places along an edge; a place is an example.
+/// A token is an example: tokens of two Vision Transformers are the same ones when picture size and patches are.
 ///
 /// # Shapes
 /// - images: `[batch, channels, image_size, image_size]`
-/// - output: `[batch * tokens, embed_dim]`, or `[batch * side * side, width of the stage]`, per layer
-pub fn layer_features(model: &Model, images: Tensor<4>, side: usize) -> Vec<Tensor<2>> {
+/// - output, per model and layer: `[batch * tokens, embed_dim]`
+pub fn layer_features(models: &[&Model], images: &Tensor<4>) -> Vec<Vec<Tensor<2>>> {
+    models.iter().map(|model| tokens(model, images.clone())).collect()
+}
+
+fn tokens(model: &Model, images: Tensor<4>) -> Vec<Tensor<2>> {
     let mut found = Vec::new();
     match model {
         Model::Vit(vit) => {
             let mut see = |_: usize, tokens: &Tensor<3>| {
                 let [batch, count, width] = tokens.dims();
-                found.push(tokens.clone().inner().reshape([batch * count, width]));
+                found.push(tokens.clone().reshape([batch * count, width]));
             };
             vit.encode(vit.embed(images), &mut Hooks { tokens: Some(&mut see), ..Default::default() });
         }
     }
-    let _ = side;
     found
-}
-
-/// Places along an edge to which the maps of all compared models can be averaged; 1 for a Vision Transformer, whose
-/// tokens stay as they are.
-pub fn coarsest_side(models: &[&Model]) -> usize {
-    let _ = models;
-    1
 }

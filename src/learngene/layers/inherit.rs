@@ -77,11 +77,17 @@ fn vit_config(
     classes: usize,
     image_size: usize,
 ) -> Result<VitConfig, LayersError> {
-    let patch_size = ancestor.patch_size;
-    if image_size == 0 || !image_size.is_multiple_of(patch_size) {
-        return Err(LayersError::ImageSize { image_size, patch_size });
-    }
+    image_fits(ancestor, image_size)?;
     Ok(VitConfig { image_size, depth: plan.layers, classes: Some(classes), ..ancestor.clone() })
+}
+
+/// Whether pictures can be cut into whole patches.
+pub(super) fn image_fits(config: &VitConfig, image_size: usize) -> Result<(), LayersError> {
+    let patch_size = config.patch_size;
+    match image_size == 0 || !image_size.is_multiple_of(patch_size) {
+        true => Err(LayersError::ImageSize { image_size, patch_size }),
+        false => Ok(()),
+    }
 }
 
 async fn start_vit(
@@ -122,5 +128,5 @@ async fn start_vit(
         head_dist: if config.distilled { head_dist() } else { None },
         config: config.clone(),
     };
-    Ok(vit.into())
+    Ok(Descendant::of_layers(vit, plan.chosen.len()))
 }
