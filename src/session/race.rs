@@ -29,6 +29,11 @@ impl RaceBatches {
         &mut self.loader
     }
 
+    /// Validation pictures.
+    pub fn pictures(&self) -> usize {
+        self.loader.validation_len()
+    }
+
     fn batch(&self, batch: data::Batch) -> Batch {
         let side = self.loader.settings().image_size;
         let labels: Vec<usize> = batch.labels.iter().map(|&label| label as usize).collect();
