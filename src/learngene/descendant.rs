@@ -5,9 +5,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::SharedFfn;
 use super::cluster::ExpandError;
+use crate::cnn::Statistics;
 use crate::device::ReadError;
 use crate::model::{Model, ModelConfig};
-use crate::vit::{Mlp, RandomWeights, Vit};
+use crate::vit::{Mlp, Vit};
 
 /// Why a descendant cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +57,7 @@ impl StartingPoint for Scratch {
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
         let device = self.device.clone().inner();
-        let Ok(model) = Model::load(&self.config, &mut RandomWeights { seed }, &device).await;
-        Ok(model.into())
+        Ok(Model::random(&self.config, seed, &device).await.into())
     }
 }
 
@@ -110,7 +110,7 @@ impl Descendant {
     }
 
     fn assemble(&self, mut model: Model, mlp: impl Fn(&SharedFfn, usize) -> Mlp) -> Model {
-        let Model::Vit(vit) = &mut model;
+        let Model::Vit(vit) = &mut model else { return model };
         for group in &self.ffn_maps {
             for (position, &layer) in group.layers.iter().enumerate() {
                 vit.blocks[layer].mlp = Some(mlp(group, position));
@@ -122,5 +122,20 @@ impl Descendant {
     /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; see [`Model::logits`].
     pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.assembled().logits(images, drop_path)
+    }
+
+    /// Class scores in a training pass; see [`Model::training_logits`].
+    pub fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.assembled().training_logits(images, drop_path, statistics)
+    }
+
+    /// Takes in the batch statistics of training passes; see [`Model::remember`].
+    pub fn remember(self, statistics: &Statistics) -> Self {
+        Self { model: self.model.remember(statistics), ..self }
     }
 }

@@ -70,7 +70,10 @@ impl Runner {
 
 /// Bytes of what one picture's forward pass keeps for the backward pass.
 fn activation_bytes(config: &ModelConfig) -> u64 {
-    let ModelConfig::Vit(config) = config;
+    let config = match config {
+        ModelConfig::Vit(config) => config,
+        ModelConfig::Cnn(config) => return 4 * config.activations(),
+    };
     let (tokens, width) = (config.tokens() as u64, config.embed_dim as u64);
     let attention = 4 * config.attention_dim() as u64 + 2 * (config.num_heads * config.tokens()) as u64;
     4 * config.depth as u64 * tokens * (4 * width + attention + 2 * config.mlp_dim as u64)
