@@ -5,6 +5,7 @@ use super::{
     AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
     smoothed_targets,
 };
+use crate::cnn::Statistics;
 use crate::device::{read, read_all};
 use crate::learngene::Descendant;
 use crate::model::Model;
@@ -21,6 +22,22 @@ pub trait Classifier: Module {
     /// `images: [batch, channels, height, width]`, `drop_path: [branches, batch]` (factor of each residual branch)
     /// `-> [batch, classes]`
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2>;
+
+    /// Scores in a training pass. Models with batch norm use the batch's own statistics here and add them to
+    /// `statistics`; for others it is [`Classifier::logits`].
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        _statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    /// Takes in what training passes saw, once the step counts.
+    fn remember(self, _statistics: &Statistics) -> Self {
+        self
+    }
 
     /// Residual branches drop-path may leave out, two a layer; 0 when the model has none.
     fn branches(&self) -> usize;
@@ -136,7 +153,8 @@ impl<M: Classifier> Run<M> {
         }
         let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
         let drop_path = self.drop_path(&model, &images);
-        let loss = cross_entropy(model.logits(images, drop_path), targets);
+        let mut statistics = Statistics::default();
+        let loss = cross_entropy(model.training_logits(images, drop_path, &mut statistics), targets);
         let shown = loss.clone().inner();
         let Updated { model, norm } = self.optimiser.step(lr, model, loss);
         self.model = Some(model);
@@ -151,6 +169,7 @@ impl<M: Classifier> Run<M> {
                 _ => TrainError::LossNotFinite { step, loss },
             });
         }
+        self.model = self.model.take().map(|model| model.remember(&statistics));
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
     }
@@ -290,6 +309,19 @@ impl Classifier for Model {
         self.logits(images, drop_path)
     }
 
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
+    }
+
     fn branches(&self) -> usize {
         self.config().branches()
     }
@@ -306,6 +338,19 @@ impl Classifier for Descendant {
 
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.logits(images, drop_path)
+    }
+
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
     }
 
     fn branches(&self) -> usize {

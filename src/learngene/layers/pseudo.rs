@@ -2,10 +2,12 @@
 
 use super::LayersError;
 use super::inherit::image_fits;
+use crate::cnn::{StageConfig, Unit};
 use crate::model::ModelConfig;
 use crate::vit::VitConfig;
 
-/// Its configuration: as wide as the ancestor, `layers` layers.
+/// Its configuration: as wide as the ancestor, with `layers` layers; a CNN keeps its stages, with `layers` blocks in each,
+/// but fewer than the ancestor has where that has more than one.
 ///
 /// # Errors
 /// When there are no layers or classes, or the picture is no whole number of patches.
@@ -25,6 +27,11 @@ pub fn pseudo_config(
             image_fits(config, image_size)?;
             let depth = layers.min(config.depth);
             Ok(VitConfig { image_size, depth, classes: Some(classes), ..config.clone() }.into())
+        }
+        ModelConfig::Cnn(config) => {
+            let thin = |stage: &StageConfig| StageConfig { depth: layers.min(stage.depth - 1).max(1), ..*stage };
+            let units: Vec<Unit> = config.stages.iter().map(|stage| Unit::Random(thin(stage))).collect();
+            Ok(config.from_units(&units, classes, image_size)?.into())
         }
     }
 }
