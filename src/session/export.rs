@@ -64,8 +64,15 @@ pub async fn weights(model: &Model, labels: Option<Vec<String>>, normalise: &Nor
 }
 
 fn file_name(model: &Model, what: &str) -> String {
-    let ModelConfig::Vit(config) = model.config();
-    format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
+    match model.config() {
+        ModelConfig::Vit(config) => {
+            format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
+        }
+        ModelConfig::Cnn(config) => {
+            let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
+            format!("heirloom-{}stages-{blocks}blocks-{what}.safetensors", config.stages.len())
+        }
+    }
 }
 
 fn arm_name(arm: StartValue) -> &'static str {

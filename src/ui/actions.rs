@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::files::Picked;
 use super::state::{App, EngineState};
 use super::strings::text;
-use crate::session::protocol::{Command, FileRef, JobKind, RaceState, SplitSettings};
+use crate::session::protocol::{Command, FileRef, JobKind, Method, RaceState, SplitSettings};
 
 /// A question that is answered at once when the engine is idle, but late when it trains. Asking again before the answer
 /// would let questions queue up behind a dragged slider, so only the latest one is kept.
@@ -101,7 +101,11 @@ impl App {
             return self.descendant_asked.set_value(Asked::Stale);
         }
         let shape = self.ancestor.with_untracked(|a| a.as_ref().map(|a| (a.depth, a.patch_size)));
-        if let (Some((depth, patch)), true) = (shape, self.clusters.with_untracked(Option::is_some)) {
+        let is_condensed = self.settings.with_untracked(|settings| match settings.method {
+            Method::Layers => !settings.chosen.is_empty(),
+            Method::Cluster | Method::Pool | Method::Stitch => self.clusters.with_untracked(Option::is_some),
+        });
+        if let (Some((depth, patch)), true) = (shape, is_condensed) {
             self.descendant_asked.set_value(Asked::Waiting);
             let descendant = self.settings.with_untracked(|settings| settings.descendant(depth, patch));
             self.send(Command::PlanDescendant(descendant), Vec::new());

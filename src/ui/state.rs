@@ -6,6 +6,7 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::layers::LayersState;
 use super::settings::Settings;
 use super::strings::text;
 use super::{actions, bench, files, restart, wake};
@@ -62,6 +63,7 @@ pub struct App {
     /// Layer, head and picture whose attention is shown.
     pub looking: RwSignal<(usize, usize, usize)>,
     pub attention: RwSignal<Option<AttentionMap>>,
+    pub layers: LayersState,
     pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
     /// The models of the race on the screen went with an engine that died.
@@ -98,6 +100,7 @@ impl App {
             clusters: RwSignal::new(None),
             looking: RwSignal::default(),
             attention: RwSignal::new(None),
+            layers: LayersState::new(),
             descendant: RwSignal::new(None),
             race: RwSignal::new(None),
             models_lost: RwSignal::new(false),
@@ -147,6 +150,10 @@ impl App {
                 self.clusters_answered();
             }
             Event::Attention(map) => self.attention.set(Some(map)),
+            Event::Condensed(report) => {
+                self.end_job(JobKind::Condense);
+                self.condensed(report);
+            }
             Event::Descendant(summary) => {
                 self.descendant.set(Some(summary));
                 self.descendant_answered();
@@ -181,6 +188,7 @@ impl App {
         self.heads.set(None);
         self.clusters.set(None);
         self.attention.set(None);
+        self.layers.report.set(None);
         self.descendant.set(None);
         self.ancestor.set(Some(summary));
     }

@@ -6,8 +6,12 @@ mod curves;
 mod heads;
 mod marks;
 mod sharing;
+mod similarity;
+mod stack;
 
 pub use attention::AttentionView;
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
 pub use sharing::{SharingChart, SharingTable};
+pub use similarity::{SimilarityChart, SimilarityTable};
+pub use stack::{StackChart, StackTable};

@@ -4,8 +4,11 @@
 //! term beside them.
 
 mod en;
+mod layers;
 
 use crate::session::protocol::{JobKind, StartValue};
+
+pub use layers::Layers;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -30,6 +33,7 @@ pub struct Strings {
     pub ancestor: Ancestor,
     pub pictures: Pictures,
     pub heads: Heads,
+    pub layers: Layers,
     pub descendant: Descendant,
     pub training: Training,
     pub trial: Trial,

@@ -4,6 +4,7 @@ mod ancestor;
 mod descendant;
 mod heads;
 mod home;
+mod layers;
 mod pictures;
 mod training;
 mod trial;
@@ -24,6 +25,7 @@ pub static EN: Strings = Strings {
     ancestor: ancestor::ANCESTOR,
     pictures: pictures::PICTURES,
     heads: heads::HEADS,
+    layers: layers::LAYERS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
     trial: trial::TRIAL,
@@ -90,6 +92,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Open => "reading the ancestor",
         JobKind::Pictures => "looking through the pictures",
         JobKind::Measure => "measuring the heads",
+        JobKind::Condense => "comparing the layers",
         JobKind::Train => "training",
         JobKind::Evaluate => "naming pictures",
     },
