@@ -96,7 +96,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::OpenAncestor { .. } => Some(JobKind::Open),
         Command::AddPictures { .. } => Some(JobKind::Pictures),
         Command::MeasureHeads(_) => Some(JobKind::Measure),
-        Command::Train(_) => Some(JobKind::Train),
+        Command::Train(_) | Command::Experiment(_) => Some(JobKind::Train),
         Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
         _ => None,
     }
