@@ -59,6 +59,9 @@ impl Default for Arguments {
             clip_norm: 1.0,
             augment: true,
             validate_every: 0,
+            share: 1.0,
+            is_interleaved: true,
+            micro_batch: 0,
         };
         Self {
             model: String::new(),

@@ -16,7 +16,10 @@ use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
-use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport};
+use super::protocol::{
+    Command, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel, Progress,
+    RaceReport,
+};
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use crate::platform::clock::yield_now;
@@ -108,7 +111,8 @@ impl Runner {
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
             Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
-            Command::Train(settings) => self.train(settings).await,
+            Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
+            Command::Experiment(settings) => self.experiment(settings).await,
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
@@ -182,7 +186,8 @@ impl Runner {
     /// Tells how far a job is, at most four times a second.
     pub(super) fn progress(&mut self, job: JobKind, done: usize, total: usize, note: &str) {
         if let Some(seconds_left) = self.pace.step(done, total) {
-            self.say(Event::Progress(Progress { job, done, total, seconds_left, note: note.to_string() }));
+            let note = note.to_string();
+            self.say(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up: false }));
         }
     }
 

@@ -20,7 +20,7 @@ pub use drop_path::drop_path_factors;
 pub use error::TrainError;
 pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, judge};
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
-pub use metrics::{CurvePoint, Tally, area_under_curve, steps_to_accuracy};
+pub use metrics::{CurvePoint, Tally};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
 pub use race::{Advance, Race, RacePlan, RunReport};
 pub use race_state::{RaceHeader, RaceState};

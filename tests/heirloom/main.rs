@@ -14,9 +14,14 @@ mod checkpoint;
 mod cluster;
 mod data;
 mod device;
+#[cfg(not(target_arch = "wasm32"))]
+mod experiment;
 mod journal;
 mod kernels;
 mod layers;
 mod session;
+mod starts;
+#[cfg(not(target_arch = "wasm32"))]
+mod statistics;
 mod train;
 mod vit;

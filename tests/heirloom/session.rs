@@ -142,6 +142,9 @@ fn training() -> TrainSettings {
         clip_norm: 1.0,
         augment: true,
         validate_every: 0,
+        share: 1.0,
+        is_interleaved: true,
+        micro_batch: 0,
     }
 }
 

@@ -5,17 +5,22 @@
 //! Indices are 0-based here and 1-based on the screen. Lengths are px, times s, sizes bytes unless a name says otherwise.
 
 mod descendant;
+mod experiment;
 mod inputs;
 mod layers;
 mod method;
+mod points;
+pub mod statistics;
 mod training;
 
 use serde::{Deserialize, Serialize};
 
 pub use descendant::*;
+pub use experiment::*;
 pub use inputs::*;
 pub use layers::*;
 pub use method::*;
+pub use points::*;
 pub use training::*;
 
 /// Which engine computes.
@@ -82,6 +87,8 @@ pub enum Command {
     PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
     Train(TrainSettings),
+    /// Start several races one after the other; answered like [`Command::Train`], and with [`Event::Experiment`].
+    Experiment(ExperimentSettings),
     /// Pause the running job after its current step.
     Pause,
     /// Continue a paused job.
@@ -150,6 +157,8 @@ pub enum Event {
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
     Race(RaceReport),
+    /// Where an experiment of several races stands; sent when it starts and after each race.
+    Experiment(ExperimentReport),
     /// A picture was named.
     Prediction(Prediction),
     /// Confusion matrix of a trained model.
@@ -233,4 +242,7 @@ pub struct Progress {
     pub seconds_left: Option<f64>,
     /// What is happening, in words.
     pub note: String,
+    /// Whether the first steps are under way, which compile and fill caches: their pace says little.
+    #[serde(default)]
+    pub is_warming_up: bool,
 }
