@@ -174,7 +174,8 @@ impl Runner {
             points: points_of(settings.steps, every),
             pictures: loader.validation_len(),
         };
-        let freeze_steps = (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
+        let freeze_steps =
+            (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
         let plan = RacePlan {
             run: RunSettings { freeze_steps, ..run_settings(settings) },

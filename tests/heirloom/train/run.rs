@@ -88,6 +88,7 @@ on_every_engine! {
             adamw: AdamWSettings { epsilon: 1e-2, clip_norm: Some(0.5), ..AdamWSettings::default() },
             label_smoothing: 0.1,
             drop_path: 0.0,
+            freeze_steps: 0,
             seed: 3,
         };
         let mut weights = Vec::new();
