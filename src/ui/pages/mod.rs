@@ -3,11 +3,13 @@
 mod ancestor;
 mod confusion;
 mod descendant;
+mod experiment;
 mod heads;
 mod home;
 mod pictures;
 mod training;
 mod trial;
+mod verdict;
 
 pub use ancestor::AncestorStep;
 pub use descendant::DescendantStep;

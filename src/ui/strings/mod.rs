@@ -4,8 +4,11 @@
 //! term beside them.
 
 mod en;
+mod race;
 
 use crate::session::protocol::{JobKind, StartValue};
+
+pub use race::Race;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -32,6 +35,7 @@ pub struct Strings {
     pub heads: Heads,
     pub descendant: Descendant,
     pub training: Training,
+    pub race: Race,
     pub trial: Trial,
     pub home: Home,
 }
@@ -250,7 +254,6 @@ pub struct Training {
     pub resume: &'static str,
     pub stop: &'static str,
     pub arm: fn(StartValue) -> &'static str,
-    pub arms: &'static str,
     pub steps: &'static str,
     pub steps_hint: &'static str,
     pub seeds: &'static str,

@@ -5,6 +5,7 @@ mod descendant;
 mod heads;
 mod home;
 mod pictures;
+mod race;
 mod training;
 mod trial;
 
@@ -26,6 +27,7 @@ pub static EN: Strings = Strings {
     heads: heads::HEADS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
+    race: race::RACE,
     trial: trial::TRIAL,
     home: home::HOME,
 };
