@@ -2,7 +2,7 @@
 //! that are worth keeping.
 
 use super::forecast::Forecast;
-use super::protocol::{Event, ExperimentSettings, JobKind, Progress, RaceState};
+use super::protocol::{Event, ExperimentSettings, JobKind, Progress, RaceState, TrainingForecast};
 use super::queue::Queue;
 use super::race::{RaceJob, Trained};
 use super::runner::{Job, Runner};
@@ -26,6 +26,17 @@ impl Runner {
             }
             Err(reason) => self.fail(reason),
         }
+    }
+
+    pub(super) fn predict_training(&self, settings: &ExperimentSettings) {
+        let races = settings.races();
+        // What cannot be run is said when it is started; a number being typed is no reason for a message.
+        let costs = races.iter().map(|race| Some(self.race_parts(race).ok()?.cost)).collect::<Option<Vec<_>>>();
+        let Some(costs) = costs else { return };
+        let runs = races.iter().map(|race| race.seeds * race.arms.len()).sum();
+        let steps = races.iter().map(|race| race.steps * race.seeds * race.arms.len()).sum();
+        let seconds = Forecast::new(self.flops_per_second).seconds((0.0, 0.0), &costs);
+        self.say(Event::Forecast(TrainingForecast { races: races.len(), runs, steps, seconds }));
     }
 
     fn go_on_with(&mut self, job: RaceJob) {

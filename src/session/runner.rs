@@ -113,6 +113,7 @@ impl Runner {
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
             Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
             Command::Experiment(settings) => self.experiment(settings).await,
+            Command::PredictTraining(settings) => self.predict_training(&settings),
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::files::Picked;
 use super::state::{App, EngineState};
 use super::strings::text;
-use crate::session::protocol::{Command, FileRef, JobKind, Method, RaceState, SplitSettings};
+use crate::session::protocol::{Command, ExperimentSettings, FileRef, JobKind, Method, RaceState, SplitSettings};
 
 /// A question that is answered at once when the engine is idle, but late when it trains. Asking again before the answer
 /// would let questions queue up behind a dragged slider, so only the latest one is kept.
@@ -127,15 +127,18 @@ impl App {
     }
 
     pub fn train(self) {
-        let planned =
-            self.descendant.with_untracked(|planned| planned.as_ref().map(|planned| planned.settings.clone()));
-        if let Some(planned) = planned {
+        let settings = untrack(|| self.chosen_experiment());
+        if let Some(settings) = settings {
             self.begin_job(JobKind::Train);
             self.predictions.set(Vec::new());
             self.confusion.set(None);
-            let settings = self.settings.with_untracked(|settings| settings.training(planned));
-            self.send(Command::Train(settings), Vec::new());
+            self.start_experiment(settings);
         }
+    }
+
+    /// Asks how long that would take.
+    pub fn ask_forecast(self, settings: ExperimentSettings) {
+        self.send(Command::PredictTraining(settings), Vec::new());
     }
 
     pub fn pause_or_continue(self) {

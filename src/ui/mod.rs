@@ -8,6 +8,7 @@ mod actions;
 mod app;
 mod bench;
 mod charts;
+mod experiment;
 mod files;
 mod format;
 mod layers;

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::experiment::Choice;
 use super::layers::LayersChoices;
 use crate::session::protocol::{
     ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, FfnMatching, LayersSettings, MeasureSettings,
-    Method, SplitSettings, StartValue, TrainSettings,
+    Method, SplitSettings, TrainSettings,
 };
 
 /// Everything that can be chosen.
@@ -33,8 +34,8 @@ pub struct Settings {
     pub chosen: Vec<usize>,
     pub freeze_epochs: f64,
     pub by_layers: LayersChoices,
-    pub scratch: bool,
-    pub inherited: bool,
+    /// What is raced against what.
+    pub race: Choice,
     pub seeds: usize,
     pub steps: usize,
     pub batch: usize,
@@ -68,8 +69,7 @@ impl Default for Settings {
             chosen: Vec::new(),
             freeze_epochs: 0.0,
             by_layers: LayersChoices::default(),
-            scratch: true,
-            inherited: true,
+            race: Choice::default(),
             seeds: 1,
             steps: 100,
             batch: 16,
@@ -128,10 +128,9 @@ impl Settings {
 
     /// The race of a descendant.
     pub fn training(&self, descendant: DescendantPlan) -> TrainSettings {
-        let arms = [(self.inherited, StartValue::Inherited), (self.scratch, StartValue::Scratch)];
         TrainSettings {
             descendant,
-            arms: arms.into_iter().filter_map(|(wanted, arm)| wanted.then_some(arm)).collect(),
+            arms: self.race.arms.clone(),
             seeds: self.seeds,
             steps: self.steps,
             batch: self.batch,
@@ -143,6 +142,9 @@ impl Settings {
             clip_norm: self.clip_norm,
             augment: self.augment,
             validate_every: self.validate_every,
+            share: 1.0,
+            is_interleaved: self.race.is_interleaved,
+            micro_batch: self.race.micro_batch,
         }
     }
 
@@ -157,9 +159,12 @@ impl Settings {
     }
 
     /// What stands in the address as words, not as one number.
-    fn words(&self) -> [(&'static str, String); 2] {
+    fn words(&self) -> Vec<(&'static str, String)> {
         let chosen = self.chosen.iter().map(|layer| (layer + 1).to_string());
-        [("method", self.method.name().to_owned()), ("chosen", chosen.collect::<Vec<_>>().join("+"))]
+        let mut words =
+            vec![("method", self.method.name().to_owned()), ("chosen", chosen.collect::<Vec<_>>().join("+"))];
+        words.extend(self.race.words());
+        words
     }
 
     /// Reads one of these; whether it is one.
@@ -170,7 +175,7 @@ impl Settings {
                 let layers = value.split('+').filter_map(|layer| layer.parse::<usize>().ok()?.checked_sub(1));
                 self.chosen = layers.take(1_000).collect::<BTreeSet<_>>().into_iter().collect();
             }
-            _ => return false,
+            _ => return self.race.set_word(key, value),
         }
         true
     }
@@ -219,8 +224,6 @@ impl Settings {
             ("pseudo_lr", self.by_layers.condense.lr),
             ("slice", self.by_layers.condense.share),
             ("probe", self.by_layers.condense.probe as f64),
-            ("scratch", flag(self.scratch)),
-            ("inherited", flag(self.inherited)),
             ("seeds", self.seeds as f64),
             ("steps", self.steps as f64),
             ("batch", self.batch as f64),
@@ -262,8 +265,6 @@ impl Settings {
             "slice" => self.by_layers.condense.share = value.min(1.0),
             "probe" => self.by_layers.condense.probe = at_least_one(4_096),
             "freeze" => self.freeze_epochs = value.min(1_000.0),
-            "scratch" => self.scratch = on,
-            "inherited" => self.inherited = on,
             "seeds" => self.seeds = at_least_one(20),
             "steps" => self.steps = at_least_one(1_000_000),
             "batch" => self.batch = at_least_one(1_024),

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::layers::LayersState;
+use super::experiment::Experiments;
 use super::settings::Settings;
 use super::strings::text;
 use super::{actions, bench, files, restart, wake};
@@ -66,6 +67,7 @@ pub struct App {
     pub layers: LayersState,
     pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
+    pub experiments: Experiments,
     /// The models of the race on the screen went with an engine that died.
     pub models_lost: RwSignal<bool>,
     /// Which trained model names pictures and is saved.
@@ -103,6 +105,7 @@ impl App {
             layers: LayersState::new(),
             descendant: RwSignal::new(None),
             race: RwSignal::new(None),
+            experiments: Experiments::new(),
             models_lost: RwSignal::new(false),
             run: RwSignal::new(0),
             predictions: RwSignal::default(),
@@ -157,8 +160,11 @@ impl App {
             Event::Descendant(summary) => {
                 self.descendant.set(Some(summary));
                 self.descendant_answered();
+                self.retry_training();
             }
             Event::Race(report) => self.race_moved(report),
+            Event::Experiment(report) => self.experiments.report.set(Some(report)),
+            Event::Forecast(forecast) => self.experiments.forecast.set(Some(forecast)),
             Event::Prediction(prediction) => self.predictions.update(|all| all.push(prediction)),
             Event::Confusion(confusion) => self.confusion.set(Some(confusion)),
             Event::File { name, mime } => self.save(&name, &mime, attachment),
@@ -203,11 +209,7 @@ impl App {
 
     fn race_moved(self, report: RaceReport) {
         self.models_lost.set(false);
-        if matches!(report.state, RaceState::Finished | RaceState::Stopped) {
-            self.end_job(JobKind::Train);
-        }
-        let runs = report.runs.len();
-        self.run.update(|run| *run = (*run).min(runs.saturating_sub(1)));
+        self.experiment_moved(&report);
         wake::hold(report.state == RaceState::Running);
         self.race.set(Some(report));
     }

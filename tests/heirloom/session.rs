@@ -63,6 +63,9 @@ fn refs(files: &[FileHandle]) -> Vec<FileRef> {
     files.iter().enumerate().map(file).collect()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+mod experiments;
+
 type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
 
 /// An engine on this platform's device, and everything it says.

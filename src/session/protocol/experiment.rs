@@ -90,3 +90,32 @@ impl ExperimentReport {
             || (last == Some(RaceState::Finished) && self.races.len() < self.total)
     }
 }
+
+/// How much an experiment is, before it is started.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingForecast {
+    /// Races.
+    pub races: usize,
+    /// Runs, one per race, start and seed.
+    pub runs: usize,
+    /// Optimiser steps over all runs.
+    pub steps: usize,
+    /// Predicted time, s; `None` while nothing is known of this machine.
+    pub seconds: Option<f64>,
+}
+
+/// Whether the last words of an engine say that memory ran out: those of wgpu, of cubecl, of the browsers' GPU process,
+/// and of wasm's own memory.
+pub fn is_out_of_memory(words: &str) -> bool {
+    let words = words.to_lowercase();
+    let known = [
+        "out of memory",
+        "out-of-memory",
+        "outofmemory",
+        "not enough memory",
+        "memory allocation of",
+        "buffertoobig",
+        "allocation failed",
+    ];
+    known.iter().any(|one| words.contains(one))
+}

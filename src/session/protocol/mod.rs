@@ -89,6 +89,8 @@ pub enum Command {
     Train(TrainSettings),
     /// Start several races one after the other; answered like [`Command::Train`], and with [`Event::Experiment`].
     Experiment(ExperimentSettings),
+    /// Say how long that would take; answered at once with [`Event::Forecast`], or not at all when it cannot be run.
+    PredictTraining(ExperimentSettings),
     /// Pause the running job after its current step.
     Pause,
     /// Continue a paused job.
@@ -159,6 +161,8 @@ pub enum Event {
     Race(RaceReport),
     /// Where an experiment of several races stands; sent when it starts and after each race.
     Experiment(ExperimentReport),
+    /// How long training would take.
+    Forecast(TrainingForecast),
     /// A picture was named.
     Prediction(Prediction),
     /// Confusion matrix of a trained model.

@@ -3,6 +3,7 @@
 mod ancestor;
 mod confusion;
 mod descendant;
+mod experiment;
 mod heads;
 mod home;
 mod layers;
@@ -11,6 +12,7 @@ mod pictures;
 mod stack;
 mod training;
 mod trial;
+mod verdict;
 
 pub use ancestor::AncestorStep;
 pub use descendant::DescendantStep;

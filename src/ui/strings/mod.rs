@@ -5,10 +5,12 @@
 
 mod en;
 mod layers;
+mod race;
 
 use crate::session::protocol::{JobKind, StartValue};
 
 pub use layers::Layers;
+pub use race::Race;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -36,6 +38,7 @@ pub struct Strings {
     pub layers: Layers,
     pub descendant: Descendant,
     pub training: Training,
+    pub race: Race,
     pub trial: Trial,
     pub home: Home,
 }
@@ -259,7 +262,6 @@ pub struct Training {
     pub resume: &'static str,
     pub stop: &'static str,
     pub arm: fn(StartValue) -> &'static str,
-    pub arms: &'static str,
     pub steps: &'static str,
     pub steps_hint: &'static str,
     pub seeds: &'static str,

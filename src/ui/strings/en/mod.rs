@@ -6,6 +6,7 @@ mod heads;
 mod home;
 mod layers;
 mod pictures;
+mod race;
 mod training;
 mod trial;
 
@@ -28,6 +29,7 @@ pub static EN: Strings = Strings {
     layers: layers::LAYERS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
+    race: race::RACE,
     trial: trial::TRIAL,
     home: home::HOME,
 };
