@@ -10,6 +10,8 @@ use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 
+mod condense;
+
 /// 17 tokens, width 32: software WebGPU can carry it.
 fn config() -> VitConfig {
     VitConfig {
