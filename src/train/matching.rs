@@ -12,6 +12,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{Classifier, Optimiser, RunSettings, TrainError, Updated, cross_entropy, smoothed_targets};
+use crate::cnn::Statistics;
 use crate::device::{read, read_all};
 use crate::learngene::Descendant;
 use crate::learngene::layers::layer_features;
@@ -83,7 +84,9 @@ impl Matching {
     pub async fn learn(&mut self, images: Tensor<4>, labels: Tensor<1, Int>) -> Result<f32, TrainError> {
         let pair = self.pair.take().ok_or(TrainError::ModelLost)?;
         let targets = smoothed_targets(labels, pair.pseudo.classes(), self.settings.label_smoothing);
-        let named = cross_entropy(Classifier::logits(&pair.pseudo, images.clone(), None), targets);
+        let mut statistics = Statistics::default();
+        let logits = pair.pseudo.training_logits(images.clone(), None, &mut statistics);
+        let named = cross_entropy(logits, targets);
         let errors = errors(&self.ancestor, &pair, &images);
         let [count] = errors.dims();
         let columns = self.weights.first().map_or(1, Vec::len) as f64;
@@ -93,7 +96,7 @@ impl Matching {
         let shown = loss.clone().inner();
         let lr = self.settings.schedule.lr(self.step);
         let Updated { model, .. } = self.optimiser.step(lr, pair, loss);
-        self.pair = Some(model);
+        self.pair = Some(Pair { pseudo: model.pseudo.remember(&statistics), ..model });
         let numbers = read_all(vec![named.inner(), shown]).await?;
         let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied().unwrap_or(f32::NAN);
         let (named, loss) = (number(0), number(1));

@@ -105,6 +105,10 @@ impl App {
             Method::Layers => !settings.chosen.is_empty(),
             Method::Cluster | Method::Pool | Method::Stitch => self.clusters.with_untracked(Option::is_some),
         });
+        if !is_condensed && self.settings.with_untracked(|settings| settings.method == Method::Layers) {
+            // Nothing is chosen any more: what was planned before must not be trained by mistake.
+            self.descendant.set(None);
+        }
         if let (Some((depth, patch)), true) = (shape, is_condensed) {
             self.descendant_asked.set_value(Asked::Waiting);
             let descendant = self.settings.with_untracked(|settings| settings.descendant(depth, patch));
