@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::SharedFfn;
 use super::cluster::ExpandError;
+use super::layers::LayersError;
 use crate::cnn::Statistics;
 use crate::device::ReadError;
 use crate::model::{Model, ModelConfig};
@@ -16,6 +17,9 @@ pub enum StartError {
     /// The plan does not fit.
     #[error(transparent)]
     Plan(#[from] ExpandError),
+    /// The layers do not fit.
+    #[error(transparent)]
+    Layers(#[from] LayersError),
     /// The ancestor's weights could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
