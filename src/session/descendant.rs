@@ -140,11 +140,13 @@ fn parts(start: &PlannedStart) -> DescendantParts {
         }
         PlannedStart::Layers(start) => {
             let (config, chosen) = (start.config(), &start.plan().chosen);
-            let layer = |(index, name): (usize, String)| {
-                let parameters = layer_parameters(&config, &name);
-                LayerSource { name, source: chosen.get(index).copied(), parameters }
+            let layers = layer_names(&config).into_iter().zip(layer_parameters(&config)).enumerate();
+            let layer = |(index, (name, parameters)): (usize, (String, u64))| LayerSource {
+                name,
+                source: chosen.get(index).copied(),
+                parameters,
             };
-            DescendantParts::Layers(layer_names(&config).into_iter().enumerate().map(layer).collect())
+            DescendantParts::Layers(layers.map(layer).collect())
         }
     }
 }

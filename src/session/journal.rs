@@ -75,7 +75,10 @@ impl<F: Clone> Journal<F> {
             }
             Event::JobEnded { job, finished: false } => drop(self.take_pending(*job)),
             // What these leave behind (trained models) cannot be had again by repeating a command.
-            Event::JobEnded { job: job @ (JobKind::Train | JobKind::Evaluate), .. } => drop(self.take_pending(*job)),
+            // What condensing found stands on the page; no engine needs it again.
+            Event::JobEnded { job: job @ (JobKind::Condense | JobKind::Train | JobKind::Evaluate), .. } => {
+                drop(self.take_pending(*job))
+            }
             _ => {}
         }
     }
@@ -92,9 +95,9 @@ impl<F: Clone> Journal<F> {
         entries.append(&mut self.pictures);
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
-        entries.extend(
-            waiting.filter(|(command, _)| !matches!(job_of(command), Some(JobKind::Train | JobKind::Evaluate))),
-        );
+        entries.extend(waiting.filter(|(command, _)| {
+            !matches!(job_of(command), Some(JobKind::Condense | JobKind::Train | JobKind::Evaluate))
+        }));
         (entries, guilty)
     }
 
@@ -118,6 +121,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::OpenAncestor { .. } => Some(JobKind::Open),
         Command::AddPictures { .. } => Some(JobKind::Pictures),
         Command::MeasureHeads(_) => Some(JobKind::Measure),
+        Command::Condense(_) => Some(JobKind::Condense),
         Command::Train(_) => Some(JobKind::Train),
         Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
         _ => None,

@@ -10,7 +10,7 @@ use crate::device::{read, read_all};
 use crate::learngene::Descendant;
 use crate::model::Model;
 use crate::vit::{Hooks, Vit};
-use burn::module::Module;
+use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,11 @@ pub trait Classifier: Module {
 
     /// Classes it tells apart.
     fn classes(&self) -> usize;
+
+    /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
+    fn learngene(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
 }
 
 /// How one run is trained.
@@ -57,6 +62,9 @@ pub struct RunSettings {
     pub label_smoothing: f64,
     /// Highest drop-path rate, 0..1.
     pub drop_path: f64,
+    /// Steps for which the learngene's parameters get no updates; 0 = they train from the first step on.
+    #[serde(default)]
+    pub freeze_steps: usize,
     /// Seed of the drop-path draws.
     pub seed: u64,
 }
@@ -88,7 +96,13 @@ impl<M: Classifier> Run<M> {
     /// A run at its first step. `model` may come with or without autodiff.
     pub fn new(model: M, settings: RunSettings) -> Self {
         let optimiser = Optimiser::new(settings.adamw);
-        Self { settings, model: Some(model.train()), optimiser, step: 0 }
+        Self::at(model, optimiser, settings, 0)
+    }
+
+    /// A run that has taken `step` steps.
+    fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
+        let model = if step < settings.freeze_steps { hold(model, true) } else { model };
+        Self { settings, model: Some(model.train()), optimiser, step }
     }
 
     /// The settings.
@@ -133,7 +147,10 @@ impl<M: Classifier> Run<M> {
             return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
         }
         let lr = self.settings.schedule.lr(self.step);
-        let model = self.model.take().ok_or(TrainError::ModelLost)?;
+        let mut model = self.model.take().ok_or(TrainError::ModelLost)?;
+        if self.step > 0 && self.step == self.settings.freeze_steps {
+            model = hold(model, false);
+        }
         let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
         let drop_path = self.drop_path(&model, &images);
         let mut statistics = Statistics::default();
@@ -263,8 +280,14 @@ impl<M: Classifier> Run<M> {
         }
         let model = load_model(model, &weights)?;
         let optimiser = Optimiser::restore(settings.adamw, &OptimiserState { updates, tensors: moments }, &device)?;
-        Ok(Self { settings, model: Some(model.train()), optimiser, step })
+        Ok(Self::at(model, optimiser, settings, step))
     }
+}
+
+/// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics) stays so.
+fn hold<M: Classifier>(model: M, still: bool) -> M {
+    let learngene = ParamGroup::from_ids(model.learngene());
+    model.set_require_grad_group(learngene, !still)
 }
 
 impl Classifier for Vit {
@@ -309,6 +332,10 @@ impl Classifier for Model {
 }
 
 impl Classifier for Descendant {
+    fn learngene(&self) -> Vec<ParamId> {
+        self.learngene()
+    }
+
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.logits(images, drop_path)
     }
