@@ -67,6 +67,7 @@ fn pictures_failed(error: DataError) -> TrainError {
 }
 
 /// What an arm starts from; the race itself knows no method.
+#[allow(clippy::large_enum_variant, reason = "a race has a handful of arms")]
 pub enum Arm {
     /// Random weights.
     Scratch(Scratch),
