@@ -192,7 +192,10 @@ impl App {
         self.heads.set(None);
         self.clusters.set(None);
         self.attention.set(None);
-        self.layers.report.set(None);
+        // The same ancestor again, after an engine died: what was found of it still holds.
+        if self.ancestor.with_untracked(|before| before.as_ref() != Some(&summary)) {
+            self.layers.report.set(None);
+        }
         self.descendant.set(None);
         if matches!(summary.shape, AncestorShape::Cnn(_)) {
             self.suit_cnn(summary.image_size);
