@@ -224,7 +224,7 @@ impl CnnConfig {
     pub fn activations(&self) -> u64 {
         let of = |Placed { part, side, .. }: Placed| match part {
             // Each norm's output is kept beside its input, and ReLU's beside both.
-            Part::Convolution { output, .. } => 3 * (output * side * side) as u64,
+            Part::Convolution { output, .. } => 3 * output as u64 * side as u64 * side as u64,
             Part::Linear { output, .. } => output as u64,
             Part::Norm { .. } => 0,
         };

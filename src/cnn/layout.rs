@@ -19,8 +19,8 @@ pub(super) struct Placed {
     pub side: usize,
 }
 
-/// Names of a convolution and its norm.
-pub(super) type Pair = [String; 2];
+/// Names of a layer and its norm.
+pub type Pair = [String; 2];
 
 /// Input, output, kernel and stride of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ impl StageConfig {
 }
 
 impl CnnConfig {
-    /// Names of a block's convolution and its norm.
-    pub(super) fn conv_keys(&self, stage: usize, block: usize, conv: usize) -> Pair {
+    /// torchvision's names of a block's convolution and its norm.
+    pub fn conv_keys(&self, stage: usize, block: usize, conv: usize) -> Pair {
         if self.stem.is_some() {
             let (at, conv) = (format!("layer{}.{block}", stage + 1), conv + 1);
             return [format!("{at}.conv{conv}"), format!("{at}.bn{conv}")];
@@ -78,8 +78,8 @@ impl CnnConfig {
         [format!("features.{at}"), format!("features.{}", at + 1)]
     }
 
-    /// Names of the classifier's hidden layer and its norm.
-    pub(super) fn hidden_keys(&self, at: usize) -> Pair {
+    /// Names of a hidden layer of the classifier and its norm.
+    pub fn hidden_keys(&self, at: usize) -> Pair {
         // Without norms torchvision's numbers (linear, ReLU, dropout); with them dropout comes first and each layer
         // takes four (linear, norm, ReLU, dropout).
         let first = if self.hidden_norm { 1 + 4 * at } else { 3 * at };
@@ -87,7 +87,7 @@ impl CnnConfig {
     }
 
     /// Name of the last layer of the classifier.
-    pub(super) fn head_key(&self) -> String {
+    pub fn head_key(&self) -> String {
         match self.stem {
             Some(_) => "fc".into(),
             None => self.hidden_keys(self.hidden.len())[0].clone(),
@@ -115,7 +115,11 @@ pub(super) fn sides(config: &CnnConfig) -> Vec<usize> {
     for stage in &config.stages {
         let side = sides[sides.len() - 1];
         // VGG's pooling leaves out what does not fill its window.
-        sides.push(if stage.block == BlockKind::Plain { side / stage.stride } else { strided(side, stage.stride) });
+        sides.push(if stage.block == BlockKind::Plain {
+            side / stage.stride.max(1)
+        } else {
+            strided(side, stage.stride)
+        });
     }
     sides
 }

@@ -127,6 +127,6 @@ impl Cnn {
     pub fn device(&self) -> Device {
         let first = self.stem.as_ref().map(|stem| &stem.conv);
         let first = first.or_else(|| self.stages.first()?.blocks.first()?.convs.first());
-        first.map_or_else(|| Device::flex(), |conv| conv.weight.val().device())
+        first.map_or_else(Device::flex, |conv| conv.weight.val().device())
     }
 }

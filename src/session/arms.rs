@@ -10,6 +10,7 @@ use crate::model::{Model, ModelConfig};
 use crate::train::{Starts, TrainError};
 
 /// What an arm starts from.
+#[allow(clippy::large_enum_variant, reason = "a race has a handful of arms")]
 pub enum Arm {
     /// Random weights.
     Scratch(Scratch),

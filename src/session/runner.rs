@@ -103,6 +103,7 @@ impl Runner {
         match command {
             Command::Start { engine } => self.start(engine).await,
             Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
+            Command::SetPreparation(preparation) => self.set_preparation(preparation),
             Command::AddPictures { class, .. } => self.add_pictures(&files, class.as_deref()).await,
             Command::ClearPictures => self.clear_pictures().await,
             Command::SetSplit(settings) => self.set_split(settings).await,

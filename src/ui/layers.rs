@@ -2,9 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::settings::Settings;
 use super::state::App;
 use super::strings::text;
-use crate::session::protocol::{Command, CondenseReport, CondenseSettings, JobKind, LayerScores, Likeness};
+use crate::session::protocol::{
+    AncestorShape, AncestorSummary, Command, CondenseReport, CondenseSettings, JobKind, LayerScores, Likeness, Method,
+};
 
 /// What is on the screen of it.
 #[derive(Clone, Copy)]
@@ -105,11 +108,36 @@ impl App {
 
     /// Layers that the ancestor offers.
     pub fn layer_count(self) -> usize {
-        self.ancestor.with(|ancestor| ancestor.as_ref().map_or(0, |ancestor| ancestor.depth))
+        self.ancestor.with(|ancestor| ancestor.as_ref().map_or(0, |ancestor| layers_and_patch(ancestor).0))
     }
 
     /// Side of a patch of the ancestor, px; 1 where it has none.
     pub fn patch_size(self) -> usize {
-        self.ancestor.with(|ancestor| ancestor.as_ref().map_or(16, |ancestor| ancestor.patch_size))
+        self.ancestor.with(|ancestor| ancestor.as_ref().map_or(16, |ancestor| layers_and_patch(ancestor).1))
+    }
+
+    /// Settings that suit a CNN: it has no heads to cluster, its pictures are small, and its norms bear a higher learning
+    /// rate than inherited attention does. What the person chose stays.
+    pub(super) fn suit_cnn(self, image_size: usize) {
+        let usual = Settings::default();
+        self.settings.update(|settings| {
+            if settings.method == Method::Cluster {
+                settings.method = Method::Layers;
+            }
+            if settings.image_size == usual.image_size {
+                settings.image_size = image_size;
+            }
+            if (settings.lr - usual.lr).abs() < f64::EPSILON {
+                settings.lr = 1e-3;
+            }
+        });
+    }
+}
+
+/// Layers that an ancestor offers, and the side of its patches, px; 1 where it has none.
+pub(super) fn layers_and_patch(ancestor: &AncestorSummary) -> (usize, usize) {
+    match &ancestor.shape {
+        AncestorShape::Vit(shape) => (shape.depth, shape.patch_size),
+        AncestorShape::Cnn(stages) => (stages.len(), 1),
     }
 }

@@ -57,6 +57,9 @@ pub enum Command {
         /// The dropped files.
         files: Vec<FileRef>,
     },
+    /// Prepare pictures otherwise than the ancestor's file says; answered with [`Event::Ancestor`], and what was measured
+    /// is forgotten.
+    SetPreparation(Preparation),
     /// Pictures: folder files, zips, single files. They are added to those already there.
     AddPictures {
         /// The dropped files.

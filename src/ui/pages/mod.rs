@@ -9,6 +9,7 @@ mod home;
 mod layers;
 mod method;
 mod pictures;
+mod preparation;
 mod stack;
 mod training;
 mod trial;

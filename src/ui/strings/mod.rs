@@ -3,9 +3,12 @@
 //! A language is one value of [`Strings`]; a missing sentence does not compile. Simple words come first, the exact
 //! term beside them.
 
+mod cnn;
 mod en;
 mod layers;
 mod race;
+
+pub use cnn::Cnn;
 
 use crate::session::protocol::{JobKind, StartValue};
 
@@ -33,6 +36,7 @@ pub struct Strings {
     pub time: Time,
     pub notice: NoticeWords,
     pub ancestor: Ancestor,
+    pub cnn: Cnn,
     pub pictures: Pictures,
     pub heads: Heads,
     pub layers: Layers,
