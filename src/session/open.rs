@@ -15,6 +15,8 @@ pub(super) struct Ancestor {
     pub model: Model,
     /// How its pictures are prepared.
     pub normalise: Normalise,
+    /// Names of its classes, where the file has them.
+    pub labels: Option<Vec<String>>,
 }
 
 impl Ancestor {
@@ -94,7 +96,7 @@ impl Runner {
         let model = Model::load(&config, &mut counting, device).await?;
         let normalise = normalise(&checkpoint);
         let summary = summary(&checkpoint);
-        Ok((Ancestor { model, normalise }, summary))
+        Ok((Ancestor { model, normalise, labels: checkpoint.labels.clone() }, summary))
     }
 }
 

@@ -11,10 +11,13 @@ mod charts;
 mod files;
 mod format;
 mod pages;
+mod presets;
 mod restart;
 mod settings;
+mod snapshot;
 mod state;
 mod strings;
+mod trial;
 mod wake;
 mod widgets;
 

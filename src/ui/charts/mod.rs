@@ -7,7 +7,7 @@ mod heads;
 mod marks;
 mod sharing;
 
-pub use attention::AttentionView;
+pub use attention::{AttentionView, strongest, veil};
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
 pub use sharing::{SharingChart, SharingTable};

@@ -4,6 +4,11 @@
 //! term beside them.
 
 mod en;
+mod lessons;
+mod trying;
+
+pub use lessons::Lessons;
+pub use trying::Trying;
 
 use crate::session::protocol::{JobKind, StartValue};
 
@@ -33,6 +38,8 @@ pub struct Strings {
     pub descendant: Descendant,
     pub training: Training,
     pub trial: Trial,
+    pub trying: Trying,
+    pub lessons: Lessons,
     pub home: Home,
 }
 
@@ -49,7 +56,6 @@ pub struct Page {
     pub as_table: &'static str,
     pub details: &'static str,
     pub drop_here: &'static str,
-    pub settings_in_address: &'static str,
 }
 
 pub struct EngineWords {

@@ -4,9 +4,11 @@ mod ancestor;
 mod descendant;
 mod heads;
 mod home;
+mod lessons;
 mod pictures;
 mod training;
 mod trial;
+mod trying;
 
 use super::{EngineWords, Jobs, NoticeWords, Page, Strings, Time};
 use crate::session::protocol::{JobKind, StartValue};
@@ -27,6 +29,8 @@ pub static EN: Strings = Strings {
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
     trial: trial::TRIAL,
+    trying: trying::TRYING,
+    lessons: lessons::LESSONS,
     home: home::HOME,
 };
 
@@ -47,7 +51,6 @@ const PAGE: Page = Page {
     as_table: "The same as a table",
     details: "More settings",
     drop_here: "Drop files or folders anywhere on the page.",
-    settings_in_address: "Your settings are in the page's address: copy it to hand them on.",
 };
 
 const ENGINE: EngineWords = EngineWords {
