@@ -65,8 +65,7 @@ async fn look(namer: &Namer, path: &str, source: &Source, at: LookAt) -> Result<
     let side = namer.model.config().image_size();
     let image = evaluation_picture(path, source, side).await?;
     let url = picture_url(&image, SHOWN).map_err(|reason| DataError::picture(path, reason))?;
-    let nothing =
-        Look { picture: PictureAt::Glanced, url, at, layers: 0, grid: 0, is_cls: false, maps: Vec::new() };
+    let nothing = Look { picture: PictureAt::Glanced, url, at, layers: 0, grid: 0, is_cls: false, maps: Vec::new() };
     let Some(vit) = namer.model.vit() else { return Ok(nothing) };
     let layers = vit.blocks.len();
     let at = match at {

@@ -51,7 +51,8 @@ impl Runner {
             None => {
                 let ancestor = self.ancestor.as_ref().ok_or("no ancestor is open yet; open a checkpoint first")?;
                 let count = ancestor.model.config().classes();
-                let count = count.ok_or("this ancestor has no classifier, so it cannot name pictures; train a descendant")?;
+                let count =
+                    count.ok_or("this ancestor has no classifier, so it cannot name pictures; train a descendant")?;
                 let numbered = || (1..=count).map(|class| format!("class {class}")).collect();
                 let classes = ancestor.labels.clone().unwrap_or_else(numbered);
                 Ok(Namer { model: ancestor.model.clone(), classes, normalise: ancestor.normalise })

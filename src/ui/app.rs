@@ -8,9 +8,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
-use super::pages::{
-    AncestorStep, DescendantStep, HeadsStep, HomeStep, Lessons, PicturesStep, TrainingStep, TrialStep,
-};
+use super::pages::{AncestorStep, DescendantStep, HeadsStep, HomeStep, Lessons, PicturesStep, TrainingStep, TrialStep};
 use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
 use super::strings::text;

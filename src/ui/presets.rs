@@ -31,7 +31,8 @@ impl Preset {
 pub fn nearest(settings: &Settings) -> (Preset, Vec<&'static Setting>) {
     let difference = |preset: Preset| (preset, settings.differing(&preset.settings(settings)));
     let usual = difference(PRESETS[0]);
-    PRESETS[1..].iter().map(|preset| difference(*preset)).fold(usual, |best, one| {
-        if one.1.len() < best.1.len() { one } else { best }
-    })
+    PRESETS[1..]
+        .iter()
+        .map(|preset| difference(*preset))
+        .fold(usual, |best, one| if one.1.len() < best.1.len() { one } else { best })
 }

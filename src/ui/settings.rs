@@ -12,8 +12,8 @@ pub use table::Setting;
 use table::TABLE;
 
 use crate::session::protocol::{
-    ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, Engine, FfnMatching, LayersSettings, MeasureSettings,
-    Method, SplitSettings, StartValue, TrainSettings,
+    ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, Engine, FfnMatching, LayersSettings,
+    MeasureSettings, Method, SplitSettings, StartValue, TrainSettings,
 };
 
 /// Everything that can be chosen.

@@ -230,6 +230,13 @@ test('the camera is seen and named, on and on, one frame at a time', { timeout: 
     assert.equal(await visit.page.evaluate(() => window.__glances.sent), still, 'a camera that is off sends nothing');
     const tracks = await visit.at('camera-preview').evaluate((video) => video.srcObject?.getTracks().map((track) => track.readyState) ?? []);
     assert.deepEqual(tracks.filter((state) => state === 'live'), [], 'the camera is let go');
+
+    await visit.at('camera-start').click();
+    await visit.at('camera-name').waitFor();
+    const live = await visit.at('camera-preview').evaluateHandle((video) => video.srcObject.getTracks()[0]);
+    assert.equal(await live.evaluate((track) => track.readyState), 'live');
+    await visit.at('way-pad').check();
+    assert.equal(await live.evaluate((track) => track.readyState), 'ended', 'leaving the camera switches it off');
   });
 });
 

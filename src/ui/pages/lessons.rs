@@ -19,6 +19,7 @@ pub fn Lessons() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().lessons;
     let now = Memo::new(move |_| app.settings.with(in_words));
+    let presets = PRESETS.into_iter().map(|preset| view! { <One preset/> }).collect_view();
     view! {
         <section class="lessons" aria-label=t.title>
             <div class="row">
@@ -27,7 +28,7 @@ pub fn Lessons() -> impl IntoView {
             </div>
             <details class="more">
                 <summary>{t.presets}</summary>
-                <ul class="presets" data-testid="presets">{PRESETS.map(|preset| view! { <One preset/> }).collect_view()}</ul>
+                <ul class="presets" data-testid="presets">{presets}</ul>
                 <ChooseEngine/>
             </details>
         </section>
@@ -57,7 +58,8 @@ fn One(preset: Preset) -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().lessons;
     let (title, sentence) = (t.preset)(preset.id);
-    let is_now = Memo::new(move |_| app.settings.with(|settings| settings.differing(&preset.settings(settings)).is_empty()));
+    let is_now =
+        Memo::new(move |_| app.settings.with(|settings| settings.differing(&preset.settings(settings)).is_empty()));
     let choose = move |_| {
         app.settings.update(|settings| *settings = preset.settings(settings));
         app.spoken.set((t.chosen_preset)(title));

@@ -77,7 +77,11 @@ fn has_naming_ancestor(app: App) -> bool {
 fn Ways() -> impl IntoView {
     let app = expect_context::<App>();
     let (t, words) = (&text().trial, &text().trying);
-    let ways = [(Way::Files, "files", words.way_files), (Way::Camera, "camera", words.way_camera), (Way::Pad, "pad", words.way_pad)];
+    let ways = [
+        (Way::Files, "files", words.way_files),
+        (Way::Camera, "camera", words.way_camera),
+        (Way::Pad, "pad", words.way_pad),
+    ];
     let choices = ways.map(|(way, id, name)| {
         let choose = move |_| {
             app.trial.way.set(way);

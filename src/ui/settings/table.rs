@@ -33,7 +33,7 @@ enum Kind {
 
 #[rustfmt::skip]
 pub(super) static TABLE: &[Setting] = &[
-    word("engine", |t| t.lessons.engine, |s| engine_name(s.engine).to_owned(), |s, v| set_engine(s, v)),
+    word("engine", |t| t.lessons.engine, |s| engine_name(s.engine).to_owned(), set_engine),
     word("method", |t| t.descendant.method, |s| s.method.name().to_owned(), |s, v| Method::of_name(v).map(|m| s.method = m).is_some()),
     number("share", |t| t.pictures.share, (0.0, 0.9), |s| round(f64::from(s.split.validation_share)), |s, v| s.split.validation_share = v as f32),
     count("seed", |t| t.pictures.seed, (0.0, 1e6), |s| s.split.seed as f64, |s, v| s.split.seed = v as u64),
@@ -176,7 +176,9 @@ fn chosen(settings: &Settings) -> String {
 }
 
 fn set_chosen(settings: &mut Settings, value: &str) -> bool {
-    let layers: Option<BTreeSet<usize>> =
-        value.split('+').map(|layer| layer.parse::<usize>().ok()?.checked_sub(1).filter(|layer| *layer < 1_000)).collect();
+    let layers: Option<BTreeSet<usize>> = value
+        .split('+')
+        .map(|layer| layer.parse::<usize>().ok()?.checked_sub(1).filter(|layer| *layer < 1_000))
+        .collect();
     layers.map(|layers| settings.chosen = layers.into_iter().collect()).is_some()
 }

@@ -112,6 +112,9 @@ fn worst_mistakes_come_first_and_cells_stay_short() {
     assert_eq!(summed.worst[0].path, "wrong/17.png", "17 * 7 % 40 is 39, the most");
     let lengths: Vec<_> = summed.pictures.iter().flatten().map(Vec::len).collect();
     assert_eq!(lengths, [24, 20, 20, 0]);
-    assert!(summed.pictures[0][0].windows(2).all(|pair| pair[0].sure <= pair[1].sure), "the least sure right ones first");
+    assert!(
+        summed.pictures[0][0].windows(2).all(|pair| pair[0].sure <= pair[1].sure),
+        "the least sure right ones first"
+    );
     assert!(summed.pictures[0][1].windows(2).all(|pair| pair[0].sure >= pair[1].sure), "the surest mistakes first");
 }

@@ -68,7 +68,9 @@ pub fn answer(app: App, prediction: &Prediction) -> impl IntoView + use<> {
 pub fn LiveAnswer(handle: &'static str, waiting: &'static str) -> impl IntoView {
     let app = expect_context::<App>();
     let class = Memo::new(move |_| {
-        app.trial.glance.with(|glance| glance.as_ref().and_then(|glance| glance.classes.first().map(|one| one.0.clone())))
+        app.trial
+            .glance
+            .with(|glance| glance.as_ref().and_then(|glance| glance.classes.first().map(|one| one.0.clone())))
     });
     view! {
         <div class="live" data-testid=handle>

@@ -48,14 +48,14 @@ pub fn Camera() -> impl IntoView {
         spawn_local(async move {
             let opened = open().await;
             // The person may have left the panel while the browser asked.
-            let (Some(State::Asking), Some(video)) = (state.try_get_untracked(), video.get_untracked()) else {
+            if state.try_get_untracked() != Some(State::Asking) {
                 return stop(opened.ok());
-            };
+            }
             match opened {
                 Ok(opened) => {
-                    video.set_src_object(Some(&opened));
-                    // Refused only while another picture is being set; the element plays by itself then.
-                    let _ = video.play();
+                    if let Some(video) = video.get_untracked() {
+                        video.set_src_object(Some(&opened));
+                    }
                     stream.set_value(Some(opened));
                     state.set(State::On);
                 }

@@ -1,9 +1,7 @@
 //! One picture, large, under the attention of the model: a dialog over the page.
 
-use js_sys::{Function, Reflect};
 use leptos::html::Dialog;
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, JsValue};
 
 use crate::session::protocol::{Look, LookAt};
 use crate::ui::charts::{strongest, veil};
@@ -27,7 +25,17 @@ pub fn LookDialog() -> impl IntoView {
     let is_open = Memo::new(move |_| app.trial.looking.with(Option::is_some));
     Effect::new(move |_| {
         if let Some(dialog) = dialog.get() {
-            call(&dialog, if is_open.get() { "showModal" } else { "close" });
+            let moved = match (is_open.get(), dialog.open()) {
+                (true, false) => dialog.show_modal(),
+                (false, true) => {
+                    dialog.close();
+                    Ok(())
+                }
+                _ => Ok(()),
+            };
+            if let Err(error) = moved {
+                log::error!("the dialog does not open: {error:?}");
+            }
         }
     });
     let title = move || app.trial.looking.with(|looking| looking.as_ref().map(|looking| looking.title.clone()));
@@ -49,17 +57,6 @@ pub fn LookDialog() -> impl IntoView {
                 <Inside/>
             </Show>
         </dialog>
-    }
-}
-
-// web-sys would need another feature for the element's own type, and every feature rebuilds all.
-fn call(dialog: &JsValue, method: &str) {
-    let is_open = Reflect::get(dialog, &"open".into()).is_ok_and(|open| open.is_truthy());
-    if is_open != (method == "showModal")
-        && let Ok(method) = Reflect::get(dialog, &method.into()).and_then(JsCast::dyn_into::<Function>)
-        && let Err(error) = method.call0(dialog)
-    {
-        log::error!("the dialog does not move: {error:?}");
     }
 }
 

@@ -27,14 +27,14 @@ pub fn Pad() -> impl IntoView {
     let is_keyboard = RwSignal::new(false);
     let canvas = NodeRef::<Canvas>::new();
     Effect::new(move |_| {
-        if let Some((canvas, pen)) = canvas.get().and_then(|canvas| Some((snapshot::pen(&canvas)?, canvas))).map(|(p, c)| (c, p)) {
-            drawing.with(|drawing| {
-                drawing.paint(&pen, f64::from(canvas.width()));
-                if is_keyboard.get() {
-                    drawing.paint_pen(&pen);
-                }
-            });
-        }
+        let Some(pen) = canvas.get().and_then(|canvas| snapshot::pen(&canvas)) else { return };
+        drawing.with(|drawing| {
+            drawing.paper(&pen, SIDE);
+            drawing.ink(&pen);
+            if is_keyboard.get() {
+                drawing.paint_pen(&pen);
+            }
+        });
     });
     // A stroke that ended while another drawing was on its way is named as soon as that is answered.
     Effect::new(move |_| {

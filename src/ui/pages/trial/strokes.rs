@@ -94,12 +94,6 @@ impl Drawing {
         Some(false)
     }
 
-    /// Paper and ink.
-    pub fn paint(&self, pen: &CanvasRenderingContext2d, side: f64) {
-        self.paper(pen, side);
-        self.ink(pen);
-    }
-
     /// An empty sheet.
     pub fn paper(&self, pen: &CanvasRenderingContext2d, side: f64) {
         pen.set_fill_style_str(if self.is_light_on_dark { DARK } else { LIGHT });

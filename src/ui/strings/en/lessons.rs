@@ -19,10 +19,7 @@ pub(super) const LESSONS: Lessons = Lessons {
             "How small can it get?",
             "Only two layers with two heads each: make it smaller or larger and see how much is lost.",
         ),
-        "few" => (
-            "Few pictures",
-            "Only a fifth of the pictures is for learning: here inheriting should help most.",
-        ),
+        "few" => ("Few pictures", "Only a fifth of the pictures is for learning: here inheriting should help most."),
         _ => ("The usual settings", "Six layers of six heads, one race of 100 steps."),
     },
     now: |preset| format!("Settings: {preset}."),
