@@ -16,6 +16,7 @@ use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
+use super::predict::Named;
 use super::protocol::{
     Command, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel, Progress,
     RaceReport,
@@ -54,6 +55,8 @@ pub struct Runner {
     pub(super) trained: Vec<Option<Trained>>,
     /// The last race, as it ended.
     pub(super) last_race: Option<RaceReport>,
+    /// What was named last.
+    pub(super) named: Named,
     pub(super) job: Option<Job>,
     pub(super) pace: Pace,
     /// Floating-point operations per second that training reached on this machine.
@@ -74,6 +77,7 @@ impl Runner {
             planned: None,
             trained: Vec::new(),
             last_race: None,
+            named: Named::default(),
             job: None,
             pace: Pace::default(),
             flops_per_second: None,
@@ -118,8 +122,11 @@ impl Runner {
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
-            Command::Predict { run, .. } => self.predict(run, &files).await,
+            Command::Predict { run, .. } => self.predict(run, files).await,
+            Command::Glance { run, .. } => self.glance(run, files).await,
             Command::Confusion { run } => self.confusion(run).await,
+            Command::Look { run, picture, at } => self.look(run, picture, at).await,
+            Command::Thumbnails { paths } => self.thumbnails(paths).await,
             Command::ExportSafetensors { run } => self.export_safetensors(run).await,
             Command::ExportCurves => self.export_curves(),
             Command::Bench { work, warm, reps, budget } => {

@@ -139,41 +139,37 @@ impl Choice {
         keep(&mut self.shares, numbers(text).filter(|share| *share > 0.0 && *share <= 100.0));
     }
 
-    /// What stands in the address.
-    pub fn words(&self) -> Vec<(&'static str, String)> {
+    /// A value as it stands in the address.
+    pub fn word(&self, key: &str) -> String {
         let plus = |text: String| text.replace(' ', "+");
-        vec![
-            ("experiment", self.kind.name().to_owned()),
-            ("arms", self.arms.iter().map(|arm| arm.name()).collect::<Vec<_>>().join("+")),
-            ("sizes", plus(self.sizes_text())),
-            ("rates", plus(self.rates_text())),
-            ("batches", plus(self.batches_text())),
-            ("shares", plus(self.shares_text())),
-            ("order", if self.is_interleaved { "together" } else { "alone" }.to_owned()),
-            ("micro", self.micro_batch.to_string()),
-            ("accuracy", self.accuracy.to_string()),
-        ]
+        match key {
+            "experiment" => self.kind.name().to_owned(),
+            "arms" => self.arms.iter().map(|arm| arm.name()).collect::<Vec<_>>().join("+"),
+            "sizes" => plus(self.sizes_text()),
+            "rates" => plus(self.rates_text()),
+            "batches" => plus(self.batches_text()),
+            "shares" => plus(self.shares_text()),
+            _ => if self.is_interleaved { "together" } else { "alone" }.to_owned(),
+        }
     }
 
-    /// Reads one of these; whether it is one.
+    /// Reads one of these; whether it was understood.
     pub fn set_word(&mut self, key: &str, value: &str) -> bool {
         let list = value.replace('+', " ");
         match key {
-            "experiment" => self.kind = Kind::of_name(value).unwrap_or_default(),
+            "experiment" => match Kind::of_name(value) {
+                Some(kind) => self.kind = kind,
+                None => return false,
+            },
             "arms" => {
                 self.arms =
                     StartValue::ALL.into_iter().filter(|arm| value.split('+').any(|one| one == arm.name())).collect()
             }
-            // Addresses of earlier versions.
-            "scratch" => self.set_arm(StartValue::Scratch, value != "0"),
-            "inherited" => self.set_arm(StartValue::Inherited, value != "0"),
             "sizes" => self.set_sizes(&list),
             "rates" => self.set_rates(&list),
             "batches" => self.set_batches(&list),
             "shares" => self.set_shares(&list),
             "order" => self.is_interleaved = value != "alone",
-            "micro" => self.micro_batch = within(value, 0, 1_024).unwrap_or(0),
-            "accuracy" => self.accuracy = numbers(value).next().unwrap_or(0.0).clamp(0.0, 100.0),
             _ => return false,
         }
         true

@@ -13,11 +13,14 @@ mod files;
 mod format;
 mod layers;
 mod pages;
+mod presets;
 mod restart;
 mod samples;
 mod settings;
+mod snapshot;
 mod state;
 mod strings;
+mod trial;
 mod wake;
 mod widgets;
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::state::{App, EngineState};
 use super::strings::text;
-use super::{bench, format, wake};
+use super::{bench, format};
 use crate::session::protocol::{JobKind, RaceState};
 
 /// A new engine is being brought to where the dead one stood.
@@ -47,9 +47,9 @@ fn is_training(app: App) -> bool {
 
 /// Takes from the screen what only the dead engine knew; curves stay. Returns whether a race was under way.
 fn lose_engine(app: App) -> bool {
-    wake::hold(false);
     app.jobs.set(Vec::new());
     app.forget_answers();
+    app.trial.forget();
     app.heads.set(None);
     app.clusters.set(None);
     app.attention.set(None);

@@ -12,6 +12,7 @@ mod method;
 mod points;
 pub mod statistics;
 mod training;
+mod trial;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ pub use layers::*;
 pub use method::*;
 pub use points::*;
 pub use training::*;
+pub use trial::*;
 
 /// Which engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,17 +102,39 @@ pub enum Command {
     Continue,
     /// End the running job and keep what it has.
     Stop,
-    /// Name pictures with a trained descendant.
+    /// Name pictures; each is answered with [`Event::Prediction`].
     Predict {
-        /// Which trained model: index into the finished arms.
-        run: usize,
+        /// Which trained model: index into the finished arms; `None` is the ancestor itself.
+        run: Option<usize>,
         /// The pictures.
         files: Vec<FileRef>,
     },
-    /// Confusion of a trained descendant on the validation pictures.
+    /// Name one picture on the way (a camera's frame, a drawing), without the ceremony of a job; always answered with
+    /// one [`Event::Glance`], so that the page never has two on the way.
+    Glance {
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+        /// One picture.
+        files: Vec<FileRef>,
+    },
+    /// Judge a model on the validation pictures; answered with [`Event::Confusion`].
     Confusion {
-        /// Which trained model.
-        run: usize,
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+    },
+    /// What a model looks at in a picture, answered with [`Event::Look`].
+    Look {
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+        /// The picture.
+        picture: PictureAt,
+        /// Which attention.
+        at: LookAt,
+    },
+    /// Small pictures of the set, each answered with [`Event::Thumbnail`].
+    Thumbnails {
+        /// Their paths.
+        paths: Vec<String>,
     },
     /// Write a trained descendant as safetensors; answered with [`Event::File`].
     ExportSafetensors {
@@ -168,8 +192,19 @@ pub enum Event {
     Forecast(TrainingForecast),
     /// A picture was named.
     Prediction(Prediction),
-    /// Confusion matrix of a trained model.
+    /// The answer to [`Command::Glance`]; nothing where the picture could not be named (a notice says why).
+    Glance(Option<Prediction>),
+    /// How a model named the validation pictures.
     Confusion(Confusion),
+    /// What a model looks at.
+    Look(Look),
+    /// A small picture of the set.
+    Thumbnail {
+        /// Its path.
+        path: String,
+        /// `data:` URL; nothing where the picture is gone or does not decode.
+        url: Option<String>,
+    },
     /// A file to save; its bytes are the message's attachment.
     File {
         /// Suggested name.

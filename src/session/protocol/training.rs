@@ -1,4 +1,4 @@
-//! Training, and what trained models say.
+//! Training.
 
 use serde::{Deserialize, Serialize};
 
@@ -183,26 +183,4 @@ pub struct CurvePoint {
     pub validation_loss: f32,
     /// Share of validation pictures named rightly, 0..1.
     pub validation_accuracy: f32,
-}
-
-/// What a model says of a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// The file.
-    pub name: String,
-    /// Small picture as `data:` URL.
-    pub thumbnail: String,
-    /// Class names with probabilities, largest first.
-    pub classes: Vec<(String, f32)>,
-}
-
-/// Confusion matrix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Confusion {
-    /// Class names.
-    pub classes: Vec<String>,
-    /// Counts `[true][predicted]`.
-    pub counts: Vec<Vec<usize>>,
-    /// Paths behind each cell, `[true][predicted][..]`, at most 24 a cell.
-    pub pictures: Vec<Vec<Vec<String>>>,
 }

@@ -13,7 +13,7 @@ mod similarity;
 mod stack;
 mod starts;
 
-pub use attention::AttentionView;
+pub use attention::{AttentionView, strongest, veil};
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
 pub use heat::HeatMaps;

@@ -6,9 +6,13 @@
 mod cnn;
 mod en;
 mod layers;
+mod lessons;
 mod race;
+mod trying;
 
 pub use cnn::Cnn;
+pub use lessons::Lessons;
+pub use trying::Trying;
 
 use crate::session::protocol::{JobKind, StartValue};
 
@@ -44,6 +48,8 @@ pub struct Strings {
     pub training: Training,
     pub race: Race,
     pub trial: Trial,
+    pub trying: Trying,
+    pub lessons: Lessons,
     pub home: Home,
 }
 
@@ -60,7 +66,6 @@ pub struct Page {
     pub as_table: &'static str,
     pub details: &'static str,
     pub drop_here: &'static str,
-    pub settings_in_address: &'static str,
 }
 
 pub struct EngineWords {

@@ -6,10 +6,12 @@ mod descendant;
 mod heads;
 mod home;
 mod layers;
+mod lessons;
 mod pictures;
 mod race;
 mod training;
 mod trial;
+mod trying;
 
 use super::{EngineWords, Jobs, NoticeWords, Page, Strings, Time};
 use crate::session::protocol::{JobKind, StartValue};
@@ -33,6 +35,8 @@ pub static EN: Strings = Strings {
     training: training::TRAINING,
     race: race::RACE,
     trial: trial::TRIAL,
+    trying: trying::TRYING,
+    lessons: lessons::LESSONS,
     home: home::HOME,
 };
 
@@ -53,7 +57,6 @@ const PAGE: Page = Page {
     as_table: "The same as a table",
     details: "More settings",
     drop_here: "Drop files or folders anywhere on the page.",
-    settings_in_address: "Your settings are in the page's address: copy it to hand them on.",
 };
 
 const ENGINE: EngineWords = EngineWords {
