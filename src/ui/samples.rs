@@ -2,7 +2,6 @@
 
 use gloo::net::http::Request;
 use js_sys::{Array, Uint8Array};
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 

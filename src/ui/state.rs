@@ -13,8 +13,7 @@ use super::{actions, bench, files, restart};
 use crate::session::link::{Link, Report};
 use crate::session::protocol::{
     AncestorShape, AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport,
-    Event, HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, RaceState,
-    VitShape,
+    Event, HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, VitShape,
 };
 
 /// Notices kept on the screen; older ones make room.

@@ -67,7 +67,7 @@ fn Start(arm: StartValue) -> impl IntoView {
                 <input
                     type="checkbox"
                     id=id.clone()
-                    data-testid=id
+                    data-testid=id.clone()
                     aria-describedby=hint.clone()
                     prop:checked=move || app.settings.with(|settings| settings.race.has(arm))
                     on:change=move |event| {

@@ -113,7 +113,7 @@ fn Chosen() -> impl IntoView {
                         <input
                             type="checkbox"
                             id=id.clone()
-                            data-testid=id
+                            data-testid=id.clone()
                             prop:checked=is_on
                             on:change=move |event| app.toggle_layer(layer, event_target_checked(&event))
                         />
@@ -179,7 +179,7 @@ fn HeldOut() -> impl IntoView {
             view! {
                 <div class="check">
                     <label for=id.clone()>
-                        <input type="checkbox" id=id prop:checked=is_on on:change=toggle/>
+                        <input type="checkbox" id=id.clone() prop:checked=is_on on:change=toggle/>
                         <span>{shown}</span>
                     </label>
                 </div>

@@ -14,7 +14,7 @@ mod trial;
 mod trying;
 
 use super::{EngineWords, Jobs, NoticeWords, Page, Strings, Time};
-use crate::session::protocol::{JobKind, StartValue};
+use crate::session::protocol::JobKind;
 
 fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
