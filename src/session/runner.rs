@@ -12,11 +12,15 @@ use futures::stream::StreamExt;
 use super::bench::bench;
 use super::descendant::Planned;
 use super::heads::{Heads, MeasureJob};
+use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::predict::Named;
-use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport};
+use super::protocol::{
+    Command, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel, Progress,
+    RaceReport,
+};
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use crate::platform::clock::yield_now;
@@ -32,6 +36,8 @@ pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
 pub(super) enum Job {
     /// Heads are measured.
     Measure(MeasureJob),
+    /// Layers are compared.
+    Condense(Box<CondenseJob>),
     /// A race is trained.
     Race(Box<RaceJob>),
 }
@@ -101,14 +107,18 @@ impl Runner {
         match command {
             Command::Start { engine } => self.start(engine).await,
             Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
+            Command::SetPreparation(preparation) => self.set_preparation(preparation),
             Command::AddPictures { class, .. } => self.add_pictures(&files, class.as_deref()).await,
             Command::ClearPictures => self.clear_pictures().await,
             Command::SetSplit(settings) => self.set_split(settings).await,
             Command::MeasureHeads(settings) => self.measure_heads(settings).await,
             Command::SetClusters(settings) => self.set_clusters(settings).await,
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
+            Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
-            Command::Train(settings) => self.train(settings).await,
+            Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
+            Command::Experiment(settings) => self.experiment(settings).await,
+            Command::PredictTraining(settings) => self.predict_training(&settings),
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
@@ -134,6 +144,7 @@ impl Runner {
     pub async fn work(&mut self) -> bool {
         match self.job.take() {
             Some(Job::Measure(job)) => self.measure_next(job).await,
+            Some(Job::Condense(job)) => self.condense_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
             None => false,
         }
@@ -157,6 +168,7 @@ impl Runner {
     async fn stop_job(&mut self) {
         match self.job.take() {
             Some(Job::Measure(_)) => self.end(JobKind::Measure, false),
+            Some(Job::Condense(_)) => self.end(JobKind::Condense, false),
             Some(Job::Race(job)) => self.stop_race(job).await,
             None => {}
         }
@@ -183,7 +195,8 @@ impl Runner {
     /// Tells how far a job is, at most four times a second.
     pub(super) fn progress(&mut self, job: JobKind, done: usize, total: usize, note: &str) {
         if let Some(seconds_left) = self.pace.step(done, total) {
-            self.say(Event::Progress(Progress { job, done, total, seconds_left, note: note.to_string() }));
+            let note = note.to_string();
+            self.say(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up: false }));
         }
     }
 

@@ -8,13 +8,16 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
-use super::pages::{AncestorStep, DescendantStep, HeadsStep, HomeStep, Lessons, PicturesStep, TrainingStep, TrialStep};
+use super::pages::{
+    AncestorStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep, StackStep,
+    TrainingStep, TrialStep,
+};
 use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
 use super::{bench, files, wake};
-use crate::session::protocol::{Engine, JobKind, RaceState};
+use crate::session::protocol::{Engine, JobKind, Method, RaceState};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
 const LONG_SILENCE: f64 = 60.0;
@@ -68,12 +71,19 @@ pub fn Page() -> impl IntoView {
 }
 
 fn steps() -> impl IntoView {
+    let app = expect_context::<App>();
+    let method = Memo::new(move |_| app.settings.with(|settings| settings.method));
+    // Steps 3 and 4 are the method's own.
+    let own = move || match method.get() {
+        Method::Layers => view! { <LayersStep/> <StackStep/> }.into_any(),
+        Method::Cluster | Method::Pool | Method::Stitch => view! { <HeadsStep/> <DescendantStep/> }.into_any(),
+    };
     view! {
         <Lessons/>
         <AncestorStep/>
         <PicturesStep/>
-        <HeadsStep/>
-        <DescendantStep/>
+        <MethodChoice/>
+        {own}
         <TrainingStep/>
         <TrialStep/>
         <HomeStep/>
@@ -224,6 +234,7 @@ fn follow_settings(app: App) {
     Effect::new(move |_| {
         let _ = (descendant.get(), classes.get());
         app.clusters.track();
+        app.ancestor.track();
         app.ask_descendant();
     });
     let write = leptos::leptos_dom::helpers::debounce(Duration::from_millis(500), move |fragment: String| {

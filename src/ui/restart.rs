@@ -10,6 +10,7 @@ use crate::session::protocol::{JobKind, RaceState};
 /// A new engine is being brought to where the dead one stood.
 pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool) {
     app.engine.set(EngineState::Loading);
+    let smaller = is_training(app).then(|| app.plan_retry(reason)).flatten();
     let training = lose_engine(app);
     let during = if training { Some(JobKind::Train) } else { during };
     let t = &text().engine;
@@ -22,6 +23,10 @@ pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool
         sentence.push(' ');
         sentence.push_str(t.models_lost);
     }
+    if let Some(pictures) = smaller {
+        sentence.push(' ');
+        sentence.push_str(&(text().race.retry)(pictures));
+    }
     bench::lost(&sentence);
     app.complain(sentence);
 }
@@ -33,6 +38,11 @@ pub fn gave_up(app: App, reason: &str) {
     let sentence = (text().engine.gave_up)(reason);
     bench::lost(&sentence);
     app.complain(sentence);
+}
+
+fn is_training(app: App) -> bool {
+    let state = app.race.with_untracked(|race| race.as_ref().map(|race| race.state));
+    matches!(state, Some(RaceState::Running | RaceState::Paused))
 }
 
 /// Takes from the screen what only the dead engine knew; curves stay. Returns whether a race was under way.
@@ -67,7 +77,7 @@ pub fn report_context(app: App) -> String {
     let ancestor = app.ancestor.with_untracked(|ancestor| {
         ancestor.as_ref().map(|a| {
             let [name, family, dtype] = [&a.name, &a.family, &a.dtype];
-            format!("{name}: {family}, {} × {} heads, width {}, {dtype}", a.depth, a.num_heads, a.embed_dim)
+            format!("{name}: {family}, {:?}, {dtype}", a.shape)
         })
     });
     let pictures = app.pictures.with_untracked(|pictures| {

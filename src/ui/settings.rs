@@ -11,9 +11,11 @@ mod table;
 pub use table::Setting;
 use table::TABLE;
 
+use super::experiment::Choice;
+use super::layers::LayersChoices;
 use crate::session::protocol::{
     ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, Engine, FfnMatching, LayersSettings,
-    MeasureSettings, Method, SplitSettings, StartValue, TrainSettings,
+    MeasureSettings, Method, SplitSettings, TrainSettings,
 };
 
 /// Everything that can be chosen.
@@ -39,8 +41,9 @@ pub struct Settings {
     /// Layers to inherit whole, ascending.
     pub chosen: Vec<usize>,
     pub freeze_epochs: f64,
-    pub scratch: bool,
-    pub inherited: bool,
+    pub by_layers: LayersChoices,
+    /// What is raced against what.
+    pub race: Choice,
     pub seeds: usize,
     pub steps: usize,
     pub batch: usize,
@@ -74,8 +77,8 @@ impl Default for Settings {
             ffn_maps: true,
             chosen: Vec::new(),
             freeze_epochs: 0.0,
-            scratch: true,
-            inherited: true,
+            by_layers: LayersChoices::default(),
+            race: Choice::default(),
             seeds: 1,
             steps: 100,
             batch: 16,
@@ -105,14 +108,19 @@ impl Settings {
         }
     }
 
+    /// The picture size, rounded to whole patches, px.
+    pub fn whole_patches(&self, patch_size: usize) -> usize {
+        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
+        patches * patch_size
+    }
+
     /// The descendant of an ancestor of `depth` layers and `patch_size` px patches, by the method in use.
     pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantPlan {
-        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
-        let image_size = patches * patch_size;
+        let image_size = self.whole_patches(patch_size);
         match self.method {
             Method::Layers => DescendantPlan::Layers(LayersSettings {
                 chosen: self.chosen.iter().copied().filter(|layer| *layer < depth).collect(),
-                layers: self.layers,
+                layers: self.layers.max(self.chosen.len()),
                 image_size,
                 freeze_epochs: self.freeze_epochs,
             }),
@@ -129,10 +137,9 @@ impl Settings {
 
     /// The race of a descendant.
     pub fn training(&self, descendant: DescendantPlan) -> TrainSettings {
-        let arms = [(self.inherited, StartValue::Inherited), (self.scratch, StartValue::Scratch)];
         TrainSettings {
             descendant,
-            arms: arms.into_iter().filter_map(|(wanted, arm)| wanted.then_some(arm)).collect(),
+            arms: self.race.arms.clone(),
             seeds: self.seeds,
             steps: self.steps,
             batch: self.batch,
@@ -144,6 +151,9 @@ impl Settings {
             clip_norm: self.clip_norm,
             augment: self.augment,
             validate_every: self.validate_every,
+            share: 1.0,
+            is_interleaved: self.race.is_interleaved,
+            micro_batch: self.race.micro_batch,
         }
     }
 

@@ -1,4 +1,5 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+mod cnn;
 mod trial;
 
 use std::cell::{Cell, RefCell};
@@ -11,6 +12,8 @@ use heirloom::platform::image::{RgbImage8, encode_jpeg};
 use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
+
+mod condense;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
 fn config() -> VitConfig {
@@ -64,6 +67,9 @@ fn refs(files: &[FileHandle]) -> Vec<FileRef> {
     let file = |(index, file): (usize, &FileHandle)| FileRef { index, path: file.path().into(), size: file.len() };
     files.iter().enumerate().map(file).collect()
 }
+
+#[cfg(not(target_arch = "wasm32"))]
+mod experiments;
 
 type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
 
@@ -144,6 +150,9 @@ fn training() -> TrainSettings {
         clip_norm: 1.0,
         augment: true,
         validate_every: 0,
+        share: 1.0,
+        is_interleaved: true,
+        micro_batch: 0,
     }
 }
 
@@ -185,7 +194,8 @@ on_every_engine! {
 
         let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
         let again = find(&heard, |event| if let Event::Ancestor(again) = event { Some(again.clone()) } else { None }).unwrap();
-        assert_eq!((again.num_heads, again.depth, again.head_dim, again.classes), (3, 2, 8, Some(2)));
+        let shape = again.vit().unwrap();
+        assert_eq!((shape.num_heads, shape.depth, shape.head_dim, again.classes), (3, 2, 8, Some(2)));
         assert!(again.missing.is_empty() && again.unexpected.is_empty());
     }
 

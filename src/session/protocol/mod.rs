@@ -5,16 +5,23 @@
 //! Indices are 0-based here and 1-based on the screen. Lengths are px, times s, sizes bytes unless a name says otherwise.
 
 mod descendant;
+mod experiment;
 mod inputs;
+mod layers;
 mod method;
+mod points;
+pub mod statistics;
 mod training;
 mod trial;
 
 use serde::{Deserialize, Serialize};
 
 pub use descendant::*;
+pub use experiment::*;
 pub use inputs::*;
+pub use layers::*;
 pub use method::*;
+pub use points::*;
 pub use training::*;
 pub use trial::*;
 
@@ -52,6 +59,9 @@ pub enum Command {
         /// The dropped files.
         files: Vec<FileRef>,
     },
+    /// Prepare pictures otherwise than the ancestor's file says; answered with [`Event::Ancestor`], and what was measured
+    /// is forgotten.
+    SetPreparation(Preparation),
     /// Pictures: folder files, zips, single files. They are added to those already there.
     AddPictures {
         /// The dropped files.
@@ -76,10 +86,16 @@ pub enum Command {
         /// Which of the measured pictures.
         picture: usize,
     },
+    /// Compare the ancestor's layers with a pseudo descendant's (Learngene); answered with [`Event::Condensed`].
+    Condense(CondenseSettings),
     /// Plan a descendant; answered at once with [`Event::Descendant`].
     PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
     Train(TrainSettings),
+    /// Start several races one after the other; answered like [`Command::Train`], and with [`Event::Experiment`].
+    Experiment(ExperimentSettings),
+    /// Say how long that would take; answered at once with [`Event::Forecast`], or not at all when it cannot be run.
+    PredictTraining(ExperimentSettings),
     /// Pause the running job after its current step.
     Pause,
     /// Continue a paused job.
@@ -164,10 +180,16 @@ pub enum Event {
     Clusters(ClusterReport),
     /// Attention of one head on one picture.
     Attention(AttentionMap),
+    /// How like each ancestor layer is to the pseudo descendant's.
+    Condensed(CondenseReport),
     /// The planned descendant.
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
     Race(RaceReport),
+    /// Where an experiment of several races stands; sent when it starts and after each race.
+    Experiment(ExperimentReport),
+    /// How long training would take.
+    Forecast(TrainingForecast),
     /// A picture was named.
     Prediction(Prediction),
     /// The answer to [`Command::Glance`]; nothing where the picture could not be named (a notice says why).
@@ -241,6 +263,8 @@ pub enum JobKind {
     Pictures,
     /// Measuring heads.
     Measure,
+    /// Condensing to whole layers.
+    Condense,
     /// Training a race.
     Train,
     /// Naming pictures or filling the confusion matrix.
@@ -260,4 +284,7 @@ pub struct Progress {
     pub seconds_left: Option<f64>,
     /// What is happening, in words.
     pub note: String,
+    /// Whether the first steps are under way, which compile and fill caches: their pace says little.
+    #[serde(default)]
+    pub is_warming_up: bool,
 }

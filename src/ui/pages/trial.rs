@@ -59,12 +59,9 @@ pub fn TrialStep() -> impl IntoView {
 
 /// Whether some model was trained that can name pictures.
 pub fn has_model(app: App) -> bool {
-    app.race.with(|race| {
-        let Some(race) = race else { return false };
-        // While the race runs the engine is busy with it; what it has trained can be used once it is over.
-        let is_over = !app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train));
-        is_over && race.runs.iter().any(|run| run.step > 0)
-    })
+    // While races run the engine is busy with them; what they have trained can be used once they are over.
+    let is_over = !app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train));
+    is_over && !app.trained_runs().is_empty()
 }
 
 /// Whether the ancestor has a classifier and so can name pictures itself: a descendant that was saved and opened again.
@@ -130,29 +127,25 @@ fn ChooseModel() -> impl IntoView {
     let t = &text().trial;
     // The inherited model is what all this is for: it is chosen first, once for each race.
     Effect::new(move |_| {
-        let inherited = app.race.with(|race| {
-            let race = race.as_ref()?;
-            race.runs.iter().position(|run| run.arm == StartValue::Inherited && run.step > 0)
-        });
+        let runs = app.trained_runs();
+        let inherited = runs.iter().find(|run| run.arm == StartValue::Inherited).or(runs.first());
         if let Some(run) = inherited {
-            app.run.set(run);
+            app.run.set(run.number);
             app.trial.is_ancestor.set(false);
         }
     });
     let trained = move || {
-        app.race.with(|race| {
-            let runs = race.as_ref().filter(|_| !app.models_lost.get()).map(|race| race.runs.as_slice());
-            let trained = runs.unwrap_or_default().iter().enumerate().filter(|(_, run)| run.step > 0);
-            trained
-                .map(|(index, run)| {
-                    let name = (t.model_name)((text().training.arm)(run.arm), run.seed, run.step);
-                    let right = run.points.last().map(|p| (t.accuracy)(&percent(f64::from(p.validation_accuracy))));
-                    let name = [Some(name), right].into_iter().flatten().collect::<Vec<_>>().join(", ");
-                    let is_chosen = move || app.run.get() == index && !app.trial.is_ancestor.get();
-                    view! { <option value=index selected=is_chosen>{name}</option> }
-                })
-                .collect_view()
+        let runs = app.trained_runs().into_iter();
+        runs.map(|run| {
+            let name = (t.model_name)((text().training.arm)(run.arm), run.seed, run.step);
+            let size = run.size.map(|(heads, layers)| (text().race.size)(heads, layers));
+            let right = run.accuracy.map(|accuracy| (t.accuracy)(&percent(accuracy)));
+            let name = [size, Some(name), right].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let number = run.number;
+            let is_chosen = move || app.run.get() == number && !app.trial.is_ancestor.get();
+            view! { <option value=number selected=is_chosen>{name}</option> }
         })
+        .collect_view()
     };
     let ancestor = move || {
         let named = app.ancestor.with(|a| a.as_ref().filter(|a| a.classes.is_some()).map(|a| a.name.clone()))?;

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use super::{MOST_EPS, Settings};
-use crate::session::protocol::{Engine, Method, StartValue};
+use crate::session::protocol::{Engine, Method};
 use crate::ui::format::plain;
 use crate::ui::strings::{Strings, text};
 
@@ -50,9 +50,24 @@ pub(super) static TABLE: &[Setting] = &[
     flag("scale", |t| t.descendant.scale, |s| s.scale_projection, |s, v| s.scale_projection = v),
     flag("maps", |t| t.descendant.maps, |s| s.ffn_maps, |s, v| s.ffn_maps = v),
     word("chosen", |t| t.lessons.chosen, chosen, set_chosen),
-    number("freeze", |t| t.lessons.freeze, (0.0, 1e3), |s| s.freeze_epochs, |s, v| s.freeze_epochs = v),
-    flag("scratch", |t| (t.training.arm)(StartValue::Scratch), |s| s.scratch, |s, v| s.scratch = v),
-    flag("inherited", |t| (t.training.arm)(StartValue::Inherited), |s| s.inherited, |s, v| s.inherited = v),
+    number("freeze", |t| t.layers.freeze, (0.0, 1e3), |s| s.freeze_epochs, |s, v| s.freeze_epochs = v),
+    count("k", |t| t.layers.k, (1.0, 64.0), |s| s.by_layers.k as f64, |s, v| s.by_layers.k = v as usize),
+    flag("max", |t| t.layers.max, |s| s.by_layers.by_max, |s, v| s.by_layers.by_max = v),
+    flag("learned", |t| t.layers.learned, |s| s.by_layers.learned, |s, v| s.by_layers.learned = v),
+    count("pseudo", |t| t.layers.pseudo_layers, (1.0, 64.0), |s| s.by_layers.condense.layers as f64, |s, v| s.by_layers.condense.layers = v as usize),
+    count("pseudo_steps", |t| t.layers.steps, (1.0, 1e5), |s| s.by_layers.condense.steps as f64, |s, v| s.by_layers.condense.steps = v as usize),
+    number("pseudo_lr", |t| t.layers.lr, (0.0, 1.0), |s| s.by_layers.condense.lr, |s, v| s.by_layers.condense.lr = v),
+    number("slice", |t| t.layers.share, (0.0, 1.0), |s| s.by_layers.condense.share, |s, v| s.by_layers.condense.share = v),
+    count("probe", |t| t.layers.probe, (1.0, 4096.0), |s| s.by_layers.condense.probe as f64, |s, v| s.by_layers.condense.probe = v as usize),
+    word("experiment", |t| t.race.experiment, |s| s.race.word("experiment"), |s, v| s.race.set_word("experiment", v)),
+    word("arms", |t| t.race.compare, |s| s.race.word("arms"), |s, v| s.race.set_word("arms", v)),
+    word("sizes", |t| t.race.sizes, |s| s.race.word("sizes"), |s, v| s.race.set_word("sizes", v)),
+    word("rates", |t| t.race.rates, |s| s.race.word("rates"), |s, v| s.race.set_word("rates", v)),
+    word("batches", |t| t.race.batches, |s| s.race.word("batches"), |s, v| s.race.set_word("batches", v)),
+    word("shares", |t| t.race.shares, |s| s.race.word("shares"), |s, v| s.race.set_word("shares", v)),
+    word("order", |t| t.race.interleaved, |s| s.race.word("order"), |s, v| s.race.set_word("order", v)),
+    count("micro", |t| t.race.micro_batch, (0.0, 1024.0), |s| s.race.micro_batch as f64, |s, v| s.race.micro_batch = v as usize),
+    number("accuracy", |t| t.race.accuracy, (0.0, 100.0), |s| s.race.accuracy, |s, v| s.race.accuracy = v),
     count("seeds", |t| t.training.seeds, (1.0, 20.0), |s| s.seeds as f64, |s, v| s.seeds = v as usize),
     count("steps", |t| t.training.steps, (1.0, 1e6), |s| s.steps as f64, |s, v| s.steps = v as usize),
     count("batch", |t| t.training.batch, (1.0, 1024.0), |s| s.batch as f64, |s, v| s.batch = v as usize),

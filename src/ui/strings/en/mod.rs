@@ -1,11 +1,14 @@
 //! English.
 
 mod ancestor;
+mod cnn;
 mod descendant;
 mod heads;
 mod home;
+mod layers;
 mod lessons;
 mod pictures;
+mod race;
 mod training;
 mod trial;
 mod trying;
@@ -24,10 +27,13 @@ pub static EN: Strings = Strings {
     time: TIME,
     notice: NOTICE,
     ancestor: ancestor::ANCESTOR,
+    cnn: cnn::CNN,
     pictures: pictures::PICTURES,
     heads: heads::HEADS,
+    layers: layers::LAYERS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
+    race: race::RACE,
     trial: trial::TRIAL,
     trying: trying::TRYING,
     lessons: lessons::LESSONS,
@@ -93,6 +99,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Open => "reading the ancestor",
         JobKind::Pictures => "looking through the pictures",
         JobKind::Measure => "measuring the heads",
+        JobKind::Condense => "comparing the layers",
         JobKind::Train => "training",
         JobKind::Evaluate => "naming pictures",
     },
