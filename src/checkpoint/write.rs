@@ -2,6 +2,8 @@
 //! opens again exactly as they were.
 
 use super::description::{Description, METADATA_KEY};
+use super::timm;
+use crate::model::ModelConfig;
 use crate::vit::HostTensor;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +35,33 @@ pub fn write_safetensors(
     file
 }
 
-/// The description as the text of a `config.json`, for people and for dropping beside foreign copies of the weights.
-pub fn write_config(description: &Description) -> String {
-    serde_json::to_string_pretty(description).unwrap_or_default()
+/// The description as the text of a `config.json`: for people, for dropping beside copies of the weights that lost
+/// their metadata, and for timm where it has such a model. `resize` is the shorter side that pictures are scaled to
+/// before the centre is cut out, px.
+pub fn write_config(description: &Description, resize: usize) -> String {
+    let mut all = serde_json::to_value(description).unwrap_or_default();
+    let ModelConfig::Vit(config) = &description.config;
+    if let Some(timm) = timm::description(config, description.labels.as_deref()) {
+        all.as_object_mut().into_iter().for_each(|all| all.extend(timm.clone()));
+    }
+    if let Some(said) = &description.preprocessing {
+        let steps = [("resize", json!(resize)), ("crop", json!("center")), ("interpolation", json!("bicubic"))];
+        for (key, value) in steps {
+            all["preprocessing"][key] = value;
+        }
+        if let Some(picture) = all.get_mut("pretrained_cfg") {
+            picture["mean"] = json!(said.mean);
+            picture["std"] = json!(said.std);
+            picture["interpolation"] = json!("bicubic");
+            picture["crop_pct"] = json!(crop_share(said.image_size, resize));
+        }
+    }
+    serde_json::to_string_pretty(&all).unwrap_or_default()
+}
+
+/// Share of the scaled picture that the crop keeps, such that timm's `floor(size / share)` is `resize` again.
+fn crop_share(size: usize, resize: usize) -> f64 {
+    let exact = size as f64 / resize as f64;
+    let is_kept = (size as f64 / exact).floor() as usize == resize;
+    if is_kept { exact } else { size as f64 / (resize as f64 + 0.5) }
 }
