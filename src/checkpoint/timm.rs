@@ -79,7 +79,9 @@ fn own_attention(config: &VitConfig) -> String {
     let norm = match (config.qk_norm, config.norm_eps == USUAL_EPS) {
         (false, _) => "",
         (true, true) => ", qk_norm=True, norm_layer=timm.layers.LayerNorm",
-        (true, false) => &format!(", qk_norm=True, norm_layer=partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps),
+        (true, false) => {
+            &format!(", qk_norm=True, norm_layer=partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps)
+        }
     };
     format!(
         "for block in model.blocks:\n    block.attn = timm.layers.Attention({embed_dim}, num_heads={num_heads}, \
@@ -121,10 +123,7 @@ pub(super) fn description(config: &VitConfig, labels: Option<&[String]>) -> Opti
 
 /// The same function in the form that timm can hold. It has no model whose CLS token has a position but whose registers
 /// have none; there the positions of CLS and distillation token become part of the tokens themselves.
-pub fn timm_form(
-    config: &VitConfig,
-    mut tensors: Vec<(String, HostTensor)>,
-) -> (VitConfig, Vec<(String, HostTensor)>) {
+pub fn timm_form(config: &VitConfig, mut tensors: Vec<(String, HostTensor)>) -> (VitConfig, Vec<(String, HostTensor)>) {
     let rows = config.pos_embed_prefix_rows();
     if config.register_tokens == 0 || rows == 0 {
         return (config.clone(), tensors);

@@ -81,12 +81,7 @@ impl Format {
         }
     }
 
-    async fn write(
-        self,
-        model: &Model,
-        labels: Option<Vec<String>>,
-        normalise: &Normalise,
-    ) -> Result<Vec<u8>, String> {
+    async fn write(self, model: &Model, labels: Option<Vec<String>>, normalise: &Normalise) -> Result<Vec<u8>, String> {
         let (tensors, description) = described(model, labels, normalise).await.map_err(|error| error.to_string())?;
         match self {
             Self::Safetensors => Ok(write_safetensors(tensors, &description)),

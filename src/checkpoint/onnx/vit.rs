@@ -7,9 +7,8 @@ use crate::vit::{Pool, VitConfig};
 /// classifier would see, `[batch, embed_dim]`.
 pub fn logits(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     let tokens = embed(graph, config, images);
-    let tokens = (0..config.depth).fold(tokens, |tokens, layer| {
-        graph.within(&format!("blocks.{layer}"), |graph| block(graph, config, &tokens))
-    });
+    let tokens = (0..config.depth)
+        .fold(tokens, |tokens, layer| graph.within(&format!("blocks.{layer}"), |graph| block(graph, config, &tokens)));
     let features = match config.pool {
         Pool::Cls => graph.layer_norm(&tokens, "norm", config.norm_eps),
         Pool::Avg => tokens,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use super::axis::Scale;
 use crate::session::protocol::{CurvePoint, RaceReport, StartValue};
 use crate::ui::format::{plain, short};
@@ -105,6 +106,7 @@ pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
                 <ul>{arms} <li>{seeds}</li></ul>
                 <p>{t.same}</p>
             </div>
+            <SavePicture name="curves"/>
         </figure>
     }
 }
