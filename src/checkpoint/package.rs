@@ -9,8 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::description::Description;
 use super::timm;
 use super::write::{write_config, write_safetensors};
-use crate::model::ModelConfig;
-use crate::vit::HostTensor;
+use crate::vit::{HostTensor, VitConfig};
 
 /// Name of the weights inside, where timm and Hugging Face look for them.
 const WEIGHTS: &str = "model.safetensors";
@@ -42,28 +41,36 @@ pub fn write_package(
 
 /// How to use the folder, for people.
 fn readme(description: &Description, resize: usize) -> String {
-    let ModelConfig::Vit(config) = &description.config;
+    let vit = description.config.vit();
     let mut text = format!(
-        "A small Vision Transformer made with Heirloom: {} layers, {} heads of {} channels, width {}, pictures of {} px.\n\n\
-         {WEIGHTS}  the weights, with timm's names\n\
+        "A small {} made with Heirloom, for pictures of {} px.\n\n\
+         {WEIGHTS}  the weights\n\
          config.json        the description: shape, classes, how pictures are prepared\n",
-        config.depth, config.num_heads, config.head_dim, config.embed_dim, config.image_size
+        vit.map_or_else(|| "vision model".to_string(), shape),
+        description.config.image_size()
     );
     if description.labels.is_some() {
         text.push_str("labels.txt         the names of the classes, one a line, in the order of the scores\n");
     }
-    text.push_str(&format!(
-        "\nIn Heirloom\n\nUnpack the folder and drop {WEIGHTS} into step 1.\n\n\
-         In Python (tested with timm 1.0.31)\n\n{}\n",
-        indented(&timm::python(config, WEIGHTS))
-    ));
-    if timm::is_usual(config) {
-        text.push_str(
+    text.push_str(&format!("\nIn Heirloom\n\nUnpack the folder and drop {WEIGHTS} into step 1.\n\n"));
+    text + &vit.map(in_python).unwrap_or_default() + &preparing(description, resize)
+}
+
+fn shape(config: &VitConfig) -> String {
+    let VitConfig { depth, num_heads, head_dim, embed_dim, .. } = config;
+    format!("Vision Transformer ({depth} layers, {num_heads} heads of {head_dim} channels, width {embed_dim})")
+}
+
+fn in_python(config: &VitConfig) -> String {
+    let lines = indented(&timm::python(config, WEIGHTS));
+    let short = match timm::is_usual(config) {
+        true => {
             "or, with this folder unpacked as FOLDER, in one line:\n\n    \
-             model = timm.create_model(\"local-dir:FOLDER\", pretrained=True).eval()\n\n",
-        );
-    }
-    text + &preparing(description, resize)
+             model = timm.create_model(\"local-dir:FOLDER\", pretrained=True).eval()\n\n"
+        }
+        false => "",
+    };
+    format!("In Python (tested with timm 1.0.31)\n\n{lines}\n{short}")
 }
 
 /// How a picture becomes the model's input.

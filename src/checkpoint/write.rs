@@ -3,7 +3,6 @@
 
 use super::description::{Description, METADATA_KEY};
 use super::timm;
-use crate::model::ModelConfig;
 use crate::vit::HostTensor;
 use serde_json::{Map, Value, json};
 
@@ -40,9 +39,9 @@ pub fn write_safetensors(
 /// before the centre is cut out, px.
 pub fn write_config(description: &Description, resize: usize) -> String {
     let mut all = serde_json::to_value(description).unwrap_or_default();
-    let ModelConfig::Vit(config) = &description.config;
-    if let Some(timm) = timm::description(config, description.labels.as_deref()) {
-        all.as_object_mut().into_iter().for_each(|all| all.extend(timm.clone()));
+    let timm = description.config.vit().and_then(|vit| timm::description(vit, description.labels.as_deref()));
+    if let (Some(timm), Some(all)) = (timm, all.as_object_mut()) {
+        all.extend(timm);
     }
     if let Some(said) = &description.preprocessing {
         let steps = [("resize", json!(resize)), ("crop", json!("center")), ("interpolation", json!("bicubic"))];

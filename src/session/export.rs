@@ -9,7 +9,7 @@ use crate::checkpoint::{Description, Preprocessing, timm_form, write_onnx, write
 use crate::data::{Normalise, evaluation_side};
 use crate::device::ReadError;
 use crate::learngene::StartingPoint;
-use crate::model::{Model, ModelConfig};
+use crate::model::Model;
 use crate::vit::HostTensor;
 
 /// Seed of the classifier of a descendant that is exported untrained.
@@ -109,15 +109,21 @@ async fn described(
     labels: Option<Vec<String>>,
     normalise: &Normalise,
 ) -> Result<(Vec<(String, HostTensor)>, Description), ReadError> {
-    let ModelConfig::Vit(config) = model.config();
-    let (config, tensors) = timm_form(&config, model.state().await?);
-    let preprocessing = Preprocessing { mean: normalise.mean, std: normalise.std, image_size: config.image_size };
-    Ok((tensors, Description { config: config.into(), labels, preprocessing: Some(preprocessing) }))
+    let (config, tensors) = (model.config(), model.state().await?);
+    let preprocessing = Preprocessing { mean: normalise.mean, std: normalise.std, image_size: config.image_size() };
+    let (config, tensors) = match config.vit() {
+        Some(vit) => {
+            let (vit, tensors) = timm_form(vit, tensors);
+            (vit.into(), tensors)
+        }
+        None => (config, tensors),
+    };
+    Ok((tensors, Description { config, labels, preprocessing: Some(preprocessing) }))
 }
 
 fn file_name(model: &Model, what: &str, format: Format) -> String {
-    let ModelConfig::Vit(config) = model.config();
-    format!("heirloom-{}heads-{}layers-{what}.{}", config.num_heads, config.depth, format.ending())
+    let shape = model.vit().map(|vit| format!("{}heads-{}layers-", vit.config.num_heads, vit.config.depth));
+    format!("heirloom-{}{what}.{}", shape.unwrap_or_default(), format.ending())
 }
 
 fn arm_name(arm: StartValue) -> &'static str {

@@ -117,6 +117,7 @@ def by_numpy(case):
 def by_timm(case):
     """The README's lines, and the one line for timm's own shapes."""
     import timm
+    import timm.data
     import torch
 
     pictures, found = torch.from_numpy(case.pictures), {}
@@ -135,7 +136,7 @@ def by_timm(case):
             data = timm.data.resolve_model_data_config(model)
             assert np.allclose(data["mean"], case.preprocessing["mean"]), data
             assert data["input_size"][1:] == tuple(case.pictures.shape[2:]), data
-            assert list(getattr(model, "pretrained_cfg")["label_names"] or []) == (case.labels or []), model.pretrained_cfg
+            assert list(model.pretrained_cfg.get("label_names") or []) == (case.labels or []), model.pretrained_cfg
     return found
 
 

@@ -65,7 +65,7 @@ impl Message {
     }
 
     fn key(&mut self, field: u64, kind: u64) {
-        varint(&mut self.bytes, field << 3 | kind);
+        varint(&mut self.bytes, (field << 3) | kind);
     }
 }
 

@@ -7,11 +7,15 @@ use crate::vit::{Pool, VitConfig};
 /// classifier would see, `[batch, embed_dim]`.
 pub fn logits(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     let tokens = embed(graph, config, images);
-    let tokens = (0..config.depth)
-        .fold(tokens, |tokens, layer| graph.within(&format!("blocks.{layer}"), |graph| block(graph, config, &tokens)));
+    let tokens = (0..config.depth).fold(tokens, |tokens, layer| block(graph, config, layer, &tokens));
+    classify(graph, config, &tokens)
+}
+
+/// From the tokens that leave the last layer to the scores.
+pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
     let features = match config.pool {
-        Pool::Cls => graph.layer_norm(&tokens, "norm", config.norm_eps),
-        Pool::Avg => tokens,
+        Pool::Cls => graph.layer_norm(tokens, "norm", config.norm_eps),
+        Pool::Avg => tokens.to_string(),
     };
     let pooled = pooled(graph, config, &features);
     match config.classes {
@@ -28,7 +32,7 @@ pub fn logits(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
 }
 
 /// Pictures to tokens with positions: `[batch, tokens, embed_dim]`.
-fn embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
+pub(super) fn embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     let batch = graph.node("Shape", &[images], Attributes::none().int("start", 0).int("end", 1));
     let patches = patch_embed(graph, config, images);
     let front = [("cls_token", config.cls_token), ("dist_token", config.distilled)];
@@ -75,8 +79,13 @@ fn patch_embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     graph.transpose(&rows, &[0, 2, 1])
 }
 
-/// One layer: `x + attn(norm1(x))`, then `x + mlp(norm2(x))`.
-fn block(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
+/// A layer by its number.
+pub(super) fn block(graph: &mut Graph, config: &VitConfig, layer: usize, tokens: &str) -> Value {
+    graph.within(&format!("blocks.{layer}"), |graph| branches(graph, config, tokens))
+}
+
+/// `x + attn(norm1(x))`, then `x + mlp(norm2(x))`.
+fn branches(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
     let normed = graph.layer_norm(tokens, "norm1", config.norm_eps);
     let branch = graph.within("attn", |graph| attention(graph, config, &normed));
     let branch = layer_scale(graph, config, "ls1", branch);
