@@ -38,7 +38,9 @@ pub fn write_safetensors(
 /// their metadata, and for timm where it has such a model. `resize` is the shorter side that pictures are scaled to
 /// before the centre is cut out, px.
 pub fn write_config(description: &Description, resize: usize) -> String {
-    let mut all = serde_json::to_value(description).unwrap_or_default();
+    // By way of the text: a value would make 0.48500001430511475 of the number 0.485.
+    let text = serde_json::to_string(description).unwrap_or_default();
+    let mut all: Value = serde_json::from_str(&text).unwrap_or_default();
     let timm = description.config.vit().and_then(|vit| timm::description(vit, description.labels.as_deref()));
     if let (Some(timm), Some(all)) = (timm, all.as_object_mut()) {
         all.extend(timm);
@@ -48,9 +50,9 @@ pub fn write_config(description: &Description, resize: usize) -> String {
         for (key, value) in steps {
             all["preprocessing"][key] = value;
         }
+        let [mean, std] = ["mean", "std"].map(|key| all["preprocessing"][key].clone());
         if let Some(picture) = all.get_mut("pretrained_cfg") {
-            picture["mean"] = json!(said.mean);
-            picture["std"] = json!(said.std);
+            (picture["mean"], picture["std"]) = (mean, std);
             picture["interpolation"] = json!("bicubic");
             picture["crop_pct"] = json!(crop_share(said.image_size, resize));
         }

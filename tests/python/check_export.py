@@ -107,7 +107,7 @@ class NumpyVit:
 def by_numpy(case):
     tensors, metadata = read_safetensors(case.path("safetensors"))
     description = json.loads(metadata["heirloom"])
-    assert description["labels"] == case.labels and description["preprocessing"] == case.preprocessing
+    assert description.get("labels") == case.labels and description["preprocessing"] == case.preprocessing
     model = NumpyVit(tensors, description["config"])
     scores = model(case.pictures)
     assert not model.unused, f"tensors that the model does not use: {model.unused}"
@@ -163,7 +163,7 @@ class Case:
         told = json.loads(path.read_text())
         self.pictures = np.array(told["pictures"], np.float32).reshape(told["shape"])
         self.scores = np.array(told["scores"], np.float32).reshape(-1, told["outputs"])
-        self.config, self.labels, self.preprocessing = told["config"], told["labels"], told["preprocessing"]
+        self.config, self.labels, self.preprocessing = told["config"], told.get("labels"), told["preprocessing"]
 
     def path(self, ending):
         return self.folder / f"{self.name}.{ending}"
@@ -188,12 +188,12 @@ def main():
         for way in ways.values():
             for name, scores in way(case).items():
                 difference = float(np.abs(scores - case.scores).max())
-                worst[name] = max(worst.get(name, 0.0), difference)
+                worst.setdefault(name, []).append(difference)
                 if not difference <= TOLERANCE:
                     failed += 1
                     print(f"FAILED: {case.name} by {name}: differs by {difference:.2e}, at most {TOLERANCE:.0e} is right")
-    for name, difference in worst.items():
-        print(f"{name}: {len(cases)} models, largest difference {difference:.2e}")
+    for name, differences in worst.items():
+        print(f"{name}: {len(differences)} models, largest difference {max(differences):.2e}")
     if not cases or failed:
         sys.exit(f"{failed} of {len(cases)} models differ" if cases else f"no cases in {wanted.folder}")
 

@@ -89,10 +89,9 @@ async fn write_case(name: &str, config: &VitConfig, device: &Device) {
     put("onnx", &onnx);
     put("zip", &write_package(state.clone(), &description, resize).unwrap());
     put("safetensors", &write_safetensors(state, &description));
-    let case = json!({
-        "shape": shape, "pictures": pictures, "outputs": scores.len() / PICTURES, "scores": scores,
-        "config": config, "labels": description.labels, "preprocessing": description.preprocessing,
-    });
+    let mut case: serde_json::Value = serde_json::from_str(&serde_json::to_string(&description).unwrap()).unwrap();
+    (case["shape"], case["pictures"]) = (json!(shape), json!(pictures));
+    (case["outputs"], case["scores"]) = (json!(scores.len() / PICTURES), json!(scores));
     put("json", case.to_string().as_bytes());
 }
 
@@ -158,6 +157,7 @@ fn a_package_opens_again_and_tells_people_and_programs_the_same() {
     assert_eq!(checkpoint.config, config);
     let config_json: serde_json::Value = serde_json::from_slice(&take("config.json")).unwrap();
     assert_eq!(config_json["preprocessing"]["resize"], 18);
+    assert_eq!(config_json["preprocessing"]["mean"], json!([0.5, 0.4, 0.3]));
     assert_eq!(config_json["preprocessing"]["crop"], "center");
     assert_eq!(config_json["labels"][1], "class \"1\" ü");
     assert_eq!(config_json.get("architecture"), None, "timm has no model whose heads are wider than its tokens");
