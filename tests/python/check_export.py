@@ -3,9 +3,9 @@
 usage: python3 check_export.py FOLDER [--only numpy|timm|onnx]
 
 FOLDER holds cases that `cargo test exports` wrote: NAME.json (pictures and our own scores), NAME.safetensors,
-NAME.zip (the package) and NAME.onnx. NumPy is needed. Where timm is installed, every safetensors file is loaded into it
-with strict=True, by the very lines of Python that the package's README.txt gives, and every package by the one line;
-otherwise a forward pass in NumPy stands in. Where onnx and onnxruntime are installed, they check and run the graphs too.
+NAME.zip (the package) and NAME.onnx. NumPy is needed: a forward pass in it reads every safetensors file. Where timm is
+installed, it loads them too, with strict=True, by the very lines of Python that the package's README.txt gives, and the
+packages of its own shapes by the one line. Where onnx and onnxruntime are installed, they check and run the graphs.
 """
 import argparse
 import importlib.util
