@@ -9,7 +9,8 @@ use zip::{CompressionMethod, ZipWriter};
 use super::description::Description;
 use super::timm;
 use super::write::{write_config, write_safetensors};
-use crate::vit::{HostTensor, VitConfig};
+use crate::vit::VitConfig;
+use crate::weights::HostTensor;
 
 /// Name of the weights inside, where timm and Hugging Face look for them.
 const WEIGHTS: &str = "model.safetensors";

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::vit::{HostTensor, Pool, VitConfig};
+use crate::vit::{Pool, VitConfig};
+use crate::weights::HostTensor;
 
 /// Epsilon of timm's layer norms.
 const USUAL_EPS: f64 = 1e-6;

@@ -9,8 +9,8 @@ use crate::checkpoint::{Description, Preprocessing, timm_form, write_onnx, write
 use crate::data::{Normalise, evaluation_side};
 use crate::device::ReadError;
 use crate::learngene::StartingPoint;
-use crate::model::Model;
-use crate::vit::HostTensor;
+use crate::model::{Model, ModelConfig};
+use crate::weights::HostTensor;
 
 /// Seed of the classifier of a descendant that is exported untrained.
 const UNTRAINED_SEED: u64 = 1;
@@ -122,8 +122,14 @@ async fn described(
 }
 
 fn file_name(model: &Model, what: &str, format: Format) -> String {
-    let shape = model.vit().map(|vit| format!("{}heads-{}layers-", vit.config.num_heads, vit.config.depth));
-    format!("heirloom-{}{what}.{}", shape.unwrap_or_default(), format.ending())
+    let shape = match model.config() {
+        ModelConfig::Vit(config) => format!("{}heads-{}layers", config.num_heads, config.depth),
+        ModelConfig::Cnn(config) => {
+            let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
+            format!("{}stages-{blocks}blocks", config.stages.len())
+        }
+    };
+    format!("heirloom-{shape}-{what}.{}", format.ending())
 }
 
 fn arm_name(arm: StartValue) -> &'static str {

@@ -86,6 +86,12 @@ impl Graph {
         self.constant(format!("{value:?}f"), FLOAT, &[], &value.to_le_bytes())
     }
 
+    /// Numbers of any shape under a name of their own.
+    pub fn numbers(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Value {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name.to_string(), FLOAT, shape, &bytes)
+    }
+
     fn constant(&mut self, name: String, kind: i64, shape: &[usize], bytes: &[u8]) -> Value {
         if let Some(known) = self.known.get(&name) {
             return known.clone();

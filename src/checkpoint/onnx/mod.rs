@@ -4,13 +4,14 @@
 //! of models has one file here that builds its graph; weights then follow one tensor after the other, so that only the
 //! file grows in memory. Numbers of fields are those of `onnx.proto`.
 
+mod cnn;
 mod graph;
 mod proto;
 mod vit;
 
 use super::description::{Description, METADATA_KEY, Preprocessing};
 use crate::model::ModelConfig;
-use crate::vit::HostTensor;
+use crate::weights::HostTensor;
 use graph::{FLOAT, Graph, INITIALIZER, Layout, RAW_DATA, Value, tensor_front, weight_name};
 use proto::Message;
 
@@ -70,6 +71,7 @@ pub fn write_onnx(
 fn logits(graph: &mut Graph, config: &ModelConfig, images: &str) -> Value {
     match config {
         ModelConfig::Vit(config) => vit::logits(graph, config, images),
+        ModelConfig::Cnn(config) => cnn::logits(graph, config, images),
     }
 }
 
@@ -77,6 +79,7 @@ fn logits(graph: &mut Graph, config: &ModelConfig, images: &str) -> Value {
 fn channels(config: &ModelConfig) -> usize {
     match config {
         ModelConfig::Vit(config) => config.channels,
+        ModelConfig::Cnn(config) => config.channels,
     }
 }
 

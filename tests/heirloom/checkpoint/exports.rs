@@ -10,6 +10,7 @@ use heirloom::checkpoint::{
     Checkpoint, Description, OnnxError, Preprocessing, timm_form, write_config, write_onnx, write_package,
     write_safetensors,
 };
+use heirloom::cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
 use heirloom::device::read;
 use heirloom::model::{Model, ModelConfig};
 use heirloom::platform::file::FileHandle;
@@ -30,15 +31,20 @@ impl Draw {
 }
 
 /// Weights without one that could be left out unseen: norms are not one, biases not zero.
-fn weights(config: &VitConfig, seed: u32) -> BTreeMap<String, HostTensor> {
+fn weights(config: impl Into<ModelConfig>, seed: u32) -> BTreeMap<String, HostTensor> {
     let mut draw = Draw(seed);
     let mut fill = |(key, shape): (String, Vec<usize>)| {
-        let is_scale = key.contains("norm") && key.ends_with("weight") || key.ends_with("gamma");
-        let value = |number: f32| if is_scale { 1.0 + 0.4 * number } else { 0.6 * number };
+        let is_scale = shape.len() == 1 && ["weight", "gamma", "running_var"].iter().any(|end| key.ends_with(end));
+        let value = |number: f32| match shape[..] {
+            _ if is_scale => 1.0 + 0.4 * number,
+            // A convolution that neither grows nor shrinks what it is given.
+            [_, input, rows, columns] => number * (12.0 / (input * rows * columns) as f32).sqrt(),
+            _ => 0.6 * number,
+        };
         let values = (0..shape.iter().product()).map(|_| value(draw.next())).collect();
         (key, HostTensor { shape, values })
     };
-    config.tensors().into_iter().map(&mut fill).collect()
+    config.into().tensors().into_iter().map(&mut fill).collect()
 }
 
 /// Every part that a Vision Transformer may have, in timm's form and in that of descendants.
@@ -61,6 +67,42 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
     ]
 }
 
+/// Every block, shortcut and pooling that a convolutional network may have.
+fn networks() -> Vec<(&'static str, CnnConfig)> {
+    let stage = |block, [input, inner, width]: [usize; 3], stride, shortcut| StageConfig {
+        block,
+        depth: 2,
+        input,
+        inner,
+        width,
+        stride,
+        shortcut,
+    };
+    let residual = |kernel, pool, stages| CnnConfig {
+        image_size: 24,
+        stem: Some(StemConfig { width: 8, kernel, stride: 1 + usize::from(pool), pool }),
+        stages,
+        ..CnnConfig::cifar_resnet(1, Shortcut::Zeros, 4)
+    };
+    let (zeros, projection) = (Shortcut::Zeros, Shortcut::Projection);
+    let basic = vec![stage(BlockKind::Basic, [8, 8, 8], 1, zeros), stage(BlockKind::Basic, [8, 13, 13], 2, zeros)];
+    let bottleneck = vec![
+        stage(BlockKind::Bottleneck, [8, 4, 16], 1, projection),
+        stage(BlockKind::Bottleneck, [16, 8, 24], 2, projection),
+    ];
+    let plain =
+        vec![stage(BlockKind::Plain, [3, 8, 8], 2, projection), stage(BlockKind::Plain, [8, 12, 12], 2, projection)];
+    let vgg =
+        CnnConfig { image_size: 20, stages: plain, hidden: vec![10], classes: Some(4), ..CnnConfig::vgg([1; 5], 4) };
+    vec![
+        ("resnet_zeros", residual(3, false, basic)),
+        ("resnet_bottleneck", residual(7, true, bottleneck)),
+        // A map of 5 × 5 places pooled to 3 × 3: windows that overlap.
+        ("vgg", CnnConfig { pooled_side: 3, hidden_norm: true, ..vgg.clone() }),
+        ("vgg_without_classifier", CnnConfig { pooled_side: 5, classes: None, ..vgg }),
+    ]
+}
+
 fn describe(config: &ModelConfig) -> Description {
     let preprocessing = Preprocessing { mean: [0.5, 0.4, 0.3], std: [0.2; 3], image_size: config.image_size() };
     let labels = config.classes().map(|classes| (0..classes).map(|class| format!("class \"{class}\" ü")).collect());
@@ -68,13 +110,14 @@ fn describe(config: &ModelConfig) -> Description {
 }
 
 /// The model in all formats, its pictures and its scores, as files of `target/tmp/exports`.
-async fn write_case(name: &str, config: &VitConfig, device: &Device) {
+async fn write_case(name: &str, config: ModelConfig, device: &Device) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("exports");
     std::fs::create_dir_all(&folder).unwrap();
-    let mut weights = weights(config, 7);
-    let model = Model::load(&config.clone().into(), &mut weights, device).await.unwrap();
+    let mut weights = weights(config.clone(), 7);
+    let model = Model::load(&config, &mut weights, device).await.unwrap();
     let mut draw = Draw(11);
-    let shape = [PICTURES, config.channels, config.image_size, config.image_size];
+    let channels = config.vit().map_or(3, |vit| vit.channels);
+    let shape = [PICTURES, channels, config.image_size(), config.image_size()];
     let pictures: Vec<f32> = (0..shape.iter().product()).map(|_| 4.0 * draw.next()).collect();
     let images = Tensor::<4>::from_data(TensorData::new(pictures.clone(), shape), device);
     let scores = read(model.logits(images, None)).await.unwrap();
@@ -82,9 +125,15 @@ async fn write_case(name: &str, config: &VitConfig, device: &Device) {
     let state = model.state().await.unwrap();
     // As it is, and in timm's form: both must give the same scores.
     let onnx = write_onnx(state.clone(), &describe(&model.config())).unwrap();
-    let (config, state) = timm_form(config, state);
-    let description = describe(&config.clone().into());
-    let resize = config.image_size * 8 / 7;
+    let (config, state) = match config.vit() {
+        Some(vit) => {
+            let (vit, state) = timm_form(vit, state);
+            (vit.into(), state)
+        }
+        None => (config, state),
+    };
+    let description = describe(&config);
+    let resize = config.image_size() * 8 / 7;
     let put = |ending: &str, bytes: &[u8]| std::fs::write(folder.join(format!("{name}.{ending}")), bytes).unwrap();
     put("onnx", &onnx);
     put("zip", &write_package(state.clone(), &description, resize).unwrap());
@@ -101,7 +150,11 @@ fn every_variant_is_written_for_other_programs_to_check() {
     pollster::block_on(async {
         let device = crate::support::device().await;
         for (name, config) in variants() {
-            write_case(name, &config, &device).await;
+            write_case(name, config.into(), &device).await;
+        }
+        for (name, config) in networks() {
+            config.check().unwrap();
+            write_case(name, config.into(), &device).await;
         }
     });
 }
@@ -111,7 +164,7 @@ fn the_form_for_timm_is_the_same_function() {
     pollster::block_on(async {
         let device = crate::support::device().await;
         let config = VitConfig { register_tokens: 2, distilled: true, ..tiny() };
-        let before = Model::load(&config.clone().into(), &mut weights(&config, 3), &device).await.unwrap();
+        let before = Model::load(&config.clone().into(), &mut weights(config.clone(), 3), &device).await.unwrap();
         let (form, state) = timm_form(&config, before.state().await.unwrap());
         assert!(!form.pos_embed_prefix);
         let mut state: BTreeMap<_, _> = state.into_iter().collect();
@@ -121,7 +174,7 @@ fn the_form_for_timm_is_the_same_function() {
         let scores = async |model: &Model| read(model.logits(Tensor::from_data(picture.clone(), &device), None)).await;
         crate::support::assert_close(&scores(&after).await.unwrap(), &scores(&before).await.unwrap(), 1e-5);
         // What needs no other form keeps its own.
-        let plain: Vec<_> = weights(&tiny(), 3).into_iter().collect();
+        let plain: Vec<_> = weights(tiny(), 3).into_iter().collect();
         assert_eq!(timm_form(&tiny(), plain.clone()), (tiny(), plain));
     });
 }
@@ -129,7 +182,7 @@ fn the_form_for_timm_is_the_same_function() {
 #[test]
 fn weights_of_another_model_are_no_onnx() {
     let description = describe(&tiny().into());
-    let whole = weights(&tiny(), 1);
+    let whole = weights(tiny(), 1);
     let refusal = |tensors: BTreeMap<String, HostTensor>| write_onnx(tensors, &description).unwrap_err();
     let mut less = whole.clone();
     less.remove("blocks.1.mlp.fc2.bias");
@@ -145,7 +198,7 @@ fn weights_of_another_model_are_no_onnx() {
 fn a_package_opens_again_and_tells_people_and_programs_the_same() {
     let config = VitConfig { num_heads: 3, ..tiny() };
     let description = describe(&config.clone().into());
-    let bytes = write_package(weights(&config, 2), &description, 18).unwrap();
+    let bytes = write_package(weights(config.clone(), 2), &description, 18).unwrap();
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     let mut take = |name: &str| {
         let mut bytes = Vec::new();
