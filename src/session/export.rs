@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::protocol::{RaceReport, StartValue};
+use super::protocol::RaceReport;
 use super::race::Trained;
 use super::runner::Runner;
 use crate::checkpoint::{Description, Preprocessing, timm_form, write_onnx, write_package, write_safetensors};
@@ -44,7 +44,7 @@ impl Runner {
             return Err("there is no trained descendant yet; train one first".into());
         };
         let bytes = format.write(model, Some(classes.clone()), normalise).await?;
-        Ok((file_name(model, &format!("{}-seed{seed}", arm_name(*arm)), format), bytes))
+        Ok((file_name(model, &format!("{}-seed{seed}", arm.name()), format), bytes))
     }
 
     async fn untrained_file(&self, format: Format) -> Result<(String, Vec<u8>), String> {
@@ -132,19 +132,12 @@ fn file_name(model: &Model, what: &str, format: Format) -> String {
     format!("heirloom-{shape}-{what}.{}", format.ending())
 }
 
-fn arm_name(arm: StartValue) -> &'static str {
-    match arm {
-        StartValue::Scratch => "scratch",
-        StartValue::Inherited => "inherited",
-    }
-}
-
 /// The curves as a table, one line per measured point.
 pub fn curves(report: &RaceReport) -> String {
     let mut table = String::from("arm,seed,step,epoch,train_loss,validation_loss,validation_accuracy\n");
     for run in &report.runs {
         for p in &run.points {
-            let arm = arm_name(run.arm);
+            let arm = run.arm.name();
             let _ = writeln!(
                 table,
                 "{arm},{},{},{},{},{},{}",

@@ -1,5 +1,6 @@
 //! One run: a model, its optimiser and its schedule, one step at a time.
 
+use super::optimiser::add_gradients;
 use super::state::{HostTensors, load_model, read_model};
 use super::{
     AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
@@ -11,7 +12,7 @@ use crate::learngene::Descendant;
 use crate::model::Model;
 use crate::vit::{Hooks, Vit};
 use burn::module::{Module, ParamGroup, ParamId};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Gradients, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// A model that names pictures; whatever implements it can be trained, raced, saved and restored.
@@ -90,6 +91,15 @@ pub struct Run<M> {
     model: Option<M>,
     optimiser: Optimiser,
     step: usize,
+    /// Pictures of one pass through the model; 0 = the whole batch.
+    micro_batch: usize,
+}
+
+/// Where the forward and backward passes of a batch lead.
+struct Passed {
+    gradients: Gradients,
+    /// Mean over the whole batch, `[1]`, without autodiff.
+    loss: Tensor<1>,
 }
 
 impl<M: Classifier> Run<M> {
@@ -102,7 +112,7 @@ impl<M: Classifier> Run<M> {
     /// A run that has taken `step` steps.
     fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
         let model = if step < settings.freeze_steps { hold(model, true) } else { model };
-        Self { settings, model: Some(model.train()), optimiser, step }
+        Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0 }
     }
 
     /// The settings.
@@ -113,6 +123,12 @@ impl<M: Classifier> Run<M> {
     /// Steps taken.
     pub fn steps_taken(&self) -> usize {
         self.step
+    }
+
+    /// Lets a batch go through the model in parts of at most so many pictures, whose gradients are added: less memory
+    /// for the same step. 0 = the whole batch at once. The gradient stays that of the mean over the whole batch.
+    pub fn set_micro_batch(&mut self, pictures: usize) {
+        self.micro_batch = pictures;
     }
 
     /// The model as it stands, without autodiff. Drop it before the next step: a second holder of the weights makes the
@@ -151,12 +167,9 @@ impl<M: Classifier> Run<M> {
         if self.step > 0 && self.step == self.settings.freeze_steps {
             model = hold(model, false);
         }
-        let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
-        let drop_path = self.drop_path(&model, &images);
         let mut statistics = Statistics::default();
-        let loss = cross_entropy(model.training_logits(images, drop_path, &mut statistics), targets);
-        let shown = loss.clone().inner();
-        let Updated { model, norm } = self.optimiser.step(lr, model, loss);
+        let Passed { gradients, loss: shown } = self.pass(&model, images, labels, &mut statistics);
+        let Updated { model, norm } = self.optimiser.update(lr, model, gradients, shown.clone());
         self.model = Some(model);
         let numbers = read_all([Some(shown), norm].into_iter().flatten().collect()).await?;
         let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied();
@@ -172,6 +185,30 @@ impl<M: Classifier> Run<M> {
         self.model = self.model.take().map(|model| model.remember(&statistics));
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
+    }
+
+    /// Loss and gradients of a batch, part by part: what a part keeps for its backward pass is let go before the next.
+    fn pass(&self, model: &M, images: Tensor<4>, labels: Tensor<1, Int>, statistics: &mut Statistics) -> Passed {
+        let [batch, ..] = images.dims();
+        let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
+        let drop_path = self.drop_path(model, &images);
+        let most = if self.micro_batch == 0 { batch } else { self.micro_batch };
+        let mut pass = |from: usize| {
+            let count = most.min(batch - from);
+            let part = |all: &Tensor<2>| all.clone().narrow(1, from, count);
+            let images = images.clone().narrow(0, from, count);
+            let logits = model.training_logits(images, drop_path.as_ref().map(part), statistics);
+            let loss = cross_entropy(logits, targets.clone().narrow(0, from, count));
+            let loss = if count == batch { loss } else { loss.mul_scalar(count as f64 / batch as f64) };
+            Passed { gradients: loss.backward(), loss: loss.inner() }
+        };
+        let mut whole = pass(0);
+        for from in (most..batch).step_by(most) {
+            let Passed { gradients, loss } = pass(from);
+            add_gradients(model, &mut whole.gradients, gradients);
+            whole.loss = whole.loss + loss;
+        }
+        whole
     }
 
     fn drop_path(&self, model: &M, images: &Tensor<4>) -> Option<Tensor<2>> {

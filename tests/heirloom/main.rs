@@ -15,9 +15,14 @@ mod cluster;
 mod cnn;
 mod data;
 mod device;
+#[cfg(not(target_arch = "wasm32"))]
+mod experiment;
 mod journal;
 mod kernels;
 mod layers;
 mod session;
+mod starts;
+#[cfg(not(target_arch = "wasm32"))]
+mod statistics;
 mod train;
 mod vit;

@@ -23,7 +23,8 @@ pub fn logits(graph: &mut Graph, config: &CnnConfig, images: &str) -> Value {
             map = max_pool(graph, &map, [stage.stride, stage.stride, 0]);
         }
     }
-    classify(graph, config, pooled(graph, config, &map))
+    let values = pooled(graph, config, &map);
+    classify(graph, config, values)
 }
 
 /// `relu(f(x) + x)`; a plain block is `relu(f(x))`.

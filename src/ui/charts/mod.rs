@@ -3,14 +3,24 @@
 mod attention;
 mod axis;
 mod curves;
+mod frame;
 mod heads;
+mod heat;
 mod marks;
 mod picture;
+mod points;
 mod save;
 mod sharing;
+mod similarity;
+mod stack;
+mod starts;
 
-pub use attention::AttentionView;
+pub use attention::{AttentionView, strongest, veil};
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
+pub use heat::HeatMaps;
+pub use points::{Along, PointsChart};
 pub use save::SavePicture;
 pub use sharing::{SharingChart, SharingTable};
+pub use similarity::{SimilarityChart, SimilarityTable};
+pub use stack::{StackChart, StackTable};

@@ -207,7 +207,7 @@ fn a_package_opens_again_and_tells_people_and_programs_the_same() {
     };
     let file = FileHandle::from_bytes("model.safetensors", take("model.safetensors"));
     let checkpoint = pollster::block_on(Checkpoint::open(&[file])).unwrap();
-    assert_eq!(checkpoint.config, config);
+    assert_eq!(checkpoint.config, ModelConfig::from(config));
     let config_json: serde_json::Value = serde_json::from_slice(&take("config.json")).unwrap();
     assert_eq!(config_json["preprocessing"]["resize"], 18);
     assert_eq!(config_json["preprocessing"]["mean"], json!([0.5, 0.4, 0.3]));
