@@ -3,7 +3,7 @@
 //! [`Checkpoint::open`] takes whatever was dropped, recognises it by content and reads headers only;
 //! [`Checkpoint::tensor`] then fetches one tensor at a time under its canonical key (timm's for Vision Transformers, torchvision's for convolutional networks). Files may be larger than memory and
 //! come from strangers, which shaped everything here: slices instead of whole files, every length checked, and a
-//! sentence instead of a panic. [`write_safetensors`] is the way out.
+//! sentence instead of a panic. [`write_safetensors`], [`write_onnx`] and [`write_package`] are the ways out.
 
 mod description;
 mod error;
@@ -13,19 +13,25 @@ mod infer;
 mod infer_cnn;
 mod naming;
 mod nearest;
+mod onnx;
 mod open;
+mod package;
 mod pickle;
 mod resample;
 mod safetensors_file;
 mod sniff;
 mod sorted;
 mod stored;
+mod timm;
 mod torch_file;
 mod write;
 mod zip_directory;
 
 pub use description::{Description, METADATA_KEY, Preprocessing};
 pub use error::{CheckpointError, WOULD_FIT};
+pub use onnx::{OnnxError, write_onnx};
 pub use open::Checkpoint;
+pub use package::write_package;
 pub use resample::resample_pos_embed;
+pub use timm::timm_form;
 pub use write::{write_config, write_safetensors};

@@ -2,6 +2,7 @@
 //! opens again exactly as they were.
 
 use super::description::{Description, METADATA_KEY};
+use super::timm;
 use crate::vit::HostTensor;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +34,35 @@ pub fn write_safetensors(
     file
 }
 
-/// The description as the text of a `config.json`, for people and for dropping beside foreign copies of the weights.
-pub fn write_config(description: &Description) -> String {
-    serde_json::to_string_pretty(description).unwrap_or_default()
+/// The description as the text of a `config.json`: for people, for dropping beside copies of the weights that lost
+/// their metadata, and for timm where it has such a model. `resize` is the shorter side that pictures are scaled to
+/// before the centre is cut out, px.
+pub fn write_config(description: &Description, resize: usize) -> String {
+    // By way of the text: a value would make 0.48500001430511475 of the number 0.485.
+    let text = serde_json::to_string(description).unwrap_or_default();
+    let mut all: Value = serde_json::from_str(&text).unwrap_or_default();
+    let timm = description.config.vit().and_then(|vit| timm::description(vit, description.labels.as_deref()));
+    if let (Some(timm), Some(all)) = (timm, all.as_object_mut()) {
+        all.extend(timm);
+    }
+    if let Some(said) = &description.preprocessing {
+        let steps = [("resize", json!(resize)), ("crop", json!("center")), ("interpolation", json!("bicubic"))];
+        for (key, value) in steps {
+            all["preprocessing"][key] = value;
+        }
+        let [mean, std] = ["mean", "std"].map(|key| all["preprocessing"][key].clone());
+        if let Some(picture) = all.get_mut("pretrained_cfg") {
+            (picture["mean"], picture["std"]) = (mean, std);
+            picture["interpolation"] = json!("bicubic");
+            picture["crop_pct"] = json!(crop_share(said.image_size, resize));
+        }
+    }
+    serde_json::to_string_pretty(&all).unwrap_or_default()
+}
+
+/// Share of the scaled picture that the crop keeps, such that timm's `floor(size / share)` is `resize` again.
+fn crop_share(size: usize, resize: usize) -> f64 {
+    let exact = size as f64 / resize as f64;
+    let is_kept = (size as f64 / exact).floor() as usize == resize;
+    if is_kept { exact } else { size as f64 / (resize as f64 + 0.5) }
 }

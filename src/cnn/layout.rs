@@ -24,10 +24,14 @@ pub type Pair = [String; 2];
 
 /// Input, output, kernel and stride of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Convolution {
+pub struct Convolution {
+    /// Channels it takes.
     pub input: usize,
+    /// Channels it gives.
     pub output: usize,
+    /// Side of its kernel; padding keeps the side of the map at stride 1.
     pub kernel: usize,
+    /// Its stride.
     pub stride: usize,
 }
 
@@ -44,7 +48,7 @@ impl StageConfig {
 
     /// The convolutions of a block, in order, the shortcut's not among them. torchvision strides a bottleneck at its
     /// 3×3 convolution.
-    pub(super) fn convolutions(&self, block: usize) -> Vec<Convolution> {
+    pub fn convolutions(&self, block: usize) -> Vec<Convolution> {
         let (input, stride, Self { inner, width, .. }) = (self.input_of(block), self.stride_of(block), *self);
         let conv = |input, output, kernel, stride| Convolution { input, output, kernel, stride };
         match self.block {
@@ -57,7 +61,7 @@ impl StageConfig {
     }
 
     /// The shortcut's convolution, where it has one.
-    pub(super) fn projection(&self, block: usize) -> Option<Convolution> {
+    pub fn projection(&self, block: usize) -> Option<Convolution> {
         let (input, stride) = (self.input_of(block), self.stride_of(block));
         let changes = self.block != BlockKind::Plain && (stride != 1 || input != self.width);
         let is_projected = changes && self.shortcut == Shortcut::Projection;
@@ -96,7 +100,7 @@ impl CnnConfig {
 }
 
 /// Names of a shortcut's convolution and norm.
-pub(super) fn projection_keys(stage: usize, block: usize) -> Pair {
+pub fn projection_keys(stage: usize, block: usize) -> Pair {
     [0, 1].map(|part| format!("layer{}.{block}.downsample.{part}", stage + 1))
 }
 
@@ -106,7 +110,7 @@ pub(super) fn strided(side: usize, stride: usize) -> usize {
 }
 
 /// Sides of the map: after the stem, then after each stage.
-pub(super) fn sides(config: &CnnConfig) -> Vec<usize> {
+pub fn sides(config: &CnnConfig) -> Vec<usize> {
     let after_stem = config.stem.map_or(config.image_size, |stem| {
         let side = strided(config.image_size, stem.stride);
         if stem.pool { strided(side, 2) } else { side }

@@ -16,6 +16,7 @@ mod units;
 pub use config::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
 pub use init::RandomWeights;
 pub use layers::{Block, ConvNorm, Hidden, Stage, Stem};
+pub use layout::{Convolution, Pair, projection_keys, sides};
 pub use model::{Cnn, Hooks, SeeBlock, SeeStage};
 pub use norm::{BatchNorm, Statistics};
 pub use units::{SeamError, Unit};

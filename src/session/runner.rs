@@ -11,6 +11,7 @@ use futures::stream::StreamExt;
 
 use super::bench::bench;
 use super::descendant::Planned;
+use super::export::Format;
 use super::heads::{Heads, MeasureJob};
 use super::layers::CondenseJob;
 use super::open::Ancestor;
@@ -125,9 +126,11 @@ impl Runner {
             Command::Predict { run, .. } => self.predict(run, files).await,
             Command::Glance { run, .. } => self.glance(run, files).await,
             Command::Confusion { run } => self.confusion(run).await,
+            Command::ExportSafetensors { run } => self.export_model(run, Format::Safetensors).await,
+            Command::ExportOnnx { run } => self.export_model(run, Format::Onnx).await,
+            Command::ExportPackage { run } => self.export_model(run, Format::Package).await,
             Command::Look { run, picture, at } => self.look(run, picture, at).await,
             Command::Thumbnails { paths } => self.thumbnails(paths).await,
-            Command::ExportSafetensors { run } => self.export_safetensors(run).await,
             Command::ExportCurves => self.export_curves(),
             Command::Bench { work, warm, reps, budget } => {
                 if let Some(acquired) = &self.acquired {

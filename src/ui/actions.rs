@@ -179,6 +179,14 @@ impl App {
         self.send(Command::ExportSafetensors { run }, Vec::new());
     }
 
+    pub fn export_onnx(self, run: Option<usize>) {
+        self.send(Command::ExportOnnx { run }, Vec::new());
+    }
+
+    pub fn export_package(self, run: Option<usize>) {
+        self.send(Command::ExportPackage { run }, Vec::new());
+    }
+
     pub fn export_curves(self) {
         self.send(Command::ExportCurves, Vec::new());
     }

@@ -1,6 +1,8 @@
 //! Tests of `checkpoint`. Fixtures: `tests/fixtures/checkpoints` (made by `make.py` there).
 
 #[cfg(not(target_arch = "wasm32"))]
+mod exports;
+#[cfg(not(target_arch = "wasm32"))]
 mod files;
 #[cfg(not(target_arch = "wasm32"))]
 mod hostile;

@@ -1,4 +1,4 @@
-//! Node.js and what npm installs: the end-to-end tests' two packages, and wasm-opt.
+//! Node.js and what npm installs: the end-to-end tests' packages, and wasm-opt.
 
 use crate::house::{House, Result};
 use crate::shell::{output_of, run};

@@ -6,7 +6,7 @@
 use crate::house::{House, Result, WASM};
 use crate::shell::{run, run_reading};
 use crate::tally::Tally;
-use crate::{browser, node, site, tools};
+use crate::{browser, exports, node, site, tools};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,10 +23,11 @@ struct Stage {
     needs: Option<&'static str>,
 }
 
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     Stage { name: "format", title: "formatting", run: format, counts: false, needs: None },
     Stage { name: "clippy", title: "clippy, native", run: clippy, counts: false, needs: None },
     Stage { name: "native", title: "native tests", run: native, counts: true, needs: None },
+    Stage { name: "exports", title: "exports elsewhere", run: exports::check, counts: true, needs: None },
     Stage { name: "clippy-wasm", title: "clippy, wasm", run: clippy_wasm, counts: false, needs: None },
     Stage { name: "browser", title: "in-browser tests", run: browser_tests, counts: true, needs: None },
     Stage { name: "page", title: "the page", run: page, counts: false, needs: None },

@@ -141,6 +141,17 @@ pub enum Command {
         /// Which trained model; `None` exports the untrained descendant as planned.
         run: Option<usize>,
     },
+    /// Write a trained descendant as ONNX; answered with [`Event::File`].
+    ExportOnnx {
+        /// Which trained model; `None` exports the untrained descendant as planned.
+        run: Option<usize>,
+    },
+    /// Write a trained descendant as a zip of weights, description, labels and instructions; answered with
+    /// [`Event::File`].
+    ExportPackage {
+        /// Which trained model; `None` exports the untrained descendant as planned.
+        run: Option<usize>,
+    },
     /// The curves as CSV; answered with [`Event::File`].
     ExportCurves,
     /// Run one workload of the peer benchmark; answered with [`Event::Bench`].

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 
@@ -42,6 +43,7 @@ fn veiled(picture: &str, grid: usize, values: &[f32], label: String, kind: &'sta
                 <g class="veil" shape-rendering="crispEdges">{veil(grid, values)}</g>
             </svg>
             <figcaption>{kind}</figcaption>
+            <SavePicture name="attention"/>
         </figure>
     }
 }

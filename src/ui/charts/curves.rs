@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use super::frame::Frame;
 use super::starts::{class_of, point, swatch};
 use crate::session::protocol::statistics::{Spread, spread};
@@ -72,6 +73,7 @@ pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
                 <ul>{arms} <li>{seeds}</li></ul>
                 <p>{t.same}</p>
             </div>
+            <SavePicture name="curves"/>
         </figure>
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use super::axis::Scale;
 use super::marks;
 use crate::session::protocol::{ClusterReport, HeadsReport};
@@ -128,6 +129,7 @@ pub fn HeadsChart() -> impl IntoView {
                     {t.legend_size} " · " {t.legend_centroid} " · " {t.legend_member}
                 </p>
             </div>
+            <SavePicture name="heads"/>
         </figure>
     }
 }

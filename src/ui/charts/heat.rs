@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use crate::session::protocol::{Design, ExperimentPoint, StartValue};
 use crate::ui::format::{percent, plain};
 use crate::ui::state::App;
@@ -70,6 +71,7 @@ fn map(
                     {t.column_batch}
                 </text>
             </svg>
+            <SavePicture name="sweep"/>
         </figure>
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use super::frame::{Frame, TOP};
 use super::starts::{class_of, point, swatch};
 use crate::session::protocol::{ExperimentPoint, StartValue};
@@ -64,6 +65,7 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
             <div class="legend">
                 <ul>{arms} <li>{text().race.whisker}</li></ul>
             </div>
+            <SavePicture name="experiment"/>
         </figure>
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use crate::session::protocol::{DescendantParts, DescendantSummary, HeadSource};
 use crate::ui::state::App;
 use crate::ui::strings::text;
@@ -47,7 +48,8 @@ pub fn SharingChart() -> impl IntoView {
         <figure class="chart">
             <figcaption>{t.chart_title}</figcaption>
             {drawing}
-            <p class="legend">{t.legend}</p>
+            <div class="legend"><p>{t.legend}</p></div>
+            <SavePicture name="descendant"/>
         </figure>
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use crate::session::protocol::{CondenseReport, Likeness};
 use crate::ui::state::App;
 use crate::ui::strings::text;
@@ -42,6 +43,7 @@ pub fn SimilarityChart() -> impl IntoView {
                 <p>{move || if is_learned.get() { t.legend_learned } else { t.legend }}</p>
                 <p>{t.legend_chosen}</p>
             </div>
+            <SavePicture name="similarity"/>
         </figure>
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use crate::session::protocol::{DescendantParts, DescendantSummary, LayerSource};
 use crate::ui::format::short;
 use crate::ui::state::App;
@@ -54,7 +55,8 @@ pub fn StackChart() -> impl IntoView {
         <figure class="chart">
             <figcaption>{t.stack_title}</figcaption>
             {drawing}
-            <p class="legend">{t.stack_legend}</p>
+            <div class="legend"><p>{t.stack_legend}</p></div>
+            <SavePicture name="layers"/>
         </figure>
     }
 }

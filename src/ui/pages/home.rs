@@ -23,6 +23,7 @@ pub fn HomeStep() -> impl IntoView {
         let run = app.trained_runs().into_iter().find(|run| run.number == app.run.get());
         run.map(|run| (text().trial.model_name)((text().training.arm)(run.arm), run.seed, run.step)).unwrap_or_default()
     };
+    let run = move || has.get_untracked().then(|| app.run.get_untracked());
     let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
     view! {
         <Step id="home" number=7 heading=&t.heading missing>
@@ -30,9 +31,25 @@ pub fn HomeStep() -> impl IntoView {
                 <button
                     type="button"
                     data-testid="export-safetensors"
-                    on:click=move |_| app.export_safetensors(has.get_untracked().then(|| app.run.get_untracked()))
+                    on:click=move |_| app.export_safetensors(run())
                 >
                     {save_label}
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-onnx"
+                    on:click=move |_| app.export_onnx(run())
+                >
+                    {t.save_onnx}
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-package"
+                    on:click=move |_| app.export_package(run())
+                >
+                    {t.save_package}
                 </button>
                 <button
                     type="button"
@@ -45,6 +62,12 @@ pub fn HomeStep() -> impl IntoView {
                 </button>
             </div>
             <p class="hint">{move || has.get().then_some(t.what)}</p>
+            <dl class="endings">
+                {t.which
+                    .map(|(ending, words)| view! { <div><dt>{ending}</dt><dd>{words}</dd></div> })
+                    .into_iter()
+                    .collect_view()}
+            </dl>
         </Step>
     }
 }

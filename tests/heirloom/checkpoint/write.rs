@@ -67,7 +67,7 @@ fn others_can_read_an_export() {
 #[test]
 fn a_config_of_ours_describes_weights_that_lost_their_metadata() {
     let tensors = varied(&descendant());
-    let config = FileHandle::from_bytes("config.json", write_config(&describe(descendant())).into_bytes());
+    let config = FileHandle::from_bytes("config.json", write_config(&describe(descendant()), 18).into_bytes());
     let checkpoint = open(&[FileHandle::from_bytes("bare.safetensors", plain(&tensors)), config]).unwrap();
     assert_eq!(checkpoint.config, descendant().into());
     assert_eq!(tensor(&checkpoint, "blocks.0.attn.proj.weight"), tensors["blocks.0.attn.proj.weight"]);

@@ -1,0 +1,207 @@
+"""Checks that exports mean the same elsewhere as here.
+
+usage: python3 check_export.py FOLDER [--only numpy|timm|onnx]
+
+FOLDER holds cases that `cargo test exports` wrote: NAME.json (pictures and our own scores), NAME.safetensors,
+NAME.zip (the package) and NAME.onnx. NumPy is needed: a forward pass in it reads every Vision Transformer's safetensors
+file. Where timm is installed, it loads them too, with strict=True, by the very lines of Python that the package's README.txt gives, and the
+packages of its own shapes by the one line. Where onnx and onnxruntime are installed, they check and run the graphs.
+"""
+import argparse
+import importlib.util
+import json
+import math
+import pathlib
+import struct
+import sys
+import tempfile
+import zipfile
+
+import numpy as np
+
+TOLERANCE = 1e-4
+
+
+def read_safetensors(path):
+    """Tensors by key, and the metadata."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    body = data[8 + length :]
+    tensors = {}
+    for key, entry in header.items():
+        start, end = entry["data_offsets"]
+        tensors[key] = np.frombuffer(body[start:end], np.float32).reshape(entry["shape"])
+    return tensors, metadata
+
+
+class NumpyVit:
+    """A Vision Transformer in double precision, from the file's own description."""
+
+    def __init__(self, tensors, config):
+        self.config, self.unused = config, set(tensors)
+        self.tensors = {key: value.astype(np.float64) for key, value in tensors.items()}
+
+    def get(self, key):
+        self.unused.discard(key)
+        return self.tensors[key]
+
+    def linear(self, x, key, bias=True):
+        y = x @ self.get(f"{key}.weight").T
+        return y + self.get(f"{key}.bias") if bias else y
+
+    def norm(self, x, key):
+        mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return (x - mean) / np.sqrt(var + self.config["norm_eps"]) * self.get(f"{key}.weight") + self.get(f"{key}.bias")
+
+    def embed(self, pictures):
+        c, (batch, channels, size, _) = self.config, pictures.shape
+        patch, width = c["patch_size"], c["embed_dim"]
+        grid = size // patch
+        cut = pictures.reshape(batch, channels, grid, patch, grid, patch).transpose(0, 2, 4, 1, 3, 5)
+        weight = self.get("patch_embed.proj.weight").reshape(width, -1)
+        patches = cut.reshape(batch, grid * grid, -1) @ weight.T + self.get("patch_embed.proj.bias")
+        front = [key for key, there in (("cls_token", c["cls_token"]), ("dist_token", c["distilled"])) if there]
+        front = [np.repeat(self.get(key), batch, 0) for key in front]
+        registers = [np.repeat(self.get("reg_token"), batch, 0)] if c["register_tokens"] else []
+        if not c["pos_embed_prefix"]:
+            return np.concatenate([*front, *registers, patches + self.get("pos_embed")], 1)
+        tokens = np.concatenate([*front, patches], 1) + self.get("pos_embed")
+        return np.concatenate([tokens[:, : len(front)], *registers, tokens[:, len(front) :]], 1)
+
+    def attention(self, x, key):
+        c, (batch, count, _) = self.config, x.shape
+        qkv = self.linear(x, f"{key}.qkv", c["qkv_bias"])
+        q, k, v = qkv.reshape(batch, count, 3, c["num_heads"], c["head_dim"]).transpose(2, 0, 3, 1, 4)
+        if c["qk_norm"]:
+            q, k = self.norm(q, f"{key}.q_norm"), self.norm(k, f"{key}.k_norm")
+        scores = q @ k.transpose(0, 1, 3, 2) / math.sqrt(c["head_dim"])
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = shares / shares.sum(-1, keepdims=True) @ v
+        return self.linear(mixed.transpose(0, 2, 1, 3).reshape(batch, count, -1), f"{key}.proj")
+
+    def block(self, x, key):
+        scale = (lambda n: self.get(f"{key}.ls{n}.gamma")) if self.config["layer_scale"] else lambda n: 1.0
+        x = x + self.attention(self.norm(x, f"{key}.norm1"), f"{key}.attn") * scale(1)
+        hidden = self.linear(self.norm(x, f"{key}.norm2"), f"{key}.mlp.fc1")
+        hidden = hidden * 0.5 * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2)))
+        return x + self.linear(hidden, f"{key}.mlp.fc2") * scale(2)
+
+    def __call__(self, pictures):
+        c, x = self.config, self.embed(pictures.astype(np.float64))
+        for layer in range(c["depth"]):
+            x = self.block(x, f"blocks.{layer}")
+        if c["pool"] == "avg":
+            prefix = c["cls_token"] + c["distilled"] + c["register_tokens"]
+            pooled = self.norm(x[:, prefix:].mean(1), "fc_norm")
+        else:
+            x = self.norm(x, "norm")
+            pooled = x[:, 0]
+        if c["classes"] is None:
+            return pooled
+        scores = self.linear(pooled, "head")
+        return (scores + self.linear(x[:, 1], "head_dist")) / 2 if c["distilled"] else scores
+
+
+def by_numpy(case):
+    if not case.is_vit:
+        return {}
+    tensors, metadata = read_safetensors(case.path("safetensors"))
+    description = json.loads(metadata["heirloom"])
+    assert description.get("labels") == case.labels and description["preprocessing"] == case.preprocessing
+    model = NumpyVit(tensors, description["config"])
+    scores = model(case.pictures)
+    assert not model.unused, f"tensors that the model does not use: {model.unused}"
+    return {"NumPy": scores}
+
+
+def by_timm(case):
+    """The README's lines, and the one line for timm's own shapes."""
+    if not case.is_vit:
+        return {}
+    import timm
+    import timm.data
+    import torch
+
+    pictures, found = torch.from_numpy(case.pictures), {}
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(case.path("zip")) as package, torch.no_grad():
+        package.extractall(folder)
+        readme = pathlib.Path(folder, "README.txt").read_text()
+        lines = readme.split("In Python", 1)[1].splitlines()[1:]
+        block = "\n".join(line[4:] for line in lines[: next(i for i, l in enumerate(lines) if l and l[0] != " ")])
+        scope = {}
+        exec(block.replace("model.safetensors", str(case.path("safetensors"))), scope)
+        assert "strict=True" in block
+        found["timm, README's lines"] = scope["model"](pictures).numpy()
+        if "local-dir" in readme:
+            model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+            found["timm, local-dir"] = model(pictures).numpy()
+            data = timm.data.resolve_model_data_config(model)
+            assert np.allclose(data["mean"], case.preprocessing["mean"]), data
+            assert data["input_size"][1:] == tuple(case.pictures.shape[2:]), data
+            assert list(model.pretrained_cfg.get("label_names") or []) == (case.labels or []), model.pretrained_cfg
+    return found
+
+
+def by_onnx(case):
+    import onnx
+    import onnxruntime
+
+    path = str(case.path("onnx"))
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.opset_import[0].version == 17
+    kept = {prop.key: prop.value for prop in model.metadata_props}
+    assert json.loads(kept.get("labels", "null")) == case.labels
+    assert np.allclose(json.loads(kept["mean"]), case.preprocessing["mean"])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    run = lambda pictures: session.run(None, {"pixel_values": pictures})[0]
+    alone = np.concatenate([run(case.pictures[i : i + 1]) for i in range(len(case.pictures))])
+    return {"onnxruntime, batch 1": alone, f"onnxruntime, batch {len(case.pictures)}": run(case.pictures)}
+
+
+class Case:
+    def __init__(self, path):
+        self.name, self.folder = path.stem, path.parent
+        told = json.loads(path.read_text())
+        self.pictures = np.array(told["pictures"], np.float32).reshape(told["shape"])
+        self.scores = np.array(told["scores"], np.float32).reshape(-1, told["outputs"])
+        self.is_vit = "embed_dim" in told["config"]
+        self.config, self.labels, self.preprocessing = told["config"], told.get("labels"), told["preprocessing"]
+
+    def path(self, ending):
+        return self.folder / f"{self.name}.{ending}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--only", choices=["numpy", "timm", "onnx"])
+    wanted = parser.parse_args()
+    there = lambda *names: all(importlib.util.find_spec(name) for name in names)
+    ways = {"numpy": by_numpy}
+    if there("timm", "torch", "safetensors"):
+        ways["timm"] = by_timm
+    if there("onnx", "onnxruntime"):
+        ways["onnx"] = by_onnx
+    if wanted.only:
+        ways = {wanted.only: ways[wanted.only]}
+    cases = [Case(path) for path in sorted(wanted.folder.glob("*.json"))]
+    worst, failed = {}, 0
+    for case in cases:
+        for way in ways.values():
+            for name, scores in way(case).items():
+                difference = float(np.abs(scores - case.scores).max())
+                worst.setdefault(name, []).append(difference)
+                if not difference <= TOLERANCE:
+                    failed += 1
+                    print(f"FAILED: {case.name} by {name}: differs by {difference:.2e}, at most {TOLERANCE:.0e} is right")
+    for name, differences in worst.items():
+        print(f"{name}: {len(differences)} models, largest difference {max(differences):.2e}")
+    if not cases or failed:
+        sys.exit(f"{failed} of {len(cases)} models differ" if cases else f"no cases in {wanted.folder}")
+
+
+if __name__ == "__main__":
+    main()
