@@ -16,15 +16,17 @@ mod open;
 mod pickle;
 mod resample;
 mod safetensors_file;
+mod sealed;
 mod sniff;
 mod sorted;
 mod stored;
 mod torch_file;
 mod write;
-mod zip_directory;
+pub mod zip_directory;
 
 pub use description::{Description, METADATA_KEY, Preprocessing};
 pub use error::{CheckpointError, WOULD_FIT};
 pub use open::Checkpoint;
 pub use resample::resample_pos_embed;
+pub use sealed::{Sealed, SealedError, SealedWriter};
 pub use write::{write_config, write_safetensors};

@@ -27,7 +27,7 @@ impl Runner {
     }
 
     async fn trained_file(&self, run: usize) -> Result<(String, Vec<u8>), String> {
-        let Some(Some(Trained { model, classes, normalise, arm, seed })) = self.trained.get(run) else {
+        let Some(Some(Trained { model, classes, normalise, arm, seed, .. })) = self.trained.get(run) else {
             return Err("there is no trained descendant yet; train one first".into());
         };
         let bytes = weights(model, Some(classes.clone()), normalise).await.map_err(|error| error.to_string())?;

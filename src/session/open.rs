@@ -15,6 +15,8 @@ pub(super) struct Ancestor {
     pub model: Model,
     /// How its pictures are prepared.
     pub normalise: Normalise,
+    /// The files it was opened from.
+    pub files: Vec<FileHandle>,
 }
 
 impl Ancestor {
@@ -70,6 +72,7 @@ impl Runner {
         match self.read_ancestor(files, &device).await {
             Ok((ancestor, summary)) => {
                 self.ancestor = Some(ancestor);
+                self.keeper.ancestor_changed();
                 (self.heads, self.planned) = (None, None);
                 self.say(Event::Ancestor(summary));
                 self.end(JobKind::Open, true);
@@ -94,7 +97,7 @@ impl Runner {
         let model = Model::load(&config, &mut counting, device).await?;
         let normalise = normalise(&checkpoint);
         let summary = summary(&checkpoint);
-        Ok((Ancestor { model, normalise }, summary))
+        Ok((Ancestor { model, normalise, files: files.to_vec() }, summary))
     }
 }
 

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 
 use super::descendant::Planned;
+use super::keep::work::{Kept, SavedInputs};
 use super::protocol::{CurvePoint, Event, JobKind, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
 use super::runner::{Job, Runner};
 use crate::data::{self, Augment, DataError, Loader, LoaderSettings, Normalise};
@@ -10,7 +11,10 @@ use crate::learngene::cluster::Inherited;
 use crate::learngene::{Descendant, Scratch, StartError, StartingPoint};
 use crate::model::Model;
 use crate::platform::clock::now_ms;
-use crate::train::{AdamWSettings, Advance, Batch, Batches, Race, RacePlan, RunSettings, Schedule, Starts, TrainError};
+use crate::train::{
+    AdamWSettings, Advance, Batch, Batches, Race, RaceHeader, RacePlan, RunSettings, SavedTensors, Schedule, Starts,
+    TrainError,
+};
 
 /// Batches of pictures for a race.
 pub struct RaceBatches {
@@ -106,6 +110,10 @@ pub(super) struct RaceJob {
     settings: TrainSettings,
     classes: Vec<String>,
     is_paused: bool,
+    /// What it was started with, once the person has changed something.
+    pub inputs: Option<SavedInputs>,
+    /// Which models of finished runs are kept already, one per run.
+    kept: Vec<Kept>,
 }
 
 /// A trained descendant, with what it needs to be used.
@@ -115,6 +123,8 @@ pub(super) struct Trained {
     pub normalise: Normalise,
     pub arm: StartValue,
     pub seed: u64,
+    /// Whether it is kept already.
+    pub kept: Kept,
 }
 
 /// What a run of a race is trained with.
@@ -156,7 +166,7 @@ impl Runner {
         }
     }
 
-    fn prepare(&mut self, settings: TrainSettings) -> Result<RaceJob, String> {
+    pub(super) fn prepare(&mut self, settings: TrainSettings) -> Result<RaceJob, String> {
         let Some(planned) = self.plan(settings.descendant) else {
             return Err("no heads are clustered yet; measure the heads first".into());
         };
@@ -183,7 +193,8 @@ impl Runner {
         };
         let starts = RaceStarts::new(&settings.arms, &inherited, &device);
         let race = Race::new(race_plan, batches, starts, &device, now_ms);
-        Ok(RaceJob { race, settings, classes, is_paused: false })
+        let kept = race.reports().iter().map(|_| Kept::default()).collect();
+        Ok(RaceJob { race, settings, classes, is_paused: false, inputs: None, kept })
     }
 
     pub(super) async fn race_next(&mut self, mut job: Box<RaceJob>) -> bool {
@@ -232,7 +243,8 @@ impl Runner {
         let normalise = self.ancestor.as_ref().map_or_else(Normalise::default, |ancestor| ancestor.normalise);
         let trained = job.race.reports().iter().enumerate().map(|(run, report)| {
             let (model, classes) = (job.race.model(run)?.fold(), job.classes.clone());
-            Some(Trained { model, classes, normalise, arm: job.settings.arms[report.arm], seed: report.seed })
+            let (arm, seed) = (job.settings.arms[report.arm], report.seed);
+            Some(Trained { model, classes, normalise, arm, seed, kept: Kept::default() })
         });
         self.trained = trained.collect();
         for failure in job.race.reports().iter().filter_map(|report| report.failure.clone()) {
@@ -259,6 +271,49 @@ impl Runner {
     }
 }
 
+/// What keeping a race needs of it.
+impl RaceJob {
+    pub(super) fn race(&self) -> &Race<Descendant, RaceBatches, RaceStarts> {
+        &self.race
+    }
+
+    pub(super) fn settings(&self) -> &TrainSettings {
+        &self.settings
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    pub(super) fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Steps taken by all runs.
+    pub(super) fn done(&self) -> usize {
+        self.race.progress().0
+    }
+
+    /// Whole passes over the pictures, over all seeds.
+    pub(super) fn passes(&self) -> usize {
+        self.race.passes()
+    }
+
+    /// Whether and where the model of a finished run is kept.
+    pub(super) fn kept(&self, run: usize) -> Kept {
+        self.kept.get(run).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn all_kept(&self) -> Vec<Kept> {
+        self.kept.clone()
+    }
+
+    /// A race at its start goes on where a saved one stood.
+    pub(super) async fn resume<T: SavedTensors>(self, header: RaceHeader, tensors: &mut T) -> Result<Self, TrainError> {
+        Ok(Self { race: self.race.resume(header, tensors).await?, ..self })
+    }
+}
+
 impl RaceJob {
     fn note(&self) -> String {
         let arms = self.settings.arms.len();
@@ -271,7 +326,7 @@ impl RaceJob {
         })
     }
 
-    fn report(&self, state: RaceState) -> RaceReport {
+    pub(super) fn report(&self, state: RaceState) -> RaceReport {
         let point = |point: &crate::train::CurvePoint| CurvePoint {
             step: point.step,
             epoch: point.epoch,

@@ -12,6 +12,7 @@ use futures::stream::StreamExt;
 use super::bench::bench;
 use super::descendant::Planned;
 use super::heads::{Heads, MeasureJob};
+use super::keep::{Change, Keeper, Turn};
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
@@ -52,6 +53,7 @@ pub struct Runner {
     pub(super) pace: Pace,
     /// Floating-point operations per second that training reached on this machine.
     pub(super) flops_per_second: Option<f64>,
+    pub(super) keeper: Keeper,
 }
 
 impl Runner {
@@ -71,6 +73,7 @@ impl Runner {
             job: None,
             pace: Pace::default(),
             flops_per_second: None,
+            keeper: Keeper::default(),
         }
     }
 
@@ -94,6 +97,10 @@ impl Runner {
     /// Carries out one command; long ones become the running job.
     pub async fn handle(&mut self, command: Command, files: Vec<FileHandle>) {
         self.stop.set(false);
+        if self.receive_missing(&command, &files).await {
+            return;
+        }
+        self.before(&command).await;
         match command {
             Command::Start { engine } => self.start(engine).await,
             Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
@@ -112,6 +119,7 @@ impl Runner {
             Command::Confusion { run } => self.confusion(run).await,
             Command::ExportSafetensors { run } => self.export_safetensors(run).await,
             Command::ExportCurves => self.export_curves(),
+            Command::Project(command) => self.project(command, &files).await,
             Command::Bench { work, warm, reps, budget } => {
                 if let Some(acquired) = &self.acquired {
                     match bench(&acquired.device, &work, warm, reps, budget).await {
@@ -123,13 +131,20 @@ impl Runner {
         }
     }
 
-    /// Moves the running job on by one piece; `false` when there is none, or it is paused.
+    /// Keeps what there is to keep for a moment, and moves the running job on by one piece; `false` when neither is to be
+    /// done (or the job is paused).
     pub async fn work(&mut self) -> bool {
-        match self.job.take() {
+        let has_copied = match self.keep_next().await {
+            Turn::Saving => return true,
+            Turn::Copied => true,
+            Turn::Idle => false,
+        };
+        let has_worked = match self.job.take() {
             Some(Job::Measure(job)) => self.measure_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
             None => false,
-        }
+        };
+        has_copied || has_worked
     }
 
     async fn start(&mut self, engine: Option<Engine>) {
@@ -181,6 +196,9 @@ impl Runner {
     }
 
     pub(super) fn end(&self, job: JobKind, finished: bool) {
+        if job != JobKind::Evaluate {
+            self.keeper.note(Change::Now);
+        }
         self.say(Event::JobEnded { job, finished });
     }
 

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 
-use super::protocol::{Command, Event, FileRef};
+use super::protocol::{Command, Event, FileRef, ProjectCommand};
 use super::runner::{Request, Runner};
 use crate::platform::file::FileHandle;
 
@@ -58,6 +58,7 @@ fn receive(data: &JsValue, stop: &Rc<Cell<bool>>, sender: &UnboundedSender<Reque
 fn files_of(command: &Command) -> &[FileRef] {
     match command {
         Command::OpenAncestor { files } | Command::AddPictures { files, .. } | Command::Predict { files, .. } => files,
+        Command::Project(ProjectCommand::Import { files }) => files,
         _ => &[],
     }
 }

@@ -23,6 +23,6 @@ pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
 pub use metrics::{CurvePoint, Tally, area_under_curve, steps_to_accuracy};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
 pub use race::{Advance, Race, RacePlan, RunReport};
-pub use race_state::{RaceHeader, RaceState};
+pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};
 pub use schedule::Schedule;
-pub use state::{HostTensors, load_model, read_model};
+pub use state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_model, read_parts};

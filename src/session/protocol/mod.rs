@@ -6,12 +6,14 @@
 
 mod inputs;
 mod method;
+mod projects;
 mod training;
 
 use serde::{Deserialize, Serialize};
 
 pub use inputs::*;
 pub use method::*;
+pub use projects::*;
 pub use training::*;
 
 /// Which engine computes.
@@ -101,6 +103,8 @@ pub enum Command {
     },
     /// The curves as CSV; answered with [`Event::File`].
     ExportCurves,
+    /// Keep, open, and hand on projects.
+    Project(ProjectCommand),
     /// Run one workload of the peer benchmark; answered with [`Event::Bench`].
     Bench {
         /// `MM`, `W0`, `W1`, `W2` or `W3`.
@@ -153,6 +157,8 @@ pub enum Event {
         /// MIME type.
         mime: String,
     },
+    /// Projects: opened, saved, listed.
+    Project(ProjectEvent),
     /// A sentence for the person: what was found, what was expected, what to do.
     Notice(Notice),
     /// Result of a benchmark, as the peers' harness expects it.
