@@ -180,17 +180,18 @@ impl Sealed {
         Ok(Self { file, metadata, tensors })
     }
 
-    /// Reads the whole file once and compares it with its seal.
+    /// Reads the whole file once, compares it with its seal, and returns that.
     ///
     /// # Errors
     /// When they differ.
-    pub async fn verify(&self) -> Result<(), SealedError> {
+    pub async fn verify(&self) -> Result<[u8; 32], SealedError> {
         let (mut hash, end) = (Sha256::new(), self.file.len() - SEAL_BYTES);
         for start in (0..end).step_by(SLICE) {
             hash.update(self.file.read(start..(start + SLICE as u64).min(end)).await?);
         }
-        match hash.finalize().as_slice() == self.file.read(end..self.file.len()).await?.as_slice() {
-            true => Ok(()),
+        let seal: [u8; 32] = hash.finalize().into();
+        match seal.as_slice() == self.file.read(end..self.file.len()).await?.as_slice() {
+            true => Ok(seal),
             false => Err(SealedError::Damaged { name: self.file.path().into(), problem: "its checksum is wrong".into() }),
         }
     }

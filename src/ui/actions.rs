@@ -181,7 +181,7 @@ impl App {
         }
     }
 
-    fn hand_over(self, picked: Vec<Picked>, keep: bool) -> (Vec<FileRef>, Vec<web_sys::File>) {
+    pub(super) fn hand_over(self, picked: Vec<Picked>, keep: bool) -> (Vec<FileRef>, Vec<web_sys::File>) {
         let refs = picked.iter().enumerate();
         let refs = refs.map(|(index, p)| FileRef { index, path: p.path.clone(), size: p.file.size() as u64 }).collect();
         if keep {

@@ -8,7 +8,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
-use super::pages::{AncestorStep, DescendantStep, HeadsStep, HomeStep, PicturesStep, TrainingStep, TrialStep};
+use super::pages::{
+    AncestorStep, DescendantStep, HeadsStep, HomeStep, PicturesStep, ProjectsBar, TrainingStep, TrialStep,
+};
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
@@ -32,6 +34,9 @@ pub fn Page() -> impl IntoView {
         Some("webgpu") => Some(Engine::WebGpu),
         _ => None,
     });
+    if !is_bench {
+        app.begin_keeping();
+    }
     follow_settings(app);
     listen(app);
     let main = NodeRef::<leptos::html::Main>::new();
@@ -51,6 +56,7 @@ pub fn Page() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=move |event| jump(&event, "ancestor")>{text().page.skip}</a>
         <Header/>
+        {(!is_bench).then(|| view! { <ProjectsBar/> })}
         <main id="main" node_ref=main>
             {if is_bench { view! { <p class="intro">{text().page.bench}</p> }.into_any() } else { steps().into_any() }}
         </main>

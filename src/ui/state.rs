@@ -6,6 +6,7 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::projects::Projects;
 use super::settings::Settings;
 use super::strings::text;
 use super::{actions, bench, files, restart, wake};
@@ -71,6 +72,7 @@ pub struct App {
     pub predictions: RwSignal<Vec<Prediction>>,
     pub confusion: RwSignal<Option<Confusion>>,
     pub settings: RwSignal<Settings>,
+    pub projects: Projects,
     /// Width for drawings, px.
     pub width: RwSignal<f64>,
     /// Sentence for screen readers.
@@ -87,6 +89,7 @@ impl App {
     /// An empty page, with the settings of the address.
     pub fn new() -> Self {
         let hash = window().location().hash().unwrap_or_default();
+        let settings = Settings::from_fragment(&hash);
         Self {
             engine: RwSignal::new(EngineState::Loading),
             notices: RwSignal::default(),
@@ -104,7 +107,8 @@ impl App {
             run: RwSignal::new(0),
             predictions: RwSignal::default(),
             confusion: RwSignal::new(None),
-            settings: RwSignal::new(Settings::from_fragment(&hash)),
+            projects: Projects::new(&settings),
+            settings: RwSignal::new(settings),
             width: RwSignal::new(640.0),
             spoken: RwSignal::default(),
             link: StoredValue::new_local(None),
@@ -159,6 +163,7 @@ impl App {
                 bench::failed(&notice);
                 self.notify(notice);
             }
+            Event::Project(event) => self.project_moved(event),
             Event::Bench { work, json } => bench::answered(&work, &json),
         }
     }

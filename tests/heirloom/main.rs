@@ -14,6 +14,7 @@ mod cluster;
 mod data;
 mod device;
 mod journal;
+mod keep;
 mod kernels;
 mod layers;
 mod session;

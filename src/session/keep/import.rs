@@ -147,16 +147,11 @@ async fn read_work(files: &Files) -> Result<SavedWork, String> {
     for part in work.parts() {
         let file = files.get(&format!("parts/{}", part.name)).filter(|_| is_part(&part.name));
         let file = file.ok_or_else(|| format!("the model `{}` is missing from it", part.name))?;
-        let seal = file.len().checked_sub(32).filter(|_| file.len() == part.len);
-        let seal = match seal {
-            Some(at) => hex(&file.read(at..file.len()).await.map_err(|error| error.to_string())?),
-            None => String::new(),
-        };
-        if seal != part.sha256 {
+        let sealed = Sealed::open(file.clone()).await.map_err(|error| error.to_string())?;
+        let seal = sealed.verify().await.map_err(|error| error.to_string())?;
+        if hex(&seal) != part.sha256 {
             return Err(format!("the model `{}` is another one than its project names", part.name));
         }
-        let sealed = Sealed::open(file.clone()).await.map_err(|error| error.to_string())?;
-        sealed.verify().await.map_err(|error| error.to_string())?;
     }
     Ok(work)
 }

@@ -199,8 +199,10 @@ pub(super) async fn sha256(file: &FileHandle) -> Result<String, KeepError> {
 /// A part whose seal holds and is the one that was noted.
 async fn open_part(projects: &Projects, id: &str, part: &Part) -> Result<Sealed, KeepError> {
     let sealed = Sealed::open(projects.storage.file(&Projects::part_path(id, &part.name), &part.name).await?).await?;
-    sealed.verify().await?;
-    Ok(sealed)
+    match hex(&sealed.verify().await?) == part.sha256 {
+        true => Ok(sealed),
+        false => Err(KeepError::Unfit(format!("`{}` is another model than the one that was saved", part.name))),
+    }
 }
 
 /// The tensors of a race: those under way in the generation, those of trained runs in their parts.

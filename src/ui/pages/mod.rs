@@ -6,6 +6,7 @@ mod descendant;
 mod heads;
 mod home;
 mod pictures;
+mod projects;
 mod training;
 mod trial;
 
@@ -14,5 +15,6 @@ pub use descendant::DescendantStep;
 pub use heads::HeadsStep;
 pub use home::HomeStep;
 pub use pictures::PicturesStep;
+pub use projects::ProjectsBar;
 pub use training::TrainingStep;
 pub use trial::TrialStep;

@@ -4,8 +4,11 @@
 //! term beside them.
 
 mod en;
+mod projects;
 
 use crate::session::protocol::{JobKind, StartValue};
+
+pub use projects::Projects;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -34,6 +37,7 @@ pub struct Strings {
     pub training: Training,
     pub trial: Trial,
     pub home: Home,
+    pub projects: Projects,
 }
 
 pub struct Page {

@@ -5,6 +5,7 @@ mod descendant;
 mod heads;
 mod home;
 mod pictures;
+mod projects;
 mod training;
 mod trial;
 
@@ -28,6 +29,7 @@ pub static EN: Strings = Strings {
     training: training::TRAINING,
     trial: trial::TRIAL,
     home: home::HOME,
+    projects: projects::PROJECTS,
 };
 
 const PAGE: Page = Page {
@@ -72,7 +74,7 @@ const ENGINE: EngineWords = EngineWords {
             reason.trim_end_matches('.')
         )
     },
-    cpu_from_now: "It computes on the processor (CPU), because the graphics processor could not be started.",
+    cpu_from_now: "It computes on the processor (CPU), because the graphics processor failed.",
     models_lost: "The curves are still here, but the trained models are gone; train again to use one.",
     gave_up: |reason| {
         format!(
