@@ -5,6 +5,8 @@
 //! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR has a folder per class. More
 //! options: `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
 //! heads are measured on), `--paper-literal` (no scale on output projections), `--no-augment`, `--drop-path X`, `--engine cpu|webgpu`.
+//! `--keep DIR` keeps the work in a folder every 30 s or pass over the pictures; broken off and started again with the same
+//! folder, it goes on where it was.
 //! With `--json` standard output holds one JSON object with the curve of every arm and seed, else a table; how far it
 //! is goes to standard error.
 
@@ -14,10 +16,11 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use heirloom::platform::file::FileHandle;
+use heirloom::platform::storage::Storage;
 use heirloom::session::Runner;
 use heirloom::session::protocol::{
     Command, DepthChoice, DescendantSettings, DescendantSummary, Engine, Event, FileRef, MeasureSettings, NoticeLevel,
-    RaceReport, StartValue, TrainSettings,
+    ProjectCommand, ProjectEvent, RaceReport, Saved, StartValue, TrainSettings,
 };
 use serde_json::json;
 
@@ -29,6 +32,7 @@ struct Arguments {
     json: bool,
     engine: Engine,
     measure: usize,
+    keep: Option<String>,
     train: TrainSettings,
 }
 
@@ -59,7 +63,8 @@ impl Default for Arguments {
             augment: true,
             validate_every: 0,
         };
-        Self { model: String::new(), pictures: String::new(), json: false, engine: Engine::Cpu, measure: 8, train }
+        let (model, pictures) = (String::new(), String::new());
+        Self { model, pictures, json: false, engine: Engine::Cpu, measure: 8, keep: None, train }
     }
 }
 
@@ -80,6 +85,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--warmup" => train.warmup_steps = number(&argument, value()?)?,
             "--validate-every" => train.validate_every = number(&argument, value()?)?,
             "--drop-path" => train.drop_path = number(&argument, value()?)?,
+            "--keep" => found.keep = Some(value()?),
             "--measure" => found.measure = number(&argument, value()?)?,
             "--paper-literal" => train.descendant.scale_projection = false,
             "--no-augment" => train.augment = false,
@@ -158,6 +164,9 @@ impl Driver {
             }
             Event::Notice(notice) => eprintln!("{}", notice.text),
             Event::Engine(report) => eprintln!("engine: {:?}, {}", report.engine, report.name),
+            Event::Project(ProjectEvent::Saved(Saved { bytes, seconds, .. })) => {
+                eprintln!("saved: {:.1} MB in {seconds:.2} s", bytes as f64 / 1e6);
+            }
             Event::Progress(progress) => eprintln!("{} of {}  {}", progress.done, progress.total, progress.note),
             Event::Descendant(summary) => *slots.1.borrow_mut() = Some(summary),
             Event::Race(report) => *slots.2.borrow_mut() = Some(report),
@@ -182,7 +191,7 @@ impl Driver {
 }
 
 async fn run(arguments: Arguments) -> Result<(Option<DescendantSummary>, RaceReport), Failure> {
-    let Arguments { model, pictures, engine, measure, train, .. } = arguments;
+    let Arguments { model, pictures, engine, measure, keep, train, .. } = arguments;
     let (model, pictures) = (Path::new(&model), Path::new(&pictures));
     let mut folder = Vec::new();
     files(pictures, &file_name(pictures), &mut folder)?;
@@ -190,6 +199,14 @@ async fn run(arguments: Arguments) -> Result<(Option<DescendantSummary>, RaceRep
     let descendant = train.descendant;
     let mut driver = Driver::new();
     driver.send(|_| Command::Start { engine: Some(engine) }, Vec::new()).await?;
+    if let Some(folder) = keep {
+        driver.runner.keep_in(Storage::in_folder(folder)?);
+        let begin = ProjectCommand::Begin { name: file_name(pictures), quota: None, calm: false };
+        driver.send(|_| Command::Project(begin), Vec::new()).await?;
+        if let Some(report) = driver.race.take() {
+            return Ok((driver.descendant.take(), report));
+        }
+    }
     driver.send(|files| Command::OpenAncestor { files }, model_files(model)?).await?;
     driver.send(|files| Command::AddPictures { files, class: None }, folder).await?;
     driver.send(|_| Command::MeasureHeads(settings), Vec::new()).await?;

@@ -92,6 +92,8 @@ pub(super) struct Keeper {
     calm: bool,
     /// The store is only memory, which holds an imported project and keeps nothing.
     is_fleeting: bool,
+    /// It only serves to write a zip, and tells nobody of what it saves.
+    is_quiet: bool,
 }
 
 impl Keeper {

@@ -78,7 +78,15 @@ impl Runner {
             match self.copy_piece(&projects, copying).await {
                 Ok(None) => {}
                 Ok(Some(copying)) => self.keeper.copying = Some(copying),
-                Err(CopyError::Storage(error)) => self.not_stored(target, &error),
+                Err(CopyError::Storage(error)) => {
+                    // What broke off must take no room.
+                    if let Some(sha) = self.sha_of(target)
+                        && let Err(error) = projects.storage.remove(&Projects::blob_path(&hex(&sha))).await
+                    {
+                        log::warn!("`{path}` broke off and could not be removed: {error}");
+                    }
+                    self.not_stored(target, &error);
+                }
                 Err(CopyError::Source(error)) => {
                     self.fail(format!("`{path}` cannot be kept for later: {error}"));
                     self.note_copied(target, [0; 32]);
@@ -157,6 +165,13 @@ impl Runner {
             }
         }
         Ok(Some(copying))
+    }
+
+    fn sha_of(&self, target: Target) -> Option<[u8; 32]> {
+        match target {
+            Target::Ancestor(index) => self.keeper.ancestor.get(index).copied().flatten(),
+            Target::Picture(index) => self.keeper.pictures.get(index).copied(),
+        }
     }
 
     fn note_copied(&mut self, target: Target, sha: [u8; 32]) {

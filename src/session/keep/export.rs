@@ -49,6 +49,7 @@ impl Runner {
             name: self.keeper.name.clone(),
             page: self.keeper.page.clone(),
             newest: (0, 1),
+            is_quiet: true,
             ..Default::default()
         };
         own.note(super::Change::Now);

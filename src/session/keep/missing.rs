@@ -31,7 +31,7 @@ impl Waiting {
         let what = if self.missing.len() == 1 { "a file" } else { "files" };
         format!(
             "this project needs {what} that had no room in the store: {}{more}. Drop the same files again, then the work \
-             goes on",
+             goes on; or begin a new project",
             names.join(", ")
         )
     }

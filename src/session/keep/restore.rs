@@ -99,7 +99,8 @@ impl Runner {
     }
 
     async fn take_inputs(&mut self, projects: &Projects, inputs: &SavedInputs, given: &Given) -> Result<(), KeepError> {
-        if !inputs.ancestor.is_empty() {
+        let of_ancestor: Vec<_> = inputs.ancestor.iter().map(|file| of_hex(&file.sha256)).collect();
+        if !of_ancestor.is_empty() && (self.ancestor.is_none() || of_ancestor != self.keeper.ancestor) {
             let mut files = Vec::new();
             for file in &inputs.ancestor {
                 files.push(match given.get(&file.sha256) {
@@ -112,7 +113,7 @@ impl Runner {
             if self.ancestor.is_none() {
                 return Err(KeepError::Unfit("its ancestor could not be opened".into()));
             }
-            self.keeper.ancestor = inputs.ancestor.iter().map(|file| of_hex(&file.sha256)).collect();
+            self.keeper.ancestor = of_ancestor;
         }
         let mut known = Vec::new();
         for picture in &inputs.pictures {

@@ -218,6 +218,9 @@ impl Runner {
             projects.set_name(&self.keeper.id, &self.keeper.name).await?;
             projects.set_last(&self.keeper.id).await?;
         }
+        if self.keeper.is_quiet {
+            return Ok(());
+        }
         let bytes = bytes_of(&work) + projects.storage.size(&Projects::slot_path(&self.keeper.id, slot)).await?;
         self.say(Event::Project(ProjectEvent::Saved(Saved {
             at: work.saved_at,

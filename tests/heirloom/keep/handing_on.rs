@@ -57,7 +57,7 @@ fn rewritten(zip: &[u8], change: impl Fn(&str, Vec<u8>) -> Option<(String, Vec<u
     let plain = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for index in 0..from.len() {
         let mut file = from.by_index(index).unwrap();
-        let (name, mut bytes) = (file.name().to_owned(), Vec::new());
+        let (name, mut bytes) = (file.name().unwrap().into_owned(), Vec::new());
         // The reader compares the checksums of the zip, too.
         file.read_to_end(&mut bytes).unwrap();
         if let Some((name, bytes)) = change(&name, bytes) {
