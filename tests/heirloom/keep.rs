@@ -57,7 +57,7 @@ pub async fn bring(engine: &mut Engine1, per_class: usize) {
     let files = pictures(per_class);
     engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
     engine.send(Command::MeasureHeads(MeasureSettings { pictures: 2, renormalise: false }), Vec::new()).await;
-    engine.send(Command::PlanDescendant(descendant()), Vec::new()).await;
+    engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
 }
 
 pub fn heard_all(engine: &Engine1) -> Vec<Event> {

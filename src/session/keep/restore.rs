@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::missing::Waiting;
 use super::store::{Generation, KeepError, Newest, Projects};
-use super::work::{Part, SavedInputs, SavedModel, SavedRace, StoredFile, hex, of_hex};
+use super::work::{Part, SavedInputs, SavedModel, SavedRace, StoredFile, hex, is_sane, of_hex};
 use super::Change;
 use crate::checkpoint::Sealed;
 use crate::data::{KnownPicture, Normalise, Source};
@@ -19,6 +19,8 @@ use crate::session::race::Trained;
 use crate::session::runner::{Job, Runner};
 use crate::train::{HostTensors, SavedTensors, TrainError};
 
+/// Largest number of a model's configuration.
+const MOST_IN_CONFIG: f64 = 1e6;
 /// Bytes read at a time.
 const SLICE: u64 = 2 << 20;
 
@@ -70,7 +72,7 @@ impl Runner {
         if *first != work.inputs {
             self.take_inputs(&projects, &work.inputs, &given).await?;
         }
-        if let (Some(settings), Some(_)) = (work.descendant, &self.heads) {
+        if let Some(settings) = work.descendant {
             self.plan_descendant(settings);
         }
         for model in work.models {
@@ -155,7 +157,7 @@ impl Runner {
     async fn load_trained(&self, projects: &Projects, saved: SavedModel) -> Result<Trained, KeepError> {
         let Some(acquired) = &self.acquired else { return Err(KeepError::Unfit("there is no device".into())) };
         let Some(part) = saved.part else { return Err(KeepError::Unfit("a trained model was not saved".into())) };
-        if !is_sane(&serde_json::to_value(&saved.config).unwrap_or_default()) {
+        if !is_sane(&serde_json::to_value(&saved.config).unwrap_or_default(), MOST_IN_CONFIG) {
             return Err(KeepError::Unfit(format!("the size of `{}` makes no sense", part.name)));
         }
         let sealed = open_part(projects, &self.keeper.id, &part).await?;
@@ -164,16 +166,6 @@ impl Runner {
         let normalise = Normalise { mean: saved.mean, std: saved.std };
         let SavedModel { classes, arm, seed, .. } = saved;
         Ok(Trained { model, classes, normalise, arm, seed, kept: std::rc::Rc::new(Some(part).into()) })
-    }
-}
-
-/// Keeps the numbers of a configuration from abroad where arithmetic with them cannot overflow.
-fn is_sane(config: &serde_json::Value) -> bool {
-    match config {
-        serde_json::Value::Number(number) => number.as_f64().is_some_and(|number| (0.0..=1e6).contains(&number)),
-        serde_json::Value::Array(all) => all.iter().all(is_sane),
-        serde_json::Value::Object(all) => all.values().all(is_sane),
-        _ => true,
     }
 }
 

@@ -176,7 +176,7 @@ impl Runner {
             saved_at: unix_ms(),
             page: self.keeper.page.clone(),
             inputs,
-            descendant: self.planned.as_ref().map(|planned| planned.settings),
+            descendant: self.planned.as_ref().map(|planned| planned.settings.clone()),
             race,
             models,
             last_race: self.last_race.clone(),

@@ -5,15 +5,20 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::model::ModelConfig;
 use crate::session::protocol::{
-    ClusterSettings, DescendantSettings, HeadsReport, RaceReport, SplitSettings, StartValue, TrainSettings,
+    ClusterSettings, DescendantPlan, HeadsReport, RaceReport, SplitSettings, StartValue, TrainSettings,
 };
 use crate::train::RaceHeader;
 
 /// Version of what is written; another one is refused.
 pub const VERSION: u32 = 1;
+/// Largest number of a planned descendant: heads, layers, px.
+const MOST_PLANNED: f64 = 8_192.0;
+/// Most entries of a list in a configuration.
+const MOST_LISTED: usize = 1_024;
 
 /// Everything a [`Runner`](crate::session::Runner) must get back to go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +34,7 @@ pub struct SavedWork {
     /// What the person brought and measured.
     pub inputs: SavedInputs,
     /// The descendant as last planned.
-    pub descendant: Option<DescendantSettings>,
+    pub descendant: Option<DescendantPlan>,
     /// The race under way.
     pub race: Option<SavedRace>,
     /// The last race's models, one per run; `None` where it diverged.
@@ -185,10 +190,22 @@ impl SavedInputs {
     }
 }
 
-fn check_descendant(settings: &DescendantSettings) -> Result<(), String> {
-    within("heads", settings.heads, 1 << 10)?;
-    within("layers", settings.layers, 1 << 9)?;
-    within("image_size", settings.image_size, 1 << 13)
+fn check_descendant(plan: &DescendantPlan) -> Result<(), String> {
+    match is_sane(&serde_json::to_value(plan).unwrap_or_default(), MOST_PLANNED) {
+        true => Ok(()),
+        false => Err("the size of its descendant makes no sense".into()),
+    }
+}
+
+/// Keeps the numbers of a configuration from abroad where arithmetic with them cannot overflow: none is negative or
+/// above `most`.
+pub fn is_sane(config: &Value, most: f64) -> bool {
+    match config {
+        Value::Number(number) => number.as_f64().is_some_and(|number| (0.0..=most).contains(&number)),
+        Value::Array(all) => all.len() <= MOST_LISTED && all.iter().all(|value| is_sane(value, most)),
+        Value::Object(all) => all.values().all(|value| is_sane(value, most)),
+        _ => true,
+    }
 }
 
 fn within(what: &str, value: usize, most: usize) -> Result<(), String> {
