@@ -187,6 +187,13 @@ impl Runner {
                 self.keeper.note(Change::Soon);
                 return;
             }
+            ProjectCommand::Save => {
+                let is_racing = matches!(self.job, Some(Job::Race(_)));
+                if is_racing || self.keeper.change.get() > Change::None {
+                    self.keeper.note(Change::Now);
+                }
+                return;
+            }
             ProjectCommand::Open { id } => self.switch(&id).await,
             ProjectCommand::New { name } => self.leave().await.map(|()| self.begin_project(&name)),
             ProjectCommand::Rename { id, name } => self.rename(&id, &name).await,

@@ -65,6 +65,7 @@ impl App {
         let name = text().projects.first.to_owned();
         self.send_project(ProjectCommand::Begin { name, quota, calm: false });
         self.follow_clock();
+        self.save_when_hidden();
         self.follow_page();
     }
 
@@ -200,6 +201,16 @@ impl App {
                 tick.clear();
             }
         });
+    }
+
+    /// A tab that goes to the background may be closed, and a laptop with it.
+    fn save_when_hidden(self) {
+        let hidden = window_event_listener(leptos::ev::visibilitychange, move |_| {
+            if document().hidden() {
+                self.send_project(ProjectCommand::Save);
+            }
+        });
+        on_cleanup(move || hidden.remove());
     }
 
     /// Keeps the settings with the project, a little after the last change.

@@ -194,7 +194,7 @@ impl Projects {
     /// Removes files that no generation names, and projects without one; returns the checksums of the files that stay.
     /// The project `open` may be in the middle of a save, so it keeps its parts and the files in `held`.
     pub async fn tidy(&self, open: &str, held: HashSet<String>) -> Result<HashSet<String>, StorageError> {
-        let mut named = held;
+        let (mut named, mut is_known) = (held, true);
         for id in self.ids().await? {
             let (generations, damaged) = self.generations(&id).await?;
             if generations.is_empty() && damaged.is_empty() && id != open {
@@ -208,11 +208,13 @@ impl Projects {
                     self.storage.remove(&Self::part_path(&id, &entry.name)).await?;
                 }
             }
+            // What a damaged generation named nobody knows; then all files stay.
+            is_known &= damaged.is_empty();
             named.extend(generations.iter().flat_map(|one| one.work.files()).map(|file| file.sha256.clone()));
         }
         let mut stored = HashSet::new();
         for entry in self.storage.list("blobs").await? {
-            match named.contains(&entry.name) {
+            match named.contains(&entry.name) || !is_known {
                 true => drop(stored.insert(entry.name)),
                 false => self.storage.remove(&Self::blob_path(&entry.name)).await?,
             }

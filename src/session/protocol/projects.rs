@@ -18,6 +18,8 @@ pub enum ProjectCommand {
     },
     /// The settings of the page changed; kept as they stand in the address.
     Page(String),
+    /// Save now: the tab goes to the background, perhaps for good.
+    Save,
     /// Save what is open and open another project.
     Open {
         /// Which.
