@@ -153,8 +153,8 @@ impl Sealed {
             return Err(damaged("its header is longer than the file, so it is cut off"));
         }
         let header = file.read(8..8 + length).await?;
-        let header: Map<String, Value> =
-            serde_json::from_slice(&header).map_err(|error| damaged(&format!("its header is not readable ({error})")))?;
+        let header: Map<String, Value> = serde_json::from_slice(&header)
+            .map_err(|error| damaged(&format!("its header is not readable ({error})")))?;
         let (mut metadata, mut tensors, mut end) = (String::new(), BTreeMap::new(), 0);
         for (name, value) in header {
             if name == "__metadata__" {
@@ -192,7 +192,9 @@ impl Sealed {
         let seal: [u8; 32] = hash.finalize().into();
         match seal.as_slice() == self.file.read(end..self.file.len()).await?.as_slice() {
             true => Ok(seal),
-            false => Err(SealedError::Damaged { name: self.file.path().into(), problem: "its checksum is wrong".into() }),
+            false => {
+                Err(SealedError::Damaged { name: self.file.path().into(), problem: "its checksum is wrong".into() })
+            }
         }
     }
 

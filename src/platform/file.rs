@@ -138,7 +138,9 @@ impl FileHandle {
     /// When the range lies outside, or the platform refuses.
     pub async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, FileError> {
         self.check(&range)?;
-        self.read_inner(self.start + range.start..self.start + range.end).await.map_err(|reason| FileError::Unreadable { name: self.path.clone(), reason })
+        self.read_inner(self.start + range.start..self.start + range.end)
+            .await
+            .map_err(|reason| FileError::Unreadable { name: self.path.clone(), reason })
     }
 
     /// The whole file. Only for files known to be small.

@@ -154,7 +154,8 @@ impl Runner {
         }
         let mut pictures = Vec::new();
         for &index in &saved.shown {
-            let picture = self.pictures.set.pictures().get(index).ok_or("a measured picture is not among the pictures")?;
+            let picture =
+                self.pictures.set.pictures().get(index).ok_or("a measured picture is not among the pictures")?;
             let image = evaluation_picture(&picture.path, &picture.source, side).await;
             pictures.push(image.map_err(|error| error.to_string())?);
         }

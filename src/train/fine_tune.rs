@@ -229,8 +229,7 @@ impl<M: Classifier> Run<M> {
     /// # Errors
     /// When an earlier step broke off half-way.
     pub fn parts(&self) -> Result<(RunHeader, Vec<DeviceTensor>), TrainError> {
-        let header =
-            RunHeader { settings: self.settings.clone(), step: self.step, updates: self.optimiser.updates() };
+        let header = RunHeader { settings: self.settings.clone(), step: self.step, updates: self.optimiser.updates() };
         let weights = parts_of_model(&self.model()?).into_iter().map(|part| part.under("model."));
         Ok((header, weights.chain(self.optimiser.parts()).collect()))
     }

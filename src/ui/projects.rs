@@ -140,7 +140,9 @@ impl App {
                 spawn_local(async move {
                     for (path, stored) in paths {
                         if let Some(file) = store::file(&stored).await {
-                            handles.update_value(|handles| drop(handles.entry(path).or_insert(file)));
+                            handles.update_value(|handles| {
+                                handles.entry(path).or_insert(file);
+                            });
                         }
                     }
                 });
@@ -205,12 +207,13 @@ impl App {
 
     /// A tab that goes to the background may be closed, and a laptop with it.
     fn save_when_hidden(self) {
-        let hidden = window_event_listener(leptos::ev::visibilitychange, move |_| {
+        let listener = gloo::events::EventListener::new(&document(), "visibilitychange", move |_| {
             if document().hidden() {
                 self.send_project(ProjectCommand::Save);
             }
         });
-        on_cleanup(move || hidden.remove());
+        // The page lives as long as the document.
+        listener.forget();
     }
 
     /// Keeps the settings with the project, a little after the last change.

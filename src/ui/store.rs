@@ -23,15 +23,16 @@ fn manager() -> Option<StorageManager> {
 pub async fn persist() {
     let Some(Ok(asked)) = manager().map(|manager| manager.persist()) else { return };
     match JsFuture::from(asked).await {
-        Ok(kept) => log::info!("the browser's store is {}", if kept.is_truthy() { "persistent" } else { "best effort" }),
+        Ok(kept) => {
+            log::info!("the browser's store is {}", if kept.is_truthy() { "persistent" } else { "best effort" })
+        }
         Err(error) => log::warn!("the browser's store could not be made persistent: {error:?}"),
     }
 }
 
 /// A file of the store.
 pub async fn file(path: &str) -> Option<File> {
-    let mut folder: FileSystemDirectoryHandle =
-        JsFuture::from(manager()?.get_directory()).await.ok()?.unchecked_into();
+    let mut folder: FileSystemDirectoryHandle = JsFuture::from(manager()?.get_directory()).await.ok()?.unchecked_into();
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     for part in std::iter::once(ROOT).chain(folders.split('/').filter(|part| !part.is_empty())) {
         folder = JsFuture::from(folder.get_directory_handle(part)).await.ok()?.unchecked_into();

@@ -43,7 +43,9 @@ impl Folder {
     pub(super) async fn list(&self, folder: &str) -> Result<Vec<Entry>, StorageError> {
         let entries = match std::fs::read_dir(self.place.join(folder)) {
             Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(explain(folder, &error)),
         };
         let entry = |entry: std::fs::DirEntry| Entry {

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{AsyncIterator, Function, Promise, Reflect};
+use js_sys::{AsyncIterator, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -50,8 +50,7 @@ impl Drop for Open {
 impl Opfs {
     pub(super) async fn open() -> Result<Self, StorageError> {
         let denied = |reason: &str| StorageError::Denied { reason: reason.to_owned() };
-        let scope: WorkerGlobalScope =
-            js_sys::global().dyn_into().map_err(|_| denied("this is not a worker"))?;
+        let scope: WorkerGlobalScope = js_sys::global().dyn_into().map_err(|_| denied("this is not a worker"))?;
         let navigator = scope.navigator();
         let has = Reflect::get(&navigator, &"storage".into()).is_ok_and(|storage| !storage.is_undefined());
         if !has {
@@ -151,8 +150,7 @@ impl Open {
     pub(super) fn write(&self, path: &str, at: u64, bytes: &[u8]) -> Result<(), StorageError> {
         let options = FileSystemReadWriteOptions::new();
         options.set_at(at as f64);
-        let written =
-            self.0.write_with_u8_array_and_options(bytes, &options).map_err(|error| explain(path, &error))?;
+        let written = self.0.write_with_u8_array_and_options(bytes, &options).map_err(|error| explain(path, &error))?;
         // Some browsers write what has room and say nothing.
         if written as usize == bytes.len() { Ok(()) } else { Err(StorageError::Full { path: path.to_owned() }) }
     }
@@ -180,7 +178,7 @@ async fn lock(root: &FileSystemDirectoryHandle) -> Result<FileSystemSyncAccessHa
 }
 
 async fn pause(ms: i32) {
-    let sleep = Promise::new(&mut |wake: Function, _| {
+    let sleep = Promise::new(&mut |wake, _| {
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
         let _ = scope.set_timeout_with_callback_and_timeout_and_arguments_0(&wake, ms);
     });

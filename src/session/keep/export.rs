@@ -76,7 +76,9 @@ impl Runner {
         let Some(projects) = self.keeper.projects.clone() else { return Ok(()) };
         let (id, name) = (self.keeper.id.clone(), self.keeper.name.clone());
         if self.keeper.newest.0 == 0 {
-            return Err(KeepError::Unfit("there is nothing to export yet; open an ancestor or add pictures first".into()));
+            return Err(KeepError::Unfit(
+                "there is nothing to export yet; open an ancestor or add pictures first".into(),
+            ));
         }
         let Newest { generation, .. } = projects.newest(&id).await?;
         let mut files = vec![

@@ -93,7 +93,9 @@ impl Runner {
         }
         copy(&projects.storage, &Projects::slot_path(id, 0), &files[WORK]).await?;
         let name = match files.get(NAME) {
-            Some(file) => String::from_utf8_lossy(&file.read(0..file.len().min(MAX_NAME)).await.unwrap_or_default()).into_owned(),
+            Some(file) => {
+                String::from_utf8_lossy(&file.read(0..file.len().min(MAX_NAME)).await.unwrap_or_default()).into_owned()
+            }
             None => String::new(),
         };
         Ok(projects.set_name(id, &name).await?)
@@ -118,7 +120,10 @@ async fn files_of(zip: &FileHandle) -> Result<Files, String> {
             continue;
         }
         if !entry.is_plain {
-            return Err(format!("`{}` in it is compressed or encrypted; projects are written without either", entry.name));
+            return Err(format!(
+                "`{}` in it is compressed or encrypted; projects are written without either",
+                entry.name
+            ));
         }
         let start = zip_directory::data_start(zip, entry.header).await.map_err(|error| error.to_string())?;
         let end = start.checked_add(entry.size).filter(|end| *end <= zip.len());

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
+use super::Change;
 use super::missing::Waiting;
 use super::store::{Generation, KeepError, Newest, Projects};
 use super::work::{Part, SavedInputs, SavedModel, SavedRace, StoredFile, hex, is_sane, of_hex};
-use super::Change;
 use crate::checkpoint::Sealed;
 use crate::data::{KnownPicture, Normalise, Source};
 use crate::model::Model;
@@ -37,7 +37,11 @@ impl Runner {
         let (keeper, work) = (&mut self.keeper, &generation.work);
         (keeper.id, keeper.name, keeper.page) = (id.to_owned(), name.clone(), work.page.clone());
         keeper.newest = (work.generation, generation.slot);
-        self.say(Event::Project(ProjectEvent::Opening { id: id.to_owned(), name: name.clone(), page: work.page.clone() }));
+        self.say(Event::Project(ProjectEvent::Opening {
+            id: id.to_owned(),
+            name: name.clone(),
+            page: work.page.clone(),
+        }));
         if let Some(reason) = damaged {
             let minutes = (unix_ms() - work.saved_at).max(0.0) / 60_000.0;
             self.inform(format!(
@@ -91,9 +95,11 @@ impl Runner {
             self.keeper.ancestor.clear();
             self.keeper.pictures.clear();
         }
-        let paths = work.inputs.pictures.iter().map(|picture| {
-            (picture.file.path.clone(), Projects::blob_path(&picture.file.sha256))
-        });
+        let paths = work
+            .inputs
+            .pictures
+            .iter()
+            .map(|picture| (picture.file.path.clone(), Projects::blob_path(&picture.file.sha256)));
         self.say(Event::Project(ProjectEvent::Pictures(paths.collect())));
         self.keeper.change.set(Change::None);
         self.keeper.last = (now_ms(), 0.0);

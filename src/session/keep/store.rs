@@ -89,7 +89,8 @@ impl Projects {
 
     /// What the person calls a project.
     pub async fn name(&self, id: &str) -> String {
-        let read = async { self.storage.file(&format!("projects/{id}/name"), "name").await.ok()?.read_all().await.ok() };
+        let read =
+            async { self.storage.file(&format!("projects/{id}/name"), "name").await.ok()?.read_all().await.ok() };
         read.await.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| id.to_owned())
     }
 
@@ -238,6 +239,7 @@ pub fn bytes_of(work: &SavedWork) -> u64 {
 pub async fn read_generation(file: FileHandle) -> Result<(Sealed, SavedWork), String> {
     let name = file.path().to_owned();
     let sealed = Sealed::open(file).await.map_err(|error| error.to_string())?;
-    let work = serde_json::from_str(sealed.metadata()).map_err(|error| format!("`{name}` is not readable ({error})"))?;
+    let work =
+        serde_json::from_str(sealed.metadata()).map_err(|error| format!("`{name}` is not readable ({error})"))?;
     Ok((sealed, work))
 }

@@ -173,7 +173,8 @@ impl SavedWork {
         let settings = &race.settings;
         check_descendant(&settings.descendant)?;
         let plan = race.header.plan();
-        let fits = plan.arms == settings.arms.len() && plan.seeds.len() == settings.seeds && plan.steps == settings.steps;
+        let fits =
+            plan.arms == settings.arms.len() && plan.seeds.len() == settings.seeds && plan.steps == settings.steps;
         if !fits {
             return Err("its race is not the one of its settings".into());
         }

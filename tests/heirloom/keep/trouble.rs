@@ -110,12 +110,17 @@ fn pictures_without_room_are_asked_for_again_and_then_the_work_goes_on() {
     pollster::block_on(async {
         let place = Place::new("noroom");
         let room = ancestor().len() + 1_500;
-        let begin_small = || Command::Project(ProjectCommand::Begin { name: "x".into(), quota: Some(room), calm: false });
+        let begin_small =
+            || Command::Project(ProjectCommand::Begin { name: "x".into(), quota: Some(room), calm: false });
         let mut engine = engine_on(&place.storage(), begin_small()).await;
         let small: Vec<FileHandle> = pictures(3);
         engine.open(ancestor()).await;
         engine.send(Command::AddPictures { files: refs(&small), class: None }, small.clone()).await;
-        assert!(notices(&engine).iter().any(|text| text.contains("drop the same files again")), "{:?}", notices(&engine));
+        assert!(
+            notices(&engine).iter().any(|text| text.contains("drop the same files again")),
+            "{:?}",
+            notices(&engine)
+        );
         drop(engine);
         // The generation itself found no room beside the pictures; give it some.
         let mut engine = engine_on(&place.storage(), begin()).await;
@@ -128,7 +133,11 @@ fn pictures_without_room_are_asked_for_again_and_then_the_work_goes_on() {
             }
         }
         let mut engine = engine_on(&place.storage(), begin()).await;
-        assert!(notices(&engine).iter().any(|text| text.contains("Drop the same files again")), "{:?}", notices(&engine));
+        assert!(
+            notices(&engine).iter().any(|text| text.contains("Drop the same files again")),
+            "{:?}",
+            notices(&engine)
+        );
         let has_ancestor = |engine: &Engine1| heard_all(engine).iter().any(|event| matches!(event, Event::Ancestor(_)));
         assert!(!has_ancestor(&engine), "it waits");
         let (one, others) = small.split_at(1);
