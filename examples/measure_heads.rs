@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Normalise, evaluation_picture, open};
+use heirloom::data::{Normalise, evaluation_picture, open, walk};
 use heirloom::device::{acquire_cpu, acquire_webgpu};
 use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
 use heirloom::platform::file::FileHandle;
@@ -76,21 +76,15 @@ fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
         }
         return Ok(files);
     }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.is_file() {
-            files.push(FileHandle::from_path(name(&path), path)?);
-        }
-    }
-    Ok(files)
+    Ok(walk(path)?)
 }
 
 async fn run(arguments: Arguments) -> Result<Value, Failure> {
     let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
     checkpoint.check_complete()?;
     let acquired = if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
-    let model = Vit::load(&checkpoint.config, &mut &checkpoint, &acquired.device).await?;
+    let config = checkpoint.config.vit().ok_or("this model has no attention heads; a Vision Transformer is needed")?;
+    let model = Vit::load(config, &mut &checkpoint, &acquired.device).await?;
     let said = normalise(&checkpoint);
     let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
     let side = model.config.image_size;

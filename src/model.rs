@@ -5,8 +5,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::cnn::{self, Cnn, CnnConfig, Statistics};
 use crate::device::ReadError;
-use crate::vit::{Hooks, HostTensor, Vit, VitConfig, Weights};
+use crate::vit::{self, Hooks, Vit, VitConfig};
+use crate::weights::{HostTensor, Weights};
 
 /// A model of any family.
 #[derive(Module, Debug)]
@@ -14,6 +16,8 @@ use crate::vit::{Hooks, HostTensor, Vit, VitConfig, Weights};
 pub enum Model {
     /// A Vision Transformer.
     Vit(Vit),
+    /// A convolutional network.
+    Cnn(Cnn),
 }
 
 /// Hyper-parameters of a model of any family. As JSON they are those of the family itself, whose fields tell it.
@@ -22,6 +26,8 @@ pub enum Model {
 pub enum ModelConfig {
     /// A Vision Transformer.
     Vit(VitConfig),
+    /// A convolutional network.
+    Cnn(CnnConfig),
 }
 
 impl From<Vit> for Model {
@@ -36,6 +42,18 @@ impl From<VitConfig> for ModelConfig {
     }
 }
 
+impl From<Cnn> for Model {
+    fn from(cnn: Cnn) -> Self {
+        Self::Cnn(cnn)
+    }
+}
+
+impl From<CnnConfig> for ModelConfig {
+    fn from(config: CnnConfig) -> Self {
+        Self::Cnn(config)
+    }
+}
+
 impl Model {
     /// Builds a model from weights, asking for one tensor at a time.
     ///
@@ -44,13 +62,24 @@ impl Model {
     pub async fn load<W: Weights>(config: &ModelConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
         match config {
             ModelConfig::Vit(config) => Ok(Vit::load(config, weights, device).await?.into()),
+            ModelConfig::Cnn(config) => Ok(Cnn::load(config, weights, device).await?.into()),
         }
+    }
+
+    /// A model of random weights, as its family starts; equal seeds give equal models.
+    pub async fn random(config: &ModelConfig, seed: u64, device: &Device) -> Self {
+        let Ok(model) = match config {
+            ModelConfig::Vit(_) => Self::load(config, &mut vit::RandomWeights { seed }, device).await,
+            ModelConfig::Cnn(_) => Self::load(config, &mut cnn::RandomWeights { seed }, device).await,
+        };
+        model
     }
 
     /// Hyper-parameters.
     pub fn config(&self) -> ModelConfig {
         match self {
             Self::Vit(vit) => vit.config.clone().into(),
+            Self::Cnn(cnn) => cnn.config.clone().into(),
         }
     }
 
@@ -58,6 +87,15 @@ impl Model {
     pub fn vit(&self) -> Option<&Vit> {
         match self {
             Self::Vit(vit) => Some(vit),
+            Self::Cnn(_) => None,
+        }
+    }
+
+    /// The convolutional network, if it is one.
+    pub fn cnn(&self) -> Option<&Cnn> {
+        match self {
+            Self::Cnn(cnn) => Some(cnn),
+            Self::Vit(_) => None,
         }
     }
 
@@ -65,6 +103,7 @@ impl Model {
     pub fn device(&self) -> Device {
         match self {
             Self::Vit(vit) => vit.pos_embed.val().device(),
+            Self::Cnn(cnn) => cnn.device(),
         }
     }
 
@@ -73,6 +112,31 @@ impl Model {
     pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         match self {
             Self::Vit(vit) => vit.logits(images, &mut Hooks { drop_path, ..Default::default() }),
+            Self::Cnn(cnn) => cnn.logits(images, &mut cnn::Hooks::default()),
+        }
+    }
+
+    /// As [`Model::logits`], in a training pass: batch norms use the batch's own statistics and add them to
+    /// `statistics`, for [`Model::remember`].
+    pub fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        match self {
+            Self::Vit(_) => self.logits(images, drop_path),
+            Self::Cnn(cnn) => {
+                cnn.logits(images, &mut cnn::Hooks { statistics: Some(statistics), ..Default::default() })
+            }
+        }
+    }
+
+    /// Takes in the batch statistics of training passes; a model without batch norms stays as it is.
+    pub fn remember(self, statistics: &Statistics) -> Self {
+        match self {
+            Self::Vit(_) => self,
+            Self::Cnn(cnn) => Self::Cnn(cnn.remember(statistics)),
         }
     }
 
@@ -83,6 +147,7 @@ impl Model {
     pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
         match self {
             Self::Vit(vit) => vit.state().await,
+            Self::Cnn(cnn) => cnn.state().await,
         }
     }
 }
@@ -92,6 +157,15 @@ impl ModelConfig {
     pub fn vit(&self) -> Option<&VitConfig> {
         match self {
             Self::Vit(config) => Some(config),
+            Self::Cnn(_) => None,
+        }
+    }
+
+    /// The convolutional network's, if it is one.
+    pub fn cnn(&self) -> Option<&CnnConfig> {
+        match self {
+            Self::Cnn(config) => Some(config),
+            Self::Vit(_) => None,
         }
     }
 
@@ -99,6 +173,7 @@ impl ModelConfig {
     pub fn image_size(&self) -> usize {
         match self {
             Self::Vit(config) => config.image_size,
+            Self::Cnn(config) => config.image_size,
         }
     }
 
@@ -106,6 +181,7 @@ impl ModelConfig {
     pub fn classes(&self) -> Option<usize> {
         match self {
             Self::Vit(config) => config.classes,
+            Self::Cnn(config) => config.classes,
         }
     }
 
@@ -113,6 +189,7 @@ impl ModelConfig {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Vit(config) => config.classes.unwrap_or(config.embed_dim),
+            Self::Cnn(config) => config.classes.unwrap_or(config.pooled()),
         }
     }
 
@@ -120,6 +197,7 @@ impl ModelConfig {
     pub fn branches(&self) -> usize {
         match self {
             Self::Vit(config) => 2 * config.depth,
+            Self::Cnn(_) => 0,
         }
     }
 
@@ -127,6 +205,7 @@ impl ModelConfig {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         match self {
             Self::Vit(config) => config.tensors(),
+            Self::Cnn(config) => config.tensors(),
         }
     }
 
@@ -134,6 +213,7 @@ impl ModelConfig {
     pub fn parameters(&self) -> u64 {
         match self {
             Self::Vit(config) => config.parameters(),
+            Self::Cnn(config) => config.parameters(),
         }
     }
 
@@ -141,6 +221,7 @@ impl ModelConfig {
     pub fn flops(&self) -> u64 {
         match self {
             Self::Vit(config) => config.flops(),
+            Self::Cnn(config) => config.flops(),
         }
     }
 }

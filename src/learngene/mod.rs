@@ -5,6 +5,10 @@ mod copy;
 mod descendant;
 mod ffn_maps;
 pub mod layers;
+mod selection;
+mod tleg;
 
 pub use descendant::{Descendant, Scratch, StartError, StartingPoint};
 pub use ffn_maps::SharedFfn;
+pub use selection::{WeightSelection, evenly};
+pub use tleg::{Tleg, line_weights};

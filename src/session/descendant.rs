@@ -14,7 +14,7 @@ use crate::model::ModelConfig;
 /// Work of one training step against one forward pass: forward, and twice as much backward.
 pub(super) const TRAINING_PASSES: f64 = 3.0;
 /// Numbers held per parameter while training: weight, gradient, two moments.
-const TRAINING_COPIES: u64 = 4;
+pub(super) const TRAINING_COPIES: u64 = 4;
 
 /// Why a descendant is not planned.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,16 @@ pub enum PlannedStart {
     Cluster(Box<Inherited>),
     /// Whole layers.
     Layers(Box<WholeLayers>),
+}
+
+impl PlannedStart {
+    /// Layers that come from the ancestor.
+    pub fn inherited_layers(&self) -> usize {
+        match self {
+            Self::Cluster(start) => start.plan().layers.len(),
+            Self::Layers(start) => start.plan().chosen.len(),
+        }
+    }
 }
 
 impl StartingPoint for PlannedStart {
@@ -140,18 +150,23 @@ fn parts(start: &PlannedStart) -> DescendantParts {
         }
         PlannedStart::Layers(start) => {
             let (config, chosen) = (start.config(), &start.plan().chosen);
-            let layer = |(index, name): (usize, String)| {
-                let parameters = layer_parameters(&config, &name);
-                LayerSource { name, source: chosen.get(index).copied(), parameters }
+            let layers = layer_names(&config).into_iter().zip(layer_parameters(&config)).enumerate();
+            let layer = |(index, (name, parameters)): (usize, (String, u64))| LayerSource {
+                name,
+                source: chosen.get(index).copied(),
+                parameters,
             };
-            DescendantParts::Layers(layer_names(&config).into_iter().enumerate().map(layer).collect())
+            DescendantParts::Layers(layers.map(layer).collect())
         }
     }
 }
 
 /// Bytes of what one picture's forward pass keeps for the backward pass.
-fn activation_bytes(config: &ModelConfig) -> u64 {
-    let ModelConfig::Vit(config) = config;
+pub(super) fn activation_bytes(config: &ModelConfig) -> u64 {
+    let config = match config {
+        ModelConfig::Vit(config) => config,
+        ModelConfig::Cnn(config) => return 4 * config.activations(),
+    };
     let (tokens, width) = (config.tokens() as u64, config.embed_dim as u64);
     let attention = 4 * config.attention_dim() as u64 + 2 * (config.num_heads * config.tokens()) as u64;
     4 * config.depth as u64 * tokens * (4 * width + attention + 2 * config.mlp_dim as u64)

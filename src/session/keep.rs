@@ -126,14 +126,19 @@ impl Runner {
         use Command as C;
         let changes_inputs = matches!(
             command,
-            C::OpenAncestor { .. } | C::AddPictures { .. } | C::ClearPictures | C::SetSplit(_) | C::SetClusters(_)
+            C::OpenAncestor { .. }
+                | C::SetPreparation(_)
+                | C::AddPictures { .. }
+                | C::ClearPictures
+                | C::SetSplit(_)
+                | C::SetClusters(_)
         );
         if changes_inputs {
             self.hold_race_inputs().await;
         }
         match command {
             C::Pause | C::Stop => self.keeper.note(Change::Now),
-            C::Continue | C::PlanDescendant(_) | C::Train(_) => self.keeper.note(Change::Soon),
+            C::Continue | C::PlanDescendant(_) | C::Train(_) | C::Experiment(_) => self.keeper.note(Change::Soon),
             _ if changes_inputs => self.keeper.note(Change::Soon),
             _ => {}
         }
@@ -173,7 +178,7 @@ impl Runner {
                 let is_new_pass = job.passes() > keeper.passes;
                 change == Change::Now || is_over || has_rested && (is_new_pass || change == Change::Soon)
             }
-            Some(Job::Measure(_)) => change == Change::Now,
+            Some(Job::Measure(_) | Job::Condense(_)) => change == Change::Now,
             _ => change > Change::None,
         }
     }
@@ -270,10 +275,15 @@ impl Runner {
     /// Nothing is open, measured, trained or running.
     fn forget_work(&mut self) {
         if let Some(job) = self.job.take() {
-            let kind = if matches!(job, Job::Race(_)) { JobKind::Train } else { JobKind::Measure };
+            let kind = match job {
+                Job::Race(_) => JobKind::Train,
+                Job::Condense(_) => JobKind::Condense,
+                Job::Measure(_) => JobKind::Measure,
+            };
             self.end(kind, false);
         }
         (self.ancestor, self.heads, self.planned, self.last_race) = (None, None, None, None);
+        (self.condensed, self.last_queue) = (None, None);
         self.pictures = super::pictures::Pictures::default();
         self.trained.clear();
         let keeper = &mut self.keeper;

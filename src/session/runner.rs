@@ -13,10 +13,16 @@ use super::bench::bench;
 use super::descendant::Planned;
 use super::heads::{Heads, MeasureJob};
 use super::keep::{Change, Keeper, Turn};
+use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
-use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport};
+use super::predict::Named;
+use super::protocol::{
+    Command, CondenseReport, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel,
+    Progress, RaceReport,
+};
+use super::queue::Queue;
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use crate::platform::clock::yield_now;
@@ -32,6 +38,8 @@ pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
 pub(super) enum Job {
     /// Heads are measured.
     Measure(MeasureJob),
+    /// Layers are compared.
+    Condense(Box<CondenseJob>),
     /// A race is trained.
     Race(Box<RaceJob>),
 }
@@ -49,6 +57,12 @@ pub struct Runner {
     pub(super) trained: Vec<Option<Trained>>,
     /// The last race, as it ended.
     pub(super) last_race: Option<RaceReport>,
+    /// The last experiment, as far as it got; `None` where the last race stood alone.
+    pub(super) last_queue: Option<Queue>,
+    /// How alike layers of the ancestor and of a small model are.
+    pub(super) condensed: Option<CondenseReport>,
+    /// What was named last.
+    pub(super) named: Named,
     pub(super) job: Option<Job>,
     pub(super) pace: Pace,
     /// Floating-point operations per second that training reached on this machine.
@@ -70,6 +84,9 @@ impl Runner {
             planned: None,
             trained: Vec::new(),
             last_race: None,
+            last_queue: None,
+            condensed: None,
+            named: Named::default(),
             job: None,
             pace: Pace::default(),
             flops_per_second: None,
@@ -104,19 +121,26 @@ impl Runner {
         match command {
             Command::Start { engine } => self.start(engine).await,
             Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
+            Command::SetPreparation(preparation) => self.set_preparation(preparation),
             Command::AddPictures { class, .. } => self.add_pictures(&files, class.as_deref()).await,
             Command::ClearPictures => self.clear_pictures().await,
             Command::SetSplit(settings) => self.set_split(settings).await,
             Command::MeasureHeads(settings) => self.measure_heads(settings).await,
             Command::SetClusters(settings) => self.set_clusters(settings).await,
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
+            Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
-            Command::Train(settings) => self.train(settings).await,
+            Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
+            Command::Experiment(settings) => self.experiment(settings).await,
+            Command::PredictTraining(settings) => self.predict_training(&settings),
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
-            Command::Predict { run, .. } => self.predict(run, &files).await,
+            Command::Predict { run, .. } => self.predict(run, files).await,
+            Command::Glance { run, .. } => self.glance(run, files).await,
             Command::Confusion { run } => self.confusion(run).await,
+            Command::Look { run, picture, at } => self.look(run, picture, at).await,
+            Command::Thumbnails { paths } => self.thumbnails(paths).await,
             Command::ExportSafetensors { run } => self.export_safetensors(run).await,
             Command::ExportCurves => self.export_curves(),
             Command::Project(command) => self.project(command, &files).await,
@@ -141,6 +165,7 @@ impl Runner {
         };
         let has_worked = match self.job.take() {
             Some(Job::Measure(job)) => self.measure_next(job).await,
+            Some(Job::Condense(job)) => self.condense_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
             None => false,
         };
@@ -165,6 +190,7 @@ impl Runner {
     async fn stop_job(&mut self) {
         match self.job.take() {
             Some(Job::Measure(_)) => self.end(JobKind::Measure, false),
+            Some(Job::Condense(_)) => self.end(JobKind::Condense, false),
             Some(Job::Race(job)) => self.stop_race(job).await,
             None => {}
         }
@@ -191,7 +217,8 @@ impl Runner {
     /// Tells how far a job is, at most four times a second.
     pub(super) fn progress(&mut self, job: JobKind, done: usize, total: usize, note: &str) {
         if let Some(seconds_left) = self.pace.step(done, total) {
-            self.say(Event::Progress(Progress { job, done, total, seconds_left, note: note.to_string() }));
+            let note = note.to_string();
+            self.say(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up: false }));
         }
     }
 

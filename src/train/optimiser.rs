@@ -61,6 +61,9 @@ impl Default for AdamWSettings {
 struct Moments {
     first: Tensor<1>,
     second: Tensor<1>,
+    /// Updates the optimiser had made before this parameter's first: one that was held still at the start must not be
+    /// corrected as if its moments had gathered all along.
+    before: u64,
 }
 
 /// AdamW with the state of every parameter.
@@ -100,25 +103,29 @@ impl Optimiser {
     /// `loss: [1]`, tracked by autodiff
     pub fn step<M: Module>(&mut self, lr: f64, model: M, loss: Tensor<1>) -> Updated<M> {
         let gradients = loss.backward();
-        let guard = loss.inner().mul_scalar(0.0).add_scalar(1.0); // 1, or NaN when the loss is not finite
+        self.update(lr, model, gradients, loss.inner())
+    }
+
+    /// One update of `model` by gradients that are already there; see [`Optimiser::step`]. They belong to `loss`, which
+    /// only tells whether they are fit to be used.
+    ///
+    /// # Shapes
+    /// `loss: [1]`, without autodiff
+    pub fn update<M: Module>(&mut self, lr: f64, model: M, gradients: Gradients, loss: Tensor<1>) -> Updated<M> {
+        let guard = loss.mul_scalar(0.0).add_scalar(1.0); // 1, or NaN when the loss is not finite
         let norm = self.settings.clip_norm.and_then(|_| global_norm(&model, &gradients));
         let scale = match (&norm, self.settings.clip_norm) {
             (Some(norm), Some(most)) => clip_scale(norm.clone(), most) * guard,
             _ => guard,
         };
         self.updates += 1;
-        let numbers = |decay| {
-            let AdamWSettings { betas, epsilon, .. } = self.settings;
-            AdamwNumbers::new(lr, decay, betas, epsilon, self.updates)
-        };
-        let (decayed, plain) = (numbers(self.settings.weight_decay), numbers(0.0));
         let mut mapper = Mapper {
             path: Vec::new(),
             gradients,
             scale,
-            decay: self.settings.decay,
-            decayed,
-            plain,
+            lr,
+            settings: self.settings,
+            updates: self.updates,
             moments: &mut self.moments,
         };
         Updated { model: model.map(&mut mapper), norm }
@@ -128,6 +135,27 @@ impl Optimiser {
     pub(super) fn forget_update(&mut self) {
         self.updates = self.updates.saturating_sub(1);
     }
+}
+
+/// Adds the gradients of another part of a batch to those of the parts before it.
+pub(super) fn add_gradients<M: Module>(model: &M, total: &mut Gradients, part: Gradients) {
+    struct Adder<'a> {
+        total: &'a mut Gradients,
+        part: Gradients,
+    }
+    impl ModuleVisitor for Adder<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let tensor = param.val();
+            let Some(gradient) = tensor.grad_remove(&mut self.part) else { return };
+            // Taken out first, so that the sum is the only holder and may be written in place.
+            let sum = match tensor.grad_remove(self.total) {
+                Some(total) => total + gradient,
+                None => gradient,
+            };
+            tensor.grad_replace(self.total, sum);
+        }
+    }
+    model.visit(&mut Adder { total, part });
 }
 
 /// Root of the sum of squares of all gradients, `[1]`; `None` when there is no gradient.
@@ -160,9 +188,10 @@ struct Mapper<'a> {
     path: Vec<String>,
     gradients: Gradients,
     scale: Tensor<1>,
-    decay: Decay,
-    decayed: AdamwNumbers,
-    plain: AdamwNumbers,
+    lr: f64,
+    settings: AdamWSettings,
+    /// Updates made, this one included.
+    updates: u64,
     moments: &'a mut BTreeMap<String, Moments>,
 }
 
@@ -182,16 +211,15 @@ impl ModuleMapper for Mapper<'_> {
         };
         let checkpointing = tensor.gradient_checkpointing_strategy();
         let parameter = tensor.inner();
-        let (first, second) = match self.moments.remove(&self.path.join(".")) {
-            Some(Moments { first, second }) => (first, second),
-            None => {
-                let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
-                (zeros(), zeros())
-            }
-        };
-        let numbers = if self.decay.reaches(&self.path, D) { self.decayed } else { self.plain };
+        let Moments { first, second, before } = self.moments.remove(&self.path.join(".")).unwrap_or_else(|| {
+            let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
+            Moments { first: zeros(), second: zeros(), before: self.updates - 1 }
+        });
+        let AdamWSettings { betas, epsilon, weight_decay, decay, .. } = self.settings;
+        let decay = if decay.reaches(&self.path, D) { weight_decay } else { 0.0 };
+        let numbers = AdamwNumbers::new(self.lr, decay, betas, epsilon, self.updates - before);
         let updated = adamw(Adapted { parameter, first, second }, gradient, self.scale.clone(), numbers);
-        let moments = Moments { first: updated.first, second: updated.second };
+        let moments = Moments { first: updated.first, second: updated.second, before };
         self.moments.insert(self.path.join("."), moments);
         let mut tensor = Tensor::from_inner(updated.parameter);
         if let Some(strategy) = checkpointing {
@@ -206,7 +234,8 @@ impl ModuleMapper for Mapper<'_> {
 pub struct OptimiserState {
     /// Updates made.
     pub updates: u64,
-    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat.
+    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat; `before.{path}`, one number,
+    /// of those that were held still for so many updates first.
     pub tensors: HostTensors,
 }
 
@@ -232,7 +261,11 @@ impl Optimiser {
                 shape: tensor.dims().to_vec(),
                 tensor: tensor.clone(),
             };
-            [part("first", &moments.first), part("second", &moments.second)]
+            let before = (moments.before > 0).then(|| {
+                let number = TensorData::new(vec![moments.before as f32], [1]);
+                part("before", &Tensor::from_data(number, &moments.first.device()))
+            });
+            [part("first", &moments.first), part("second", &moments.second)].into_iter().chain(before)
         };
         self.moments.iter().flat_map(kinds).collect()
     }
@@ -251,7 +284,9 @@ impl Optimiser {
             let Some(path) = name.strip_prefix("first.") else { continue };
             let name = format!("second.{path}");
             let second = state.tensors.get(&name).ok_or(TrainError::MissingTensor { name })?;
-            moments.insert(path.to_string(), Moments { first: upload(first), second: upload(second) });
+            let before = state.tensors.get(&format!("before.{path}")).and_then(|before| before.values.first());
+            let before = before.map_or(0, |before| *before as u64);
+            moments.insert(path.to_string(), Moments { first: upload(first), second: upload(second), before });
         }
         Ok(Self { settings, updates: state.updates, moments })
     }

@@ -121,9 +121,11 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     /// When the state belongs to other models or is incomplete, or its start values fail.
     pub async fn resume<T: SavedTensors>(self, header: RaceHeader, tensors: &mut T) -> Result<Self, TrainError> {
         let mut race = self;
-        if !header.fits(&race.plan, &race.reports) {
+        if !header.fits(&race) {
             return Err(TrainError::State("its runs are not those of its plan".into()));
         }
+        // It may have been halved on the way.
+        race.plan.micro_batch = header.plan.micro_batch;
         (race.phase, race.heat, race.step, race.reports) = (header.phase, header.heat, header.step, header.reports);
         for (run, _) in header.trained.iter().enumerate().filter(|(_, is_trained)| **is_trained) {
             let (arm, seed) = (race.reports[run].arm, race.reports[run].seed);
@@ -133,9 +135,12 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         for (arm, live) in header.live.into_iter().enumerate() {
             let run = match live {
                 Some(header) => {
-                    let model = race.starts.start(arm, header.settings.seed).await?;
+                    let start = race.reports[race.heat * race.lanes() + arm].arm;
+                    let model = race.starts.start(start, header.settings.seed).await?;
                     let tensors = tensors.take(&format!("live.{arm}.")).await?;
-                    Some(Run::restore(model, RunState { header, tensors })?)
+                    let mut run = Run::restore(model, RunState { header, tensors })?;
+                    run.set_micro_batch(race.plan.micro_batch);
+                    Some(run)
                 }
                 None => None,
             };
@@ -150,14 +155,15 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
 }
 
 impl RaceHeader {
-    /// Whether it can be the state of a race of this plan, whose runs at their start are `runs`.
-    fn fits(&self, plan: &RacePlan, runs: &[RunReport]) -> bool {
+    /// Whether it can be the state of this race, which is at its start.
+    fn fits<M: Classifier, B: Batches, S: Starts<M>>(&self, race: &Race<M, B, S>) -> bool {
+        let (plan, runs, lanes) = (&race.plan, &race.reports, race.lanes());
         let is_run = |(mine, run): (&RunReport, &RunReport)| {
             (mine.arm, mine.seed) == (run.arm, run.seed) && mine.step <= plan.steps
         };
         let is_phase = match self.phase {
-            Phase::Start { arm } => arm < plan.arms && arm == self.live.len(),
-            Phase::Judge { arm } | Phase::Step { arm } => arm < plan.arms && self.live.len() == plan.arms,
+            Phase::Start { arm } => arm < lanes && arm == self.live.len(),
+            Phase::Judge { arm } | Phase::Step { arm } => arm < lanes && self.live.len() == lanes,
             Phase::Finished => self.live.is_empty(),
         };
         self.reports.len() == runs.len()
@@ -165,7 +171,7 @@ impl RaceHeader {
             && self.trained.len() == runs.len()
             && self.step <= plan.steps
             && is_phase
-            && (self.heat < plan.seeds.len() || self.phase == Phase::Finished)
+            && (self.heat < race.heats() || self.phase == Phase::Finished)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
+use super::actions::hand_over;
 use super::files::{self, Picked};
 use super::settings::Settings;
 use super::state::App;
@@ -30,7 +31,7 @@ pub struct Projects {
 }
 
 impl Projects {
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new() -> Self {
         Self {
             list: RwSignal::default(),
             name: RwSignal::default(),
@@ -38,7 +39,7 @@ impl Projects {
             unsaved: RwSignal::new(None),
             now: RwSignal::new(js_sys::Date::now()),
             id: StoredValue::default(),
-            page: StoredValue::new(settings.to_fragment()),
+            page: StoredValue::default(),
             asked_to_persist: StoredValue::new(false),
         }
     }
@@ -63,6 +64,7 @@ impl App {
     pub(super) fn begin_keeping(self) {
         let quota = app::query("quota").and_then(|bytes| bytes.parse().ok());
         let name = text().projects.first.to_owned();
+        self.projects.page.set_value(self.settings.with_untracked(Settings::to_fragment));
         self.send_project(ProjectCommand::Begin { name, quota, calm: false });
         self.follow_clock();
         self.save_when_hidden();
@@ -103,7 +105,7 @@ impl App {
             return;
         }
         self.begin_job(JobKind::Open);
-        let (files, handles) = self.hand_over(picked, false);
+        let (files, handles) = hand_over(picked);
         self.send(Command::Project(ProjectCommand::Import { files }), handles);
     }
 
@@ -135,18 +137,6 @@ impl App {
                 }
             }
             ProjectEvent::Unsaved { reason } => projects.unsaved.set(Some(reason)),
-            ProjectEvent::Pictures(paths) => {
-                let handles = self.handles;
-                spawn_local(async move {
-                    for (path, stored) in paths {
-                        if let Some(file) = store::file(&stored).await {
-                            handles.update_value(|handles| {
-                                handles.entry(path).or_insert(file);
-                            });
-                        }
-                    }
-                });
-            }
             ProjectEvent::Exported { name, pieces } => self.put_together(name, pieces),
         }
     }
@@ -157,9 +147,6 @@ impl App {
         let before = projects.id.get_value();
         if before != id {
             projects.saved.set(None);
-            if !before.is_empty() {
-                self.handles.update_value(std::collections::HashMap::clear);
-            }
             // Settings in the address were given with the link, or are those of the visit before.
             let has_address = before.is_empty() && window().location().hash().is_ok_and(|hash| hash.len() > 1);
             if !page.is_empty() && !has_address {

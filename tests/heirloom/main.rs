@@ -12,12 +12,18 @@ mod support;
 mod by_layers;
 mod checkpoint;
 mod cluster;
+mod cnn;
 mod data;
 mod device;
+#[cfg(not(target_arch = "wasm32"))]
+mod experiment;
 mod journal;
 mod keep;
 mod kernels;
 mod layers;
 mod session;
+mod starts;
+#[cfg(not(target_arch = "wasm32"))]
+mod statistics;
 mod train;
 mod vit;

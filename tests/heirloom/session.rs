@@ -1,4 +1,7 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+mod cnn;
+mod trial;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -9,6 +12,8 @@ use heirloom::platform::image::{RgbImage8, encode_jpeg};
 use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
+
+mod condense;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
 pub fn config() -> VitConfig {
@@ -62,6 +67,9 @@ pub fn refs(files: &[FileHandle]) -> Vec<FileRef> {
     let file = |(index, file): (usize, &FileHandle)| FileRef { index, path: file.path().into(), size: file.len() };
     files.iter().enumerate().map(file).collect()
 }
+
+#[cfg(not(target_arch = "wasm32"))]
+mod experiments;
 
 pub type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
 
@@ -142,6 +150,9 @@ pub fn training() -> TrainSettings {
         clip_norm: 1.0,
         augment: true,
         validate_every: 0,
+        share: 1.0,
+        is_interleaved: true,
+        micro_batch: 0,
     }
 }
 
@@ -165,7 +176,7 @@ on_every_engine! {
             assert!(run.points.last().unwrap().validation_accuracy > 0.9, "red and blue must be told apart: {run:?}");
         }
 
-        let heard = engine.send(Command::Confusion { run: 0 }, Vec::new()).await;
+        let heard = engine.send(Command::Confusion { run: Some(0) }, Vec::new()).await;
         let confusion = find(&heard, |event| if let Event::Confusion(all) = event { Some(all.clone()) } else { None }).unwrap();
         assert_eq!(confusion.counts.iter().flatten().sum::<usize>(), 2);
 
@@ -176,14 +187,15 @@ on_every_engine! {
         }).unwrap();
         let picture = pictures(1).remove(0);
         let files = vec![picture];
-        let heard = engine.send(Command::Predict { run: 0, files: refs(&files) }, files).await;
+        let heard = engine.send(Command::Predict { run: Some(0), files: refs(&files) }, files).await;
         let before = find(&heard, |event| if let Event::Prediction(p) = event { Some(p.clone()) } else { None }).unwrap();
         let total: f32 = before.classes.iter().map(|(_, share)| share).sum();
         assert!((total - 1.0).abs() < 1e-4, "shares sum to {total}");
 
         let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
         let again = find(&heard, |event| if let Event::Ancestor(again) = event { Some(again.clone()) } else { None }).unwrap();
-        assert_eq!((again.num_heads, again.depth, again.head_dim, again.classes), (3, 2, 8, Some(2)));
+        let shape = again.vit().unwrap();
+        assert_eq!((shape.num_heads, shape.depth, shape.head_dim, again.classes), (3, 2, 8, Some(2)));
         assert!(again.missing.is_empty() && again.unexpected.is_empty());
     }
 
@@ -218,7 +230,7 @@ fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
             Command::MeasureHeads(MeasureSettings::default()),
             Command::PlanDescendant(descendant().into()),
             Command::Train(training()),
-            Command::Confusion { run: 0 },
+            Command::Confusion { run: Some(0) },
             Command::ExportSafetensors { run: None },
             Command::ExportCurves,
             Command::ShowAttention { layer: 0, head: 0, picture: 0 },

@@ -2,7 +2,7 @@
 
 mod gradients;
 mod memory;
-mod models;
+pub mod models;
 mod optimiser;
 mod pure;
 mod race;

@@ -14,6 +14,7 @@ use crate::data::{KnownPicture, Normalise, Source};
 use crate::model::Model;
 use crate::platform::clock::{now_ms, unix_ms, yield_now};
 use crate::platform::file::FileHandle;
+use crate::session::forecast::Forecast;
 use crate::session::protocol::{Event, ProjectEvent, RaceState};
 use crate::session::race::Trained;
 use crate::session::runner::{Job, Runner};
@@ -86,21 +87,18 @@ impl Runner {
             };
             self.trained.push(trained);
         }
-        self.last_race = work.last_race;
+        (self.last_race, self.last_queue) = (work.last_race, work.last_queue);
         if let (None, Some(report)) = (&self.job, &self.last_race) {
             self.say(Event::Race(report.clone()));
+            if let Some(queue) = &self.last_queue {
+                self.say(Event::Experiment(queue.report(None)));
+            }
         }
         if !given.is_empty() {
             // They are copied now if there is room for them.
             self.keeper.ancestor.clear();
             self.keeper.pictures.clear();
         }
-        let paths = work
-            .inputs
-            .pictures
-            .iter()
-            .map(|picture| (picture.file.path.clone(), Projects::blob_path(&picture.file.sha256)));
-        self.say(Event::Project(ProjectEvent::Pictures(paths.collect())));
         self.keeper.change.set(Change::None);
         self.keeper.last = (now_ms(), 0.0);
         Ok(())
@@ -123,6 +121,14 @@ impl Runner {
             }
             self.keeper.ancestor = of_ancestor;
         }
+        if let (Some(ancestor), Some(preparation)) = (&mut self.ancestor, inputs.preparation)
+            && ancestor.summary.preparation != preparation
+        {
+            ancestor.normalise = Normalise { mean: preparation.mean, std: preparation.std };
+            ancestor.summary.preparation = preparation;
+            let summary = ancestor.summary.clone();
+            self.say(Event::Ancestor(summary));
+        }
         let mut known = Vec::new();
         for picture in &inputs.pictures {
             let file = &picture.file;
@@ -135,6 +141,10 @@ impl Runner {
         }
         self.keeper.pictures = known.iter().map(|picture| picture.hash).collect();
         self.take_back_pictures(known, &inputs.refused, inputs.split).await.map_err(KeepError::Unfit)?;
+        self.condensed.clone_from(&inputs.condensed);
+        if let Some(report) = &self.condensed {
+            self.say(Event::Condensed(report.clone()));
+        }
         match &inputs.heads {
             Some(heads) => self.restore_heads(heads.clone()).await.map_err(KeepError::Unfit),
             None => Ok(()),
@@ -142,8 +152,8 @@ impl Runner {
     }
 
     async fn resume_race(&mut self, projects: &Projects, race: SavedRace, sealed: Sealed) -> Result<(), KeepError> {
-        let SavedRace { settings, is_paused, header, trained, inputs } = race;
-        let fresh = self.prepare(settings).map_err(KeepError::Unfit)?;
+        let SavedRace { queue, is_paused, header, trained, inputs } = race;
+        let fresh = self.begin_race(queue, Forecast::new(self.flops_per_second)).map_err(KeepError::Unfit)?;
         let mut tensors =
             KeptTensors { projects: projects.clone(), id: self.keeper.id.clone(), sealed, trained: trained.clone() };
         let mut job = fresh.resume(header, &mut tensors).await?;
@@ -151,11 +161,16 @@ impl Runner {
             *job.kept(run).borrow_mut() = Some(part);
         }
         job.inputs = inputs;
-        job.set_paused(is_paused || self.keeper.calm);
+        job.is_paused = is_paused || self.keeper.calm;
+        job.rested();
         self.keeper.passes = job.passes();
         let state = if job.is_paused() { RaceState::Paused } else { RaceState::Running };
-        self.pace.begin(job.done());
-        self.say(Event::Race(job.report(state)));
+        self.pace.begin(0);
+        let report = job.report(state);
+        self.say(Event::Race(report.clone()));
+        if job.queue.is_experiment() {
+            self.say(Event::Experiment(job.queue.report(Some(report))));
+        }
         self.job = Some(Job::Race(Box::new(job)));
         Ok(())
     }

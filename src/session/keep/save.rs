@@ -88,6 +88,8 @@ impl Runner {
             pictures: pictures.collect(),
             refused: refused.map(|one| (one.path.clone(), one.reason.to_string())).collect(),
             split: self.pictures.settings,
+            preparation: self.ancestor.as_ref().map(|ancestor| ancestor.summary.preparation),
+            condensed: self.condensed.clone(),
             heads: self.heads.as_ref().map(|heads| SavedHeads {
                 report: heads.report.clone(),
                 shown: heads.shown.clone(),
@@ -132,7 +134,7 @@ impl Runner {
         let (mut pieces, mut live) = (VecDeque::new(), Vec::new());
         let race = match &self.job {
             Some(Job::Race(job)) => {
-                let parts = job.race().parts()?;
+                let parts = job.race.parts()?;
                 live = parts.live;
                 let mut trained = Vec::new();
                 for (run, tensors) in parts.trained {
@@ -143,8 +145,8 @@ impl Runner {
                     }
                 }
                 let before = job.inputs.clone().filter(|before| *before != inputs);
-                let (settings, is_paused) = (job.settings().clone(), job.is_paused());
-                Some(SavedRace { settings, is_paused, header: parts.header, inputs: before, trained })
+                let (queue, is_paused) = (job.queue.clone(), job.is_paused());
+                Some(SavedRace { queue, is_paused, header: parts.header, inputs: before, trained })
             }
             _ => None,
         };
@@ -180,6 +182,7 @@ impl Runner {
             race,
             models,
             last_race: self.last_race.clone(),
+            last_queue: self.last_queue.clone(),
             flops_per_second: self.flops_per_second,
         };
         Ok((work, pieces))

@@ -9,14 +9,17 @@ use serde_json::Value;
 
 use crate::model::ModelConfig;
 use crate::session::protocol::{
-    ClusterSettings, DescendantPlan, HeadsReport, RaceReport, SplitSettings, StartValue, TrainSettings,
+    ClusterSettings, CondenseReport, DescendantPlan, HeadsReport, Preparation, RaceReport, SplitSettings, StartValue,
 };
+use crate::session::queue::Queue;
 use crate::train::RaceHeader;
 
 /// Version of what is written; another one is refused.
 pub const VERSION: u32 = 1;
 /// Largest number of a planned descendant: heads, layers, px.
 const MOST_PLANNED: f64 = 8_192.0;
+/// Largest number of the settings of races: steps, most likely.
+const MOST_IN_QUEUE: f64 = 1e9;
 /// Most entries of a list in a configuration.
 const MOST_LISTED: usize = 1_024;
 
@@ -41,6 +44,8 @@ pub struct SavedWork {
     pub models: Vec<Option<SavedModel>>,
     /// The last race as it ended.
     pub last_race: Option<RaceReport>,
+    /// The last experiment, as far as it got; `None` where the last race stood alone.
+    pub last_queue: Option<Queue>,
     /// Floating-point operations per second that training reached.
     pub flops_per_second: Option<f64>,
 }
@@ -56,6 +61,10 @@ pub struct SavedInputs {
     pub refused: Vec<(String, String)>,
     /// How the pictures are divided.
     pub split: SplitSettings,
+    /// How pictures are prepared for the ancestor.
+    pub preparation: Option<Preparation>,
+    /// The comparison of layers, once made.
+    pub condensed: Option<CondenseReport>,
     /// The heads, once measured.
     pub heads: Option<SavedHeads>,
 }
@@ -94,8 +103,8 @@ pub struct SavedHeads {
 /// A race under way. Its tensors are `live.{arm}.…` in the generation's own file and one part per trained run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedRace {
-    /// Its settings.
-    pub settings: TrainSettings,
+    /// The experiment it is part of, with the reports of the races before it.
+    pub queue: Queue,
     /// Whether it waits for `Continue`.
     pub is_paused: bool,
     /// Where it stands.
@@ -170,7 +179,9 @@ impl SavedWork {
             return Err(format!("it was written in format {}, this program reads format {VERSION}", self.version));
         }
         let Some(race) = &self.race else { return self.descendant.as_ref().map_or(Ok(()), check_descendant) };
-        let settings = &race.settings;
+        let queue = serde_json::to_value(&race.queue.settings).unwrap_or_default();
+        let current = race.queue.current().filter(|_| is_sane(&queue, MOST_IN_QUEUE));
+        let Some(settings) = current else { return Err("its races make no sense".into()) };
         check_descendant(&settings.descendant)?;
         let plan = race.header.plan();
         let fits =

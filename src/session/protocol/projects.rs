@@ -78,8 +78,6 @@ pub enum ProjectEvent {
         /// Why.
         reason: String,
     },
-    /// Where the open project's pictures lie in the store: path of the picture, path of the file.
-    Pictures(Vec<(String, String)>),
     /// The zip of the project, in pieces that the page puts together.
     Exported {
         /// Suggested name.

@@ -3,12 +3,23 @@
 //! A language is one value of [`Strings`]; a missing sentence does not compile. Simple words come first, the exact
 //! term beside them.
 
+mod cnn;
 mod en;
+mod layers;
+mod lessons;
 mod projects;
+mod race;
+mod trying;
+
+pub use cnn::Cnn;
+pub use lessons::Lessons;
+pub use projects::Projects;
+pub use trying::Trying;
 
 use crate::session::protocol::{JobKind, StartValue};
 
-pub use projects::Projects;
+pub use layers::Layers;
+pub use race::Race;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -31,11 +42,16 @@ pub struct Strings {
     pub time: Time,
     pub notice: NoticeWords,
     pub ancestor: Ancestor,
+    pub cnn: Cnn,
     pub pictures: Pictures,
     pub heads: Heads,
+    pub layers: Layers,
     pub descendant: Descendant,
     pub training: Training,
+    pub race: Race,
     pub trial: Trial,
+    pub trying: Trying,
+    pub lessons: Lessons,
     pub home: Home,
     pub projects: Projects,
 }
@@ -53,7 +69,6 @@ pub struct Page {
     pub as_table: &'static str,
     pub details: &'static str,
     pub drop_here: &'static str,
-    pub settings_in_address: &'static str,
 }
 
 pub struct EngineWords {
@@ -126,6 +141,11 @@ pub struct Pictures {
     pub folder_input: &'static str,
     pub input: &'static str,
     pub hint: &'static str,
+    pub samples: &'static str,
+    pub sample_doodles: &'static str,
+    pub sample_clothes: &'static str,
+    pub sample_credits: &'static str,
+    pub sample_missing: fn(&str) -> String,
     pub class: &'static str,
     pub class_hint: &'static str,
     pub clear: &'static str,
@@ -254,7 +274,6 @@ pub struct Training {
     pub resume: &'static str,
     pub stop: &'static str,
     pub arm: fn(StartValue) -> &'static str,
-    pub arms: &'static str,
     pub steps: &'static str,
     pub steps_hint: &'static str,
     pub seeds: &'static str,
