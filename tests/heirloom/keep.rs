@@ -93,6 +93,6 @@ pub fn race(steps: usize) -> TrainSettings {
 /// What the chosen model says of a picture.
 pub async fn prediction(engine: &mut Engine1, run: usize) -> Prediction {
     let files = vec![pictures(1).remove(0)];
-    let heard = engine.send(Command::Predict { run, files: refs(&files) }, files).await;
+    let heard = engine.send(Command::Predict { run: Some(run), files: refs(&files) }, files).await;
     find(&heard, |event| if let Event::Prediction(p) = event { Some(p.clone()) } else { None }).expect("a prediction")
 }
