@@ -102,7 +102,7 @@ impl<F: Clone> Journal<F> {
 
     /// What was answered is in the store, or belongs to another project.
     fn forget(&mut self) {
-        (self.ancestor, self.split, self.measured) = (None, None, None);
+        (self.ancestor, self.preparation, self.split, self.measured) = (None, None, None, None);
         self.pictures.clear();
     }
 

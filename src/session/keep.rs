@@ -199,6 +199,13 @@ impl Runner {
                 }
                 return;
             }
+            ProjectCommand::InParts(pictures) => {
+                if let Some(Job::Race(job)) = &mut self.job {
+                    job.race.set_micro_batch(pictures);
+                    job.settings.micro_batch = pictures;
+                }
+                return;
+            }
             ProjectCommand::Open { id } => self.switch(&id).await,
             ProjectCommand::New { name } => self.leave().await.map(|()| self.begin_project(&name)),
             ProjectCommand::Rename { id, name } => self.rename(&id, &name).await,

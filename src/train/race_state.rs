@@ -93,6 +93,12 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         Ok(RaceParts { header, live, trained: self.trained.iter().enumerate().filter_map(of_run).collect() })
     }
 
+    /// From the next step on a batch goes in parts of so many pictures; 0 = as a whole.
+    pub fn set_micro_batch(&mut self, pictures: usize) {
+        self.plan.micro_batch = pictures;
+        self.live.iter_mut().flatten().for_each(|run| run.set_micro_batch(pictures));
+    }
+
     /// Whole passes over the training pictures, over all seeds.
     pub fn passes(&self) -> usize {
         let steps = self.heat * self.plan.steps + self.step;

@@ -75,6 +75,12 @@ impl App {
         self.send(Command::Project(command), Vec::new());
     }
 
+    /// A kept race is not begun again after its engine ran out of memory: it goes on, in parts of a batch.
+    pub(super) fn resume_in_parts(self, pictures: usize) {
+        self.forget_retry();
+        self.send_project(ProjectCommand::InParts(pictures));
+    }
+
     pub fn new_project(self) {
         let name = (text().projects.new_name)(self.projects.list.with_untracked(|list| list.projects.len()));
         self.send_project(ProjectCommand::New { name });
@@ -164,6 +170,9 @@ impl App {
         self.attention.set(None);
         self.descendant.set(None);
         self.race.set(None);
+        self.layers.report.set(None);
+        self.experiments.report.set(None);
+        self.experiments.shown.set(None);
         self.models_lost.set(false);
         self.predictions.set(Vec::new());
         self.confusion.set(None);

@@ -15,6 +15,9 @@ pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool
     let during = if training { Some(JobKind::Train) } else { during };
     let t = &text().engine;
     let is_kept = app.projects.is_kept();
+    if let (true, Some(pictures)) = (is_kept, smaller) {
+        app.resume_in_parts(pictures);
+    }
     let mut sentence = match is_kept {
         true => {
             let ago = untrack(|| app.projects.saved_ago());

@@ -20,6 +20,8 @@ pub enum ProjectCommand {
     Page(String),
     /// Save now: the tab goes to the background, perhaps for good.
     Save,
+    /// The race that was brought back goes on in parts of so many pictures: the engine before ran out of memory.
+    InParts(usize),
     /// Save what is open and open another project.
     Open {
         /// Which.
