@@ -9,6 +9,8 @@
 //! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR has a folder per class. More
 //! options: `--one-by-one` (an arm after the other), `--micro-batch N`, `--accuracy X` (what steps are counted to, 0..1), `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
 //! heads are measured on), `--paper-literal` (no scale on output projections), `--no-augment`, `--drop-path X`, `--engine cpu|webgpu`.
+//! `--keep DIR` keeps the work in a folder every 30 s or pass over the pictures; broken off and started again with the same
+//! folder, it goes on where it was.
 //! With `--json` standard output holds one JSON object with the curve of every arm and seed and their statistics, else a
 //! table; how far it is goes to standard error.
 
@@ -19,12 +21,13 @@ use std::rc::Rc;
 
 use heirloom::data::walk;
 use heirloom::platform::file::FileHandle;
+use heirloom::platform::storage::Storage;
 use heirloom::session::Runner;
 use heirloom::session::protocol::statistics::statistics;
 use heirloom::session::protocol::{
     Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design, Engine, Event,
-    ExperimentReport, ExperimentSettings, FileRef, MeasureSettings, NoticeLevel, RaceReport, StartValue, TrainSettings,
-    sensitivity,
+    ExperimentReport, ExperimentSettings, FileRef, MeasureSettings, NoticeLevel, ProjectCommand, ProjectEvent,
+    RaceReport, Saved, StartValue, TrainSettings, sensitivity,
 };
 use serde_json::{Value, json};
 
@@ -36,6 +39,7 @@ struct Arguments {
     json: bool,
     engine: Engine,
     measure: usize,
+    keep: Option<String>,
     descendant: DescendantSettings,
     train: TrainSettings,
     family: Vec<(usize, usize)>,
@@ -81,6 +85,7 @@ impl Default for Arguments {
             json: false,
             engine: Engine::Cpu,
             measure: 8,
+            keep: None,
             descendant,
             train,
             family: Vec::new(),
@@ -128,6 +133,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--warmup" => train.warmup_steps = number(&argument, value()?)?,
             "--validate-every" => train.validate_every = number(&argument, value()?)?,
             "--drop-path" => train.drop_path = number(&argument, value()?)?,
+            "--keep" => found.keep = Some(value()?),
             "--arms" => train.arms = starts(&value()?)?,
             "--share" => train.share = number(&argument, value()?)?,
             "--micro-batch" => train.micro_batch = number(&argument, value()?)?,
@@ -220,6 +226,9 @@ impl Driver {
             }
             Event::Notice(notice) => eprintln!("{}", notice.text),
             Event::Engine(report) => eprintln!("engine: {:?}, {}", report.engine, report.name),
+            Event::Project(ProjectEvent::Saved(Saved { bytes, seconds, .. })) => {
+                eprintln!("saved: {:.1} MB in {seconds:.2} s", bytes as f64 / 1e6);
+            }
             Event::Progress(progress) => {
                 let left = progress.seconds_left.map(|left| format!("  about {left:.0} s left"));
                 eprintln!("{} of {}  {}{}", progress.done, progress.total, progress.note, left.unwrap_or_default());
@@ -255,7 +264,7 @@ struct Outcome {
 }
 
 async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let Arguments { model, pictures, engine, measure, descendant, train, .. } = arguments;
+    let Arguments { model, pictures, engine, measure, keep, descendant, train, .. } = arguments;
     let folder = walk(Path::new(pictures))?;
     let settings = MeasureSettings { pictures: *measure, renormalise: false };
     let descendant = DescendantPlan::from(*descendant);
@@ -263,11 +272,19 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let design = arguments.design()?;
     let mut driver = Driver::new();
     driver.send(|_| Command::Start { engine: Some(*engine) }, Vec::new()).await?;
-    driver.send(|files| Command::OpenAncestor { files }, model_files(Path::new(model))?).await?;
-    driver.send(|files| Command::AddPictures { files, class: None }, folder).await?;
-    driver.send(|_| Command::MeasureHeads(settings), Vec::new()).await?;
-    driver.send(|_| Command::PlanDescendant(descendant), Vec::new()).await?;
-    driver.send(|_| Command::Experiment(ExperimentSettings { race, design }), Vec::new()).await?;
+    if let Some(folder) = keep {
+        driver.runner.keep_in(Storage::in_folder(folder)?);
+        let begin = ProjectCommand::Begin { name: "race".into(), quota: None, calm: false };
+        driver.send(|_| Command::Project(begin), Vec::new()).await?;
+    }
+    // A race that was broken off has gone on to its end by now.
+    if driver.race.borrow().is_none() {
+        driver.send(|files| Command::OpenAncestor { files }, model_files(Path::new(model))?).await?;
+        driver.send(|files| Command::AddPictures { files, class: None }, folder).await?;
+        driver.send(|_| Command::MeasureHeads(settings), Vec::new()).await?;
+        driver.send(|_| Command::PlanDescendant(descendant), Vec::new()).await?;
+        driver.send(|_| Command::Experiment(ExperimentSettings { race, design }), Vec::new()).await?;
+    }
     let experiment = driver.experiment.take();
     let races = match &experiment {
         Some(experiment) => experiment.races.clone(),

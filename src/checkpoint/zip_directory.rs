@@ -14,7 +14,7 @@ const MAX_END: u64 = 22 + 65_535;
 
 /// One file of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Path with `/`.
     pub name: String,
     /// Whether its bytes lie there as they are.
@@ -26,7 +26,10 @@ pub(super) struct Entry {
 }
 
 /// Reads the directory.
-pub(super) async fn read(file: &FileHandle) -> Result<Vec<Entry>, CheckpointError> {
+///
+/// # Errors
+/// When it is missing, cut off, or absurdly large.
+pub async fn read(file: &FileHandle) -> Result<Vec<Entry>, CheckpointError> {
     let cut_off = || damaged(file, "the zip directory at its end is missing, so it is cut off".into());
     let tail_start = file.len().saturating_sub(MAX_END);
     let tail = file.read(tail_start..file.len()).await?;
@@ -56,7 +59,10 @@ pub(super) async fn read(file: &FileHandle) -> Result<Vec<Entry>, CheckpointErro
 }
 
 /// Where the bytes of the entry begin whose local header is at `header`.
-pub(super) async fn data_start(file: &FileHandle, header: u64) -> Result<u64, CheckpointError> {
+///
+/// # Errors
+/// When no entry begins there.
+pub async fn data_start(file: &FileHandle, header: u64) -> Result<u64, CheckpointError> {
     let bytes = file.read(header..header.saturating_add(30)).await?;
     if !bytes.starts_with(b"PK\x03\x04") {
         return Err(damaged(file, format!("no zip entry begins at byte {header}, where its directory says so")));

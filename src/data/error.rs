@@ -25,6 +25,9 @@ pub enum PictureError {
         /// Its size.
         bytes: u64,
     },
+    /// What was said when the pictures were first looked at.
+    #[error("{0}")]
+    Earlier(String),
     /// A zip, or an entry of one, cannot be read.
     #[error("{0}")]
     Zip(String),

@@ -35,6 +35,18 @@ pub struct Picture {
     pub(super) hash: Option<[u8; 32]>,
 }
 
+/// A picture that was in a set before, with what was found out about it then.
+pub struct KnownPicture {
+    /// Its path.
+    pub path: String,
+    /// Its class.
+    pub class: String,
+    /// Its bytes.
+    pub source: Source,
+    /// Their SHA-256.
+    pub hash: [u8; 32],
+}
+
 /// A file that cannot be used.
 #[derive(Debug)]
 pub struct Refused {
@@ -140,6 +152,33 @@ impl PictureSet {
             return Err(DataError::NoPictures { files: adding.looked.done, reason });
         }
         Ok(adding.added)
+    }
+
+    /// The set that once consisted of these pictures, in this order, and had refused these files.
+    ///
+    /// # Errors
+    /// When a picture is not what it was.
+    pub async fn of_known(
+        known: Vec<KnownPicture>,
+        refused: &[(String, String)],
+        mut progress: impl FnMut(Looked),
+    ) -> Result<Self, DataError> {
+        let (mut set, total) = (Self::default(), known.len());
+        for (done, KnownPicture { path, class, source, hash }) in known.into_iter().enumerate() {
+            if done.is_multiple_of(YIELD_EVERY) {
+                yield_now().await;
+            }
+            progress(Looked { done, total });
+            let header = source.inspect().await.map_err(|reason| DataError::picture(&path, reason))?;
+            set.by_len.entry(source.len()).or_default().push(done);
+            let side = place(&path).side;
+            set.pictures.push(Picture { path, class, side, source, header, hash: Some(hash) });
+        }
+        let refused = refused.iter();
+        set.refused = refused
+            .map(|(path, why)| Refused { path: path.clone(), reason: PictureError::Earlier(why.clone()) })
+            .collect();
+        Ok(set)
     }
 
     async fn add_file<P: FnMut(Looked) -> ControlFlow<()>>(

@@ -19,6 +19,16 @@ pub fn now_ms() -> f64 {
     }
 }
 
+/// Milliseconds since 1970, as far as the machine's clock is right.
+pub fn unix_ms() -> f64 {
+    #[cfg(target_arch = "wasm32")]
+    return js_sys::Date::now();
+    #[cfg(not(target_arch = "wasm32"))]
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0.0, |since| (since.as_secs_f64() * 1e3).floor())
+}
+
 /// Lets waiting messages in. Timers sleep in background tabs and are clamped to 4 ms, message channels are not.
 pub async fn yield_now() {
     #[cfg(target_arch = "wasm32")]

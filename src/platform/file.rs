@@ -42,6 +42,8 @@ enum Inner {
 pub struct FileHandle {
     path: String,
     len: u64,
+    /// Where it begins in what stands behind it; a browser's slices begin at 0.
+    start: u64,
     inner: Inner,
 }
 
@@ -55,7 +57,7 @@ impl FileHandle {
     /// A file that is already in memory.
     pub fn from_bytes(path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Self { path: path.into(), len: bytes.len() as u64, inner: Inner::Bytes(bytes) }
+        Self { path: path.into(), len: bytes.len() as u64, start: 0, inner: Inner::Bytes(bytes) }
     }
 
     /// A file on disk; `path` is what it is called, which may be shorter than where it lies.
@@ -66,7 +68,7 @@ impl FileHandle {
     pub fn from_path(path: impl Into<String>, place: impl Into<std::path::PathBuf>) -> Result<Self, FileError> {
         let (path, place) = (path.into(), place.into());
         match std::fs::metadata(&place) {
-            Ok(metadata) => Ok(Self { path, len: metadata.len(), inner: Inner::Path(place) }),
+            Ok(metadata) => Ok(Self { path, len: metadata.len(), start: 0, inner: Inner::Path(place) }),
             Err(error) => Err(FileError::Unreadable { name: path, reason: error.to_string() }),
         }
     }
@@ -74,7 +76,7 @@ impl FileHandle {
     /// A browser file.
     #[cfg(target_arch = "wasm32")]
     pub fn from_blob(path: impl Into<String>, blob: web_sys::Blob) -> Self {
-        Self { path: path.into(), len: blob.size() as u64, inner: Inner::Blob(blob) }
+        Self { path: path.into(), len: blob.size() as u64, start: 0, inner: Inner::Blob(blob) }
     }
 
     /// The browser's own handle, where there is one.
@@ -106,16 +108,39 @@ impl FileHandle {
         self.len == 0
     }
 
+    /// A part of the file as a file of its own; nothing is read.
+    ///
+    /// # Errors
+    /// When the range lies outside, or the browser refuses.
+    pub fn part(&self, path: &str, range: Range<u64>) -> Result<Self, FileError> {
+        self.check(&range)?;
+        let len = range.end - range.start;
+        #[cfg(target_arch = "wasm32")]
+        if let Inner::Blob(blob) = &self.inner {
+            let slice = blob.slice_with_f64_and_f64(range.start as f64, range.end as f64);
+            let refused = |error| FileError::Unreadable { name: self.path.clone(), reason: format!("{error:?}") };
+            return Ok(Self::from_blob(path, slice.map_err(refused)?));
+        }
+        Ok(Self { path: path.to_owned(), len, start: self.start + range.start, inner: self.inner.clone() })
+    }
+
+    fn check(&self, range: &Range<u64>) -> Result<(), FileError> {
+        if range.start <= range.end && range.end <= self.len {
+            return Ok(());
+        }
+        let name = self.path.clone();
+        Err(FileError::Truncated { name, len: self.len, start: range.start, end: range.end })
+    }
+
     /// Some bytes of the file.
     ///
     /// # Errors
     /// When the range lies outside, or the platform refuses.
     pub async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, FileError> {
-        if range.start > range.end || range.end > self.len {
-            let name = self.path.clone();
-            return Err(FileError::Truncated { name, len: self.len, start: range.start, end: range.end });
-        }
-        self.read_inner(range).await.map_err(|reason| FileError::Unreadable { name: self.path.clone(), reason })
+        self.check(&range)?;
+        self.read_inner(self.start + range.start..self.start + range.end)
+            .await
+            .map_err(|reason| FileError::Unreadable { name: self.path.clone(), reason })
     }
 
     /// The whole file. Only for files known to be small.

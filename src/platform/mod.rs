@@ -5,3 +5,4 @@ pub mod clock;
 pub mod constructors;
 pub mod file;
 pub mod image;
+pub mod storage;

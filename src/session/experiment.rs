@@ -2,6 +2,7 @@
 //! that are worth keeping.
 
 use super::forecast::Forecast;
+use super::keep::work::Kept;
 use super::protocol::{Event, ExperimentSettings, JobKind, Progress, RaceState, TrainingForecast};
 use super::queue::Queue;
 use super::race::{RaceJob, Trained};
@@ -22,6 +23,7 @@ impl Runner {
         match self.begin_race(Queue::new(settings), Forecast::new(self.flops_per_second)) {
             Ok(job) => {
                 self.trained.clear();
+                self.last_queue = None;
                 self.go_on_with(job);
             }
             Err(reason) => self.fail(reason),
@@ -130,6 +132,7 @@ impl Runner {
         self.drop_models(&mut queue);
         let report = queue.finished.last().cloned();
         self.last_race.clone_from(&report);
+        self.last_queue = queue.is_experiment().then(|| queue.clone());
         if let Some(report) = report {
             self.say(Event::Race(report));
         }
@@ -151,7 +154,8 @@ impl Runner {
         let normalise = self.ancestor.as_ref().map_or_else(Normalise::default, |ancestor| ancestor.normalise);
         let trained = job.race.reports().iter().enumerate().map(|(run, report)| {
             let (model, classes) = (job.race.model(run)?.fold(), job.classes.clone());
-            Some(Trained { model, classes, normalise, arm: job.settings.arms[report.arm], seed: report.seed })
+            let (arm, seed) = (job.settings.arms[report.arm], report.seed);
+            Some(Trained { model, classes, normalise, arm, seed, kept: Kept::default() })
         });
         self.trained.truncate(job.queue.first_run());
         self.trained.extend(trained);

@@ -40,7 +40,7 @@ impl Runner {
     }
 
     async fn trained_file(&self, run: usize, format: Format) -> Result<(String, Vec<u8>), String> {
-        let Some(Some(Trained { model, classes, normalise, arm, seed })) = self.trained.get(run) else {
+        let Some(Some(Trained { model, classes, normalise, arm, seed, .. })) = self.trained.get(run) else {
             return Err("there is no trained descendant yet; train one first".into());
         };
         let bytes = format.write(model, Some(classes.clone()), normalise).await?;

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::keep::work::SavedHeads;
 use super::open::Ancestor;
 use super::protocol::{
     AttentionMap, ClusterReport, ClusterSettings, Event, FfnMatching, HeadCluster, HeadsReport, JobKind,
@@ -41,6 +42,12 @@ pub(super) struct Heads {
     pictures: Vec<RgbImage8>,
     /// As last clustered.
     pub clusters: Clusters,
+    /// What the page was told.
+    pub report: HeadsReport,
+    /// Indices of the measured pictures in the set; empty once they are gone from it.
+    pub shown: Vec<usize>,
+    /// How `clusters` came about.
+    pub settings: ClusterSettings,
 }
 
 /// Why measuring broke off.
@@ -126,11 +133,10 @@ impl Runner {
         if self.flops_per_second.is_none() && count > 0 && seconds > 0.0 {
             self.flops_per_second = Some(count as f64 * config.flops() as f64 / seconds);
         }
-        let distance = over(&job.measured, |one| &one.distance, mean);
         let report = HeadsReport {
             deviation: over(&job.measured, |one| &one.distance, deviation),
             entropy: over(&job.measured, |one| &one.entropy, mean),
-            distance: distance.clone(),
+            distance: over(&job.measured, |one| &one.distance, mean),
             pictures: job.shown.iter().map(|(_, url)| url.clone()).collect(),
             image_size: config.image_size,
             seconds: (now_ms() - job.started) / 1e3,
@@ -138,12 +144,39 @@ impl Runner {
         let eps = scaled_eps(config.image_size);
         let settings = ClusterSettings { eps, min_heads: 1, eps_ffn: eps, matching: FfnMatching::Sorted };
         let pictures = job.shown.into_iter().map(|(image, _)| image).collect();
-        let clusters = Clusters { layers: Vec::new(), ffn_groups: Vec::new() };
-        let flat = TensorData::new(distance.concat(), [config.depth, config.num_heads]);
+        self.hold_heads(SavedHeads { report, shown: job.pictures, clusters: settings }, pictures).await;
+    }
+
+    async fn hold_heads(&mut self, heads: SavedHeads, pictures: Vec<RgbImage8>) {
+        let Some(Ok(vit)) = self.ancestor.as_ref().map(Ancestor::vit) else { return };
+        let SavedHeads { report, shown, clusters: settings } = heads;
+        let flat = TensorData::new(report.distance.concat(), [vit.config.depth, vit.config.num_heads]);
         let distance = Tensor::from_data(flat, &vit.pos_embed.val().device());
-        self.heads = Some(Heads { distance, pictures, clusters });
-        self.say(Event::Heads(report));
+        let clusters = Clusters { layers: Vec::new(), ffn_groups: Vec::new() };
+        self.say(Event::Heads(report.clone()));
+        self.heads = Some(Heads { distance, pictures, clusters, report, shown, settings });
         self.set_clusters(settings).await;
+    }
+
+    /// The heads as they were measured once.
+    pub(super) async fn restore_heads(&mut self, saved: SavedHeads) -> Result<(), String> {
+        let Some(Ok(vit)) = self.ancestor.as_ref().map(Ancestor::vit) else {
+            return Err("heads were measured, but there is no ancestor that has any".into());
+        };
+        let (depth, heads, side) = (vit.config.depth, vit.config.num_heads, vit.config.image_size);
+        let distance = &saved.report.distance;
+        if distance.len() != depth || distance.iter().any(|layer| layer.len() != heads) {
+            return Err("the measured heads are not those of the ancestor".into());
+        }
+        let mut pictures = Vec::new();
+        for &index in &saved.shown {
+            let picture =
+                self.pictures.set.pictures().get(index).ok_or("a measured picture is not among the pictures")?;
+            let image = evaluation_picture(&picture.path, &picture.source, side).await;
+            pictures.push(image.map_err(|error| error.to_string())?);
+        }
+        self.hold_heads(saved, pictures).await;
+        Ok(())
     }
 
     pub(super) async fn set_clusters(&mut self, settings: ClusterSettings) {
@@ -153,7 +186,7 @@ impl Runner {
         match cluster_measured(heads.distance.clone(), &method_settings(&settings)).await {
             Ok(Measured { clusters, .. }) => {
                 let report = cluster_report(&vit.config, &clusters, settings);
-                heads.clusters = clusters;
+                (heads.clusters, heads.settings) = (clusters, settings);
                 self.say(Event::Clusters(report));
                 self.plan_again();
             }

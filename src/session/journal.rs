@@ -1,10 +1,11 @@
 //! What an engine must be told again after it died.
 //!
-//! The page keeps the commands that made the engine what it was (ancestor, pictures, measured heads) together with
-//! the file handles, so that nothing the person did is lost with a crash. A command whose job was still under way when
-//! the engine died is left out: it may be what killed it, and repeating it would end in a circle.
+//! What is in the project's store comes back from there (`keep`). The page keeps the commands since the last save
+//! (ancestor, pictures, measured heads) together with the file handles, and all of them where nothing can be stored, so
+//! that nothing the person did is lost with a crash. A command whose job was still under way when the engine died is
+//! left out: it may be what killed it, and repeating it would end in a circle.
 
-use super::protocol::{Command, Event, JobKind};
+use super::protocol::{Command, Event, JobKind, ProjectCommand, ProjectEvent, Saved};
 
 /// A command with the handles that travel with it.
 pub type Entry<F> = (Command, Vec<F>);
@@ -13,6 +14,9 @@ pub type Entry<F> = (Command, Vec<F>);
 #[derive(Clone, Debug)]
 pub struct Journal<F> {
     start: Option<Command>,
+    begin: Option<Command>,
+    /// The engine is opening a project: what it says is no answer to what it was sent.
+    opening: bool,
     ancestor: Option<Entry<F>>,
     preparation: Option<Command>,
     /// Said while the ancestor it is meant for was still being opened.
@@ -27,6 +31,8 @@ impl<F> Default for Journal<F> {
     fn default() -> Self {
         Self {
             start: None,
+            begin: None,
+            opening: false,
             ancestor: None,
             preparation: None,
             next_preparation: None,
@@ -43,6 +49,7 @@ impl<F: Clone> Journal<F> {
     pub fn sent(&mut self, command: &Command, files: &[F]) {
         match command {
             Command::Start { .. } => self.start = Some(command.clone()),
+            Command::Project(ProjectCommand::Begin { .. }) => self.begin = Some(command.clone()),
             command if job_of(command).is_some() => self.pending.push((command.clone(), files.to_vec())),
             Command::ClearPictures => {
                 self.pictures.clear();
@@ -57,6 +64,13 @@ impl<F: Clone> Journal<F> {
     /// Notes what the engine answered: a job that succeeded is worth repeating, one that failed is not.
     pub fn received(&mut self, event: &Event) {
         match event {
+            Event::Project(ProjectEvent::Opening { .. }) => {
+                self.opening = true;
+                self.forget();
+            }
+            Event::Project(ProjectEvent::Opened) => self.opening = false,
+            Event::Project(ProjectEvent::Saved(Saved { is_complete: true, .. })) => self.forget(),
+            _ if self.opening => {}
             Event::Ancestor(_) => {
                 if let Some(entry) = self.take_pending(JobKind::Open) {
                     self.ancestor = Some(entry);
@@ -86,13 +100,26 @@ impl<F: Clone> Journal<F> {
         }
     }
 
+    /// What was answered is in the store, or belongs to another project.
+    fn forget(&mut self) {
+        (self.ancestor, self.preparation, self.split, self.measured) = (None, None, None, None);
+        self.pictures.clear();
+    }
+
+    /// Whether the engine is opening a project.
+    pub fn is_opening(&self) -> bool {
+        self.opening
+    }
+
     /// The commands that bring a new engine to where the dead one stood, and what was under way when it died.
     /// Commands that were only waiting behind the one under way are repeated too.
     pub fn replay(&mut self) -> (Vec<Entry<F>>, Option<JobKind>) {
+        self.opening = false;
         let mut waiting = std::mem::take(&mut self.pending).into_iter();
         let guilty = waiting.next().and_then(|(command, _)| job_of(&command));
         let mut entries: Vec<Entry<F>> = Vec::new();
         entries.extend(self.start.clone().map(|command| (command, Vec::new())));
+        entries.extend(self.begin.clone().map(|command| (command, Vec::new())));
         entries.extend(self.ancestor.take());
         entries.extend(self.preparation.take().map(|command| (command, Vec::new())));
         entries.append(&mut self.pictures);

@@ -117,7 +117,9 @@ impl Runner {
                 self.job = Some(Job::Condense(job));
             }
             Ok(()) => {
-                self.say(Event::Condensed(job.report()));
+                let report = job.report();
+                self.condensed = Some(report.clone());
+                self.say(Event::Condensed(report));
                 self.end(JobKind::Condense, true);
             }
             Err(error) => {

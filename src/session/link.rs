@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Blob, BlobPropertyBag, ErrorEvent, File, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
 
 use super::journal::Journal;
-use super::protocol::{Command, Engine, Event, JobKind};
+use super::protocol::{Command, Engine, Event, JobKind, ProjectCommand, ProjectEvent};
 
 /// Deaths in a row, without a device in between, after which the page stops trying.
 const MOST_DEATHS: usize = 2;
@@ -54,6 +54,8 @@ struct Inner {
     /// Whether this engine has reported its device.
     ready: bool,
     deaths: usize,
+    /// Whether a race that is brought back waits for the person.
+    calm: bool,
     last_heard: f64,
     queue: Vec<(Command, Vec<File>)>,
     journal: Journal<File>,
@@ -71,6 +73,7 @@ impl Link {
             alive: false,
             ready: false,
             deaths: 0,
+            calm: false,
             last_heard: js_sys::Date::now(),
             queue: Vec::new(),
             journal: Journal::default(),
@@ -106,7 +109,11 @@ impl Link {
 
     /// Puts a new engine in the place of one that the person gave up on.
     pub fn restart(&self, reason: &str) {
-        self.inner.borrow_mut().deaths = 0;
+        let mut inner = self.inner.borrow_mut();
+        // One that died again and again may do so once more: a race then waits for the person.
+        inner.calm = inner.deaths > MOST_DEATHS;
+        inner.deaths = 0;
+        drop(inner);
         self.replace(reason);
     }
 
@@ -171,8 +178,10 @@ impl Link {
 
     fn replace(&self, reason: &str) {
         let mut inner = self.inner.borrow_mut();
-        // A worker that fell while acquiring a GPU would fall again; a forced engine is the person's choice, though.
-        let cpu_only = !inner.ready && inner.alive && inner.engine.is_none();
+        // A worker that fell while acquiring a GPU would fall again, and one that fell twice over the same work most
+        // likely lost its GPU; a forced engine is the person's choice, though.
+        let fell_at_start = !inner.ready && inner.alive;
+        let cpu_only = (fell_at_start || inner.deaths == MOST_DEATHS) && inner.engine.is_none();
         inner.stop();
         let (mut entries, during) = inner.journal.replay();
         if cpu_only {
@@ -181,6 +190,9 @@ impl Link {
         for (command, files) in &mut entries {
             if let Command::Start { engine } = command {
                 *engine = inner.engine;
+            }
+            if let Command::Project(ProjectCommand::Begin { calm, .. }) = command {
+                *calm = inner.calm;
             }
             inner.journal.sent(command, files);
         }
@@ -210,8 +222,11 @@ impl Inner {
         if matches!(event, Event::Engine(_)) {
             self.ready = true;
         }
-        // An engine that finished something is a sound one: later deaths are counted afresh.
-        if matches!(event, Event::Ancestor(_) | Event::Heads(_) | Event::JobEnded { finished: true, .. }) {
+        // An engine that finished something is a sound one: later deaths are counted afresh. Opening what was kept does
+        // not count, for it comes after every death.
+        let has_saved = matches!(event, Event::Project(ProjectEvent::Saved(_)));
+        let has_done = matches!(event, Event::Ancestor(_) | Event::Heads(_) | Event::JobEnded { finished: true, .. });
+        if has_saved || has_done && !self.journal.is_opening() {
             self.deaths = 0;
         }
     }

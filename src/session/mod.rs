@@ -9,6 +9,7 @@ pub mod forecast;
 mod heads;
 pub mod journal;
 mod judge;
+mod keep;
 mod layers;
 mod look;
 mod open;

@@ -21,6 +21,8 @@ pub(super) struct Ancestor {
     pub summary: AncestorSummary,
     /// Names of its classes, where the file has them.
     pub labels: Option<Vec<String>>,
+    /// The files it was opened from.
+    pub files: Vec<FileHandle>,
 }
 
 impl Ancestor {
@@ -77,6 +79,8 @@ impl Runner {
             Ok(ancestor) => {
                 let summary = ancestor.summary.clone();
                 self.ancestor = Some(ancestor);
+                self.keeper.ancestor_changed();
+                self.condensed = None;
                 (self.heads, self.planned) = (None, None);
                 self.say(Event::Ancestor(summary));
                 self.end(JobKind::Open, true);
@@ -103,6 +107,7 @@ impl Runner {
             normalise: normalise(&checkpoint),
             summary: summary(&checkpoint),
             labels: checkpoint.labels,
+            files: files.to_vec(),
         })
     }
 

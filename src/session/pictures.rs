@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::protocol::{ClassCount, Event, JobKind, PicturesSummary, SplitSettings};
 use super::runner::Runner;
-use crate::data::{PictureSet, Split, SplitPlan};
+use crate::data::{KnownPicture, PictureSet, Split, SplitPlan};
 use crate::platform::file::FileHandle;
 
 /// Thumbnails per class, and their side, px.
@@ -46,12 +46,34 @@ impl Runner {
 
     pub(super) async fn clear_pictures(&mut self) {
         self.pictures = Pictures { settings: self.pictures.settings, ..Pictures::default() };
+        self.keeper.pictures_cleared();
+        if let Some(heads) = &mut self.heads {
+            heads.shown.clear();
+        }
         self.divide().await;
     }
 
     pub(super) async fn set_split(&mut self, settings: SplitSettings) {
         self.pictures.settings = settings;
         self.divide().await;
+    }
+
+    /// Takes back pictures that were kept.
+    pub(super) async fn take_back_pictures(
+        &mut self,
+        known: Vec<KnownPicture>,
+        refused: &[(String, String)],
+        settings: SplitSettings,
+    ) -> Result<(), String> {
+        self.pace.begin(0);
+        let looked = |looked: crate::data::Looked| {
+            self.progress(JobKind::Pictures, looked.done, looked.total, "taking the pictures back");
+        };
+        let set = PictureSet::of_known(known, refused, looked).await.map_err(|error| error.to_string())?;
+        self.pictures = Pictures { set, settings, split: None };
+        self.divide().await;
+        self.end(JobKind::Pictures, true);
+        Ok(())
     }
 
     /// Divides the pictures afresh and tells the page.

@@ -3,6 +3,7 @@
 use super::arms::{ArmMaker, RaceStarts};
 use super::descendant::{TRAINING_COPIES, activation_bytes};
 use super::forecast::{Cost, Forecast, points_of};
+use super::keep::work::{Kept, SavedInputs};
 use super::protocol::{CurvePoint, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
 use super::queue::Queue;
 use super::runner::Runner;
@@ -11,7 +12,10 @@ use crate::learngene::layers::layer_names;
 use crate::learngene::{Descendant, StartingPoint};
 use crate::model::{Model, ModelConfig};
 use crate::platform::clock::now_ms;
-use crate::train::{self, AdamWSettings, Advance, Batch, Batches, Race, RacePlan, RunSettings, Schedule, TrainError};
+use crate::train::{
+    self, AdamWSettings, Advance, Batch, Batches, Race, RaceHeader, RacePlan, RunSettings, SavedTensors, Schedule,
+    TrainError,
+};
 
 /// Memory a tab's CPU engine can have: wasm ends at 4 GiB, and pictures, ancestor and finished models need some of it.
 const TAB_BYTES: u64 = 3 << 30;
@@ -85,6 +89,10 @@ pub(super) struct RaceJob {
     forecast: Forecast,
     /// When the last piece of work ended, ms.
     last: f64,
+    /// What it was started with, once the person has changed something.
+    pub inputs: Option<SavedInputs>,
+    /// Which models of finished runs are kept already, one per run.
+    kept: Vec<Kept>,
 }
 
 /// A trained descendant, with what it needs to be used.
@@ -94,6 +102,8 @@ pub(super) struct Trained {
     pub normalise: Normalise,
     pub arm: StartValue,
     pub seed: u64,
+    /// Whether it is kept already.
+    pub kept: Kept,
 }
 
 /// What a run of a race is trained with.
@@ -202,7 +212,20 @@ impl Runner {
         let race = Race::new(plan, batches, starts, &acquired.device, now_ms);
         let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
         let later = rest.map(|settings| Ok(self.race_parts(&settings)?.cost)).collect::<Result<_, String>>()?;
-        Ok(RaceJob { race, settings, classes, configs, is_paused: false, queue, later, cost, forecast, last: now_ms() })
+        Ok(RaceJob {
+            kept: race.reports().iter().map(|_| Kept::default()).collect(),
+            inputs: None,
+            race,
+            settings,
+            classes,
+            configs,
+            is_paused: false,
+            queue,
+            later,
+            cost,
+            forecast,
+            last: now_ms(),
+        })
     }
 }
 
@@ -212,6 +235,34 @@ fn room(configs: &[ModelConfig], is_interleaved: bool, bytes: u64) -> usize {
     let held = if is_interleaved { held.sum() } else { held.max().unwrap_or(0) };
     let picture = configs.iter().map(activation_bytes).max().unwrap_or(1).max(1);
     (bytes.saturating_sub(held) / picture) as usize
+}
+
+/// What keeping a race needs of it.
+impl RaceJob {
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Whole passes over the pictures, over all seeds and races before.
+    pub fn passes(&self) -> usize {
+        (self.queue.finished.len() << 20) + self.race.passes()
+    }
+
+    /// Whether and where the model of a finished run is kept.
+    pub fn kept(&self, run: usize) -> Kept {
+        self.kept.get(run).cloned().unwrap_or_default()
+    }
+
+    pub fn all_kept(&self) -> Vec<Kept> {
+        self.kept.clone()
+    }
+
+    /// A race at its start goes on where a saved one stood.
+    pub async fn resume<T: SavedTensors>(self, header: RaceHeader, tensors: &mut T) -> Result<Self, TrainError> {
+        let mut job = Self { race: self.race.resume(header, tensors).await?, ..self };
+        job.settings.micro_batch = job.race.plan().micro_batch;
+        Ok(job)
+    }
 }
 
 impl RaceJob {

@@ -13,15 +13,17 @@ use super::bench::bench;
 use super::descendant::Planned;
 use super::export::Format;
 use super::heads::{Heads, MeasureJob};
+use super::keep::{Change, Keeper, Turn};
 use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::predict::Named;
 use super::protocol::{
-    Command, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel, Progress,
-    RaceReport,
+    Command, CondenseReport, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel,
+    Progress, RaceReport,
 };
+use super::queue::Queue;
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use crate::platform::clock::yield_now;
@@ -56,12 +58,17 @@ pub struct Runner {
     pub(super) trained: Vec<Option<Trained>>,
     /// The last race, as it ended.
     pub(super) last_race: Option<RaceReport>,
+    /// The last experiment, as far as it got; `None` where the last race stood alone.
+    pub(super) last_queue: Option<Queue>,
+    /// How alike layers of the ancestor and of a small model are.
+    pub(super) condensed: Option<CondenseReport>,
     /// What was named last.
     pub(super) named: Named,
     pub(super) job: Option<Job>,
     pub(super) pace: Pace,
     /// Floating-point operations per second that training reached on this machine.
     pub(super) flops_per_second: Option<f64>,
+    pub(super) keeper: Keeper,
 }
 
 impl Runner {
@@ -78,10 +85,13 @@ impl Runner {
             planned: None,
             trained: Vec::new(),
             last_race: None,
+            last_queue: None,
+            condensed: None,
             named: Named::default(),
             job: None,
             pace: Pace::default(),
             flops_per_second: None,
+            keeper: Keeper::default(),
         }
     }
 
@@ -105,6 +115,10 @@ impl Runner {
     /// Carries out one command; long ones become the running job.
     pub async fn handle(&mut self, command: Command, files: Vec<FileHandle>) {
         self.stop.set(false);
+        if self.receive_missing(&command, &files).await {
+            return;
+        }
+        self.before(&command).await;
         match command {
             Command::Start { engine } => self.start(engine).await,
             Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
@@ -132,6 +146,7 @@ impl Runner {
             Command::Look { run, picture, at } => self.look(run, picture, at).await,
             Command::Thumbnails { paths } => self.thumbnails(paths).await,
             Command::ExportCurves => self.export_curves(),
+            Command::Project(command) => self.project(command, &files).await,
             Command::Bench { work, warm, reps, budget } => {
                 if let Some(acquired) = &self.acquired {
                     match bench(&acquired.device, &work, warm, reps, budget).await {
@@ -143,14 +158,21 @@ impl Runner {
         }
     }
 
-    /// Moves the running job on by one piece; `false` when there is none, or it is paused.
+    /// Keeps what there is to keep for a moment, and moves the running job on by one piece; `false` when neither is to be
+    /// done (or the job is paused).
     pub async fn work(&mut self) -> bool {
-        match self.job.take() {
+        let has_copied = match self.keep_next().await {
+            Turn::Saving => return true,
+            Turn::Copied => true,
+            Turn::Idle => false,
+        };
+        let has_worked = match self.job.take() {
             Some(Job::Measure(job)) => self.measure_next(job).await,
             Some(Job::Condense(job)) => self.condense_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
             None => false,
-        }
+        };
+        has_copied || has_worked
     }
 
     async fn start(&mut self, engine: Option<Engine>) {
@@ -204,6 +226,9 @@ impl Runner {
     }
 
     pub(super) fn end(&self, job: JobKind, finished: bool) {
+        if job != JobKind::Evaluate {
+            self.keeper.note(Change::Now);
+        }
         self.say(Event::JobEnded { job, finished });
     }
 

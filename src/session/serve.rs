@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 
-use super::protocol::{Command, Event, FileRef};
+use super::protocol::{Command, Event, FileRef, ProjectCommand};
 use super::runner::{Request, Runner};
 use crate::platform::file::FileHandle;
 
@@ -61,6 +61,7 @@ fn files_of(command: &Command) -> &[FileRef] {
         | Command::AddPictures { files, .. }
         | Command::Predict { files, .. }
         | Command::Glance { files, .. } => files,
+        Command::Project(ProjectCommand::Import { files }) => files,
         _ => &[],
     }
 }

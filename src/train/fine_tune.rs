@@ -1,7 +1,7 @@
 //! One run: a model, its optimiser and its schedule, one step at a time.
 
 use super::optimiser::add_gradients;
-use super::state::{HostTensors, load_model, read_model};
+use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
 use super::{
     AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
     smoothed_targets,
@@ -293,12 +293,18 @@ impl<M: Classifier> Run<M> {
     /// # Errors
     /// When the device does not answer.
     pub async fn save(&self) -> Result<RunState, TrainError> {
-        let OptimiserState { updates, mut tensors } = self.optimiser.save().await?;
-        for (path, tensor) in read_model(&self.model()?).await? {
-            tensors.insert(format!("model.{path}"), tensor);
-        }
-        let header = RunHeader { settings: self.settings.clone(), step: self.step, updates };
-        Ok(RunState { header, tensors })
+        let (header, parts) = self.parts()?;
+        Ok(RunState { header, tensors: read_parts(parts).await? })
+    }
+
+    /// The same with the tensors still on the device, in the order of [`RunState::tensors`].
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn parts(&self) -> Result<(RunHeader, Vec<DeviceTensor>), TrainError> {
+        let header = RunHeader { settings: self.settings.clone(), step: self.step, updates: self.optimiser.updates() };
+        let weights = parts_of_model(&self.model()?).into_iter().map(|part| part.under("model."));
+        Ok((header, weights.chain(self.optimiser.parts()).collect()))
     }
 
     /// The run a state was saved from; `model` gives the architecture and the device, its weights are replaced.

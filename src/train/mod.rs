@@ -25,6 +25,6 @@ pub use matching::Matching;
 pub use metrics::{CurvePoint, Tally};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
 pub use race::{Advance, Race, RacePlan, RunReport};
-pub use race_state::{RaceHeader, RaceState};
+pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};
 pub use schedule::Schedule;
-pub use state::{HostTensors, load_model, read_model};
+pub use state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_model, read_parts};

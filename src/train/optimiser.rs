@@ -5,8 +5,7 @@
 //! without reading it back, and updates each tensor in one launch.
 
 use super::TrainError;
-use super::state::HostTensors;
-use crate::device::read;
+use super::state::{DeviceTensor, HostTensors, read_parts};
 use crate::kernels::adamw::{AdamwNumbers, Adapted, adamw, square_sum};
 use crate::vit::HostTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -246,18 +245,29 @@ impl Optimiser {
     /// # Errors
     /// When the device does not answer.
     pub async fn save(&self) -> Result<OptimiserState, TrainError> {
-        let mut tensors = HostTensors::new();
-        for (path, moments) in &self.moments {
-            for (kind, tensor) in [("first", &moments.first), ("second", &moments.second)] {
-                let values = read(tensor.clone()).await?;
-                tensors.insert(format!("{kind}.{path}"), HostTensor { shape: vec![values.len()], values });
-            }
-            if moments.before > 0 {
-                let values = vec![moments.before as f32];
-                tensors.insert(format!("before.{path}"), HostTensor { shape: vec![1], values });
-            }
-        }
-        Ok(OptimiserState { updates: self.updates, tensors })
+        Ok(OptimiserState { updates: self.updates, tensors: read_parts(self.parts()).await? })
+    }
+
+    /// Updates made.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// The moments as [`OptimiserState::tensors`] names them, still on the device.
+    pub fn parts(&self) -> Vec<DeviceTensor> {
+        let kinds = |(path, moments): (&String, &Moments)| {
+            let part = |kind: &str, tensor: &Tensor<1>| DeviceTensor {
+                name: format!("{kind}.{path}"),
+                shape: tensor.dims().to_vec(),
+                tensor: tensor.clone(),
+            };
+            let before = (moments.before > 0).then(|| {
+                let number = TensorData::new(vec![moments.before as f32], [1]);
+                part("before", &Tensor::from_data(number, &moments.first.device()))
+            });
+            [part("first", &moments.first), part("second", &moments.second)].into_iter().chain(before)
+        };
+        self.moments.iter().flat_map(kinds).collect()
     }
 
     /// The optimiser a state was saved from.

@@ -1,7 +1,7 @@
 //! A whole race on the host and back.
 
 use super::race::{Phase, Race, RacePlan, RunReport};
-use super::state::{HostTensors, load_model, read_model};
+use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
 use super::{Batches, Classifier, Run, RunHeader, RunState, Starts, TrainError};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,17 @@ pub struct RaceState {
     pub tensors: HostTensors,
 }
 
+/// A whole race, its tensors still on the device.
+#[derive(Debug)]
+pub struct RaceParts {
+    /// Everything that is not a tensor.
+    pub header: RaceHeader,
+    /// The runs under way, named as in [`RaceState::tensors`].
+    pub live: Vec<DeviceTensor>,
+    /// The models of finished runs, which never change again; named without `trained.{run}.`.
+    pub trained: Vec<(usize, Vec<DeviceTensor>)>,
+}
+
 impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     /// Reads the whole race back; possible between any two calls of [`Race::advance`]. A judging under way begins anew
     /// after restoring.
@@ -48,33 +59,50 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     /// # Errors
     /// When the device does not answer.
     pub async fn save(&self) -> Result<RaceState, TrainError> {
-        let mut tensors = HostTensors::new();
-        let mut live = Vec::new();
+        let RaceParts { header, live, trained } = self.parts()?;
+        let mut tensors = read_parts(live).await?;
+        for (run, parts) in trained {
+            let weights = read_parts(parts).await?.into_iter();
+            tensors.extend(weights.map(|(name, tensor)| (format!("trained.{run}.{name}"), tensor)));
+        }
+        Ok(RaceState { header, tensors })
+    }
+
+    /// The same with all tensors still on the device. Drop them before the race goes on.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn parts(&self) -> Result<RaceParts, TrainError> {
+        let (mut live, mut headers) = (Vec::new(), Vec::new());
         for (arm, run) in self.live.iter().enumerate() {
-            let Some(run) = run else {
-                live.push(None);
-                continue;
-            };
-            let state = run.save().await?;
-            tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("live.{arm}.{name}"), tensor)));
-            live.push(Some(state.header));
+            let parts = run.as_ref().map(|run| run.parts()).transpose()?;
+            let (header, tensors) = parts.unzip();
+            headers.push(header);
+            live.extend(tensors.into_iter().flatten().map(|part| part.under(&format!("live.{arm}."))));
         }
-        for (run, model) in self.trained.iter().enumerate() {
-            if let Some(model) = model {
-                let weights = read_model(model).await?;
-                tensors.extend(weights.into_iter().map(|(name, tensor)| (format!("trained.{run}.{name}"), tensor)));
-            }
-        }
+        let of_run = |(run, model): (usize, &Option<M>)| Some((run, parts_of_model(model.as_ref()?)));
         let header = RaceHeader {
             plan: self.plan.clone(),
             phase: self.phase,
             heat: self.heat,
             step: self.step,
             reports: self.reports.clone(),
-            live,
+            live: headers,
             trained: self.trained.iter().map(Option::is_some).collect(),
         };
-        Ok(RaceState { header, tensors })
+        Ok(RaceParts { header, live, trained: self.trained.iter().enumerate().filter_map(of_run).collect() })
+    }
+
+    /// From the next step on a batch goes in parts of so many pictures; 0 = as a whole.
+    pub fn set_micro_batch(&mut self, pictures: usize) {
+        self.plan.micro_batch = pictures;
+        self.live.iter_mut().flatten().for_each(|run| run.set_micro_batch(pictures));
+    }
+
+    /// Whole passes over the training pictures, over all seeds.
+    pub fn passes(&self) -> usize {
+        let steps = self.heat * self.plan.steps + self.step;
+        (steps as f64 / self.batches.steps_per_epoch().max(f64::MIN_POSITIVE)) as usize
     }
 
     /// The race a state was saved from. `starts` makes the models again, whose weights are then replaced.
@@ -89,27 +117,34 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         clock: fn() -> f64,
     ) -> Result<Self, TrainError> {
         let RaceState { header, mut tensors } = state;
-        let mut race = Self::new(header.plan, batches, starts, device, clock);
-        let fits = header.reports.len() == race.reports.len()
-            && header.trained.len() == race.reports.len()
-            && header.live.len() <= race.lanes()
-            && (header.heat < race.heats() || header.phase == Phase::Finished);
-        if !fits {
+        Self::new(header.plan.clone(), batches, starts, device, clock).resume(header, &mut tensors).await
+    }
+
+    /// A race at its start goes on where a saved one of the same plan stood. Tensors are asked for run by run, so that
+    /// only one run lies on the host at a time.
+    ///
+    /// # Errors
+    /// When the state belongs to other models or is incomplete, or its start values fail.
+    pub async fn resume<T: SavedTensors>(self, header: RaceHeader, tensors: &mut T) -> Result<Self, TrainError> {
+        let mut race = self;
+        if !header.fits(&race) {
             return Err(TrainError::State("its runs are not those of its plan".into()));
         }
+        // It may have been halved on the way.
+        race.plan.micro_batch = header.plan.micro_batch;
         (race.phase, race.heat, race.step, race.reports) = (header.phase, header.heat, header.step, header.reports);
         for (run, _) in header.trained.iter().enumerate().filter(|(_, is_trained)| **is_trained) {
             let (arm, seed) = (race.reports[run].arm, race.reports[run].seed);
             let model = race.starts.start(arm, seed).await?;
-            race.trained[run] = Some(load_model(model, &take(&mut tensors, &format!("trained.{run}.")))?.valid());
+            race.trained[run] = Some(load_model(model, &tensors.take(&format!("trained.{run}.")).await?)?.valid());
         }
         for (arm, live) in header.live.into_iter().enumerate() {
             let run = match live {
                 Some(header) => {
                     let start = race.reports[race.heat * race.lanes() + arm].arm;
                     let model = race.starts.start(start, header.settings.seed).await?;
-                    let state = RunState { header, tensors: take(&mut tensors, &format!("live.{arm}.")) };
-                    let mut run = Run::restore(model, state)?;
+                    let tensors = tensors.take(&format!("live.{arm}.")).await?;
+                    let mut run = Run::restore(model, RunState { header, tensors })?;
                     run.set_micro_batch(race.plan.micro_batch);
                     Some(run)
                 }
@@ -125,9 +160,37 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     }
 }
 
-/// Moves the tensors whose names begin with `prefix` out, without it.
-fn take(tensors: &mut HostTensors, prefix: &str) -> HostTensors {
-    let names: Vec<String> = tensors.range(prefix.to_string()..).map(|(name, _)| name.clone()).collect();
-    let names = names.into_iter().take_while(|name| name.starts_with(prefix));
-    names.filter_map(|name| Some((name[prefix.len()..].to_string(), tensors.remove(&name)?))).collect()
+impl RaceHeader {
+    /// Whether it can be the state of this race, which is at its start.
+    fn fits<M: Classifier, B: Batches, S: Starts<M>>(&self, race: &Race<M, B, S>) -> bool {
+        let (plan, runs, lanes) = (&race.plan, &race.reports, race.lanes());
+        let is_run = |(mine, run): (&RunReport, &RunReport)| {
+            (mine.arm, mine.seed) == (run.arm, run.seed) && mine.step <= plan.steps
+        };
+        let is_phase = match self.phase {
+            Phase::Start { arm } => arm < lanes && arm == self.live.len(),
+            Phase::Judge { arm } | Phase::Step { arm } => arm < lanes && self.live.len() == lanes,
+            Phase::Finished => self.live.is_empty(),
+        };
+        self.reports.len() == runs.len()
+            && self.reports.iter().zip(runs).all(is_run)
+            && self.trained.len() == runs.len()
+            && self.step <= plan.steps
+            && is_phase
+            && (self.heat < race.heats() || self.phase == Phase::Finished)
+    }
+}
+
+/// Where the tensors of a saved race come from: memory, or a file that is read run by run.
+pub trait SavedTensors {
+    /// The tensors whose names begin with `prefix`, without it; they are not asked for again.
+    fn take(&mut self, prefix: &str) -> impl Future<Output = Result<HostTensors, TrainError>>;
+}
+
+impl SavedTensors for HostTensors {
+    async fn take(&mut self, prefix: &str) -> Result<HostTensors, TrainError> {
+        let names: Vec<String> = self.range(prefix.to_string()..).map(|(name, _)| name.clone()).collect();
+        let names = names.into_iter().take_while(|name| name.starts_with(prefix));
+        Ok(names.filter_map(|name| Some((name[prefix.len()..].to_string(), self.remove(&name)?))).collect())
+    }
 }

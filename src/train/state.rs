@@ -11,18 +11,51 @@ use std::collections::BTreeMap;
 /// Named tensors on the host.
 pub type HostTensors = BTreeMap<String, HostTensor>;
 
+/// A tensor that still lies on its device, flat: to be read when its turn comes, so that a large state never lies on the
+/// host as a whole. Drop it before the next step, see [`Run::model`](super::Run::model).
+#[derive(Clone, Debug)]
+pub struct DeviceTensor {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub tensor: Tensor<1>,
+}
+
+impl DeviceTensor {
+    /// The same tensor, its name behind `prefix`.
+    pub(super) fn under(mut self, prefix: &str) -> Self {
+        self.name.insert_str(0, prefix);
+        self
+    }
+}
+
+/// Every parameter of `model`, still on the device.
+pub fn parts_of_model<M: Module>(model: &M) -> Vec<DeviceTensor> {
+    let mut collector = Collector::default();
+    model.visit(&mut collector);
+    collector.found
+}
+
+/// Reads tensors back.
+///
+/// # Errors
+/// When the device does not answer.
+pub async fn read_parts(parts: Vec<DeviceTensor>) -> Result<HostTensors, TrainError> {
+    let mut tensors = HostTensors::new();
+    for DeviceTensor { name, shape, tensor } in parts {
+        tensors.insert(name, HostTensor { shape, values: read(tensor).await? });
+    }
+    Ok(tensors)
+}
+
 /// Reads every parameter of `model`.
 ///
 /// # Errors
 /// When the device does not answer.
 pub async fn read_model<M: Module>(model: &M) -> Result<HostTensors, TrainError> {
-    let mut collector = Collector::default();
-    model.visit(&mut collector);
-    let mut tensors = HostTensors::new();
-    for (name, shape, tensor) in collector.found {
-        tensors.insert(name, HostTensor { shape, values: read(tensor).await? });
-    }
-    Ok(tensors)
+    read_parts(parts_of_model(model)).await
 }
 
 /// `model` with every parameter replaced by the tensor of its path.
@@ -38,7 +71,7 @@ pub fn load_model<M: Module>(model: M, tensors: &HostTensors) -> Result<M, Train
 #[derive(Default)]
 struct Collector {
     path: Vec<String>,
-    found: Vec<(String, Vec<usize>, Tensor<1>)>,
+    found: Vec<DeviceTensor>,
 }
 
 impl ModuleVisitor for Collector {
@@ -53,7 +86,7 @@ impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val().inner();
         let shape = tensor.dims().to_vec();
-        self.found.push((self.path.join("."), shape, tensor.flatten(0, D - 1)));
+        self.found.push(DeviceTensor { name: self.path.join("."), shape, tensor: tensor.flatten(0, D - 1) });
     }
 }
 

@@ -208,7 +208,7 @@ impl App {
     }
 }
 
-fn hand_over(picked: Vec<Picked>) -> (Vec<FileRef>, Vec<web_sys::File>) {
+pub(super) fn hand_over(picked: Vec<Picked>) -> (Vec<FileRef>, Vec<web_sys::File>) {
     let refs = picked.iter().enumerate();
     let refs = refs.map(|(index, p)| FileRef { index, path: p.path.clone(), size: p.file.size() as u64 }).collect();
     (refs, picked.into_iter().map(|picked| picked.file).collect())

@@ -9,8 +9,8 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
 use super::pages::{
-    AncestorStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep, StackStep,
-    TrainingStep, TrialStep,
+    AncestorStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep, ProjectsBar,
+    StackStep, TrainingStep, TrialStep,
 };
 use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
@@ -41,6 +41,9 @@ pub fn Page() -> impl IntoView {
         Some("webgpu") => Some(Engine::WebGpu),
         _ => app.settings.with_untracked(|settings| settings.engine),
     });
+    if !is_bench {
+        app.begin_keeping();
+    }
     follow_settings(app);
     listen(app);
     stay_awake(app);
@@ -61,6 +64,7 @@ pub fn Page() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=move |event| jump(&event, "ancestor")>{text().page.skip}</a>
         <Header/>
+        {(!is_bench).then(|| view! { <ProjectsBar/> })}
         <main id="main" node_ref=main>
             {if is_bench { view! { <p class="intro">{text().page.bench}</p> }.into_any() } else { steps().into_any() }}
         </main>

@@ -329,6 +329,11 @@ impl App {
         Some(pictures)
     }
 
+    /// What was to be trained again goes on instead.
+    pub(super) fn forget_retry(self) {
+        self.experiments.retry.set_value(None);
+    }
+
     /// Trains again what [`App::plan_retry`] remembered, now that a descendant is planned.
     pub(super) fn retry_training(self) {
         let retry = self.experiments.retry.try_update_value(Option::take).flatten();

@@ -14,12 +14,22 @@ pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool
     let training = lose_engine(app);
     let during = if training { Some(JobKind::Train) } else { during };
     let t = &text().engine;
-    let mut sentence = (t.restarted)(reason, during.map(text().jobs.name));
+    let is_kept = app.projects.is_kept();
+    if let (true, Some(pictures)) = (is_kept, smaller) {
+        app.resume_in_parts(pictures);
+    }
+    let mut sentence = match is_kept {
+        true => {
+            let ago = untrack(|| app.projects.saved_ago());
+            (text().projects.restarted)(reason, during.map(text().jobs.name), ago.as_deref())
+        }
+        false => (t.restarted)(reason, during.map(text().jobs.name)),
+    };
     if cpu_only {
         sentence.push(' ');
         sentence.push_str(t.cpu_from_now);
     }
-    if app.race.with_untracked(Option::is_some) {
+    if !is_kept && app.race.with_untracked(Option::is_some) {
         sentence.push(' ');
         sentence.push_str(t.models_lost);
     }
@@ -57,7 +67,7 @@ fn lose_engine(app: App) -> bool {
     let mut training = false;
     app.race.update(|race| {
         if let Some(race) = race {
-            app.models_lost.set(true);
+            app.models_lost.set(!app.projects.is_kept());
             training = matches!(race.state, RaceState::Running | RaceState::Paused);
             if training {
                 race.state = RaceState::Stopped;

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 
 use super::experiment::Experiments;
 use super::layers::LayersState;
+use super::projects::Projects;
 use super::settings::Settings;
 use super::strings::text;
 use super::trial::Trial;
@@ -75,6 +76,7 @@ pub struct App {
     pub confusion: RwSignal<Option<Confusion>>,
     pub trial: Trial,
     pub settings: RwSignal<Settings>,
+    pub projects: Projects,
     /// Width for drawings, px.
     pub width: RwSignal<f64>,
     /// Sentence for screen readers.
@@ -108,6 +110,7 @@ impl App {
             predictions: RwSignal::default(),
             confusion: RwSignal::new(None),
             trial: Trial::new(),
+            projects: Projects::new(),
             settings: RwSignal::default(),
             width: RwSignal::new(640.0),
             spoken: RwSignal::default(),
@@ -172,6 +175,7 @@ impl App {
                 bench::failed(&notice);
                 self.notify(notice);
             }
+            Event::Project(event) => self.project_moved(event),
             Event::Bench { work, json } => bench::answered(&work, &json),
         }
     }

@@ -3,6 +3,7 @@
 use heirloom::session::journal::Journal;
 use heirloom::session::protocol::{
     AncestorShape, AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
+    ProjectCommand, ProjectEvent, Saved,
 };
 
 fn open(name: &str) -> Command {
@@ -99,4 +100,41 @@ fn a_changed_preparation_is_told_again_after_the_ancestor_it_was_meant_for() {
     journal.sent(&open("two"), &[2]);
     journal.received(&ancestor());
     assert_eq!(journal.replay().0, [(open("two"), vec![2])]);
+}
+
+fn begin() -> Command {
+    Command::Project(ProjectCommand::Begin { name: "x".into(), quota: None, calm: false })
+}
+
+fn saved(is_complete: bool) -> Event {
+    Event::Project(ProjectEvent::Saved(Saved { at: 0.0, bytes: 0, seconds: 0.0, is_complete }))
+}
+
+#[test]
+fn what_is_saved_is_not_repeated_and_what_came_since_is() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&begin(), &[]);
+    journal.sent(&add(), &[1]);
+    journal.received(&pictures());
+    journal.received(&saved(false));
+    assert_eq!(journal.clone().replay().0, vec![(begin(), vec![]), (add(), vec![1])]);
+    journal.received(&saved(true));
+    journal.sent(&add(), &[2]);
+    journal.received(&pictures());
+    assert_eq!(journal.replay().0, vec![(begin(), vec![]), (add(), vec![2])]);
+}
+
+#[test]
+fn what_an_engine_brings_back_is_no_answer_to_what_it_was_sent() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&begin(), &[]);
+    let opening = ProjectEvent::Opening { id: "p1".into(), name: "x".into(), page: String::new() };
+    journal.sent(&add(), &[1]);
+    journal.received(&Event::Project(opening));
+    journal.received(&pictures());
+    // It dies in the middle: the pictures were never looked at.
+    assert_eq!(journal.clone().replay().1, Some(JobKind::Pictures));
+    journal.received(&Event::Project(ProjectEvent::Opened));
+    journal.received(&pictures());
+    assert_eq!(journal.replay(), (vec![(begin(), vec![]), (add(), vec![1])], None));
 }

@@ -18,6 +18,7 @@ mod device;
 #[cfg(not(target_arch = "wasm32"))]
 mod experiment;
 mod journal;
+mod keep;
 mod kernels;
 mod layers;
 mod session;

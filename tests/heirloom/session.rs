@@ -16,7 +16,7 @@ use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 mod condense;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
-fn config() -> VitConfig {
+pub fn config() -> VitConfig {
     VitConfig {
         image_size: 32,
         patch_size: 8,
@@ -39,7 +39,7 @@ fn config() -> VitConfig {
     }
 }
 
-fn ancestor() -> FileHandle {
+pub fn ancestor() -> FileHandle {
     let random = RandomWeights { seed: 1 };
     let tensors = config().tensors().into_iter().map(|(key, shape)| {
         // Larger than a fresh start, so that heads differ.
@@ -52,7 +52,7 @@ fn ancestor() -> FileHandle {
 }
 
 /// Pictures of two classes that a colour tells apart.
-fn pictures(per_class: usize) -> Vec<FileHandle> {
+pub fn pictures(per_class: usize) -> Vec<FileHandle> {
     let picture = |class: usize, i: usize| {
         let colour = if class == 0 { [220, 40, 40] } else { [40, 60, 220] };
         let data =
@@ -63,7 +63,7 @@ fn pictures(per_class: usize) -> Vec<FileHandle> {
     (0..2).flat_map(|class| (0..per_class).map(move |i| (class, i))).map(|(class, i)| picture(class, i)).collect()
 }
 
-fn refs(files: &[FileHandle]) -> Vec<FileRef> {
+pub fn refs(files: &[FileHandle]) -> Vec<FileRef> {
     let file = |(index, file): (usize, &FileHandle)| FileRef { index, path: file.path().into(), size: file.len() };
     files.iter().enumerate().map(file).collect()
 }
@@ -71,16 +71,16 @@ fn refs(files: &[FileHandle]) -> Vec<FileRef> {
 #[cfg(not(target_arch = "wasm32"))]
 mod experiments;
 
-type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
+pub type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
 
 /// An engine on this platform's device, and everything it says.
-struct Engine1 {
-    runner: Runner,
-    heard: Heard,
+pub struct Engine1 {
+    pub runner: Runner,
+    pub heard: Heard,
 }
 
 impl Engine1 {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let heard = Heard::default();
         let ears = heard.clone();
         let outlet = Box::new(move |event, bytes| ears.borrow_mut().push((event, bytes)));
@@ -91,14 +91,14 @@ impl Engine1 {
     }
 
     /// Sends a command and works until nothing is left to do; returns what was said.
-    async fn send(&mut self, command: Command, files: Vec<FileHandle>) -> Vec<(Event, Option<Vec<u8>>)> {
+    pub async fn send(&mut self, command: Command, files: Vec<FileHandle>) -> Vec<(Event, Option<Vec<u8>>)> {
         self.heard.borrow_mut().clear();
         self.runner.handle(command, files).await;
         while self.runner.work().await {}
         self.heard.borrow().clone()
     }
 
-    async fn open(&mut self, file: FileHandle) -> Vec<(Event, Option<Vec<u8>>)> {
+    pub async fn open(&mut self, file: FileHandle) -> Vec<(Event, Option<Vec<u8>>)> {
         let files = vec![file];
         self.send(Command::OpenAncestor { files: refs(&files) }, files).await
     }
@@ -113,18 +113,18 @@ impl Engine1 {
     }
 }
 
-fn find<T>(heard: &[(Event, Option<Vec<u8>>)], pick: impl Fn(&Event) -> Option<T>) -> Option<T> {
+pub fn find<T>(heard: &[(Event, Option<Vec<u8>>)], pick: impl Fn(&Event) -> Option<T>) -> Option<T> {
     heard.iter().rev().find_map(|(event, _)| pick(event))
 }
 
-fn error(heard: &[(Event, Option<Vec<u8>>)]) -> Option<String> {
+pub fn error(heard: &[(Event, Option<Vec<u8>>)]) -> Option<String> {
     find(heard, |event| match event {
         Event::Notice(Notice { level: NoticeLevel::Error, text }) => Some(text.clone()),
         _ => None,
     })
 }
 
-fn descendant() -> DescendantSettings {
+pub fn descendant() -> DescendantSettings {
     DescendantSettings {
         heads: 3,
         layers: 2,
@@ -135,7 +135,7 @@ fn descendant() -> DescendantSettings {
     }
 }
 
-fn training() -> TrainSettings {
+pub fn training() -> TrainSettings {
     TrainSettings {
         descendant: descendant().into(),
         arms: vec![StartValue::Inherited, StartValue::Scratch],

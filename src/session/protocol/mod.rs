@@ -10,6 +10,7 @@ mod inputs;
 mod layers;
 mod method;
 mod points;
+mod projects;
 pub mod statistics;
 mod training;
 mod trial;
@@ -22,6 +23,7 @@ pub use inputs::*;
 pub use layers::*;
 pub use method::*;
 pub use points::*;
+pub use projects::*;
 pub use training::*;
 pub use trial::*;
 
@@ -154,6 +156,8 @@ pub enum Command {
     },
     /// The curves as CSV; answered with [`Event::File`].
     ExportCurves,
+    /// Keep, open, and hand on projects.
+    Project(ProjectCommand),
     /// Run one workload of the peer benchmark; answered with [`Event::Bench`].
     Bench {
         /// `MM`, `W0`, `W1`, `W2` or `W3`.
@@ -223,6 +227,8 @@ pub enum Event {
         /// MIME type.
         mime: String,
     },
+    /// Projects: opened, saved, listed.
+    Project(ProjectEvent),
     /// A sentence for the person: what was found, what was expected, what to do.
     Notice(Notice),
     /// Result of a benchmark, as the peers' harness expects it.

@@ -7,11 +7,13 @@ mod cnn;
 mod en;
 mod layers;
 mod lessons;
+mod projects;
 mod race;
 mod trying;
 
 pub use cnn::Cnn;
 pub use lessons::Lessons;
+pub use projects::Projects;
 pub use trying::Trying;
 
 use crate::session::protocol::{JobKind, StartValue};
@@ -51,6 +53,7 @@ pub struct Strings {
     pub trying: Trying,
     pub lessons: Lessons,
     pub home: Home,
+    pub projects: Projects,
 }
 
 pub struct Page {

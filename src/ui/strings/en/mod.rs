@@ -8,6 +8,7 @@ mod home;
 mod layers;
 mod lessons;
 mod pictures;
+mod projects;
 mod race;
 mod training;
 mod trial;
@@ -38,6 +39,7 @@ pub static EN: Strings = Strings {
     trying: trying::TRYING,
     lessons: lessons::LESSONS,
     home: home::HOME,
+    projects: projects::PROJECTS,
 };
 
 const PAGE: Page = Page {
@@ -81,7 +83,7 @@ const ENGINE: EngineWords = EngineWords {
             reason.trim_end_matches('.')
         )
     },
-    cpu_from_now: "It computes on the processor (CPU), because the graphics processor could not be started.",
+    cpu_from_now: "It computes on the processor (CPU), because the graphics processor failed.",
     models_lost: "The curves are still here, but the trained models are gone; train again to use one.",
     gave_up: |reason| {
         format!(

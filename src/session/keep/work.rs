@@ -1,0 +1,245 @@
+//! What of a session is kept, as it stands in the metadata of a generation. Tensors lie beside it, in the same file
+//! (a race under way) or in parts of their own (trained models, which never change again).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::ModelConfig;
+use crate::session::protocol::{
+    ClusterSettings, CondenseReport, DescendantPlan, HeadsReport, Preparation, RaceReport, SplitSettings, StartValue,
+};
+use crate::session::queue::Queue;
+use crate::train::RaceHeader;
+
+/// Version of what is written; another one is refused.
+pub const VERSION: u32 = 1;
+/// Largest number of a planned descendant: heads, layers, px.
+const MOST_PLANNED: f64 = 8_192.0;
+/// Largest number of the settings of races: steps, most likely.
+const MOST_IN_QUEUE: f64 = 1e9;
+/// Most entries of a list in a configuration.
+const MOST_LISTED: usize = 1_024;
+
+/// Everything a [`Runner`](crate::session::Runner) must get back to go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedWork {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Counts the saves of a project.
+    pub generation: u64,
+    /// When, ms since 1970.
+    pub saved_at: f64,
+    /// Settings of the page, as they stand in the address.
+    pub page: String,
+    /// What the person brought and measured.
+    pub inputs: SavedInputs,
+    /// The descendant as last planned.
+    pub descendant: Option<DescendantPlan>,
+    /// The race under way.
+    pub race: Option<SavedRace>,
+    /// The last race's models, one per run; `None` where it diverged.
+    pub models: Vec<Option<SavedModel>>,
+    /// The last race as it ended.
+    pub last_race: Option<RaceReport>,
+    /// The last experiment, as far as it got; `None` where the last race stood alone.
+    pub last_queue: Option<Queue>,
+    /// Floating-point operations per second that training reached.
+    pub flops_per_second: Option<f64>,
+}
+
+/// What the person brought and measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedInputs {
+    /// The files of the ancestor, as they were handed over.
+    pub ancestor: Vec<StoredFile>,
+    /// The pictures, in the order they came.
+    pub pictures: Vec<StoredPicture>,
+    /// Files that are no pictures: path and reason.
+    pub refused: Vec<(String, String)>,
+    /// How the pictures are divided.
+    pub split: SplitSettings,
+    /// How pictures are prepared for the ancestor.
+    pub preparation: Option<Preparation>,
+    /// The comparison of layers, once made.
+    pub condensed: Option<CondenseReport>,
+    /// The heads, once measured.
+    pub heads: Option<SavedHeads>,
+}
+
+/// A file whose bytes lie in the store under their checksum, or could not be stored and are known by it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Path it was handed over under.
+    pub path: String,
+    /// Bytes.
+    pub len: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// A picture of the set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPicture {
+    /// Its bytes.
+    pub file: StoredFile,
+    /// Its class.
+    pub class: String,
+}
+
+/// Measured heads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedHeads {
+    /// The numbers.
+    pub report: HeadsReport,
+    /// Which pictures they were measured on; empty when these are gone from the set.
+    pub shown: Vec<usize>,
+    /// How they are clustered.
+    pub clusters: ClusterSettings,
+}
+
+/// A race under way. Its tensors are `live.{arm}.…` in the generation's own file and one part per trained run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedRace {
+    /// The experiment it is part of, with the reports of the races before it.
+    pub queue: Queue,
+    /// Whether it waits for `Continue`.
+    pub is_paused: bool,
+    /// Where it stands.
+    pub header: RaceHeader,
+    /// What it was started with, where the person has changed something since.
+    pub inputs: Option<SavedInputs>,
+    /// Models of its finished runs.
+    pub trained: Vec<(usize, Part)>,
+}
+
+/// A trained descendant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedModel {
+    /// Its weights, by the names of its family; written before the generation is.
+    pub part: Option<Part>,
+    /// Its configuration.
+    pub config: ModelConfig,
+    /// Its classes.
+    pub classes: Vec<String>,
+    /// Mean and deviation of its pictures' channels.
+    pub mean: [f32; 3],
+    /// See `mean`.
+    pub std: [f32; 3],
+    /// What it started from.
+    pub arm: StartValue,
+    /// Its seed.
+    pub seed: u64,
+}
+
+/// A sealed file of a project beside its generations; it never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Name below the project's folder of parts.
+    pub name: String,
+    /// Bytes.
+    pub len: u64,
+    /// Its seal in hexadecimal.
+    pub sha256: String,
+}
+
+/// Whether and where a model is kept already; shared by whoever writes it and whoever holds it.
+pub type Kept = Rc<RefCell<Option<Part>>>;
+
+impl SavedWork {
+    /// Whether there is anything worth a place on the disk.
+    pub fn is_empty(&self) -> bool {
+        self.inputs.ancestor.is_empty()
+            && self.inputs.pictures.is_empty()
+            && self.race.is_none()
+            && self.models.is_empty()
+            && self.last_race.is_none()
+    }
+
+    /// All parts it needs.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        let trained = self.race.iter().flat_map(|race| race.trained.iter().map(|(_, part)| part));
+        trained.chain(self.models.iter().flatten().filter_map(|model| model.part.as_ref()))
+    }
+
+    /// All files it needs, those of a race that was started with others included.
+    pub fn files(&self) -> impl Iterator<Item = &StoredFile> {
+        let earlier = self.race.iter().filter_map(|race| race.inputs.as_ref());
+        [&self.inputs].into_iter().chain(earlier).flat_map(SavedInputs::files)
+    }
+
+    /// Keeps what comes from another machine from being absurd before anybody allocates by it.
+    ///
+    /// # Errors
+    /// Says what is out of bounds.
+    pub fn check(&self) -> Result<(), String> {
+        if self.version != VERSION {
+            return Err(format!("it was written in format {}, this program reads format {VERSION}", self.version));
+        }
+        let Some(race) = &self.race else { return self.descendant.as_ref().map_or(Ok(()), check_descendant) };
+        let queue = serde_json::to_value(&race.queue.settings).unwrap_or_default();
+        let current = race.queue.current().filter(|_| is_sane(&queue, MOST_IN_QUEUE));
+        let Some(settings) = current else { return Err("its races make no sense".into()) };
+        check_descendant(&settings.descendant)?;
+        let plan = race.header.plan();
+        let fits =
+            plan.arms == settings.arms.len() && plan.seeds.len() == settings.seeds && plan.steps == settings.steps;
+        if !fits {
+            return Err("its race is not the one of its settings".into());
+        }
+        within("arms", settings.arms.len(), 64)?;
+        within("seeds", settings.seeds, 1_000)?;
+        within("batch", settings.batch, 1 << 16)?;
+        within("steps", settings.steps, 1 << 30)
+    }
+}
+
+impl SavedInputs {
+    fn files(&self) -> impl Iterator<Item = &StoredFile> {
+        self.ancestor.iter().chain(self.pictures.iter().map(|picture| &picture.file))
+    }
+}
+
+fn check_descendant(plan: &DescendantPlan) -> Result<(), String> {
+    match is_sane(&serde_json::to_value(plan).unwrap_or_default(), MOST_PLANNED) {
+        true => Ok(()),
+        false => Err("the size of its descendant makes no sense".into()),
+    }
+}
+
+/// Keeps the numbers of a configuration from abroad where arithmetic with them cannot overflow: none is negative or
+/// above `most`.
+pub fn is_sane(config: &Value, most: f64) -> bool {
+    match config {
+        Value::Number(number) => number.as_f64().is_some_and(|number| (0.0..=most).contains(&number)),
+        Value::Array(all) => all.len() <= MOST_LISTED && all.iter().all(|value| is_sane(value, most)),
+        Value::Object(all) => all.values().all(|value| is_sane(value, most)),
+        _ => true,
+    }
+}
+
+fn within(what: &str, value: usize, most: usize) -> Result<(), String> {
+    match (1..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(format!("`{what}` would be {value}, between 1 and {most} makes sense")),
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 64 hexadecimal digits as a checksum.
+pub fn of_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,98 @@
+//! What is kept comes back: races, models, projects, zips; and what cannot be kept is said.
+
+mod handing_on;
+mod projects;
+mod resume;
+mod storage;
+mod trouble;
+
+use crate::session::{Engine1, ancestor, descendant, find, pictures, refs, training};
+use heirloom::platform::storage::Storage;
+use heirloom::session::protocol::*;
+
+/// A place for a store that is removed at the end.
+#[cfg(not(target_arch = "wasm32"))]
+pub struct Place(std::path::PathBuf);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Place {
+    pub fn new(name: &str) -> Self {
+        let place = std::env::temp_dir().join(format!("heirloom-keep-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&place);
+        Self(place)
+    }
+
+    pub fn storage(&self) -> Storage {
+        Storage::in_folder(&self.0).unwrap()
+    }
+
+    pub fn path(&self, inside: &str) -> std::path::PathBuf {
+        self.0.join(inside)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn begin() -> Command {
+    Command::Project(ProjectCommand::Begin { name: "First".into(), quota: None, calm: false })
+}
+
+/// An engine that keeps its work in `storage`; what it restored stands in its ears. Nothing is worked on yet.
+pub async fn engine_on(storage: &Storage, begin: Command) -> Engine1 {
+    let mut engine = Engine1::start().await;
+    engine.runner.keep_in(storage.clone());
+    engine.heard.borrow_mut().clear();
+    engine.runner.handle(begin, Vec::new()).await;
+    engine
+}
+
+/// Ancestor, pictures and heads.
+pub async fn bring(engine: &mut Engine1, per_class: usize) {
+    engine.open(ancestor()).await;
+    let files = pictures(per_class);
+    engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+    engine.send(Command::MeasureHeads(MeasureSettings { pictures: 2, renormalise: false }), Vec::new()).await;
+    engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
+}
+
+pub fn heard_all(engine: &Engine1) -> Vec<Event> {
+    engine.heard.borrow().iter().map(|(event, _)| event.clone()).collect()
+}
+
+pub fn notices(engine: &Engine1) -> Vec<String> {
+    let text = |event: Event| if let Event::Notice(notice) = event { Some(notice.text) } else { None };
+    heard_all(engine).into_iter().filter_map(text).collect()
+}
+
+pub fn saves(engine: &Engine1) -> usize {
+    heard_all(engine).iter().filter(|event| matches!(event, Event::Project(ProjectEvent::Saved(_)))).count()
+}
+
+pub fn race_of(engine: &Engine1) -> Option<RaceReport> {
+    find(&engine.heard.borrow(), |event| if let Event::Race(race) = event { Some(race.clone()) } else { None })
+}
+
+pub fn list_of(engine: &Engine1) -> ProjectList {
+    let list = |event: &Event| match event {
+        Event::Project(ProjectEvent::List(list)) => Some(list.clone()),
+        _ => None,
+    };
+    find(&engine.heard.borrow(), list).expect("a list of projects")
+}
+
+/// Two seeds, drop-path and augmentation: everything random there is.
+pub fn race(steps: usize) -> TrainSettings {
+    TrainSettings { seeds: 2, steps, drop_path: 0.2, validate_every: 2, ..training() }
+}
+
+/// What the chosen model says of a picture.
+pub async fn prediction(engine: &mut Engine1, run: usize) -> Prediction {
+    let files = vec![pictures(1).remove(0)];
+    let heard = engine.send(Command::Predict { run: Some(run), files: refs(&files) }, files).await;
+    find(&heard, |event| if let Event::Prediction(p) = event { Some(p.clone()) } else { None }).expect("a prediction")
+}

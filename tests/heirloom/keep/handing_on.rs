@@ -1,0 +1,128 @@
+//! A project as a zip: out on one machine, in on another, and what strangers may send.
+#![cfg(not(target_arch = "wasm32"))]
+
+use super::*;
+use heirloom::platform::file::FileHandle;
+use std::io::{Cursor, Read, Write};
+
+/// A trained project as a zip, and what its first model says.
+async fn exported(name: &str) -> (Vec<u8>, Prediction) {
+    let place = Place::new(name);
+    let mut engine = engine_on(&place.storage(), begin()).await;
+    bring(&mut engine, 3).await;
+    engine.send(Command::Train(TrainSettings { steps: 2, ..training() }), Vec::new()).await;
+    let said = prediction(&mut engine, 0).await;
+    let heard = engine.send(Command::Project(ProjectCommand::Export), Vec::new()).await;
+    let zip = heard.into_iter().find_map(|(event, bytes)| match event {
+        Event::File { name, .. } if name == "First.zip" => bytes,
+        _ => None,
+    });
+    (zip.expect("a zip"), said)
+}
+
+async fn import(engine: &mut Engine1, zip: Vec<u8>) -> Vec<String> {
+    let files = vec![FileHandle::from_bytes("project.zip", zip)];
+    let command = Command::Project(ProjectCommand::Import { files: refs(&files) });
+    engine.send(command, files).await;
+    notices(engine)
+}
+
+#[test]
+fn a_project_opens_on_another_machine_and_predicts_the_same() {
+    pollster::block_on(async {
+        let (zip, said) = exported("out").await;
+        let place = Place::new("in");
+        let mut engine = engine_on(&place.storage(), begin()).await;
+        assert_eq!(import(&mut engine, zip.clone()).await, Vec::<String>::new());
+        assert_eq!(list_of(&engine).projects[0].name, "First");
+        assert_eq!(prediction(&mut engine, 0).await, said);
+        drop(engine);
+        let mut engine = engine_on(&place.storage(), begin()).await;
+        assert_eq!(prediction(&mut engine, 0).await, said, "it is kept like any other");
+
+        // Where nothing may be stored it still opens, and can be handed on.
+        let mut engine = Engine1::start().await;
+        engine.send(begin(), Vec::new()).await;
+        assert_eq!(import(&mut engine, zip).await, Vec::<String>::new());
+        assert_eq!(prediction(&mut engine, 0).await, said);
+        let heard = engine.send(Command::Project(ProjectCommand::Export), Vec::new()).await;
+        assert!(heard.iter().any(|(event, bytes)| matches!(event, Event::File { .. }) && bytes.is_some()));
+    });
+}
+
+/// The zip with every file passed through `change`, by an independent writer.
+fn rewritten(zip: &[u8], change: impl Fn(&str, Vec<u8>) -> Option<(String, Vec<u8>)>) -> Vec<u8> {
+    let mut from = zip::ZipArchive::new(Cursor::new(zip)).expect("an independent reader opens it");
+    let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let plain = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for index in 0..from.len() {
+        let mut file = from.by_index(index).unwrap();
+        let (name, mut bytes) = (file.name().unwrap().into_owned(), Vec::new());
+        // The reader compares the checksums of the zip, too.
+        file.read_to_end(&mut bytes).unwrap();
+        if let Some((name, bytes)) = change(&name, bytes) {
+            to.start_file(name, plain).unwrap();
+            to.write_all(&bytes).unwrap();
+        }
+    }
+    to.finish().unwrap().into_inner()
+}
+
+#[test]
+fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind() {
+    pollster::block_on(async {
+        let (zip, _) = exported("hostile").await;
+        let flip = |bytes: &mut Vec<u8>| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        };
+        let changed = |part: &'static str| {
+            rewritten(&zip, move |name, mut bytes| {
+                if name.starts_with(part) {
+                    flip(&mut bytes);
+                }
+                Some((name.to_owned(), bytes))
+            })
+        };
+        let without = |part: &'static str| {
+            rewritten(&zip, move |name, bytes| (!name.starts_with(part)).then(|| (name.to_owned(), bytes)))
+        };
+        let cases = [
+            ("cut off", zip[..zip.len() - 200].to_vec()),
+            ("no zip", b"Dear Sir or Madam, ".repeat(40)),
+            ("not a project", rewritten(&zip, |name, bytes| Some((format!("other/{name}"), bytes)))),
+            ("a changed generation", changed("work")),
+            ("a changed model", changed("parts")),
+            ("a changed picture", changed("blobs")),
+            ("no generation", without("work")),
+            ("no model", without("parts")),
+            ("one model in place of another", swapped(&zip)),
+        ];
+        let place = Place::new("refuses");
+        let mut engine = engine_on(&place.storage(), begin()).await;
+        for (name, zip) in cases {
+            let said = import(&mut engine, zip).await;
+            assert_eq!(said.len(), 1, "{name}: {said:?}");
+            assert!(said[0].contains("project.zip") && said[0].ends_with('.'), "{name}: {said:?}");
+            let left = place.storage().size("").await.unwrap();
+            assert!(left < 100, "{name}: {left} bytes are left behind");
+        }
+        // Files that no project names, wherever their paths lead, are not looked at.
+        let odd = rewritten(&zip, |name, bytes| {
+            let name = if name == "name.txt" { "../../name.txt" } else { name };
+            Some((name.to_owned(), bytes))
+        });
+        assert_eq!(import(&mut engine, odd).await, Vec::<String>::new());
+        assert!(!place.path("../name.txt").exists());
+    });
+}
+
+/// Both models are whole, but each stands where the other belongs.
+fn swapped(zip: &[u8]) -> Vec<u8> {
+    let other = |name: &str| match name {
+        name if name.ends_with("model0") => name.replace("model0", "model1"),
+        name if name.ends_with("model1") => name.replace("model1", "model0"),
+        name => name.to_owned(),
+    };
+    rewritten(zip, move |name, bytes| Some((other(name), bytes)))
+}
