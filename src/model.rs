@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::device::ReadError;
-use crate::vit::{Hooks, HostTensor, Vit, VitConfig, Weights};
+use crate::vit::{Hooks, HostTensor, Stitched, StitchedConfig, Vit, VitConfig, Weights};
 
 /// A model of any family.
 #[derive(Module, Debug)]
@@ -14,6 +14,8 @@ use crate::vit::{Hooks, HostTensor, Vit, VitConfig, Weights};
 pub enum Model {
     /// A Vision Transformer.
     Vit(Vit),
+    /// The front of one Vision Transformer stitched to the end of another.
+    Stitched(Stitched),
 }
 
 /// Hyper-parameters of a model of any family. As JSON they are those of the family itself, whose fields tell it.
@@ -22,6 +24,8 @@ pub enum Model {
 pub enum ModelConfig {
     /// A Vision Transformer.
     Vit(VitConfig),
+    /// The front of one Vision Transformer stitched to the end of another.
+    Stitched(StitchedConfig),
 }
 
 impl From<Vit> for Model {
@@ -36,6 +40,18 @@ impl From<VitConfig> for ModelConfig {
     }
 }
 
+impl From<Stitched> for Model {
+    fn from(stitched: Stitched) -> Self {
+        Self::Stitched(stitched)
+    }
+}
+
+impl From<StitchedConfig> for ModelConfig {
+    fn from(config: StitchedConfig) -> Self {
+        Self::Stitched(config)
+    }
+}
+
 impl Model {
     /// Builds a model from weights, asking for one tensor at a time.
     ///
@@ -44,6 +60,7 @@ impl Model {
     pub async fn load<W: Weights>(config: &ModelConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
         match config {
             ModelConfig::Vit(config) => Ok(Vit::load(config, weights, device).await?.into()),
+            ModelConfig::Stitched(config) => Ok(Stitched::load(config, weights, device).await?.into()),
         }
     }
 
@@ -51,6 +68,7 @@ impl Model {
     pub fn config(&self) -> ModelConfig {
         match self {
             Self::Vit(vit) => vit.config.clone().into(),
+            Self::Stitched(stitched) => stitched.config.clone().into(),
         }
     }
 
@@ -58,6 +76,7 @@ impl Model {
     pub fn vit(&self) -> Option<&Vit> {
         match self {
             Self::Vit(vit) => Some(vit),
+            Self::Stitched(_) => None,
         }
     }
 
@@ -65,6 +84,7 @@ impl Model {
     pub fn device(&self) -> Device {
         match self {
             Self::Vit(vit) => vit.pos_embed.val().device(),
+            Self::Stitched(stitched) => stitched.front.pos_embed.val().device(),
         }
     }
 
@@ -73,6 +93,7 @@ impl Model {
     pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         match self {
             Self::Vit(vit) => vit.logits(images, &mut Hooks { drop_path, ..Default::default() }),
+            Self::Stitched(stitched) => stitched.logits(images, &mut Hooks { drop_path, ..Default::default() }),
         }
     }
 
@@ -83,6 +104,7 @@ impl Model {
     pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
         match self {
             Self::Vit(vit) => vit.state().await,
+            Self::Stitched(stitched) => stitched.state().await,
         }
     }
 }
@@ -92,6 +114,7 @@ impl ModelConfig {
     pub fn vit(&self) -> Option<&VitConfig> {
         match self {
             Self::Vit(config) => Some(config),
+            Self::Stitched(_) => None,
         }
     }
 
@@ -99,6 +122,7 @@ impl ModelConfig {
     pub fn image_size(&self) -> usize {
         match self {
             Self::Vit(config) => config.image_size,
+            Self::Stitched(config) => config.front.image_size,
         }
     }
 
@@ -106,6 +130,7 @@ impl ModelConfig {
     pub fn classes(&self) -> Option<usize> {
         match self {
             Self::Vit(config) => config.classes,
+            Self::Stitched(config) => config.end.classes,
         }
     }
 
@@ -113,6 +138,7 @@ impl ModelConfig {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Vit(config) => config.classes.unwrap_or(config.embed_dim),
+            Self::Stitched(config) => config.end.classes.unwrap_or(config.end.embed_dim),
         }
     }
 
@@ -120,6 +146,7 @@ impl ModelConfig {
     pub fn branches(&self) -> usize {
         match self {
             Self::Vit(config) => 2 * config.depth,
+            Self::Stitched(config) => 2 * config.depth(),
         }
     }
 
@@ -127,6 +154,7 @@ impl ModelConfig {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         match self {
             Self::Vit(config) => config.tensors(),
+            Self::Stitched(config) => config.tensors(),
         }
     }
 
@@ -134,6 +162,7 @@ impl ModelConfig {
     pub fn parameters(&self) -> u64 {
         match self {
             Self::Vit(config) => config.parameters(),
+            Self::Stitched(config) => config.parameters(),
         }
     }
 
@@ -141,6 +170,7 @@ impl ModelConfig {
     pub fn flops(&self) -> u64 {
         match self {
             Self::Vit(config) => config.flops(),
+            Self::Stitched(config) => config.flops(),
         }
     }
 }

@@ -110,7 +110,7 @@ impl Descendant {
     }
 
     fn assemble(&self, mut model: Model, mlp: impl Fn(&SharedFfn, usize) -> Mlp) -> Model {
-        let Model::Vit(vit) = &mut model;
+        let Model::Vit(vit) = &mut model else { return model };
         for group in &self.ffn_maps {
             for (position, &layer) in group.layers.iter().enumerate() {
                 vit.blocks[layer].mlp = Some(mlp(group, position));

@@ -3,6 +3,8 @@
 pub mod cluster;
 mod descendant;
 mod ffn_maps;
+pub mod pool;
+pub mod stitch;
 
 pub use descendant::{Descendant, Scratch, StartError, StartingPoint};
 pub use ffn_maps::SharedFfn;

@@ -64,8 +64,12 @@ pub async fn weights(model: &Model, labels: Option<Vec<String>>, normalise: &Nor
 }
 
 fn file_name(model: &Model, what: &str) -> String {
-    let ModelConfig::Vit(config) = model.config();
-    format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
+    match model.config() {
+        ModelConfig::Vit(config) => {
+            format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
+        }
+        ModelConfig::Stitched(config) => format!("heirloom-stitched-{}layers-{what}.safetensors", config.depth()),
+    }
 }
 
 fn arm_name(arm: StartValue) -> &'static str {

@@ -115,11 +115,23 @@ impl<M: Classifier> Run<M> {
             let (found, expected) = (labelled.to_string(), format!("{batch}, at least 1"));
             return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
         }
+        let (settings, step) = (self.settings.clone(), self.step);
+        self.step_by(|model| {
+            let targets = smoothed_targets(labels, model.classes(), settings.label_smoothing);
+            let drop_path = draw_drop_path(&settings, step, model.branches(), &images);
+            cross_entropy(model.logits(images, drop_path), targets)
+        })
+        .await
+    }
+
+    /// One optimiser step on a loss of the caller's, `[1]`; otherwise as [`Run::step`].
+    ///
+    /// # Errors
+    /// As [`Run::step`].
+    pub async fn step_by(&mut self, loss: impl FnOnce(&M) -> Tensor<1>) -> Result<Stepped, TrainError> {
         let lr = self.settings.schedule.lr(self.step);
         let model = self.model.take().ok_or(TrainError::ModelLost)?;
-        let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
-        let drop_path = self.drop_path(&model, &images);
-        let loss = cross_entropy(model.logits(images, drop_path), targets);
+        let loss = loss(&model);
         let shown = loss.clone().inner();
         let Updated { model, norm } = self.optimiser.step(lr, model, loss);
         self.model = Some(model);
@@ -136,15 +148,6 @@ impl<M: Classifier> Run<M> {
         }
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
-    }
-
-    fn drop_path(&self, model: &M, images: &Tensor<4>) -> Option<Tensor<2>> {
-        let (branches, [batch, ..]) = (model.branches(), images.dims());
-        let RunSettings { drop_path, seed, .. } = self.settings;
-        (drop_path > 0.0 && branches > 0).then(|| {
-            let factors = drop_path_factors(drop_path, branches, batch, seed, self.step);
-            Tensor::from_data(TensorData::new(factors, [branches, batch]), &images.device())
-        })
     }
 
     /// Judges one batch and returns the predicted classes.
@@ -178,6 +181,14 @@ impl<M: Classifier> Run<M> {
         }
         Ok(tally)
     }
+}
+
+fn draw_drop_path(settings: &RunSettings, step: usize, branches: usize, images: &Tensor<4>) -> Option<Tensor<2>> {
+    let [batch, ..] = images.dims();
+    (settings.drop_path > 0.0 && branches > 0).then(|| {
+        let factors = drop_path_factors(settings.drop_path, branches, batch, settings.seed, step);
+        Tensor::from_data(TensorData::new(factors, [branches, batch]), &images.device())
+    })
 }
 
 /// Judges one batch with a model outside training; see [`Run::judge`].

@@ -4,25 +4,37 @@
 //! so everything here advances in small asynchronous pieces and owns its whole state, which can be saved and restored.
 
 mod batches;
+mod distill;
 mod drop_path;
 mod error;
 mod fine_tune;
 mod loss;
 mod metrics;
 mod optimiser;
+mod pool;
+mod pool_state;
 mod race;
 mod race_state;
+mod rank;
 mod schedule;
 mod state;
+mod stitching;
+mod teacher;
 
 pub use batches::{Batch, Batches, Starts};
+pub use distill::{Lesson, Probe, distillation_loss, soft_targets};
 pub use drop_path::drop_path_factors;
 pub use error::TrainError;
 pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, judge};
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
 pub use metrics::{CurvePoint, Tally, area_under_curve, steps_to_accuracy};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
+pub use pool::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Pooling, Teaches};
+pub use pool_state::{PoolHeader, PoolState};
 pub use race::{Advance, Race, RacePlan, RunReport};
 pub use race_state::{RaceHeader, RaceState};
+pub use rank::spearman;
 pub use schedule::Schedule;
 pub use state::{HostTensors, load_model, read_model};
+pub use stitching::{draw_configuration, stitching_loss};
+pub use teacher::{FeatureKey, Features, MemoryFeatures, NoFeatures, Teacher};

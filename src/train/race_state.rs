@@ -1,7 +1,7 @@
 //! A whole race on the host and back.
 
 use super::race::{Phase, Race, RacePlan, RunReport};
-use super::state::{HostTensors, load_model, read_model};
+use super::state::{HostTensors, load_model, read_model, take};
 use super::{Batches, Classifier, Run, RunHeader, RunState, Starts, TrainError};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -122,11 +122,4 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
             _ => Err(TrainError::State(format!("arm `{arm}` is next, but has no model"))),
         }
     }
-}
-
-/// Moves the tensors whose names begin with `prefix` out, without it.
-fn take(tensors: &mut HostTensors, prefix: &str) -> HostTensors {
-    let names: Vec<String> = tensors.range(prefix.to_string()..).map(|(name, _)| name.clone()).collect();
-    let names = names.into_iter().take_while(|name| name.starts_with(prefix));
-    names.filter_map(|name| Some((name[prefix.len()..].to_string(), tensors.remove(&name)?))).collect()
 }
