@@ -136,10 +136,9 @@ pub(super) async fn load_blocks<W: Weights>(
     weights: &mut W,
     device: &Device,
 ) -> Result<Vec<Block>, W::Error> {
-    let mut loader = Loader { weights, device, config };
     let mut blocks = Vec::with_capacity(layers.len());
     for layer in layers {
-        blocks.push(loader.block(layer).await?);
+        blocks.push(Block::load(config, layer, weights, device).await?);
     }
     Ok(blocks)
 }
@@ -152,6 +151,21 @@ pub(super) async fn load_linear<W: Weights>(
     device: &Device,
 ) -> Result<Linear, W::Error> {
     Loader { weights, device, config }.linear("stitch", input, output, true).await
+}
+
+impl Block {
+    /// One layer of a model, as [`Vit::load`] builds it.
+    ///
+    /// # Errors
+    /// The first error of `weights`.
+    pub async fn load<W: Weights>(
+        config: &VitConfig,
+        layer: usize,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
+        Loader { weights, device, config }.block(layer).await
+    }
 }
 
 impl Vit {
