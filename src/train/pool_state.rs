@@ -3,7 +3,8 @@
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
-use super::pool::{Phase, PoolPlan, PoolReport, Pooling};
+use super::pool::{Phase, Pooling};
+use super::pool_plan::{PoolPlan, PoolReport};
 use super::state::{HostTensors, load_model, read_model, take};
 use super::{Batches, Classifier, Features, Run, RunHeader, RunState, TrainError};
 use crate::learngene::pool::Auxiliary;
