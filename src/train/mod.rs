@@ -12,6 +12,7 @@ mod loss;
 mod metrics;
 mod optimiser;
 mod pool;
+mod pool_anchors;
 mod pool_plan;
 mod pool_state;
 mod race;

@@ -52,6 +52,10 @@ pub struct Pooling<B, F> {
     pub(super) phase: Phase,
     pub(super) report: PoolReport,
     pub(super) head: Run<Probe>,
+    /// Anchors that were trained elsewhere; none when they are distilled (`pool_anchors`).
+    pub(super) given: Vec<Vit>,
+    /// The head of a given anchor being fitted.
+    pub(super) live_head: Option<Run<Probe>>,
     /// The auxiliary model in distillation.
     pub(super) live: Option<Run<Auxiliary>>,
     /// Those that are done, with their maps.
@@ -92,6 +96,8 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             batches,
             teacher,
             device,
+            given: Vec::new(),
+            live_head: None,
             live: None,
             distilled: Vec::new(),
             net: None,
@@ -119,10 +125,11 @@ impl<B: Batches, F: Features> Pooling<B, F> {
 
     /// Optimiser steps done and planned, over head, distillation and fine-tuning.
     pub fn progress(&self) -> (usize, usize) {
-        let PoolPlan { head_steps, distil_steps, tune_steps, auxiliaries, .. } = &self.plan;
+        let PoolPlan { head_steps, tune_steps, auxiliaries, .. } = &self.plan;
         let distilled: usize = self.report.distil_losses.iter().map(Vec::len).sum();
         let done = self.report.head_losses.len() + distilled + self.report.tune_losses.len();
-        (done, head_steps + auxiliaries.len() * distil_steps + tune_steps)
+        let before = (0..auxiliaries.len()).map(|auxiliary| self.steps_before_stitching(auxiliary));
+        (done, head_steps + before.sum::<usize>() + tune_steps)
     }
 
     /// The stitched net as it stands, without autodiff; `None` before its stitch layers have started.
@@ -199,6 +206,9 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             self.phase = Phase::Fit;
             return self.fit_stitches().await;
         };
+        if !self.given.is_empty() {
+            return self.fit_anchor().await;
+        }
         if self.live.is_none() {
             let AuxiliaryPlan { config, positions } = plan;
             let ancestor = &self.teacher.ancestor().config;

@@ -137,6 +137,63 @@ fn a_saved_pool_goes_on_exactly_from_wherever_it_stood() {
     });
 }
 
+/// Two anchors of different depth, frozen, without classifiers.
+async fn anchors(device: &Device) -> Vec<Vit> {
+    let mut anchors = Vec::new();
+    for (depth, width) in [(2, 4), (3, 8)] {
+        anchors.push(frozen(&model(depth, width, 900 + width as u32, device).await, 4).await.unwrap());
+    }
+    anchors
+}
+
+fn sn_net_plan() -> PoolPlan {
+    let stitch_start = StitchStart::LeastSquares;
+    PoolPlan { teacher: Teaches::LargestAnchor, stitch_start, compared: vec![stitch_start], ..plan() }
+}
+
+#[test]
+fn anchors_of_different_depth_that_were_trained_elsewhere_become_a_net_and_resume_exactly() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let start = async || {
+            let (anchors, features) = (anchors(&device).await, MemoryFeatures::default());
+            Pooling::of_anchors(sn_net_plan(), anchors, 3, Noise, features).unwrap()
+        };
+        let mut whole = start().await;
+        let before = read_model(&anchors(&device).await[0].blocks).await.unwrap();
+        // Head of the teacher, head of the other anchor, tuning.
+        assert_eq!(whole.progress(), (0, 4 + 4 + 4));
+        let mut pieces = 0;
+        while whole.net().is_none() {
+            whole.advance().await.unwrap();
+            pieces += 1;
+        }
+        // Until they are tuned together, anchors are what they were, with a head of the person's classes.
+        assert_eq!(read_model(&whole.net().unwrap().anchors[0].blocks).await.unwrap(), before);
+        assert_eq!(whole.net().unwrap().configs()[0].classes(), Some(3));
+        while !whole.is_finished() {
+            whole.advance().await.unwrap();
+            pieces += 1;
+        }
+        assert_eq!(whole.progress(), (12, 12));
+        assert_eq!(whole.report().accuracy.len(), whole.net().unwrap().configurations().len());
+        assert_ne!(read_model(&whole.net().unwrap().anchors[0].blocks).await.unwrap(), before);
+        for cut in [5, 8, pieces - 30] {
+            let mut first = start().await;
+            for _ in 0..cut {
+                first.advance().await.unwrap();
+            }
+            let state = first.save().await.unwrap();
+            let features = MemoryFeatures::default();
+            let mut second = Pooling::restore_anchors(state, anchors(&device).await, Noise, features).await.unwrap();
+            while !second.is_finished() {
+                second.advance().await.unwrap();
+            }
+            assert_eq!(second.report(), whole.report(), "cut {cut} of {pieces}");
+        }
+    });
+}
+
 #[test]
 fn a_state_of_another_pool_is_refused_and_a_pool_needs_two_models() {
     pollster::block_on(async {
