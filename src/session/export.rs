@@ -69,6 +69,10 @@ fn file_name(model: &Model, what: &str) -> String {
             format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
         }
         ModelConfig::Stitched(config) => format!("heirloom-stitched-{}layers-{what}.safetensors", config.depth()),
+        ModelConfig::Cnn(config) => {
+            let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
+            format!("heirloom-{}stages-{blocks}blocks-{what}.safetensors", config.stages.len())
+        }
     }
 }
 

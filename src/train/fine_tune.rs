@@ -5,11 +5,12 @@ use super::{
     AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
     smoothed_targets,
 };
+use crate::cnn::Statistics;
 use crate::device::{read, read_all};
 use crate::learngene::Descendant;
 use crate::model::Model;
 use crate::vit::{Hooks, Vit};
-use burn::module::Module;
+use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +23,32 @@ pub trait Classifier: Module {
     /// `-> [batch, classes]`
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2>;
 
+    /// Scores in a training pass. Models with batch norm use the batch's own statistics here and add them to
+    /// `statistics`; for others it is [`Classifier::logits`].
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        _statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    /// Takes in what training passes saw, once the step counts.
+    fn remember(self, _statistics: &Statistics) -> Self {
+        self
+    }
+
     /// Residual branches drop-path may leave out, two a layer; 0 when the model has none.
     fn branches(&self) -> usize;
 
     /// Classes it tells apart.
     fn classes(&self) -> usize;
+
+    /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
+    fn learngene(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
 }
 
 /// How one run is trained.
@@ -40,6 +62,9 @@ pub struct RunSettings {
     pub label_smoothing: f64,
     /// Highest drop-path rate, 0..1.
     pub drop_path: f64,
+    /// Steps for which the learngene's parameters get no updates; 0 = they train from the first step on.
+    #[serde(default)]
+    pub freeze_steps: usize,
     /// Seed of the drop-path draws.
     pub seed: u64,
 }
@@ -71,7 +96,13 @@ impl<M: Classifier> Run<M> {
     /// A run at its first step. `model` may come with or without autodiff.
     pub fn new(model: M, settings: RunSettings) -> Self {
         let optimiser = Optimiser::new(settings.adamw);
-        Self { settings, model: Some(model.train()), optimiser, step: 0 }
+        Self::at(model, optimiser, settings, 0)
+    }
+
+    /// A run that has taken `step` steps.
+    fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
+        let model = if step < settings.freeze_steps { hold(model, true) } else { model };
+        Self { settings, model: Some(model.train()), optimiser, step }
     }
 
     /// The settings.
@@ -116,22 +147,31 @@ impl<M: Classifier> Run<M> {
             return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
         }
         let (settings, step) = (self.settings.clone(), self.step);
-        self.step_by(|model| {
+        self.update(|model, statistics| {
             let targets = smoothed_targets(labels, model.classes(), settings.label_smoothing);
             let drop_path = draw_drop_path(&settings, step, model.branches(), &images);
-            cross_entropy(model.logits(images, drop_path), targets)
+            cross_entropy(model.training_logits(images, drop_path, statistics), targets)
         })
         .await
     }
 
-    /// One optimiser step on a loss of the caller's, `[1]`; otherwise as [`Run::step`].
+    /// One optimiser step on a loss of the caller's, `[1]`; otherwise as [`Run::step`]. Batch norms keep their
+    /// statistics.
     ///
     /// # Errors
     /// As [`Run::step`].
     pub async fn step_by(&mut self, loss: impl FnOnce(&M) -> Tensor<1>) -> Result<Stepped, TrainError> {
+        self.update(|model, _| loss(model)).await
+    }
+
+    async fn update(&mut self, loss: impl FnOnce(&M, &mut Statistics) -> Tensor<1>) -> Result<Stepped, TrainError> {
         let lr = self.settings.schedule.lr(self.step);
-        let model = self.model.take().ok_or(TrainError::ModelLost)?;
-        let loss = loss(&model);
+        let mut model = self.model.take().ok_or(TrainError::ModelLost)?;
+        if self.step > 0 && self.step == self.settings.freeze_steps {
+            model = hold(model, false);
+        }
+        let mut statistics = Statistics::default();
+        let loss = loss(&model, &mut statistics);
         let shown = loss.clone().inner();
         let Updated { model, norm } = self.optimiser.step(lr, model, loss);
         self.model = Some(model);
@@ -146,6 +186,7 @@ impl<M: Classifier> Run<M> {
                 _ => TrainError::LossNotFinite { step, loss },
             });
         }
+        self.model = self.model.take().map(|model| model.remember(&statistics));
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
     }
@@ -255,8 +296,14 @@ impl<M: Classifier> Run<M> {
         }
         let model = load_model(model, &weights)?;
         let optimiser = Optimiser::restore(settings.adamw, &OptimiserState { updates, tensors: moments }, &device)?;
-        Ok(Self { settings, model: Some(model.train()), optimiser, step })
+        Ok(Self::at(model, optimiser, settings, step))
     }
+}
+
+/// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics) stays so.
+fn hold<M: Classifier>(model: M, still: bool) -> M {
+    let learngene = ParamGroup::from_ids(model.learngene());
+    model.set_require_grad_group(learngene, !still)
 }
 
 impl Classifier for Vit {
@@ -278,6 +325,19 @@ impl Classifier for Model {
         self.logits(images, drop_path)
     }
 
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
+    }
+
     fn branches(&self) -> usize {
         self.config().branches()
     }
@@ -288,8 +348,25 @@ impl Classifier for Model {
 }
 
 impl Classifier for Descendant {
+    fn learngene(&self) -> Vec<ParamId> {
+        self.learngene()
+    }
+
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.logits(images, drop_path)
+    }
+
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
     }
 
     fn branches(&self) -> usize {

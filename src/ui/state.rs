@@ -11,8 +11,9 @@ use super::strings::text;
 use super::{actions, bench, files, restart, wake};
 use crate::session::link::{Link, Report};
 use crate::session::protocol::{
-    AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport, Event,
-    HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, RaceState,
+    AncestorShape, AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport,
+    Event, HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, RaceState,
+    VitShape,
 };
 
 /// Notices kept on the screen; older ones make room.
@@ -177,7 +178,10 @@ impl App {
 
     fn ancestor_opened(self, summary: AncestorSummary) {
         self.end_job(JobKind::Open);
-        self.spoken.set((text().ancestor.spoken)(&summary.family, summary.depth, summary.num_heads));
+        self.spoken.set(match &summary.shape {
+            AncestorShape::Vit(vit) => (text().ancestor.spoken)(&summary.family, vit.depth, vit.num_heads),
+            AncestorShape::Cnn(stages) => (text().cnn.spoken)(&summary.family, stages.len()),
+        });
         self.heads.set(None);
         self.clusters.set(None);
         self.attention.set(None);
@@ -245,6 +249,16 @@ impl App {
         if self.jobs.with_untracked(|jobs| jobs.iter().any(|job| job.kind == kind)) {
             self.jobs.update(|jobs| jobs.retain(|job| job.kind != kind));
         }
+    }
+
+    /// Whether there is an ancestor, and one without attention heads.
+    pub fn has_no_heads(self) -> bool {
+        self.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.vit().is_none()))
+    }
+
+    /// A size of the ancestor, if that is a Vision Transformer.
+    pub fn of_vit(self, otherwise: usize, size: fn(&VitShape) -> usize) -> usize {
+        self.ancestor.with(|ancestor| ancestor.as_ref().and_then(|ancestor| ancestor.vit()).map_or(otherwise, size))
     }
 
     /// Whether any long job is under way.

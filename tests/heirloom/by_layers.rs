@@ -1,2 +1,4 @@
 //! Tests of Learngene by layers.
+mod cka;
+mod freeze;
 mod inherit;

@@ -1,4 +1,6 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+mod cnn;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -183,7 +185,8 @@ on_every_engine! {
 
         let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
         let again = find(&heard, |event| if let Event::Ancestor(again) = event { Some(again.clone()) } else { None }).unwrap();
-        assert_eq!((again.num_heads, again.depth, again.head_dim, again.classes), (3, 2, 8, Some(2)));
+        let shape = again.vit().unwrap();
+        assert_eq!((shape.num_heads, shape.depth, shape.head_dim, again.classes), (3, 2, 8, Some(2)));
         assert!(again.missing.is_empty() && again.unexpected.is_empty());
     }
 

@@ -6,6 +6,7 @@
 
 mod descendant;
 mod inputs;
+mod layers;
 mod method;
 mod training;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use descendant::*;
 pub use inputs::*;
+pub use layers::*;
 pub use method::*;
 pub use training::*;
 
@@ -50,6 +52,9 @@ pub enum Command {
         /// The dropped files.
         files: Vec<FileRef>,
     },
+    /// Prepare pictures otherwise than the ancestor's file says; answered with [`Event::Ancestor`], and what was measured
+    /// is forgotten.
+    SetPreparation(Preparation),
     /// Pictures: folder files, zips, single files. They are added to those already there.
     AddPictures {
         /// The dropped files.
@@ -74,6 +79,8 @@ pub enum Command {
         /// Which of the measured pictures.
         picture: usize,
     },
+    /// Compare the ancestor's layers with a pseudo descendant's (Learngene); answered with [`Event::Condensed`].
+    Condense(CondenseSettings),
     /// Plan a descendant; answered at once with [`Event::Descendant`].
     PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
@@ -140,6 +147,8 @@ pub enum Event {
     Clusters(ClusterReport),
     /// Attention of one head on one picture.
     Attention(AttentionMap),
+    /// How like each ancestor layer is to the pseudo descendant's.
+    Condensed(CondenseReport),
     /// The planned descendant.
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
@@ -206,6 +215,8 @@ pub enum JobKind {
     Pictures,
     /// Measuring heads.
     Measure,
+    /// Condensing to whole layers.
+    Condense,
     /// Training a race.
     Train,
     /// Naming pictures or filling the confusion matrix.

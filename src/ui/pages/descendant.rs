@@ -13,10 +13,13 @@ use crate::ui::widgets::{Check, More, NumberField, Step};
 pub fn DescendantStep() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
-    let missing = Signal::derive(move || app.clusters.with(Option::is_none).then_some(t.need));
+    let missing = Signal::derive(move || match app.has_no_heads() {
+        true => Some(text().cnn.no_heads),
+        false => app.clusters.with(Option::is_none).then_some(t.need),
+    });
     let has = Memo::new(move |_| app.descendant.with(Option::is_some));
-    let most_layers = move || app.ancestor.with(|a| a.as_ref().map_or(1, |a| a.depth));
-    let most_heads = move || app.ancestor.with(|a| a.as_ref().map_or(1, |a| a.num_heads * 2));
+    let most_layers = move || app.of_vit(1, |a| a.depth);
+    let most_heads = move || app.of_vit(1, |a| a.num_heads * 2);
     view! {
         <Step id="descendant" number=4 heading=&t.heading missing>
             <Method/>
@@ -63,7 +66,7 @@ pub fn DescendantStep() -> impl IntoView {
 fn ImageSize() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
-    let patch = Memo::new(move |_| app.ancestor.with(|a| a.as_ref().map_or(16, |a| a.patch_size)));
+    let patch = Memo::new(move |_| app.of_vit(16, |a| a.patch_size));
     view! {
         <NumberField
             id="image-size"

@@ -16,6 +16,9 @@ pub fn HeadsStep() -> impl IntoView {
     let t = &text().heads;
     let missing = Signal::derive(move || {
         let has_pictures = app.pictures.with(|p| p.as_ref().is_some_and(|p| !p.classes.is_empty()));
+        if app.has_no_heads() {
+            return Some(text().cnn.no_heads);
+        }
         match (app.ancestor.with(Option::is_some), has_pictures) {
             (true, true) => None,
             (false, true) => Some(t.need_ancestor),

@@ -6,6 +6,7 @@ mod descendant;
 mod heads;
 mod home;
 mod pictures;
+mod preparation;
 mod training;
 mod trial;
 

@@ -3,7 +3,10 @@
 //! A language is one value of [`Strings`]; a missing sentence does not compile. Simple words come first, the exact
 //! term beside them.
 
+mod cnn;
 mod en;
+
+pub use cnn::Cnn;
 
 use crate::session::protocol::{JobKind, StartValue};
 
@@ -28,6 +31,7 @@ pub struct Strings {
     pub time: Time,
     pub notice: NoticeWords,
     pub ancestor: Ancestor,
+    pub cnn: Cnn,
     pub pictures: Pictures,
     pub heads: Heads,
     pub descendant: Descendant,

@@ -1,6 +1,7 @@
 //! English.
 
 mod ancestor;
+mod cnn;
 mod descendant;
 mod heads;
 mod home;
@@ -22,6 +23,7 @@ pub static EN: Strings = Strings {
     time: TIME,
     notice: NOTICE,
     ancestor: ancestor::ANCESTOR,
+    cnn: cnn::CNN,
     pictures: pictures::PICTURES,
     heads: heads::HEADS,
     descendant: descendant::DESCENDANT,
