@@ -109,6 +109,7 @@ fn pair_square_kernel(
     a_width: usize,
     b_width: usize,
     others: usize,
+    tiles: usize,
     #[comptime] is_own: bool,
 ) {
     let (column, row) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
@@ -124,7 +125,6 @@ fn pair_square_kernel(
     let mut a_tile = Shared::<[f32]>::new_slice(comptime!(TILE * TILE));
     let mut b_tile = Shared::<[f32]>::new_slice(comptime!(TILE * TILE));
     let mut product = 0.0f32;
-    let tiles = (examples + TILE - 1) / TILE;
     for tile in 0..tiles {
         let example = tile * TILE + row;
         let mut from_a = 0.0f32;
@@ -163,6 +163,7 @@ fn gram_kernel(
     output: &mut cubecl::prelude::Tensor<f32>,
     examples: usize,
     width: usize,
+    tiles: usize,
 ) {
     let (column, row) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
     let set = CUBE_POS_Z as usize;
@@ -172,7 +173,6 @@ fn gram_kernel(
         let mut a_tile = Shared::<[f32]>::new_slice(comptime!(TILE * TILE));
         let mut b_tile = Shared::<[f32]>::new_slice(comptime!(TILE * TILE));
         let mut product = 0.0f32;
-        let tiles = (width + TILE - 1) / TILE;
         for tile in 0..tiles {
             let feature = tile * TILE + column;
             let mut from_a = 0.0f32;
@@ -223,6 +223,7 @@ impl GramProducts for CubeBackend {
             a_width,
             b_width,
             others,
+            examples.div_ceil(TILE),
             is_own,
         );
         output
@@ -242,6 +243,7 @@ impl GramProducts for CubeBackend {
             output.clone().into_tensor_arg(),
             examples,
             width,
+            width.div_ceil(TILE),
         );
         output
     }

@@ -1,10 +1,8 @@
 //! Condensing an ancestor to whole layers: a pseudo descendant is trained step by step, then compared with the ancestor
 //! batch by batch, so that the page can follow and stop it.
 
-use burn::tensor::Device;
-
 use super::open::Ancestor;
-use super::protocol::{CondenseReport, CondenseSettings, Event, JobKind, LayerScores};
+use super::protocol::{CondenseReport, CondenseSettings, Event, JobKind, LayerScores, Likeness};
 use super::race::RaceBatches;
 use super::runner::{Job, Runner};
 use crate::data::{DataError, Loader, LoaderSettings, Normalise, PictureSet, Split};
@@ -13,9 +11,9 @@ use crate::learngene::layers::{
     ranking,
 };
 use crate::learngene::{Descendant, Scratch, StartError, StartingPoint};
-use crate::model::{Model, ModelConfig};
+use crate::model::Model;
 use crate::platform::clock::now_ms;
-use crate::train::{AdamWSettings, Batches, Run, RunSettings, Schedule, TrainError};
+use crate::train::{AdamWSettings, Batches, Matching, Run, RunSettings, Schedule, TrainError};
 
 /// Pictures compared at a time: their features in every layer lie in memory together.
 const PROBED: usize = 4;
@@ -26,12 +24,20 @@ const LAST: usize = 10;
 pub(super) struct CondenseJob {
     settings: CondenseSettings,
     ancestor: Model,
-    run: Run<Descendant>,
+    pseudo_layers: Vec<String>,
+    work: Work,
     training: RaceBatches,
     probe: RaceBatches,
     losses: Vec<f32>,
-    cka: Cka,
     started: f64,
+}
+
+/// The way to a similarity.
+enum Work {
+    /// Training first, then comparing.
+    Cka(Box<Run<Descendant>>, Cka),
+    /// Both in turns.
+    Learned(Box<Matching>),
 }
 
 /// Why condensing broke off.
@@ -78,21 +84,26 @@ impl Runner {
         if settings.steps == 0 || slice.classes.len() < 2 {
             return Err(CondenseError::Nothing);
         }
-        let config =
-            pseudo_config(&ancestor.model.config(), settings.layers, slice.classes.len(), settings.image_size)?;
-        let device = ancestor.model.device();
-        let run = pseudo_run(config, &settings, &device).await?;
+        let classes = slice.classes.len();
+        let config = pseudo_config(&ancestor.model.config(), settings.layers, classes, settings.image_size)?;
+        let pseudo_layers = layer_names(&config);
+        let pseudo = Scratch { config, device: ancestor.model.device() }.start(settings.seed).await?;
         let batches = |split: &Split, batch| batches(&self.pictures.set, split, &settings, ancestor.normalise, batch);
-        Ok(CondenseJob {
-            run,
-            training: batches(&slice, settings.batch.max(1))?,
-            probe: batches(&probe(split, settings.probe.max(1)), PROBED)?,
-            ancestor: at_size(ancestor, settings.image_size).await?,
-            losses: Vec::new(),
-            cka: Cka::new(Estimator::Unbiased),
-            started: now_ms(),
-            settings,
-        })
+        let training = batches(&slice, settings.batch.max(1))?;
+        let mut probe = batches(&probe(split, settings.probe.max(1)), PROBED)?;
+        let ancestor = at_size(ancestor, settings.image_size).await?;
+        let work = match settings.likeness {
+            Likeness::Cka => {
+                let run = Run::new(pseudo, run_settings(&settings));
+                Work::Cka(Box::new(run), Cka::new(Estimator::Unbiased))
+            }
+            Likeness::Learned => {
+                let images = probe.validation(0).await?.images(&ancestor.device())?;
+                Work::Learned(Box::new(Matching::new(ancestor.clone(), pseudo, run_settings(&settings), &images)))
+            }
+        };
+        let (losses, started) = (Vec::new(), now_ms());
+        Ok(CondenseJob { settings, ancestor, pseudo_layers, work, training, probe, losses, started })
     }
 
     pub(super) async fn condense_next(&mut self, mut job: Box<CondenseJob>) -> bool {
@@ -121,37 +132,55 @@ impl Runner {
 impl CondenseJob {
     /// Steps and batches done, and in all.
     fn progress(&self) -> (usize, usize) {
-        let done = self.run.steps_taken() + self.cka.batches();
-        (done, self.settings.steps + self.probe.validation_batches())
+        match &self.work {
+            Work::Cka(run, cka) => {
+                (run.steps_taken() + cka.batches(), self.settings.steps + self.probe.validation_batches())
+            }
+            Work::Learned(matching) => (matching.steps_taken(), self.settings.steps),
+        }
     }
 
     async fn advance(&mut self) -> Result<(), CondenseError> {
         let device = self.ancestor.device();
-        if self.run.steps_taken() < self.settings.steps {
-            let batch = self.training.training(self.settings.seed, self.run.steps_taken()).await?;
-            let device = device.autodiff();
-            let stepped = self.run.step(batch.images(&device)?, batch.targets(&device)).await?;
-            self.losses.push(stepped.loss);
-            return Ok(());
+        let training = device.clone().autodiff();
+        let seed = self.settings.seed;
+        match &mut self.work {
+            Work::Cka(run, _) if run.steps_taken() < self.settings.steps => {
+                let batch = self.training.training(seed, run.steps_taken()).await?;
+                let stepped = run.step(batch.images(&training)?, batch.targets(&training)).await?;
+                self.losses.push(stepped.loss);
+            }
+            Work::Cka(run, cka) => {
+                let batch = self.probe.validation(cka.batches()).await?;
+                let pseudo = run.model()?.assembled();
+                let mut features = layer_features(&[&self.ancestor, &pseudo], &batch.images(&device)?).into_iter();
+                let (ancestor, pseudo) = (features.next().unwrap_or_default(), features.next().unwrap_or_default());
+                cka.add(&ancestor, &pseudo).await?;
+            }
+            Work::Learned(matching) => {
+                let (step, held_out) = (matching.steps_taken(), self.probe.validation_batches().max(1));
+                let batch = self.training.training(seed, step).await?;
+                self.losses.push(matching.learn(batch.images(&training)?, batch.targets(&training)).await?);
+                let unseen = self.probe.validation(step % held_out).await?;
+                matching.weigh(unseen.images(&device)?).await?;
+            }
         }
-        let batch = self.probe.validation(self.cka.batches()).await?;
-        let pseudo = self.run.model()?.assembled();
-        let mut features = layer_features(&[&self.ancestor, &pseudo], &batch.images(&device)?).into_iter();
-        let (ancestor, pseudo) = (features.next().unwrap_or_default(), features.next().unwrap_or_default());
-        Ok(self.cka.add(&ancestor, &pseudo).await?)
+        Ok(())
     }
 
     fn report(&self) -> CondenseReport {
-        let similarity = self.cka.similarity();
+        let similarity = match &self.work {
+            Work::Cka(_, cka) => cka.similarity(),
+            Work::Learned(matching) => matching.weights().to_vec(),
+        };
         let scores = |score: Score| {
             let scores = score.of(&similarity);
             LayerScores { order: ranking(&scores), scores: scores.into_iter().map(|score| score as f32).collect() }
         };
         let last = &self.losses[self.losses.len().saturating_sub(LAST)..];
-        let model = self.run.model().map(|model| model.config());
         CondenseReport {
             ancestor_layers: layer_names(&self.ancestor.config()),
-            pseudo_layers: model.map(|config| layer_names(&config)).unwrap_or_default(),
+            pseudo_layers: self.pseudo_layers.clone(),
             similarity: similarity.iter().map(|row| row.iter().map(|&value| value as f32).collect()).collect(),
             mean: scores(Score::Mean),
             max: scores(Score::Max),
@@ -177,21 +206,17 @@ async fn at_size(ancestor: &Ancestor, image_size: usize) -> Result<Model, Conden
     Ok(whole.start(1).await?.fold())
 }
 
-async fn pseudo_run(
-    config: ModelConfig,
-    settings: &CondenseSettings,
-    device: &Device,
-) -> Result<Run<Descendant>, CondenseError> {
-    let start = Scratch { config, device: device.clone() }.start(settings.seed).await?;
-    let run = RunSettings {
-        schedule: Schedule { peak: settings.lr, floor: 0.0, warmup_steps: settings.steps / 10, steps: settings.steps },
+/// How the pseudo descendant is trained: briefly.
+fn run_settings(settings: &CondenseSettings) -> RunSettings {
+    let CondenseSettings { steps, lr, seed, .. } = *settings;
+    RunSettings {
+        schedule: Schedule { peak: lr, floor: 0.0, warmup_steps: steps / 10, steps },
         adamw: AdamWSettings::default(),
         label_smoothing: 0.1,
         drop_path: 0.0,
         freeze_steps: 0,
-        seed: settings.seed,
-    };
-    Ok(Run::new(start, run))
+        seed,
+    }
 }
 
 fn batches(

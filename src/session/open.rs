@@ -19,6 +19,8 @@ pub(super) struct Ancestor {
     pub normalise: Normalise,
     /// What the page was told of it.
     pub summary: AncestorSummary,
+    /// Names of its classes, where the file has them.
+    pub labels: Option<Vec<String>>,
 }
 
 impl Ancestor {
@@ -96,7 +98,12 @@ impl Runner {
         let total = checkpoint.config.tensors().len();
         let mut counting = Counting { checkpoint: &checkpoint, runner: self, done: 0, total };
         let model = Model::load(&checkpoint.config, &mut counting, device).await?;
-        Ok(Ancestor { model, normalise: normalise(&checkpoint), summary: summary(&checkpoint) })
+        Ok(Ancestor {
+            model,
+            normalise: normalise(&checkpoint),
+            summary: summary(&checkpoint),
+            labels: checkpoint.labels,
+        })
     }
 
     /// What was measured on pictures prepared otherwise no longer counts.

@@ -8,15 +8,23 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
-use super::pages::{AncestorStep, DescendantStep, HeadsStep, HomeStep, PicturesStep, TrainingStep, TrialStep};
+use super::pages::{
+    AncestorStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep, StackStep,
+    TrainingStep, TrialStep,
+};
+use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
-use super::{bench, files};
-use crate::session::protocol::Engine;
+use super::{bench, files, wake};
+use crate::session::protocol::{Engine, JobKind, Method, RaceState};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
 const LONG_SILENCE: f64 = 60.0;
+/// Time between two looks at how long the engine has been silent.
+const WATCH: Duration = Duration::from_secs(5);
+/// Pieces of a bad address that are named.
+const MOST_FAULTS: usize = 5;
 
 /// The page.
 #[component]
@@ -27,13 +35,15 @@ pub fn Page() -> impl IntoView {
     if is_bench {
         bench::install(app);
     }
+    read_address(app);
     app.connect(match query("engine").as_deref() {
         Some("cpu") => Some(Engine::Cpu),
         Some("webgpu") => Some(Engine::WebGpu),
-        _ => None,
+        _ => app.settings.with_untracked(|settings| settings.engine),
     });
     follow_settings(app);
     listen(app);
+    stay_awake(app);
     let main = NodeRef::<leptos::html::Main>::new();
     let measure = move || {
         if let Some(body) = main.get_untracked().and_then(|main| main.query_selector(".step-body").ok().flatten()) {
@@ -61,11 +71,19 @@ pub fn Page() -> impl IntoView {
 }
 
 fn steps() -> impl IntoView {
+    let app = expect_context::<App>();
+    let method = Memo::new(move |_| app.settings.with(|settings| settings.method));
+    // Steps 3 and 4 are the method's own.
+    let own = move || match method.get() {
+        Method::Layers => view! { <LayersStep/> <StackStep/> }.into_any(),
+        Method::Cluster | Method::Pool | Method::Stitch => view! { <HeadsStep/> <DescendantStep/> }.into_any(),
+    };
     view! {
+        <Lessons/>
         <AncestorStep/>
         <PicturesStep/>
-        <HeadsStep/>
-        <DescendantStep/>
+        <MethodChoice/>
+        {own}
         <TrainingStep/>
         <TrialStep/>
         <HomeStep/>
@@ -164,7 +182,6 @@ fn Footer() -> impl IntoView {
                 <summary>{t.paper_link}</summary>
                 <p>{t.paper}</p>
             </details>
-            <p>{t.settings_in_address}</p>
         </footer>
     }
 }
@@ -176,6 +193,31 @@ fn jump(event: &ev::MouseEvent, id: &str) {
         heading.scroll_into_view();
         let _ = heading.unchecked_into::<HtmlElement>().focus();
     }
+}
+
+/// Takes the settings of the address, and says what was not understood.
+fn read_address(app: App) {
+    let hash = window().location().hash().unwrap_or_default();
+    let (settings, faults) = Settings::read_fragment(&hash);
+    app.settings.set(settings);
+    if !faults.is_empty() {
+        let t = &text().lessons;
+        let fault = |Fault { piece, expected }: &Fault| match expected {
+            Some(expected) => (t.bad)(piece, expected),
+            None => (t.unknown)(piece),
+        };
+        app.inform((t.faults)(&faults.iter().take(MOST_FAULTS).map(fault).collect::<Vec<_>>().join(", ")));
+    }
+}
+
+/// Holds the screen awake while the engine works for the person: not while a race is paused.
+fn stay_awake(app: App) {
+    let is_working = Memo::new(move |_| {
+        let is_racing = app.race.with(|race| race.as_ref().is_some_and(|race| race.state == RaceState::Running));
+        is_racing || app.jobs.with(|jobs| jobs.iter().any(|job| job.kind != JobKind::Train))
+    });
+    Effect::new(move |_| wake::hold(is_working.get()));
+    wake::follow_the_page();
 }
 
 /// Keeps the address and the engine in step with the settings.
@@ -192,6 +234,7 @@ fn follow_settings(app: App) {
     Effect::new(move |_| {
         let _ = (descendant.get(), classes.get());
         app.clusters.track();
+        app.ancestor.track();
         app.ask_descendant();
     });
     let write = leptos::leptos_dom::helpers::debounce(Duration::from_millis(500), move |fragment: String| {
@@ -204,7 +247,7 @@ fn follow_settings(app: App) {
     });
     let write = StoredValue::new_local(write);
     Effect::new(move |before: Option<String>| {
-        let fragment = app.settings.with(super::settings::Settings::to_fragment);
+        let fragment = app.settings.with(Settings::to_fragment);
         if before.is_some_and(|before| before != fragment) {
             write.update_value(|write| write(fragment.clone()));
         }
@@ -229,12 +272,22 @@ fn listen(app: App) {
         dropped(app, &event);
     });
     let address = window_event_listener(ev::hashchange, move |_| {
-        let hash = window().location().hash().unwrap_or_default();
-        app.settings.set(super::settings::Settings::from_fragment(&hash));
+        let before = app.settings.with_untracked(|settings| settings.engine);
+        read_address(app);
+        if app.settings.with_untracked(|settings| settings.engine) != before {
+            app.inform(text().lessons.engine_later.to_owned());
+        }
     });
     let focus = window_event_listener(ev::focusin, move |event| uncover(&event));
+    let watched = StoredValue::new(js_sys::Date::now());
     let watch = set_interval_with_handle(
         move || {
+            let slept = js_sys::Date::now() - watched.get_value();
+            watched.set_value(js_sys::Date::now());
+            if slept > 4.0 * WATCH.as_millis() as f64 {
+                // The laptop slept, or the browser froze this tab: the engine slept as well and owes no answer yet.
+                app.link.with_value(|link| link.iter().for_each(crate::session::link::Link::forgive));
+            }
             let is_waiting = app.jobs.with_untracked(|jobs| !jobs.is_empty())
                 || app.engine.with_untracked(|engine| matches!(engine, EngineState::Loading | EngineState::Starting));
             let silence = app.link.with_value(|link| link.as_ref().map_or(0.0, crate::session::link::Link::silence));
@@ -243,7 +296,7 @@ fn listen(app: App) {
                 app.silent.set(is_silent);
             }
         },
-        Duration::from_secs(5),
+        WATCH,
     );
     on_cleanup(move || {
         [over, leave, drop, address, focus].into_iter().for_each(WindowListenerHandle::remove);

@@ -2,3 +2,6 @@
 mod cka;
 mod freeze;
 mod inherit;
+#[cfg(not(target_arch = "wasm32"))]
+mod matching;
+mod stages;

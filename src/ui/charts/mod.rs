@@ -3,11 +3,21 @@
 mod attention;
 mod axis;
 mod curves;
+mod frame;
 mod heads;
+mod heat;
 mod marks;
+mod points;
 mod sharing;
+mod similarity;
+mod stack;
+mod starts;
 
-pub use attention::AttentionView;
+pub use attention::{AttentionView, strongest, veil};
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
+pub use heat::HeatMaps;
+pub use points::{Along, PointsChart};
 pub use sharing::{SharingChart, SharingTable};
+pub use similarity::{SimilarityChart, SimilarityTable};
+pub use stack::{StackChart, StackTable};

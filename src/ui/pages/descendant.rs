@@ -22,7 +22,6 @@ pub fn DescendantStep() -> impl IntoView {
     let most_heads = move || app.of_vit(1, |a| a.num_heads * 2);
     view! {
         <Step id="descendant" number=4 heading=&t.heading missing>
-            <Method/>
             <div class="fields">
                 <NumberField
                     id="descendant-heads"
@@ -81,24 +80,8 @@ fn ImageSize() -> impl IntoView {
     }
 }
 
-/// Methods that are not built yet are named as such.
-#[component]
-fn Method() -> impl IntoView {
-    let t = &text().descendant;
-    let later = [("layers", t.method_layers), ("pool", t.method_pool), ("stitch", t.method_stitch)];
-    let later = later.map(|(value, name)| view! { <option value=value disabled>{(t.not_yet)(name)}</option> });
-    view! {
-        <div class="field method">
-            <label for="method">{t.method}</label>
-            <select id="method" data-testid="method">
-                <option value="cluster" selected>{t.method_cluster}</option>
-                {later.into_iter().collect_view()}
-            </select>
-        </div>
-    }
-}
-
-fn facts(app: App, planned: &DescendantSummary) -> impl IntoView + use<> {
+/// Size, work, memory and time of a planned descendant.
+pub fn facts(app: App, planned: &DescendantSummary) -> impl IntoView + use<> {
     let t = &text().descendant;
     let all = app.ancestor.with(|a| a.as_ref().map(|a| a.parameters)).filter(|all| *all > 0);
     let share = all.map(|all| (t.of_ancestor)(&percent(planned.parameters as f64 / all as f64)));

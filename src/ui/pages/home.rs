@@ -20,11 +20,8 @@ pub fn HomeStep() -> impl IntoView {
         nothing.then_some(t.need)
     });
     let name = move || {
-        app.race.with(|race| {
-            let run = race.as_ref().and_then(|race| race.runs.get(app.run.get()));
-            run.map(|run| (text().trial.model_name)((text().training.arm)(run.arm), run.seed, run.step))
-                .unwrap_or_default()
-        })
+        let run = app.trained_runs().into_iter().find(|run| run.number == app.run.get());
+        run.map(|run| (text().trial.model_name)((text().training.arm)(run.arm), run.seed, run.step)).unwrap_or_default()
     };
     let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
     view! {

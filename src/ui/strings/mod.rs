@@ -5,10 +5,19 @@
 
 mod cnn;
 mod en;
+mod layers;
+mod lessons;
+mod race;
+mod trying;
 
 pub use cnn::Cnn;
+pub use lessons::Lessons;
+pub use trying::Trying;
 
 use crate::session::protocol::{JobKind, StartValue};
+
+pub use layers::Layers;
+pub use race::Race;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -34,9 +43,13 @@ pub struct Strings {
     pub cnn: Cnn,
     pub pictures: Pictures,
     pub heads: Heads,
+    pub layers: Layers,
     pub descendant: Descendant,
     pub training: Training,
+    pub race: Race,
     pub trial: Trial,
+    pub trying: Trying,
+    pub lessons: Lessons,
     pub home: Home,
 }
 
@@ -53,7 +66,6 @@ pub struct Page {
     pub as_table: &'static str,
     pub details: &'static str,
     pub drop_here: &'static str,
-    pub settings_in_address: &'static str,
 }
 
 pub struct EngineWords {
@@ -126,6 +138,11 @@ pub struct Pictures {
     pub folder_input: &'static str,
     pub input: &'static str,
     pub hint: &'static str,
+    pub samples: &'static str,
+    pub sample_doodles: &'static str,
+    pub sample_clothes: &'static str,
+    pub sample_credits: &'static str,
+    pub sample_missing: fn(&str) -> String,
     pub class: &'static str,
     pub class_hint: &'static str,
     pub clear: &'static str,
@@ -254,7 +271,6 @@ pub struct Training {
     pub resume: &'static str,
     pub stop: &'static str,
     pub arm: fn(StartValue) -> &'static str,
-    pub arms: &'static str,
     pub steps: &'static str,
     pub steps_hint: &'static str,
     pub seeds: &'static str,

@@ -5,9 +5,13 @@ mod cnn;
 mod descendant;
 mod heads;
 mod home;
+mod layers;
+mod lessons;
 mod pictures;
+mod race;
 mod training;
 mod trial;
+mod trying;
 
 use super::{EngineWords, Jobs, NoticeWords, Page, Strings, Time};
 use crate::session::protocol::{JobKind, StartValue};
@@ -26,9 +30,13 @@ pub static EN: Strings = Strings {
     cnn: cnn::CNN,
     pictures: pictures::PICTURES,
     heads: heads::HEADS,
+    layers: layers::LAYERS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
+    race: race::RACE,
     trial: trial::TRIAL,
+    trying: trying::TRYING,
+    lessons: lessons::LESSONS,
     home: home::HOME,
 };
 
@@ -49,7 +57,6 @@ const PAGE: Page = Page {
     as_table: "The same as a table",
     details: "More settings",
     drop_here: "Drop files or folders anywhere on the page.",
-    settings_in_address: "Your settings are in the page's address: copy it to hand them on.",
 };
 
 const ENGINE: EngineWords = EngineWords {
@@ -92,6 +99,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Open => "reading the ancestor",
         JobKind::Pictures => "looking through the pictures",
         JobKind::Measure => "measuring the heads",
+        JobKind::Condense => "comparing the layers",
         JobKind::Train => "training",
         JobKind::Evaluate => "naming pictures",
     },

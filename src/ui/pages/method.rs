@@ -1,0 +1,43 @@
+//! Which method the descendant inherits by; steps 3 and 4 follow it.
+
+use leptos::prelude::*;
+
+use crate::session::protocol::Method;
+use crate::ui::state::App;
+use crate::ui::strings::text;
+
+/// The methods that the page knows how to carry out; the others are named as such.
+const READY: [Method; 2] = [Method::Cluster, Method::Layers];
+
+/// The choice, above the steps that depend on it.
+#[component]
+pub fn MethodChoice() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().descendant;
+    let method = Memo::new(move |_| app.settings.with(|settings| settings.method));
+    let option = |one: Method| {
+        let name = match one {
+            Method::Cluster => t.method_cluster,
+            Method::Layers => t.method_layers,
+            Method::Pool => t.method_pool,
+            Method::Stitch => t.method_stitch,
+        };
+        let is_ready = READY.contains(&one);
+        let label = if is_ready { name.to_owned() } else { (t.not_yet)(name) };
+        view! { <option value=one.name() disabled=!is_ready selected=move || method.get() == one>{label}</option> }
+    };
+    let choose = move |event| {
+        if let Some(chosen) = Method::of_name(&event_target_value(&event)) {
+            app.descendant.set(None);
+            app.settings.update(|settings| settings.method = chosen);
+        }
+    };
+    view! {
+        <div class="field method">
+            <label for="method">{t.method}</label>
+            <select id="method" data-testid="method" prop:value=move || method.get().name() on:change=choose>
+                {Method::ALL.map(option).into_iter().collect_view()}
+            </select>
+        </div>
+    }
+}
