@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cnn::{self, Cnn, CnnConfig, Statistics};
 use crate::device::ReadError;
-use crate::vit::{self, Hooks, Vit, VitConfig};
+use crate::vit::{self, Hooks, Stitched, StitchedConfig, Vit, VitConfig};
 use crate::weights::{HostTensor, Weights};
 
 /// A model of any family.
@@ -16,6 +16,8 @@ use crate::weights::{HostTensor, Weights};
 pub enum Model {
     /// A Vision Transformer.
     Vit(Vit),
+    /// The front of one Vision Transformer stitched to the end of another.
+    Stitched(Stitched),
     /// A convolutional network.
     Cnn(Cnn),
 }
@@ -26,6 +28,8 @@ pub enum Model {
 pub enum ModelConfig {
     /// A Vision Transformer.
     Vit(VitConfig),
+    /// The front of one Vision Transformer stitched to the end of another.
+    Stitched(StitchedConfig),
     /// A convolutional network.
     Cnn(CnnConfig),
 }
@@ -39,6 +43,18 @@ impl From<Vit> for Model {
 impl From<VitConfig> for ModelConfig {
     fn from(config: VitConfig) -> Self {
         Self::Vit(config)
+    }
+}
+
+impl From<Stitched> for Model {
+    fn from(stitched: Stitched) -> Self {
+        Self::Stitched(stitched)
+    }
+}
+
+impl From<StitchedConfig> for ModelConfig {
+    fn from(config: StitchedConfig) -> Self {
+        Self::Stitched(config)
     }
 }
 
@@ -62,6 +78,7 @@ impl Model {
     pub async fn load<W: Weights>(config: &ModelConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
         match config {
             ModelConfig::Vit(config) => Ok(Vit::load(config, weights, device).await?.into()),
+            ModelConfig::Stitched(config) => Ok(Stitched::load(config, weights, device).await?.into()),
             ModelConfig::Cnn(config) => Ok(Cnn::load(config, weights, device).await?.into()),
         }
     }
@@ -69,7 +86,9 @@ impl Model {
     /// A model of random weights, as its family starts; equal seeds give equal models.
     pub async fn random(config: &ModelConfig, seed: u64, device: &Device) -> Self {
         let Ok(model) = match config {
-            ModelConfig::Vit(_) => Self::load(config, &mut vit::RandomWeights { seed }, device).await,
+            ModelConfig::Vit(_) | ModelConfig::Stitched(_) => {
+                Self::load(config, &mut vit::RandomWeights { seed }, device).await
+            }
             ModelConfig::Cnn(_) => Self::load(config, &mut cnn::RandomWeights { seed }, device).await,
         };
         model
@@ -79,6 +98,7 @@ impl Model {
     pub fn config(&self) -> ModelConfig {
         match self {
             Self::Vit(vit) => vit.config.clone().into(),
+            Self::Stitched(stitched) => stitched.config.clone().into(),
             Self::Cnn(cnn) => cnn.config.clone().into(),
         }
     }
@@ -87,6 +107,7 @@ impl Model {
     pub fn vit(&self) -> Option<&Vit> {
         match self {
             Self::Vit(vit) => Some(vit),
+            Self::Stitched(_) => None,
             Self::Cnn(_) => None,
         }
     }
@@ -95,7 +116,7 @@ impl Model {
     pub fn cnn(&self) -> Option<&Cnn> {
         match self {
             Self::Cnn(cnn) => Some(cnn),
-            Self::Vit(_) => None,
+            Self::Vit(_) | Self::Stitched(_) => None,
         }
     }
 
@@ -103,6 +124,7 @@ impl Model {
     pub fn device(&self) -> Device {
         match self {
             Self::Vit(vit) => vit.pos_embed.val().device(),
+            Self::Stitched(stitched) => stitched.front.pos_embed.val().device(),
             Self::Cnn(cnn) => cnn.device(),
         }
     }
@@ -112,6 +134,7 @@ impl Model {
     pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         match self {
             Self::Vit(vit) => vit.logits(images, &mut Hooks { drop_path, ..Default::default() }),
+            Self::Stitched(stitched) => stitched.logits(images, &mut Hooks { drop_path, ..Default::default() }),
             Self::Cnn(cnn) => cnn.logits(images, &mut cnn::Hooks::default()),
         }
     }
@@ -125,7 +148,7 @@ impl Model {
         statistics: &mut Statistics,
     ) -> Tensor<2> {
         match self {
-            Self::Vit(_) => self.logits(images, drop_path),
+            Self::Vit(_) | Self::Stitched(_) => self.logits(images, drop_path),
             Self::Cnn(cnn) => {
                 cnn.logits(images, &mut cnn::Hooks { statistics: Some(statistics), ..Default::default() })
             }
@@ -135,7 +158,7 @@ impl Model {
     /// Takes in the batch statistics of training passes; a model without batch norms stays as it is.
     pub fn remember(self, statistics: &Statistics) -> Self {
         match self {
-            Self::Vit(_) => self,
+            Self::Vit(_) | Self::Stitched(_) => self,
             Self::Cnn(cnn) => Self::Cnn(cnn.remember(statistics)),
         }
     }
@@ -147,6 +170,7 @@ impl Model {
     pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
         match self {
             Self::Vit(vit) => vit.state().await,
+            Self::Stitched(stitched) => stitched.state().await,
             Self::Cnn(cnn) => cnn.state().await,
         }
     }
@@ -157,6 +181,7 @@ impl ModelConfig {
     pub fn vit(&self) -> Option<&VitConfig> {
         match self {
             Self::Vit(config) => Some(config),
+            Self::Stitched(_) => None,
             Self::Cnn(_) => None,
         }
     }
@@ -165,7 +190,7 @@ impl ModelConfig {
     pub fn cnn(&self) -> Option<&CnnConfig> {
         match self {
             Self::Cnn(config) => Some(config),
-            Self::Vit(_) => None,
+            Self::Vit(_) | Self::Stitched(_) => None,
         }
     }
 
@@ -173,6 +198,7 @@ impl ModelConfig {
     pub fn image_size(&self) -> usize {
         match self {
             Self::Vit(config) => config.image_size,
+            Self::Stitched(config) => config.front.image_size,
             Self::Cnn(config) => config.image_size,
         }
     }
@@ -181,6 +207,7 @@ impl ModelConfig {
     pub fn classes(&self) -> Option<usize> {
         match self {
             Self::Vit(config) => config.classes,
+            Self::Stitched(config) => config.end.classes,
             Self::Cnn(config) => config.classes,
         }
     }
@@ -189,6 +216,7 @@ impl ModelConfig {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Vit(config) => config.classes.unwrap_or(config.embed_dim),
+            Self::Stitched(config) => config.end.classes.unwrap_or(config.end.embed_dim),
             Self::Cnn(config) => config.classes.unwrap_or(config.pooled()),
         }
     }
@@ -197,6 +225,7 @@ impl ModelConfig {
     pub fn branches(&self) -> usize {
         match self {
             Self::Vit(config) => 2 * config.depth,
+            Self::Stitched(config) => 2 * config.depth(),
             Self::Cnn(_) => 0,
         }
     }
@@ -205,6 +234,7 @@ impl ModelConfig {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         match self {
             Self::Vit(config) => config.tensors(),
+            Self::Stitched(config) => config.tensors(),
             Self::Cnn(config) => config.tensors(),
         }
     }
@@ -213,6 +243,7 @@ impl ModelConfig {
     pub fn parameters(&self) -> u64 {
         match self {
             Self::Vit(config) => config.parameters(),
+            Self::Stitched(config) => config.parameters(),
             Self::Cnn(config) => config.parameters(),
         }
     }
@@ -221,6 +252,7 @@ impl ModelConfig {
     pub fn flops(&self) -> u64 {
         match self {
             Self::Vit(config) => config.flops(),
+            Self::Stitched(config) => config.flops(),
             Self::Cnn(config) => config.flops(),
         }
     }

@@ -5,7 +5,9 @@ mod copy;
 mod descendant;
 mod ffn_maps;
 pub mod layers;
+pub mod pool;
 mod selection;
+pub mod stitch;
 mod tleg;
 
 pub use descendant::{Descendant, Scratch, StartError, StartingPoint};

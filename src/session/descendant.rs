@@ -10,6 +10,7 @@ use crate::learngene::cluster::{self, ExpandError, ExpansionPlan, ExpansionSetti
 use crate::learngene::layers::{LayersError, LayersPlan, WholeLayers, layer_names, layer_parameters};
 use crate::learngene::{Descendant, StartError, StartingPoint};
 use crate::model::ModelConfig;
+use crate::vit::VitConfig;
 
 /// Work of one training step against one forward pass: forward, and twice as much backward.
 pub(super) const TRAINING_PASSES: f64 = 3.0;
@@ -163,13 +164,21 @@ fn parts(start: &PlannedStart) -> DescendantParts {
 
 /// Bytes of what one picture's forward pass keeps for the backward pass.
 pub(super) fn activation_bytes(config: &ModelConfig) -> u64 {
-    let config = match config {
-        ModelConfig::Vit(config) => config,
-        ModelConfig::Cnn(config) => return 4 * config.activations(),
-    };
+    match config {
+        ModelConfig::Vit(config) => layer_bytes(config, config.depth),
+        ModelConfig::Cnn(config) => 4 * config.activations(),
+        ModelConfig::Stitched(config) => {
+            let behind = config.end.depth.saturating_sub(config.end_layer);
+            layer_bytes(&config.front, config.front_layer + 1) + layer_bytes(&config.end, behind)
+        }
+    }
+}
+
+/// As [`activation_bytes`], of some layers.
+fn layer_bytes(config: &VitConfig, layers: usize) -> u64 {
     let (tokens, width) = (config.tokens() as u64, config.embed_dim as u64);
     let attention = 4 * config.attention_dim() as u64 + 2 * (config.num_heads * config.tokens()) as u64;
-    4 * config.depth as u64 * tokens * (4 * width + attention + 2 * config.mlp_dim as u64)
+    4 * layers as u64 * tokens * (4 * width + attention + 2 * config.mlp_dim as u64)
 }
 
 /// The method's settings.

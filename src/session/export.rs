@@ -124,6 +124,7 @@ async fn described(
 fn file_name(model: &Model, what: &str, format: Format) -> String {
     let shape = match model.config() {
         ModelConfig::Vit(config) => format!("{}heads-{}layers", config.num_heads, config.depth),
+        ModelConfig::Stitched(config) => format!("stitched-{}layers", config.depth()),
         ModelConfig::Cnn(config) => {
             let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
             format!("{}stages-{blocks}blocks", config.stages.len())

@@ -162,13 +162,34 @@ impl<M: Classifier> Run<M> {
             let (found, expected) = (labelled.to_string(), format!("{batch}, at least 1"));
             return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
         }
-        let lr = self.settings.schedule.lr(self.step);
-        let mut model = self.model.take().ok_or(TrainError::ModelLost)?;
-        if self.step > 0 && self.step == self.settings.freeze_steps {
-            model = hold(model, false);
-        }
+        let model = self.take()?;
         let mut statistics = Statistics::default();
-        let Passed { gradients, loss: shown } = self.pass(&model, images, labels, &mut statistics);
+        let passed = self.pass(&model, images, labels, &mut statistics);
+        self.update(model, passed, &statistics).await
+    }
+
+    /// One optimiser step on a loss of the caller's, `[1]`; otherwise as [`Run::step`]. Batch norms keep their
+    /// statistics.
+    ///
+    /// # Errors
+    /// As [`Run::step`].
+    pub async fn step_by(&mut self, loss: impl FnOnce(&M) -> Tensor<1>) -> Result<Stepped, TrainError> {
+        let model = self.take()?;
+        let loss = loss(&model);
+        let passed = Passed { gradients: loss.backward(), loss: loss.inner() };
+        self.update(model, passed, &Statistics::default()).await
+    }
+
+    /// The model for the next update; what was held so long is let go.
+    fn take(&mut self) -> Result<M, TrainError> {
+        let model = self.model.take().ok_or(TrainError::ModelLost)?;
+        let is_thawed = self.step > 0 && self.step == self.settings.freeze_steps;
+        Ok(if is_thawed { hold(model, false) } else { model })
+    }
+
+    async fn update(&mut self, model: M, passed: Passed, statistics: &Statistics) -> Result<Stepped, TrainError> {
+        let lr = self.settings.schedule.lr(self.step);
+        let Passed { gradients, loss: shown } = passed;
         let Updated { model, norm } = self.optimiser.update(lr, model, gradients, shown.clone());
         self.model = Some(model);
         let numbers = read_all([Some(shown), norm].into_iter().flatten().collect()).await?;
@@ -182,7 +203,7 @@ impl<M: Classifier> Run<M> {
                 _ => TrainError::LossNotFinite { step, loss },
             });
         }
-        self.model = self.model.take().map(|model| model.remember(&statistics));
+        self.model = self.model.take().map(|model| model.remember(statistics));
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
     }

@@ -1,7 +1,7 @@
 //! A whole race on the host and back.
 
 use super::race::{Phase, Race, RacePlan, RunReport};
-use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
+use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts, take};
 use super::{Batches, Classifier, Run, RunHeader, RunState, Starts, TrainError};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -189,8 +189,6 @@ pub trait SavedTensors {
 
 impl SavedTensors for HostTensors {
     async fn take(&mut self, prefix: &str) -> Result<HostTensors, TrainError> {
-        let names: Vec<String> = self.range(prefix.to_string()..).map(|(name, _)| name.clone()).collect();
-        let names = names.into_iter().take_while(|name| name.starts_with(prefix));
-        Ok(names.filter_map(|name| Some((name[prefix.len()..].to_string(), self.remove(&name)?))).collect())
+        Ok(take(self, prefix))
     }
 }

@@ -68,6 +68,13 @@ pub fn load_model<M: Module>(model: M, tensors: &HostTensors) -> Result<M, Train
     loader.error.map_or(Ok(model), Err)
 }
 
+/// Moves the tensors whose names begin with `prefix` out, without it.
+pub(super) fn take(tensors: &mut HostTensors, prefix: &str) -> HostTensors {
+    let names: Vec<String> = tensors.range(prefix.to_string()..).map(|(name, _)| name.clone()).collect();
+    let names = names.into_iter().take_while(|name| name.starts_with(prefix));
+    names.filter_map(|name| Some((name[prefix.len()..].to_string(), tensors.remove(&name)?))).collect()
+}
+
 #[derive(Default)]
 struct Collector {
     path: Vec<String>,

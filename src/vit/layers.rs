@@ -105,6 +105,14 @@ impl LayerScale {
     }
 }
 
+/// What a layer shows on the way.
+pub enum Seen<'a> {
+    /// Queries and keys, `[batch, heads, tokens, head_dim]` each, unscaled.
+    Heads(&'a Tensor<4>, &'a Tensor<4>),
+    /// What attention gave after its projection, before layer scale and residual: `[batch, tokens, embed_dim]`.
+    Attended(&'a Tensor<3>),
+}
+
 /// One layer: attention and feed-forward network, each normed first and added to what came in.
 #[derive(Module, Debug)]
 pub struct Block {
@@ -124,16 +132,13 @@ pub struct Block {
 }
 
 impl Block {
-    /// `x + attn(norm1(x))`; `see` is shown queries and keys, `keep` (`[batch]`) scales each sample's branch.
-    pub fn attend(
-        &self,
-        tokens: Tensor<3>,
-        keep: Option<Tensor<1>>,
-        see: &mut dyn FnMut(&Tensor<4>, &Tensor<4>),
-    ) -> Tensor<3> {
+    /// `x + attn(norm1(x))`; `see` is shown what attention sees and gives, `keep` (`[batch]`) scales each sample's branch.
+    pub fn attend(&self, tokens: Tensor<3>, keep: Option<Tensor<1>>, see: &mut dyn FnMut(Seen<'_>)) -> Tensor<3> {
         let heads = self.attn.heads(self.norm1.forward(tokens.clone()));
-        see(&heads[0], &heads[1]);
-        let branch = scale(self.attn.mix(heads), self.ls1.as_ref(), keep);
+        see(Seen::Heads(&heads[0], &heads[1]));
+        let attended = self.attn.mix(heads);
+        see(Seen::Attended(&attended));
+        let branch = scale(attended, self.ls1.as_ref(), keep);
         tokens + branch
     }
 

@@ -6,9 +6,11 @@ mod init;
 mod layers;
 mod model;
 mod state;
+mod stitched;
 
 pub use crate::weights::{HostTensor, StateError, Weights};
 pub use config::{Pool, VitConfig};
 pub use init::RandomWeights;
-pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed};
+pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed, Seen};
 pub use model::{Hooks, SeeHeads, SeeTokens, Vit};
+pub use stitched::{End, Stitched, StitchedConfig, StitchedError};

@@ -5,11 +5,11 @@ use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Tensor, assert_shape};
 
-use super::{Block, PatchEmbed, Pool, VitConfig};
+use super::{Block, PatchEmbed, Pool, Seen, VitConfig};
 
 /// Shown a layer, its queries and its keys.
 pub type SeeHeads<'a> = &'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>);
-/// Shown a layer and the tokens that leave it.
+/// Shown a layer and tokens, `[batch, tokens, embed_dim]`.
 pub type SeeTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
 
 /// What to do and see on the way through the layers.
@@ -19,6 +19,8 @@ pub struct Hooks<'a> {
     pub heads: Option<SeeHeads<'a>>,
     /// Shown the layer and the tokens that leave it (`[batch, tokens, embed_dim]`).
     pub tokens: Option<SeeTokens<'a>>,
+    /// Shown the layer and what its attention gave after the projection, before the residual (`[batch, tokens, embed_dim]`).
+    pub attended: Option<SeeTokens<'a>>,
     /// Drop-path: `[2 * layers, batch]`, each residual branch's factor per sample (0, or 1 / keep probability).
     pub drop_path: Option<Tensor<2>>,
 }
@@ -86,24 +88,8 @@ impl Vit {
     }
 
     /// Tokens through all layers, without the final norm: `[batch, tokens, embed_dim]`.
-    pub fn encode(&self, mut tokens: Tensor<3>, hooks: &mut Hooks<'_>) -> Tensor<3> {
-        let [batch, _, _] = tokens.dims();
-        for (layer, block) in self.blocks.iter().enumerate() {
-            let keep = |branch: usize| {
-                hooks.drop_path.as_ref().map(|all| all.clone().narrow(0, 2 * layer + branch, 1).reshape([batch]))
-            };
-            let (attend, feed) = (keep(0), keep(1));
-            tokens = block.attend(tokens, attend, &mut |q, k| {
-                if let Some(see) = hooks.heads.as_mut() {
-                    see(layer, q, k);
-                }
-            });
-            tokens = block.feed(tokens, feed);
-            if let Some(see) = hooks.tokens.as_mut() {
-                see(layer, &tokens);
-            }
-        }
-        tokens
+    pub fn encode(&self, tokens: Tensor<3>, hooks: &mut Hooks<'_>) -> Tensor<3> {
+        encode(&self.blocks, 0, tokens, hooks)
     }
 
     /// Queries and keys of one layer, `[batch, heads, tokens, head_dim]` each, without computing the layers after it.
@@ -113,7 +99,7 @@ impl Vit {
     pub fn queries_and_keys(&self, images: Tensor<4>, layer: usize) -> (Tensor<4>, Tensor<4>) {
         let mut tokens = self.embed(images);
         for block in &self.blocks[..layer] {
-            tokens = block.feed(block.attend(tokens, None, &mut |_, _| {}), None);
+            tokens = block.feed(block.attend(tokens, None, &mut |_| {}), None);
         }
         let block = &self.blocks[layer];
         let [query, key, _] = block.attn.heads(block.norm1.forward(tokens));
@@ -128,30 +114,69 @@ impl Vit {
 
     /// What the classifier sees: `[batch, embed_dim]`.
     pub fn pooled(&self, features: Tensor<3>) -> Tensor<2> {
-        let [batch, count, width] = features.dims();
-        match self.config.pool {
-            Pool::Cls => features.narrow(1, 0, 1).reshape([batch, width]),
-            Pool::Avg => {
-                let prefix = self.config.prefix_tokens();
-                let mean = features.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
-                self.fc_norm.as_ref().map_or(mean.clone(), |norm| norm.forward(mean))
-            }
-        }
+        pooled(&self.config, self.fc_norm.as_ref(), features)
     }
 
     /// Class scores `[batch, classes]`; without a classifier the pooled features. A distilled model gives the mean of
     /// its two classifiers, as DeiT does when it is not training.
     pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
         let features = self.features(images, hooks);
-        let [batch, _, width] = features.dims();
         let pooled = self.pooled(features.clone());
-        match (&self.head, &self.head_dist) {
-            (Some(head), Some(head_dist)) => {
-                let distilled = features.narrow(1, 1, 1).reshape([batch, width]);
-                (head.forward(pooled) + head_dist.forward(distilled)) / 2.0
+        classify([self.head.as_ref(), self.head_dist.as_ref()], features, pooled)
+    }
+}
+
+/// Tokens through some layers; hooks are told that the first one is layer `first`, drop-path has two rows a layer.
+pub(super) fn encode(blocks: &[Block], first: usize, mut tokens: Tensor<3>, hooks: &mut Hooks<'_>) -> Tensor<3> {
+    let [batch, _, _] = tokens.dims();
+    for (at, block) in blocks.iter().enumerate() {
+        let layer = first + at;
+        let keep = |branch: usize| {
+            hooks.drop_path.as_ref().map(|all| all.clone().narrow(0, 2 * layer + branch, 1).reshape([batch]))
+        };
+        let (attend, feed) = (keep(0), keep(1));
+        tokens = block.attend(tokens, attend, &mut |seen| match seen {
+            Seen::Heads(query, key) => {
+                if let Some(see) = hooks.heads.as_mut() {
+                    see(layer, query, key);
+                }
             }
-            (Some(head), None) => head.forward(pooled),
-            (None, _) => pooled,
+            Seen::Attended(attended) => {
+                if let Some(see) = hooks.attended.as_mut() {
+                    see(layer, attended);
+                }
+            }
+        });
+        tokens = block.feed(tokens, feed);
+        if let Some(see) = hooks.tokens.as_mut() {
+            see(layer, &tokens);
         }
+    }
+    tokens
+}
+
+/// See [`Vit::pooled`].
+pub(super) fn pooled(config: &VitConfig, fc_norm: Option<&LayerNorm>, features: Tensor<3>) -> Tensor<2> {
+    let [batch, count, width] = features.dims();
+    match config.pool {
+        Pool::Cls => features.narrow(1, 0, 1).reshape([batch, width]),
+        Pool::Avg => {
+            let prefix = config.prefix_tokens();
+            let mean = features.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
+            fc_norm.map_or(mean.clone(), |norm| norm.forward(mean))
+        }
+    }
+}
+
+/// Class scores by the classifier and, if there is one, that of the distillation token; see [`Vit::logits`].
+pub(super) fn classify(heads: [Option<&Linear>; 2], features: Tensor<3>, pooled: Tensor<2>) -> Tensor<2> {
+    let [batch, _, width] = features.dims();
+    match heads {
+        [Some(head), Some(head_dist)] => {
+            let distilled = features.narrow(1, 1, 1).reshape([batch, width]);
+            (head.forward(pooled) + head_dist.forward(distilled)) / 2.0
+        }
+        [Some(head), None] => head.forward(pooled),
+        [None, _] => pooled,
     }
 }

@@ -4,6 +4,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::ops::Range;
 
 use super::{Attention, Block, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
 use crate::device::{ReadError, read};
@@ -88,6 +89,60 @@ impl<W: Weights> Loader<'_, W> {
     }
 }
 
+/// Everything after the layers: the last norm and the classifier.
+pub(super) struct Ending {
+    pub norm: Option<LayerNorm>,
+    pub fc_norm: Option<LayerNorm>,
+    pub head: Option<Linear>,
+    pub head_dist: Option<Linear>,
+}
+
+impl Ending {
+    pub(super) async fn load<W: Weights>(
+        config: &VitConfig,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
+        let (mut loader, width) = (Loader { weights, device, config }, config.embed_dim);
+        let (norm, fc_norm) = match config.pool {
+            Pool::Cls => (Some(loader.norm("norm", width).await?), None),
+            Pool::Avg => (None, Some(loader.norm("fc_norm", width).await?)),
+        };
+        let (mut head, mut head_dist) = (None, None);
+        if let Some(classes) = config.classes {
+            head = Some(loader.linear("head", width, classes, true).await?);
+            if config.distilled {
+                head_dist = Some(loader.linear("head_dist", width, classes, true).await?);
+            }
+        }
+        Ok(Self { norm, fc_norm, head, head_dist })
+    }
+}
+
+/// Some layers.
+pub(super) async fn load_blocks<W: Weights>(
+    config: &VitConfig,
+    layers: Range<usize>,
+    weights: &mut W,
+    device: &Device,
+) -> Result<Vec<Block>, W::Error> {
+    let mut blocks = Vec::with_capacity(layers.len());
+    for layer in layers {
+        blocks.push(Block::load(config, layer, weights, device).await?);
+    }
+    Ok(blocks)
+}
+
+/// A linear layer of its own, outside any model.
+pub(super) async fn load_linear<W: Weights>(
+    [input, output]: [usize; 2],
+    config: &VitConfig,
+    weights: &mut W,
+    device: &Device,
+) -> Result<Linear, W::Error> {
+    Loader { weights, device, config }.linear("stitch", input, output, true).await
+}
+
 impl Block {
     /// One layer of a model, as [`Vit::load`] builds it.
     ///
@@ -109,6 +164,17 @@ impl Vit {
     /// # Errors
     /// The first error of `weights`.
     pub async fn load<W: Weights>(config: &VitConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
+        let front = Self::load_front(config, weights, device).await?;
+        let Ending { norm, fc_norm, head, head_dist } = Ending::load(config, weights, device).await?;
+        Ok(Self { norm, fc_norm, head, head_dist, ..front })
+    }
+
+    /// A model that ends with its last layer: no norm, no classifier.
+    pub(super) async fn load_front<W: Weights>(
+        config: &VitConfig,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
         let width = config.embed_dim;
         let rows = config.pos_embed_prefix_rows() + config.grid() * config.grid();
         let mut loader = Loader { weights, device, config };
@@ -126,22 +192,8 @@ impl Vit {
         };
         let pos_embed = loader.param("pos_embed", [1, rows, width]).await?;
         let patch_embed = loader.patch_embed().await?;
-        let mut blocks = Vec::with_capacity(config.depth);
-        for layer in 0..config.depth {
-            blocks.push(loader.block(layer).await?);
-        }
-        let (norm, fc_norm) = match config.pool {
-            Pool::Cls => (Some(loader.norm("norm", width).await?), None),
-            Pool::Avg => (None, Some(loader.norm("fc_norm", width).await?)),
-        };
-        let (mut head, mut head_dist) = (None, None);
-        if let Some(classes) = config.classes {
-            head = Some(loader.linear("head", width, classes, true).await?);
-            if config.distilled {
-                head_dist = Some(loader.linear("head_dist", width, classes, true).await?);
-            }
-        }
-        let config = config.clone();
+        let blocks = load_blocks(config, 0..config.depth, loader.weights, device).await?;
+        let (norm, fc_norm, head, head_dist, config) = (None, None, None, None, config.clone());
         Ok(Self {
             patch_embed,
             cls_token,
@@ -162,22 +214,26 @@ impl Vit {
     /// # Errors
     /// When the device cannot be read.
     pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
-        let mut collector = Collector::default();
-        self.visit(&mut collector);
-        let mut state = Vec::with_capacity(collector.found.len());
-        for (mut key, tensor, mut shape) in collector.found {
-            if key == "patch_embed.proj.weight" {
-                let patch = self.config.patch_size;
-                shape = vec![shape[0], self.config.channels, patch, patch];
-            }
-            if key.contains("norm") {
-                key = key.replace(".gamma", ".weight").replace(".beta", ".bias");
-            }
-            let values = read(tensor).await?;
-            state.push((key, HostTensor { shape, values }));
-        }
-        Ok(state)
+        state(self, &self.config).await
     }
+}
+
+/// All weights of a module made of this Vision Transformer's parts, by path with timm's words, in PyTorch's shape.
+pub(super) async fn state<M: Module>(module: &M, config: &VitConfig) -> Result<Vec<(String, HostTensor)>, ReadError> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    let mut state = Vec::with_capacity(collector.found.len());
+    for (mut key, tensor, mut shape) in collector.found {
+        if key.ends_with("patch_embed.proj.weight") {
+            shape = vec![shape[0], config.channels, config.patch_size, config.patch_size];
+        }
+        if key.contains("norm") {
+            key = key.replace(".gamma", ".weight").replace(".beta", ".bias");
+        }
+        let values = read(tensor).await?;
+        state.push((key, HostTensor { shape, values }));
+    }
+    Ok(state)
 }
 
 /// Collects parameters with their paths; linear weights are turned to PyTorch's `[out, in]`.

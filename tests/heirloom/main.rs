@@ -21,6 +21,7 @@ mod journal;
 mod keep;
 mod kernels;
 mod layers;
+mod pool;
 mod session;
 mod starts;
 #[cfg(not(target_arch = "wasm32"))]

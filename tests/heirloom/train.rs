@@ -1,6 +1,6 @@
 //! Tests of `train`.
 
-mod gradients;
+pub mod gradients;
 mod memory;
 pub mod models;
 mod optimiser;

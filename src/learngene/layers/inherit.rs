@@ -28,14 +28,15 @@ impl WholeLayers {
     /// # Errors
     /// When the plan does not fit the ancestor or its layers each other, or the picture is no whole number of patches.
     pub fn new(ancestor: Model, plan: LayersPlan, classes: usize, image_size: usize) -> Result<Self, LayersError> {
-        plan.check(layer_names(&ancestor.config()).len())?;
         if classes == 0 {
             return Err(LayersError::Zero { name: "classes" });
         }
         let config = match &ancestor.config() {
             ModelConfig::Vit(config) => vit_config(config, &plan, classes, image_size)?.into(),
+            ModelConfig::Stitched(_) => return Err(LayersError::Stitched),
             ModelConfig::Cnn(config) => config.from_units(&units(config, &plan), classes, image_size)?.into(),
         };
+        plan.check(layer_names(&ancestor.config()).len())?;
         Ok(Self { ancestor: ancestor.valid(), plan, config })
     }
 
@@ -62,6 +63,7 @@ impl StartingPoint for WholeLayers {
                 let cnn = ancestor.from_units(&units, classes, image_size, seed).await.map_err(LayersError::from)?;
                 Ok(Descendant::of_layers(cnn, self.plan.chosen.len()))
             }
+            Model::Stitched(_) => Err(LayersError::Stitched.into()),
         }
     }
 }
@@ -70,6 +72,7 @@ impl StartingPoint for WholeLayers {
 pub fn layer_names(config: &ModelConfig) -> Vec<String> {
     match config {
         ModelConfig::Vit(config) => (0..config.depth).map(|layer| format!("blocks.{layer}")).collect(),
+        ModelConfig::Stitched(_) => Vec::new(),
         // A VGG numbers its convolutions, not its stages.
         ModelConfig::Cnn(config) => {
             let kind = if config.stem.is_some() { "layer" } else { "stage " };

@@ -47,6 +47,9 @@ pub enum LayersError {
         /// Side of a patch, px.
         patch_size: usize,
     },
+    /// Layers of two models.
+    #[error("this ancestor is stitched from two models, whose layers differ in width: open one of them whole instead")]
+    Stitched,
     /// Two stages that do not fit each other.
     #[error(transparent)]
     Seam(#[from] SeamError),
