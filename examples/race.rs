@@ -16,8 +16,8 @@ use std::rc::Rc;
 use heirloom::platform::file::FileHandle;
 use heirloom::session::Runner;
 use heirloom::session::protocol::{
-    Command, DepthChoice, DescendantSettings, DescendantSummary, Engine, Event, FileRef, MeasureSettings, NoticeLevel,
-    RaceReport, StartValue, TrainSettings,
+    Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Engine, Event, FileRef,
+    MeasureSettings, NoticeLevel, RaceReport, StartValue, TrainSettings,
 };
 use serde_json::json;
 
@@ -29,6 +29,7 @@ struct Arguments {
     json: bool,
     engine: Engine,
     measure: usize,
+    descendant: DescendantSettings,
     train: TrainSettings,
 }
 
@@ -43,7 +44,7 @@ impl Default for Arguments {
             ffn_maps: true,
         };
         let train = TrainSettings {
-            descendant,
+            descendant: descendant.into(),
             arms: vec![StartValue::Inherited, StartValue::Scratch],
             seeds: 1,
             steps: 100,
@@ -59,7 +60,15 @@ impl Default for Arguments {
             augment: true,
             validate_every: 0,
         };
-        Self { model: String::new(), pictures: String::new(), json: false, engine: Engine::Cpu, measure: 8, train }
+        Self {
+            model: String::new(),
+            pictures: String::new(),
+            json: false,
+            engine: Engine::Cpu,
+            measure: 8,
+            descendant,
+            train,
+        }
     }
 }
 
@@ -68,11 +77,11 @@ fn arguments() -> Result<Arguments, Failure> {
     let mut all = std::env::args().skip(1);
     while let Some(argument) = all.next() {
         let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
-        let train = &mut found.train;
+        let (descendant, train) = (&mut found.descendant, &mut found.train);
         match argument.as_str() {
-            "--heads" => train.descendant.heads = number(&argument, value()?)?,
-            "--layers" => train.descendant.layers = number(&argument, value()?)?,
-            "--size" => train.descendant.image_size = number(&argument, value()?)?,
+            "--heads" => descendant.heads = number(&argument, value()?)?,
+            "--layers" => descendant.layers = number(&argument, value()?)?,
+            "--size" => descendant.image_size = number(&argument, value()?)?,
             "--steps" => train.steps = number(&argument, value()?)?,
             "--seeds" => train.seeds = number(&argument, value()?)?,
             "--batch" => train.batch = number(&argument, value()?)?,
@@ -81,7 +90,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--validate-every" => train.validate_every = number(&argument, value()?)?,
             "--drop-path" => train.drop_path = number(&argument, value()?)?,
             "--measure" => found.measure = number(&argument, value()?)?,
-            "--paper-literal" => train.descendant.scale_projection = false,
+            "--paper-literal" => descendant.scale_projection = false,
             "--no-augment" => train.augment = false,
             "--json" => found.json = true,
             "--engine" => {
@@ -182,12 +191,13 @@ impl Driver {
 }
 
 async fn run(arguments: Arguments) -> Result<(Option<DescendantSummary>, RaceReport), Failure> {
-    let Arguments { model, pictures, engine, measure, train, .. } = arguments;
+    let Arguments { model, pictures, engine, measure, descendant, train, .. } = arguments;
     let (model, pictures) = (Path::new(&model), Path::new(&pictures));
     let mut folder = Vec::new();
     files(pictures, &file_name(pictures), &mut folder)?;
     let settings = MeasureSettings { pictures: measure, renormalise: false };
-    let descendant = train.descendant;
+    let descendant = DescendantPlan::from(descendant);
+    let train = TrainSettings { descendant: descendant.clone(), ..train };
     let mut driver = Driver::new();
     driver.send(|_| Command::Start { engine: Some(engine) }, Vec::new()).await?;
     driver.send(|files| Command::OpenAncestor { files }, model_files(model)?).await?;

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::SharedFfn;
 use super::cluster::ExpandError;
+use super::layers::LayersError;
 use crate::device::ReadError;
 use crate::model::{Model, ModelConfig};
 use crate::vit::{Mlp, RandomWeights, Vit};
@@ -15,6 +16,9 @@ pub enum StartError {
     /// The plan does not fit.
     #[error(transparent)]
     Plan(#[from] ExpandError),
+    /// The layers do not fit.
+    #[error(transparent)]
+    Layers(#[from] LayersError),
     /// The ancestor's weights could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),

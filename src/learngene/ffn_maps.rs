@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::copy::fresh_mlp;
 use crate::kernels::ffn_map;
 use crate::kernels::ffn_map::MAP_ROWS;
 use crate::vit::{Mlp, RandomWeights};
@@ -58,19 +59,4 @@ impl SharedFfn {
     pub fn folded(&self, position: usize) -> Mlp {
         fresh_mlp(&self.mapped(position))
     }
-}
-
-/// A parameter of its own with the same values, without autodiff.
-pub(super) fn fresh<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
-    Param::from_tensor(param.val().inner())
-}
-
-/// A linear layer of its own with the same values.
-pub(super) fn fresh_linear(linear: &Linear) -> Linear {
-    Linear { weight: fresh(&linear.weight), bias: linear.bias.as_ref().map(fresh) }
-}
-
-/// A feed-forward network of its own with the same values.
-pub(super) fn fresh_mlp(mlp: &Mlp) -> Mlp {
-    Mlp { fc1: fresh_linear(&mlp.fc1), fc2: fresh_linear(&mlp.fc2) }
 }

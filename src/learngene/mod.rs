@@ -1,8 +1,10 @@
 //! The four systems: given an ancestor, what is the descendant's initial module?
 
 pub mod cluster;
+mod copy;
 mod descendant;
 mod ffn_maps;
+pub mod layers;
 pub mod pool;
 pub mod stitch;
 

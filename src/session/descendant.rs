@@ -1,9 +1,14 @@
 //! Planning a descendant: what it starts from and what it costs.
 
-use super::protocol::{DepthChoice, DescendantSettings, DescendantSummary, Event, HeadSource};
+use super::open::Ancestor;
+use super::protocol::{
+    DepthChoice, DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, HeadSource,
+    LayerSource, LayersSettings,
+};
 use super::runner::Runner;
-use crate::learngene::StartingPoint;
 use crate::learngene::cluster::{self, ExpandError, ExpansionPlan, ExpansionSettings, Inherited};
+use crate::learngene::layers::{LayersError, LayersPlan, WholeLayers, layer_names, layer_parameters};
+use crate::learngene::{Descendant, StartError, StartingPoint};
 use crate::model::ModelConfig;
 use crate::vit::VitConfig;
 
@@ -12,59 +17,135 @@ pub(super) const TRAINING_PASSES: f64 = 3.0;
 /// Numbers held per parameter while training: weight, gradient, two moments.
 const TRAINING_COPIES: u64 = 4;
 
+/// Why a descendant is not planned.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlanError {
+    /// Nothing to inherit from.
+    #[error("no ancestor is open yet; open a checkpoint first")]
+    NoAncestor,
+    /// Nothing is condensed yet.
+    #[error("no heads are clustered yet; measure the heads first")]
+    NoHeads,
+    /// The method is not for this family.
+    #[error("{0}")]
+    Family(&'static str),
+    /// The heads do not fit.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
+    /// The layers do not fit.
+    #[error(transparent)]
+    Layers(#[from] LayersError),
+}
+
 /// The descendant as planned.
 pub(super) struct Planned {
-    pub settings: DescendantSettings,
-    pub inherited: Inherited,
+    pub settings: DescendantPlan,
+    pub start: PlannedStart,
+}
+
+/// What a planned descendant starts from, whatever the method.
+#[derive(Clone)]
+pub enum PlannedStart {
+    /// Clusters of heads, expanded.
+    Cluster(Box<Inherited>),
+    /// Whole layers.
+    Layers(Box<WholeLayers>),
+}
+
+impl StartingPoint for PlannedStart {
+    fn config(&self) -> ModelConfig {
+        match self {
+            Self::Cluster(start) => start.config(),
+            Self::Layers(start) => start.config(),
+        }
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        match self {
+            Self::Cluster(start) => start.start(seed).await,
+            Self::Layers(start) => start.start(seed).await,
+        }
+    }
 }
 
 impl Runner {
-    pub(super) fn plan_descendant(&mut self, settings: DescendantSettings) {
+    pub(super) fn plan_descendant(&mut self, settings: DescendantPlan) {
         match self.plan(settings) {
-            Some(Ok(planned)) => {
+            Ok(planned) => {
                 self.say(Event::Descendant(self.summary(&planned)));
                 self.planned = Some(planned);
             }
-            Some(Err(error)) => self.fail(error),
-            None => self.fail("no heads are clustered yet; measure the heads first"),
+            Err(error) => self.fail(error),
         }
     }
 
     /// The same plan from other clusters.
     pub(super) fn plan_again(&mut self) {
-        if let Some(settings) = self.planned.as_ref().map(|planned| planned.settings) {
+        if let Some(settings) = self.planned.as_ref().map(|planned| planned.settings.clone()) {
             self.plan_descendant(settings);
         }
     }
 
-    /// `None` before heads are clustered.
-    pub(super) fn plan(&self, settings: DescendantSettings) -> Option<Result<Planned, ExpandError>> {
-        let (vit, heads) = (self.ancestor.as_ref()?.vit().ok()?, self.heads.as_ref()?);
-        let classes = self.pictures.set.classes().len().max(2);
-        let plan = ExpansionPlan::of(&heads.clusters, &expansion_settings(&settings));
-        Some(plan.and_then(|plan| {
-            let inherited = Inherited::new(vit.clone(), plan, classes, settings.image_size)?;
-            Ok(Planned { settings, inherited })
-        }))
+    pub(super) fn plan(&self, settings: DescendantPlan) -> Result<Planned, PlanError> {
+        let ancestor = self.ancestor.as_ref().ok_or(PlanError::NoAncestor)?;
+        let start = match &settings {
+            DescendantPlan::Cluster(settings) => PlannedStart::Cluster(Box::new(self.expand(ancestor, settings)?)),
+            DescendantPlan::Layers(LayersSettings { chosen, layers, image_size, .. }) => {
+                let plan = LayersPlan::new(chosen.clone(), *layers);
+                let start = WholeLayers::new(ancestor.model.clone(), plan, self.classes(), *image_size)?;
+                PlannedStart::Layers(Box::new(start))
+            }
+        };
+        Ok(Planned { settings, start })
+    }
+
+    fn expand(&self, ancestor: &Ancestor, settings: &DescendantSettings) -> Result<Inherited, PlanError> {
+        let vit = ancestor.vit().map_err(PlanError::Family)?;
+        let heads = self.heads.as_ref().ok_or(PlanError::NoHeads)?;
+        let plan = ExpansionPlan::of(&heads.clusters, &expansion_settings(settings))?;
+        Ok(Inherited::new(vit.clone(), plan, self.classes(), settings.image_size)?)
+    }
+
+    /// Classes of a descendant.
+    fn classes(&self) -> usize {
+        self.pictures.set.classes().len().max(2)
     }
 
     fn summary(&self, planned: &Planned) -> DescendantSummary {
-        let Planned { settings, inherited } = planned;
-        let (plan, config) = (inherited.plan(), inherited.config());
-        let source =
-            |one: &cluster::HeadSource| HeadSource { cluster: one.cluster, head: one.head, members: one.members };
+        let config = planned.start.config();
         let pictures = self.pictures.split.as_ref().map_or(0, |split| split.train.len());
         let seconds = |rate: f64| pictures as f64 * TRAINING_PASSES * config.flops() as f64 / rate;
         let parameters = config.parameters();
         DescendantSummary {
-            settings: *settings,
-            source_layers: plan.layers.iter().map(|layer| layer.source_layer).collect(),
-            sources: plan.layers.iter().map(|layer| layer.heads.iter().map(source).collect()).collect(),
+            settings: planned.settings.clone(),
+            parts: parts(&planned.start),
             parameters,
             flops: config.flops(),
             bytes: 4 * parameters,
             training_bytes: 4 * TRAINING_COPIES * parameters + 16 * activation_bytes(&config),
             seconds_per_epoch: self.flops_per_second.filter(|_| pictures > 0).map(seconds),
+        }
+    }
+}
+
+fn parts(start: &PlannedStart) -> DescendantParts {
+    match start {
+        PlannedStart::Cluster(start) => {
+            let source =
+                |one: &cluster::HeadSource| HeadSource { cluster: one.cluster, head: one.head, members: one.members };
+            let layers = &start.plan().layers;
+            DescendantParts::Heads {
+                source_layers: layers.iter().map(|layer| layer.source_layer).collect(),
+                sources: layers.iter().map(|layer| layer.heads.iter().map(source).collect()).collect(),
+            }
+        }
+        PlannedStart::Layers(start) => {
+            let (config, chosen) = (start.config(), &start.plan().chosen);
+            let layer = |(index, name): (usize, String)| {
+                let parameters = layer_parameters(&config, &name);
+                LayerSource { name, source: chosen.get(index).copied(), parameters }
+            };
+            DescendantParts::Layers(layer_names(&config).into_iter().enumerate().map(layer).collect())
         }
     }
 }

@@ -36,9 +36,9 @@ impl Runner {
 
     async fn untrained_file(&self) -> Result<(String, Vec<u8>), String> {
         let (Some(ancestor), Some(planned)) = (&self.ancestor, &self.planned) else {
-            return Err("no descendant is planned yet; choose its heads and layers first".into());
+            return Err("no descendant is planned yet; plan one first".into());
         };
-        let descendant = planned.inherited.start(UNTRAINED_SEED).await;
+        let descendant = planned.start.start(UNTRAINED_SEED).await;
         let model = descendant.map_err(|error| error.to_string())?.fold();
         let bytes = weights(&model, None, &ancestor.normalise).await.map_err(|error| error.to_string())?;
         Ok((file_name(&model, "untrained"), bytes))

@@ -16,6 +16,7 @@ mod runner;
 pub mod serve;
 
 pub use bench::bench;
+pub use descendant::PlannedStart;
 pub use export::{curves, weights};
 pub use heads::cluster_report;
 pub use open::normalise;

@@ -2,11 +2,10 @@
 
 use burn::tensor::Device;
 
-use super::descendant::Planned;
+use super::descendant::{Planned, PlannedStart};
 use super::protocol::{CurvePoint, Event, JobKind, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
 use super::runner::{Job, Runner};
 use crate::data::{self, Augment, DataError, Loader, LoaderSettings, Normalise};
-use crate::learngene::cluster::Inherited;
 use crate::learngene::{Descendant, Scratch, StartError, StartingPoint};
 use crate::model::Model;
 use crate::platform::clock::now_ms;
@@ -64,8 +63,8 @@ fn pictures_failed(error: DataError) -> TrainError {
 pub enum Arm {
     /// Random weights.
     Scratch(Scratch),
-    /// The learngene, expanded.
-    Inherited(Box<Inherited>),
+    /// The learngene, as the method starts from it.
+    Inherited(PlannedStart),
 }
 
 impl Arm {
@@ -83,12 +82,12 @@ pub struct RaceStarts {
 }
 
 impl RaceStarts {
-    /// Arms that all become the descendant that `inherited` expands to.
-    pub fn new(arms: &[StartValue], inherited: &Inherited, device: &Device) -> Self {
+    /// Arms that all become the planned descendant.
+    pub fn new(arms: &[StartValue], inherited: &PlannedStart, device: &Device) -> Self {
         let scratch = || Scratch { config: inherited.config(), device: device.clone() };
         let arm = |arm: &StartValue| match arm {
             StartValue::Scratch => Arm::Scratch(scratch()),
-            StartValue::Inherited => Arm::Inherited(Box::new(inherited.clone())),
+            StartValue::Inherited => Arm::Inherited(inherited.clone()),
         };
         Self { arms: arms.iter().map(arm).collect() }
     }
@@ -132,7 +131,7 @@ pub fn run_settings(settings: &TrainSettings) -> RunSettings {
 /// How pictures are served to a race.
 pub fn loader_settings(settings: &TrainSettings, normalise: Normalise) -> LoaderSettings {
     LoaderSettings {
-        image_size: settings.descendant.image_size,
+        image_size: settings.descendant.image_size(),
         batch: settings.batch,
         normalise,
         augment: settings.augment.then(Augment::default),
@@ -157,10 +156,8 @@ impl Runner {
     }
 
     fn prepare(&mut self, settings: TrainSettings) -> Result<RaceJob, String> {
-        let Some(planned) = self.plan(settings.descendant) else {
-            return Err("no heads are clustered yet; measure the heads first".into());
-        };
-        let Planned { inherited, .. } = planned.map_err(|error| error.to_string())?;
+        let planned = self.plan(settings.descendant.clone());
+        let Planned { start, .. } = planned.map_err(|error| error.to_string())?;
         let (Some(ancestor), Some(acquired)) = (&self.ancestor, &self.acquired) else {
             return Err("no ancestor is open yet; open a checkpoint first".into());
         };
@@ -181,7 +178,7 @@ impl Runner {
             seeds: (1..=settings.seeds as u64).collect(),
             validate_every: settings.validate_every,
         };
-        let starts = RaceStarts::new(&settings.arms, &inherited, &device);
+        let starts = RaceStarts::new(&settings.arms, &start, &device);
         let race = Race::new(race_plan, batches, starts, &device, now_ms);
         Ok(RaceJob { race, settings, classes, is_paused: false })
     }
@@ -255,7 +252,7 @@ impl Runner {
         let rate = rates.rfind(|&rate| rate > 0.0);
         let Some((rate, planned)) = rate.zip(self.planned.as_ref()) else { return };
         let passes = super::descendant::TRAINING_PASSES * job.settings.batch as f64;
-        self.flops_per_second = Some(rate * passes * planned.inherited.config().flops() as f64);
+        self.flops_per_second = Some(rate * passes * planned.start.config().flops() as f64);
     }
 }
 

@@ -123,7 +123,8 @@ impl App {
     }
 
     pub fn train(self) {
-        let planned = self.descendant.with_untracked(|planned| planned.as_ref().map(|planned| planned.settings));
+        let planned =
+            self.descendant.with_untracked(|planned| planned.as_ref().map(|planned| planned.settings.clone()));
         if let Some(planned) = planned {
             self.begin_job(JobKind::Train);
             self.predictions.set(Vec::new());

@@ -3,14 +3,17 @@
 //! Only what differs from the defaults is written (`#eps=8&steps=200`), so a link stays short and a later version may
 //! have better defaults. Distances are kept for a 224 px picture and scaled to the ancestor's, so that a link fits any.
 
+use std::collections::BTreeSet;
+
 use crate::session::protocol::{
-    ClusterSettings, DepthChoice, DescendantSettings, FfnMatching, MeasureSettings, SplitSettings, StartValue,
-    TrainSettings,
+    ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, FfnMatching, LayersSettings, MeasureSettings,
+    Method, SplitSettings, StartValue, TrainSettings,
 };
 
 /// Everything that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    pub method: Method,
     pub split: SplitSettings,
     pub measure: MeasureSettings,
     /// Largest gap inside a cluster, px at 224 px.
@@ -25,6 +28,9 @@ pub struct Settings {
     pub even: bool,
     pub scale_projection: bool,
     pub ffn_maps: bool,
+    /// Layers to inherit whole, ascending.
+    pub chosen: Vec<usize>,
+    pub freeze_epochs: f64,
     pub scratch: bool,
     pub inherited: bool,
     pub seeds: usize,
@@ -44,6 +50,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            method: Method::default(),
             split: SplitSettings::default(),
             measure: MeasureSettings::default(),
             eps: 10.0,
@@ -56,6 +63,8 @@ impl Default for Settings {
             even: false,
             scale_projection: true,
             ffn_maps: true,
+            chosen: Vec::new(),
+            freeze_epochs: 0.0,
             scratch: true,
             inherited: true,
             seeds: 1,
@@ -87,21 +96,30 @@ impl Settings {
         }
     }
 
-    /// The descendant of an ancestor of `depth` layers and `patch_size` px patches.
-    pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantSettings {
+    /// The descendant of an ancestor of `depth` layers and `patch_size` px patches, by the method in use.
+    pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantPlan {
         let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
-        DescendantSettings {
-            heads: self.heads,
-            layers: self.layers.min(depth),
-            image_size: patches * patch_size,
-            depth: if self.even { DepthChoice::Even } else { DepthChoice::First },
-            scale_projection: self.scale_projection,
-            ffn_maps: self.ffn_maps,
+        let image_size = patches * patch_size;
+        match self.method {
+            Method::Layers => DescendantPlan::Layers(LayersSettings {
+                chosen: self.chosen.iter().copied().filter(|layer| *layer < depth).collect(),
+                layers: self.layers,
+                image_size,
+                freeze_epochs: self.freeze_epochs,
+            }),
+            Method::Cluster | Method::Pool | Method::Stitch => DescendantPlan::Cluster(DescendantSettings {
+                heads: self.heads,
+                layers: self.layers.min(depth),
+                image_size,
+                depth: if self.even { DepthChoice::Even } else { DepthChoice::First },
+                scale_projection: self.scale_projection,
+                ffn_maps: self.ffn_maps,
+            }),
         }
     }
 
     /// The race of a descendant.
-    pub fn training(&self, descendant: DescendantSettings) -> TrainSettings {
+    pub fn training(&self, descendant: DescendantPlan) -> TrainSettings {
         let arms = [(self.inherited, StartValue::Inherited), (self.scratch, StartValue::Scratch)];
         TrainSettings {
             descendant,
@@ -124,7 +142,29 @@ impl Settings {
     pub fn to_fragment(&self) -> String {
         let (mine, usual) = (self.pairs(), Self::default().pairs());
         let changed = mine.into_iter().zip(usual).filter(|(a, b)| a != b);
-        changed.map(|((key, value), _)| format!("{key}={value}")).collect::<Vec<_>>().join("&")
+        let numbers = changed.map(|((key, value), _)| format!("{key}={value}"));
+        let words = self.words().into_iter().zip(Self::default().words()).filter(|(a, b)| a != b);
+        let words = words.map(|((key, value), _)| format!("{key}={value}"));
+        words.chain(numbers).collect::<Vec<_>>().join("&")
+    }
+
+    /// What stands in the address as words, not as one number.
+    fn words(&self) -> [(&'static str, String); 2] {
+        let chosen = self.chosen.iter().map(|layer| (layer + 1).to_string());
+        [("method", self.method.name().to_owned()), ("chosen", chosen.collect::<Vec<_>>().join("+"))]
+    }
+
+    /// Reads one of these; whether it is one.
+    fn set_word(&mut self, key: &str, value: &str) -> bool {
+        match key {
+            "method" => self.method = Method::of_name(value).unwrap_or_default(),
+            "chosen" => {
+                let layers = value.split('+').filter_map(|layer| layer.parse::<usize>().ok()?.checked_sub(1));
+                self.chosen = layers.take(1_000).collect::<BTreeSet<_>>().into_iter().collect();
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Reads the part of the address after `#`. What is unknown, unreadable or out of range is passed over: an address
@@ -132,6 +172,9 @@ impl Settings {
     pub fn from_fragment(fragment: &str) -> Self {
         let mut settings = Self::default();
         for (key, value) in fragment.trim_start_matches('#').split('&').filter_map(|pair| pair.split_once('=')) {
+            if settings.set_word(key, value) {
+                continue;
+            }
             if let Ok(number) = value.parse::<f64>()
                 && number.is_finite()
                 && number >= 0.0
@@ -159,6 +202,7 @@ impl Settings {
             ("even", flag(self.even)),
             ("scale", flag(self.scale_projection)),
             ("maps", flag(self.ffn_maps)),
+            ("freeze", self.freeze_epochs),
             ("scratch", flag(self.scratch)),
             ("inherited", flag(self.inherited)),
             ("seeds", self.seeds as f64),
@@ -193,6 +237,7 @@ impl Settings {
             "even" => self.even = on,
             "scale" => self.scale_projection = on,
             "maps" => self.ffn_maps = on,
+            "freeze" => self.freeze_epochs = value.min(1_000.0),
             "scratch" => self.scratch = on,
             "inherited" => self.inherited = on,
             "seeds" => self.seeds = at_least_one(20),

@@ -154,6 +154,21 @@ pub(super) async fn load_linear<W: Weights>(
     Loader { weights, device, config }.linear("stitch", input, output, true).await
 }
 
+impl Block {
+    /// One layer of a model, as [`Vit::load`] builds it.
+    ///
+    /// # Errors
+    /// The first error of `weights`.
+    pub async fn load<W: Weights>(
+        config: &VitConfig,
+        layer: usize,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
+        Loader { weights, device, config }.block(layer).await
+    }
+}
+
 impl Vit {
     /// Builds a model from weights, asking for one tensor at a time.
     ///

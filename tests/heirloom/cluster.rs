@@ -4,7 +4,7 @@
 mod account;
 #[cfg(not(target_arch = "wasm32"))]
 mod golden;
-mod inherit;
+pub mod inherit;
 mod maps;
 #[cfg(not(target_arch = "wasm32"))]
 mod plan;

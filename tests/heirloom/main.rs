@@ -9,6 +9,7 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 #[macro_use]
 mod support;
 
+mod by_layers;
 mod checkpoint;
 mod cluster;
 mod data;

@@ -129,7 +129,7 @@ fn descendant() -> DescendantSettings {
 
 fn training() -> TrainSettings {
     TrainSettings {
-        descendant: descendant(),
+        descendant: descendant().into(),
         arms: vec![StartValue::Inherited, StartValue::Scratch],
         seeds: 1,
         steps: if cfg!(target_arch = "wasm32") { 2 } else { 30 },
@@ -148,9 +148,10 @@ fn training() -> TrainSettings {
 on_every_engine! {
     async fn engine_goes_from_a_checkpoint_to_an_exported_descendant_that_opens_again(_device: Device) {
         let mut engine = Engine1::with_everything_measured().await;
-        let heard = engine.send(Command::PlanDescendant(descendant()), Vec::new()).await;
+        let heard = engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
         let plan = find(&heard, |event| if let Event::Descendant(plan) = event { Some(plan.clone()) } else { None }).unwrap();
-        assert_eq!(plan.sources.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+        let DescendantParts::Heads { sources, .. } = plan.parts else { panic!("no heads: {:?}", plan.parts) };
+        assert_eq!(sources.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
 
         let heard = engine.send(Command::Train(training()), Vec::new()).await;
         assert_eq!(error(&heard), None);
@@ -188,7 +189,7 @@ on_every_engine! {
 
     async fn moving_the_slider_clusters_again_and_plans_again(_device: Device) {
         let mut engine = Engine1::with_everything_measured().await;
-        engine.send(Command::PlanDescendant(descendant()), Vec::new()).await;
+        engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
         let clusters = |eps| ClusterSettings { eps, min_heads: 1, eps_ffn: eps, matching: FfnMatching::Sorted };
         for (eps, kept) in [(0.0, 8), (100.0, 2)] {
             let heard = engine.send(Command::SetClusters(clusters(eps)), Vec::new()).await;
@@ -215,7 +216,7 @@ fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
         let mut engine = Engine1::start().await;
         for command in [
             Command::MeasureHeads(MeasureSettings::default()),
-            Command::PlanDescendant(descendant()),
+            Command::PlanDescendant(descendant().into()),
             Command::Train(training()),
             Command::Confusion { run: 0 },
             Command::ExportSafetensors { run: None },

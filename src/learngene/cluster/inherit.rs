@@ -1,20 +1,17 @@
 //! The initial module of a descendant, from an ancestor on a device and a plan (section 1.5).
-//!
-//! Weights never leave the device, except position embeddings for another picture size: they are resampled on the
-//! host.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::expand::{ExpandError, ExpansionPlan, LayerPlan, descendant_config};
-use crate::checkpoint::resample_pos_embed;
-use crate::device::read;
 use crate::kernels::{HeadWeights, expand_heads};
-use crate::learngene::ffn_maps::{fresh, fresh_linear, fresh_mlp};
+use crate::learngene::copy::{
+    classifier, fresh, fresh_layer_scale, fresh_mlp, fresh_norm, fresh_patch_embed, fresh_pos_embed,
+};
 use crate::learngene::{Descendant, SharedFfn, StartError, StartingPoint};
 use crate::model::ModelConfig;
-use crate::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+use crate::vit::{Attention, Block, Mlp, RandomWeights, Vit, VitConfig};
 
 /// The learngene, expanded: heads by priority sharing, feed-forward networks of the kept layers, everything else as in
 /// the ancestor, and a fresh classifier.
@@ -44,17 +41,6 @@ impl Inherited {
         self.ancestor.pos_embed.val().device()
     }
 
-    async fn pos_embed(&self) -> Result<Param<Tensor<3>>, StartError> {
-        let (old, new) = (self.ancestor.config.grid(), self.config.grid());
-        if old == new {
-            return Ok(fresh(&self.ancestor.pos_embed));
-        }
-        let (rows, width) = (self.config.pos_embed_prefix_rows(), self.config.embed_dim);
-        let values = read(self.ancestor.pos_embed.val()).await?;
-        let values = resample_pos_embed(&values, rows, (old, old), (new, new), width);
-        Ok(Param::from_data(TensorData::new(values, [1, rows + new * new, width]), &self.device()))
-    }
-
     fn block(&self, layer: &LayerPlan) -> Result<Block, StartError> {
         let source = &self.ancestor.blocks[layer.source_layer];
         Ok(Block {
@@ -70,20 +56,6 @@ impl Inherited {
     fn ffn(&self, layer: usize) -> Result<&Mlp, StartError> {
         self.ancestor.blocks[layer].mlp.as_ref().ok_or(StartError::NoFeedForward { layer })
     }
-
-    /// A fresh classifier with the start that [`crate::learngene::Scratch`] has for the same seed.
-    fn classifier(&self, key: &str, random: RandomWeights) -> Option<Linear> {
-        let (width, classes) = (self.config.embed_dim, self.config.classes?);
-        // Numbers are drawn in the file's order `[classes, width]`.
-        let drawn = random.values(&format!("{key}.weight"), classes * width);
-        let weight = (0..width * classes).map(|i| drawn[i % classes * width + i / classes]).collect();
-        let bias = random.values(&format!("{key}.bias"), classes);
-        let device = self.device();
-        Some(Linear {
-            weight: Param::from_data(TensorData::new::<f32, _>(weight, [width, classes]), &device),
-            bias: Some(Param::from_data(TensorData::new(bias, [classes]), &device)),
-        })
-    }
 }
 
 impl StartingPoint for Inherited {
@@ -93,25 +65,26 @@ impl StartingPoint for Inherited {
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
         let (ancestor, random) = (&self.ancestor, RandomWeights { seed });
-        let patch_embed = &ancestor.patch_embed;
+        let (config, device) = (&self.config, self.device());
+        let head_dist = || classifier(config, "head_dist", random, &device);
         let vit = Vit {
-            patch_embed: PatchEmbed { proj: fresh_linear(&patch_embed.proj), patch_size: patch_embed.patch_size },
+            patch_embed: fresh_patch_embed(&ancestor.patch_embed),
             cls_token: ancestor.cls_token.as_ref().map(fresh),
             dist_token: ancestor.dist_token.as_ref().map(fresh),
             reg_token: ancestor.reg_token.as_ref().map(fresh),
-            pos_embed: self.pos_embed().await?,
+            pos_embed: fresh_pos_embed(ancestor, config).await?,
             blocks: self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<_, _>>()?,
             norm: ancestor.norm.as_ref().map(fresh_norm),
             fc_norm: ancestor.fc_norm.as_ref().map(fresh_norm),
-            head: self.classifier("head", random),
-            head_dist: if self.config.distilled { self.classifier("head_dist", random) } else { None },
-            config: self.config.clone(),
+            head: classifier(config, "head", random, &device),
+            head_dist: if config.distilled { head_dist() } else { None },
+            config: config.clone(),
         };
         let mut shared = Vec::with_capacity(self.plan.ffn_groups.len());
         for group in &self.plan.ffn_groups {
             let mlp = fresh_mlp(self.ffn(group.ffn_layer)?);
             let key = group.ffn_layer.to_string();
-            shared.push(SharedFfn::new(mlp, group.layers.clone(), random, &key, &self.device()));
+            shared.push(SharedFfn::new(mlp, group.layers.clone(), random, &key, &device));
         }
         Ok(Descendant::sharing(vit, shared))
     }
@@ -141,15 +114,4 @@ fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> A
         num_heads: count,
         head_dim: source.head_dim,
     }
-}
-
-fn fresh_norm(norm: &LayerNorm) -> LayerNorm {
-    let mut own = norm.clone();
-    own.gamma = fresh(&norm.gamma);
-    own.beta = norm.beta.as_ref().map(fresh);
-    own
-}
-
-fn fresh_layer_scale(layer_scale: &LayerScale) -> LayerScale {
-    LayerScale { gamma: fresh(&layer_scale.gamma) }
 }

@@ -1,4 +1,4 @@
-//! What the method measures, clusters and plans.
+//! What Cluster-Learngene measures and clusters.
 
 use serde::{Deserialize, Serialize};
 
@@ -101,62 +101,4 @@ pub struct AttentionMap {
     pub received: Vec<f32>,
     /// Attention of the CLS token, `[grid * grid]`; empty when the model has none.
     pub from_cls: Vec<f32>,
-}
-
-/// What the descendant is to look like.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DescendantSettings {
-    /// Heads per layer.
-    pub heads: usize,
-    /// Layers.
-    pub layers: usize,
-    /// Side of the pictures it is trained on, px (a multiple of the patch size).
-    pub image_size: usize,
-    /// Which layers it starts from.
-    pub depth: DepthChoice,
-    /// Scale the output projection by members / copies.
-    pub scale_projection: bool,
-    /// Let layers of one group start from the shared feed-forward network through a learnable map.
-    pub ffn_maps: bool,
-}
-
-/// Which ancestor layers a shallower descendant takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DepthChoice {
-    /// The first ones.
-    First,
-    /// Evenly spaced ones.
-    Even,
-}
-
-/// The descendant as planned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DescendantSummary {
-    /// The settings that gave it.
-    pub settings: DescendantSettings,
-    /// Ancestor layer of each descendant layer.
-    pub source_layers: Vec<usize>,
-    /// For each layer and head: which cluster (in priority order) it starts from.
-    pub sources: Vec<Vec<HeadSource>>,
-    /// Parameters with the new classifier.
-    pub parameters: u64,
-    /// Floating-point operations of one forward pass on one picture (a multiply-add counts as two).
-    pub flops: u64,
-    /// Bytes as f32.
-    pub bytes: u64,
-    /// Estimated memory while training, bytes.
-    pub training_bytes: u64,
-    /// Predicted seconds for one epoch on this machine; `None` before the machine was measured.
-    pub seconds_per_epoch: Option<f64>,
-}
-
-/// Where a descendant's head comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeadSource {
-    /// Cluster in priority order.
-    pub cluster: usize,
-    /// Head of the ancestor layer.
-    pub head: usize,
-    /// Members of that cluster (darker = larger).
-    pub members: usize,
 }

@@ -4,12 +4,14 @@
 //! (page to engine) and byte buffers (engine to page), so nothing here names a tensor, a browser type or a closure.
 //! Indices are 0-based here and 1-based on the screen. Lengths are px, times s, sizes bytes unless a name says otherwise.
 
+mod descendant;
 mod inputs;
 mod method;
 mod training;
 
 use serde::{Deserialize, Serialize};
 
+pub use descendant::*;
 pub use inputs::*;
 pub use method::*;
 pub use training::*;
@@ -73,7 +75,7 @@ pub enum Command {
         picture: usize,
     },
     /// Plan a descendant; answered at once with [`Event::Descendant`].
-    PlanDescendant(DescendantSettings),
+    PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
     Train(TrainSettings),
     /// Pause the running job after its current step.

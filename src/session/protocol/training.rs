@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DescendantSettings;
+use super::DescendantPlan;
 
 /// What an arm of a race starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +17,8 @@ pub enum StartValue {
 /// How a race is trained. All arms and seeds see the same pictures, batches, augmentation draws and steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
-    /// The descendant.
-    pub descendant: DescendantSettings,
+    /// The descendant, by its method.
+    pub descendant: DescendantPlan,
     /// Arms.
     pub arms: Vec<StartValue>,
     /// Seeds per arm.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
-use crate::session::protocol::{DescendantSummary, HeadSource};
+use crate::session::protocol::{DescendantParts, DescendantSummary, HeadSource};
 use crate::ui::state::App;
 use crate::ui::strings::text;
 
@@ -14,6 +14,14 @@ const BOTTOM: f64 = 74.0;
 /// Steps of darkness in the style sheet (`t0` … `t4`).
 const TONES: usize = 5;
 
+/// Ancestor layer of every layer, and where each of its heads comes from.
+fn heads(planned: &DescendantSummary) -> Option<(&[usize], &[Vec<HeadSource>])> {
+    match &planned.parts {
+        DescendantParts::Heads { source_layers, sources } => Some((source_layers, sources)),
+        DescendantParts::Layers(_) => None,
+    }
+}
+
 /// The drawing.
 #[component]
 pub fn SharingChart() -> impl IntoView {
@@ -21,12 +29,13 @@ pub fn SharingChart() -> impl IntoView {
     let t = &text().descendant;
     let drawing = move || {
         app.descendant.with(|planned| {
-            let planned = planned.as_ref()?;
+            let (from, sources) = heads(planned.as_ref()?)?;
             let width = app.width.get().min(720.0);
-            let height = ROW * planned.sources.len() as f64;
-            let most = planned.sources.iter().flatten().map(|source| source.members).max().unwrap_or(1);
-            let label = (t.chart_label)(planned.settings.layers, planned.settings.heads);
-            let rows = planned.sources.iter().enumerate().map(|(layer, heads)| row(planned, layer, heads, width, most));
+            let height = ROW * sources.len() as f64;
+            let most = sources.iter().flatten().map(|source| source.members).max().unwrap_or(1);
+            let label = (t.chart_label)(sources.len(), sources.first().map_or(0, Vec::len));
+            let layers = sources.iter().zip(from).enumerate();
+            let rows = layers.map(|(layer, (heads, &from))| row((layer, from), heads, width, most));
             Some(view! {
                 <svg class="plot" role="img" aria-label=label width=width height=height viewBox=format!("0 0 {width} {height}")>
                     {rows.collect_view()}
@@ -43,13 +52,8 @@ pub fn SharingChart() -> impl IntoView {
     }
 }
 
-fn row(
-    planned: &DescendantSummary,
-    layer: usize,
-    heads: &[HeadSource],
-    width: f64,
-    most: usize,
-) -> impl IntoView + use<> {
+/// One layer; `(layer, from)` are the descendant's and the ancestor's it comes from.
+fn row((layer, from): (usize, usize), heads: &[HeadSource], width: f64, most: usize) -> impl IntoView + use<> {
     let t = &text().descendant;
     // Clusters that feed at least one head, in priority order.
     let clusters: BTreeMap<usize, HeadSource> = heads.iter().map(|source| (source.cluster, *source)).collect();
@@ -81,7 +85,6 @@ fn row(
             </rect>
         }
     });
-    let from = planned.source_layers.get(layer).map_or(layer, |layer| *layer);
     view! {
         <g transform=format!("translate(0 {})", layer as f64 * ROW)>
             <text class="tick" x="0" y="14">{(t.row)(layer + 1, from + 1)}</text>
@@ -104,12 +107,13 @@ pub fn SharingTable() -> impl IntoView {
     let t = &text().descendant;
     let rows = move || {
         app.descendant.with(|planned| {
-            let Some(planned) = planned else { return Vec::new() };
-            let layers = planned.sources.iter().enumerate();
-            let heads = layers.flat_map(|(l, heads)| heads.iter().enumerate().map(move |(h, source)| (l, h, *source)));
+            let Some((from, sources)) = planned.as_ref().and_then(heads) else { return Vec::new() };
+            let layers = sources.iter().zip(from).enumerate();
+            let heads = layers.flat_map(|(layer, (heads, &from))| {
+                heads.iter().enumerate().map(move |(head, source)| (layer, from, head, *source))
+            });
             heads
-                .map(|(layer, head, source)| {
-                    let from = planned.source_layers.get(layer).map_or(layer, |layer| *layer);
+                .map(|(layer, from, head, source)| {
                     view! {
                         <tr>
                             <td>{layer + 1}</td>

@@ -1,0 +1,126 @@
+//! The initial module of a descendant of whole layers: stem, chosen layers in order, random layers on top, norm and a
+//! fresh classifier.
+//!
+//! The final norm was trained on what the ancestor's last layer gives. It comes along where that layer ends the
+//! descendant too, and starts afresh where anything else does.
+
+use burn::module::Module;
+use burn::nn::{LayerNorm, LayerNormConfig};
+
+use super::{LayersError, LayersPlan};
+use crate::learngene::copy::{classifier, fresh, fresh_block, fresh_norm, fresh_patch_embed, fresh_pos_embed};
+use crate::learngene::{Descendant, StartError, StartingPoint};
+use crate::model::{Model, ModelConfig};
+use crate::vit::{Block, RandomWeights, Vit, VitConfig};
+
+/// Whole layers of an ancestor with random ones on top. The arms first-k, last-k, random-k and whole are other plans.
+#[derive(Clone, Debug)]
+pub struct WholeLayers {
+    ancestor: Model,
+    plan: LayersPlan,
+    config: ModelConfig,
+}
+
+impl WholeLayers {
+    /// A starting point.
+    ///
+    /// # Errors
+    /// When the plan does not fit the ancestor or its layers each other, or the picture is no whole number of patches.
+    pub fn new(ancestor: Model, plan: LayersPlan, classes: usize, image_size: usize) -> Result<Self, LayersError> {
+        plan.check(layer_names(&ancestor.config()).len())?;
+        if classes == 0 {
+            return Err(LayersError::Zero { name: "classes" });
+        }
+        let config = match &ancestor.config() {
+            ModelConfig::Vit(config) => vit_config(config, &plan, classes, image_size)?.into(),
+        };
+        Ok(Self { ancestor: ancestor.valid(), plan, config })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &LayersPlan {
+        &self.plan
+    }
+}
+
+impl StartingPoint for WholeLayers {
+    fn config(&self) -> ModelConfig {
+        self.config.clone()
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        let random = RandomWeights { seed };
+        match (&self.ancestor, &self.config) {
+            (Model::Vit(ancestor), ModelConfig::Vit(config)) => start_vit(ancestor, &self.plan, config, random).await,
+        }
+    }
+}
+
+/// Names of the layers a descendant may take, from the input on.
+pub fn layer_names(config: &ModelConfig) -> Vec<String> {
+    match config {
+        ModelConfig::Vit(config) => (0..config.depth).map(|layer| format!("blocks.{layer}")).collect(),
+    }
+}
+
+/// Parameters of one of these layers.
+pub fn layer_parameters(config: &ModelConfig, name: &str) -> u64 {
+    let is_inside = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    let inside = config.tensors().into_iter().filter(|(key, _)| is_inside(key));
+    inside.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+}
+
+/// The layers of a Vision Transformer are equally wide, so that any two fit.
+fn vit_config(
+    ancestor: &VitConfig,
+    plan: &LayersPlan,
+    classes: usize,
+    image_size: usize,
+) -> Result<VitConfig, LayersError> {
+    let patch_size = ancestor.patch_size;
+    if image_size == 0 || !image_size.is_multiple_of(patch_size) {
+        return Err(LayersError::ImageSize { image_size, patch_size });
+    }
+    Ok(VitConfig { image_size, depth: plan.layers, classes: Some(classes), ..ancestor.clone() })
+}
+
+async fn start_vit(
+    ancestor: &Vit,
+    plan: &LayersPlan,
+    config: &VitConfig,
+    mut random: RandomWeights,
+) -> Result<Descendant, StartError> {
+    let device = ancestor.pos_embed.val().device();
+    let mut blocks = Vec::with_capacity(config.depth);
+    for &layer in &plan.chosen {
+        let block = &ancestor.blocks[layer];
+        if block.mlp.is_none() {
+            return Err(StartError::NoFeedForward { layer });
+        }
+        blocks.push(fresh_block(block));
+    }
+    for layer in plan.chosen.len()..config.depth {
+        let Ok(block) = Block::load(config, layer, &mut random, &device).await;
+        blocks.push(block);
+    }
+    let ends_alike = plan.layers == plan.chosen.len() && plan.chosen.last() == Some(&(ancestor.blocks.len() - 1));
+    let norm = |norm: &LayerNorm| match ends_alike {
+        true => fresh_norm(norm),
+        false => LayerNormConfig::new(config.embed_dim).with_epsilon(config.norm_eps).init(&device),
+    };
+    let head_dist = || classifier(config, "head_dist", random, &device);
+    let vit = Vit {
+        patch_embed: fresh_patch_embed(&ancestor.patch_embed),
+        cls_token: ancestor.cls_token.as_ref().map(fresh),
+        dist_token: ancestor.dist_token.as_ref().map(fresh),
+        reg_token: ancestor.reg_token.as_ref().map(fresh),
+        pos_embed: fresh_pos_embed(ancestor, config).await?,
+        blocks,
+        norm: ancestor.norm.as_ref().map(norm),
+        fc_norm: ancestor.fc_norm.as_ref().map(norm),
+        head: classifier(config, "head", random, &device),
+        head_dist: if config.distilled { head_dist() } else { None },
+        config: config.clone(),
+    };
+    Ok(vit.into())
+}

@@ -1,0 +1,2 @@
+//! Tests of Learngene by layers.
+mod inherit;
