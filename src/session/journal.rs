@@ -62,7 +62,9 @@ impl<F: Clone> Journal<F> {
             }
             Event::JobEnded { job, finished: false } => drop(self.take_pending(*job)),
             // What these leave behind (trained models) cannot be had again by repeating a command.
-            Event::JobEnded { job: job @ (JobKind::Train | JobKind::Evaluate), .. } => drop(self.take_pending(*job)),
+            Event::JobEnded { job: job @ (JobKind::Train | JobKind::Pool | JobKind::Evaluate), .. } => {
+                drop(self.take_pending(*job));
+            }
             _ => {}
         }
     }
@@ -79,7 +81,9 @@ impl<F: Clone> Journal<F> {
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
         entries.extend(
-            waiting.filter(|(command, _)| !matches!(job_of(command), Some(JobKind::Train | JobKind::Evaluate))),
+            waiting.filter(|(command, _)| {
+                !matches!(job_of(command), Some(JobKind::Train | JobKind::Pool | JobKind::Evaluate))
+            }),
         );
         (entries, guilty)
     }
@@ -97,6 +101,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::AddPictures { .. } => Some(JobKind::Pictures),
         Command::MeasureHeads(_) => Some(JobKind::Measure),
         Command::Train(_) => Some(JobKind::Train),
+        Command::MakePool(_) => Some(JobKind::Pool),
         Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
         _ => None,
     }

@@ -15,7 +15,8 @@ use super::heads::{Heads, MeasureJob};
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
-use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport};
+use super::pool::{PoolJob, Pools};
+use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport, RaceState};
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use crate::platform::clock::yield_now;
@@ -33,6 +34,8 @@ pub(super) enum Job {
     Measure(MeasureJob),
     /// A race is trained.
     Race(Box<RaceJob>),
+    /// A pool is made.
+    Pool(Box<PoolJob>),
 }
 
 /// The engine.
@@ -48,6 +51,8 @@ pub struct Runner {
     pub(super) trained: Vec<Option<Trained>>,
     /// The last race, as it ended.
     pub(super) last_race: Option<RaceReport>,
+    /// What was made last, by method.
+    pub(super) pools: Pools,
     pub(super) job: Option<Job>,
     pub(super) pace: Pace,
     /// Floating-point operations per second that training reached on this machine.
@@ -68,6 +73,7 @@ impl Runner {
             planned: None,
             trained: Vec::new(),
             last_race: None,
+            pools: Pools::default(),
             job: None,
             pace: Pace::default(),
             flops_per_second: None,
@@ -105,6 +111,8 @@ impl Runner {
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
             Command::Train(settings) => self.train(settings).await,
+            Command::MakePool(settings) => self.make_pool(settings).await,
+            Command::CutOut { method, configuration } => self.cut_out(method, configuration),
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
@@ -128,6 +136,7 @@ impl Runner {
         match self.job.take() {
             Some(Job::Measure(job)) => self.measure_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
+            Some(Job::Pool(job)) => self.pool_next(job).await,
             None => false,
         }
     }
@@ -151,6 +160,7 @@ impl Runner {
         match self.job.take() {
             Some(Job::Measure(_)) => self.end(JobKind::Measure, false),
             Some(Job::Race(job)) => self.stop_race(job).await,
+            Some(Job::Pool(job)) => self.finish_pool(job, RaceState::Stopped),
             None => {}
         }
     }

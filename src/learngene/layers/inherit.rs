@@ -27,13 +27,14 @@ impl WholeLayers {
     /// # Errors
     /// When the plan does not fit the ancestor or its layers each other, or the picture is no whole number of patches.
     pub fn new(ancestor: Model, plan: LayersPlan, classes: usize, image_size: usize) -> Result<Self, LayersError> {
-        plan.check(layer_names(&ancestor.config()).len())?;
         if classes == 0 {
             return Err(LayersError::Zero { name: "classes" });
         }
         let config = match &ancestor.config() {
             ModelConfig::Vit(config) => vit_config(config, &plan, classes, image_size)?.into(),
+            ModelConfig::Stitched(_) => return Err(LayersError::Stitched),
         };
+        plan.check(layer_names(&ancestor.config()).len())?;
         Ok(Self { ancestor: ancestor.valid(), plan, config })
     }
 
@@ -52,6 +53,7 @@ impl StartingPoint for WholeLayers {
         let random = RandomWeights { seed };
         match (&self.ancestor, &self.config) {
             (Model::Vit(ancestor), ModelConfig::Vit(config)) => start_vit(ancestor, &self.plan, config, random).await,
+            _ => Err(LayersError::Stitched.into()),
         }
     }
 }
@@ -60,6 +62,7 @@ impl StartingPoint for WholeLayers {
 pub fn layer_names(config: &ModelConfig) -> Vec<String> {
     match config {
         ModelConfig::Vit(config) => (0..config.depth).map(|layer| format!("blocks.{layer}")).collect(),
+        ModelConfig::Stitched(_) => Vec::new(),
     }
 }
 

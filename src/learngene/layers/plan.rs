@@ -45,6 +45,9 @@ pub enum LayersError {
         /// Side of a patch, px.
         patch_size: usize,
     },
+    /// Layers of two models.
+    #[error("this ancestor is stitched from two models, whose layers differ in width: open one of them whole instead")]
+    Stitched,
     /// Two neighbours that do not fit each other.
     #[error(
         "`{upper}` takes `{expected}` channels, but `{lower}` below it gives `{found}`: choose the layers between them \

@@ -7,6 +7,7 @@
 mod descendant;
 mod inputs;
 mod method;
+mod pool;
 mod training;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use descendant::*;
 pub use inputs::*;
 pub use method::*;
+pub use pool::*;
 pub use training::*;
 
 /// Which engine computes.
@@ -78,6 +80,16 @@ pub enum Command {
     PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
     Train(TrainSettings),
+    /// Make a pool of small models, or stitch anchors; answered with [`Event::Pool`].
+    MakePool(PoolSettings),
+    /// Cut a configuration out of a pool; answered with [`Event::Cut`]. From then on it is a trained model like any
+    /// other.
+    CutOut {
+        /// [`Method::Pool`] or [`Method::Stitch`].
+        method: Method,
+        /// Which configuration.
+        configuration: usize,
+    },
     /// Pause the running job after its current step.
     Pause,
     /// Continue a paused job.
@@ -144,6 +156,10 @@ pub enum Event {
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
     Race(RaceReport),
+    /// Where a pool stands; sent when it starts, at every stage, now and then between, and when it ends.
+    Pool(Box<PoolReport>),
+    /// A configuration was cut out.
+    Cut(CutReport),
     /// A picture was named.
     Prediction(Prediction),
     /// Confusion matrix of a trained model.
@@ -208,6 +224,8 @@ pub enum JobKind {
     Measure,
     /// Training a race.
     Train,
+    /// Making a pool.
+    Pool,
     /// Naming pictures or filling the confusion matrix.
     Evaluate,
 }
