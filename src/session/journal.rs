@@ -80,11 +80,9 @@ impl<F: Clone> Journal<F> {
         entries.append(&mut self.pictures);
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
-        entries.extend(
-            waiting.filter(|(command, _)| {
-                !matches!(job_of(command), Some(JobKind::Train | JobKind::Pool | JobKind::Evaluate))
-            }),
-        );
+        entries.extend(waiting.filter(|(command, _)| {
+            !matches!(job_of(command), Some(JobKind::Train | JobKind::Pool | JobKind::Evaluate))
+        }));
         (entries, guilty)
     }
 

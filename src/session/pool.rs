@@ -120,7 +120,13 @@ impl Runner {
         if let Some(seconds_left) = self.pace.step(job.work_done() as usize, job.work_in_all() as usize) {
             let (done, total) = job.pieces();
             let note = job.note();
-            self.say(Event::Progress(super::protocol::Progress { job: JobKind::Pool, done, total, seconds_left, note }));
+            self.say(Event::Progress(super::protocol::Progress {
+                job: JobKind::Pool,
+                done,
+                total,
+                seconds_left,
+                note,
+            }));
         }
         if stage != job.told.1 || steps.0 >= job.told.0 + (steps.1 / REPORTS).max(1) {
             job.told = (steps.0, stage);

@@ -16,7 +16,9 @@ use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::pool::{PoolJob, Pools};
-use super::protocol::{Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport, RaceState};
+use super::protocol::{
+    Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport, RaceState,
+};
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use crate::platform::clock::yield_now;

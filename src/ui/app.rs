@@ -8,7 +8,11 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
-use super::pages::{AncestorStep, DescendantStep, HeadsStep, HomeStep, PicturesStep, TrainingStep, TrialStep};
+use super::pages::{
+    AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, PicturesStep, PoolStep, SmallModelsStep,
+    TrainingStep, TrialStep,
+};
+use super::pools::is_pool;
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
@@ -61,12 +65,17 @@ pub fn Page() -> impl IntoView {
 }
 
 fn steps() -> impl IntoView {
+    let app = expect_context::<App>();
+    // Steps 3 to 5 are the method's.
+    let method = Memo::new(move |_| app.method());
+    let middle = move || match is_pool(method.get()) {
+        true => view! { <SmallModelsStep/><PoolStep/><CompareStep/> }.into_any(),
+        false => view! { <HeadsStep/><DescendantStep/><TrainingStep/> }.into_any(),
+    };
     view! {
         <AncestorStep/>
         <PicturesStep/>
-        <HeadsStep/>
-        <DescendantStep/>
-        <TrainingStep/>
+        {middle}
         <TrialStep/>
         <HomeStep/>
     }
@@ -121,30 +130,37 @@ fn Header() -> impl IntoView {
             </div>
             <nav class="steps" aria-label=t.page.steps>
                 <ol>
-                    {step_names()
-                        .into_iter()
-                        .map(|(id, name)| {
-                            view! {
-                                <li>
-                                    <a href=format!("#{id}") on:click=move |event| jump(&event, id)>{name}</a>
-                                </li>
-                            }
-                        })
-                        .collect_view()}
+                    {move || {
+                        step_names(is_pool(app.method()))
+                            .into_iter()
+                            .map(|(id, name)| {
+                                view! {
+                                    <li>
+                                        <a href=format!("#{id}") on:click=move |event| jump(&event, id)>{name}</a>
+                                    </li>
+                                }
+                            })
+                            .collect_view()
+                    }}
                 </ol>
             </nav>
         </header>
     }
 }
 
-fn step_names() -> [(&'static str, &'static str); 7] {
+/// The steps of the method in use.
+fn step_names(is_pool: bool) -> [(&'static str, &'static str); 7] {
     let t = text();
+    let [third, fourth, fifth] = match is_pool {
+        true => [&t.pool.set_up, &t.pool.pool, &t.pool.compare],
+        false => [&t.heads.heading, &t.descendant.heading, &t.training.heading],
+    };
     [
         ("ancestor", t.ancestor.heading.title),
         ("pictures", t.pictures.heading.title),
-        ("heads", t.heads.heading.title),
-        ("descendant", t.descendant.heading.title),
-        ("training", t.training.heading.title),
+        ("heads", third.title),
+        ("descendant", fourth.title),
+        ("training", fifth.title),
         ("trial", t.trial.heading.title),
         ("home", t.home.heading.title),
     ]

@@ -11,6 +11,7 @@ mod charts;
 mod files;
 mod format;
 mod pages;
+mod pools;
 mod restart;
 mod settings;
 mod state;

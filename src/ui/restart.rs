@@ -10,8 +10,13 @@ use crate::session::protocol::{JobKind, RaceState};
 /// A new engine is being brought to where the dead one stood.
 pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool) {
     app.engine.set(EngineState::Loading);
+    let making = app.lose_pools();
     let training = lose_engine(app);
-    let during = if training { Some(JobKind::Train) } else { during };
+    let during = match (training, making) {
+        (true, _) => Some(JobKind::Train),
+        (false, true) => Some(JobKind::Pool),
+        (false, false) => during,
+    };
     let t = &text().engine;
     let mut sentence = (t.restarted)(reason, during.map(text().jobs.name));
     if cpu_only {
@@ -29,6 +34,7 @@ pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool
 /// The engine died again and again.
 pub fn gave_up(app: App, reason: &str) {
     app.engine.set(EngineState::Gone);
+    app.lose_pools();
     lose_engine(app);
     let sentence = (text().engine.gave_up)(reason);
     bench::lost(&sentence);

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use super::pools::PoolChoice;
 use crate::session::protocol::{
     ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, FfnMatching, LayersSettings, MeasureSettings,
-    Method, SplitSettings, StartValue, TrainSettings,
+    Method, PoolSettings, SplitSettings, StartValue, TrainSettings,
 };
 
 /// Everything that can be chosen.
@@ -31,6 +32,7 @@ pub struct Settings {
     /// Layers to inherit whole, ascending.
     pub chosen: Vec<usize>,
     pub freeze_epochs: f64,
+    pub pool: PoolChoice,
     pub scratch: bool,
     pub inherited: bool,
     pub seeds: usize,
@@ -65,6 +67,7 @@ impl Default for Settings {
             ffn_maps: true,
             chosen: Vec::new(),
             freeze_epochs: 0.0,
+            pool: PoolChoice::default(),
             scratch: true,
             inherited: true,
             seeds: 1,
@@ -98,8 +101,7 @@ impl Settings {
 
     /// The descendant of an ancestor of `depth` layers and `patch_size` px patches, by the method in use.
     pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantPlan {
-        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
-        let image_size = patches * patch_size;
+        let image_size = self.whole_patches(patch_size);
         match self.method {
             Method::Layers => DescendantPlan::Layers(LayersSettings {
                 chosen: self.chosen.iter().copied().filter(|layer| *layer < depth).collect(),
@@ -116,6 +118,17 @@ impl Settings {
                 ffn_maps: self.ffn_maps,
             }),
         }
+    }
+
+    /// A pool of the method in use, from an ancestor of `patch_size` px patches.
+    pub fn pool_settings(&self, patch_size: usize) -> PoolSettings {
+        self.pool.settings(self.method, self.whole_patches(patch_size), self.batch)
+    }
+
+    /// The picture size as whole patches, px.
+    fn whole_patches(&self, patch_size: usize) -> usize {
+        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
+        patches * patch_size
     }
 
     /// The race of a descendant.
@@ -149,9 +162,10 @@ impl Settings {
     }
 
     /// What stands in the address as words, not as one number.
-    fn words(&self) -> [(&'static str, String); 2] {
+    fn words(&self) -> Vec<(&'static str, String)> {
         let chosen = self.chosen.iter().map(|layer| (layer + 1).to_string());
-        [("method", self.method.name().to_owned()), ("chosen", chosen.collect::<Vec<_>>().join("+"))]
+        let mine = [("method", self.method.name().to_owned()), ("chosen", chosen.collect::<Vec<_>>().join("+"))];
+        mine.into_iter().chain(self.pool.words()).collect()
     }
 
     /// Reads one of these; whether it is one.
@@ -162,7 +176,7 @@ impl Settings {
                 let layers = value.split('+').filter_map(|layer| layer.parse::<usize>().ok()?.checked_sub(1));
                 self.chosen = layers.take(1_000).collect::<BTreeSet<_>>().into_iter().collect();
             }
-            _ => return false,
+            _ => return self.pool.set_word(key, value),
         }
         true
     }
@@ -187,7 +201,7 @@ impl Settings {
 
     fn pairs(&self) -> Vec<(&'static str, f64)> {
         let flag = |on: bool| f64::from(u8::from(on));
-        vec![
+        let mut pairs = vec![
             ("share", (f64::from(self.split.validation_share) * 1e4).round() / 1e4),
             ("seed", self.split.seed as f64),
             ("measure", self.measure.pictures as f64),
@@ -216,7 +230,9 @@ impl Settings {
             ("clip", self.clip_norm),
             ("augment", flag(self.augment)),
             ("validate", self.validate_every as f64),
-        ]
+        ];
+        pairs.extend(self.pool.pairs());
+        pairs
     }
 
     fn set(&mut self, key: &str, value: f64) {
@@ -251,7 +267,7 @@ impl Settings {
             "clip" => self.clip_norm = value,
             "augment" => self.augment = on,
             "validate" => self.validate_every = count,
-            _ => {}
+            _ => self.pool.set(key, value),
         }
     }
 }

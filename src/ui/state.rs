@@ -6,6 +6,7 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::pools::PoolView;
 use super::settings::Settings;
 use super::strings::text;
 use super::{actions, bench, files, restart, wake};
@@ -64,6 +65,7 @@ pub struct App {
     pub attention: RwSignal<Option<AttentionMap>>,
     pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
+    pub pools: PoolView,
     /// The models of the race on the screen went with an engine that died.
     pub models_lost: RwSignal<bool>,
     /// Which trained model names pictures and is saved.
@@ -100,6 +102,7 @@ impl App {
             attention: RwSignal::new(None),
             descendant: RwSignal::new(None),
             race: RwSignal::new(None),
+            pools: PoolView::default(),
             models_lost: RwSignal::new(false),
             run: RwSignal::new(0),
             predictions: RwSignal::default(),
@@ -152,6 +155,8 @@ impl App {
                 self.descendant_answered();
             }
             Event::Race(report) => self.race_moved(report),
+            Event::Pool(report) => self.pool_moved(*report),
+            Event::Cut(cut) => self.was_cut(cut),
             Event::Prediction(prediction) => self.predictions.update(|all| all.push(prediction)),
             Event::Confusion(confusion) => self.confusion.set(Some(confusion)),
             Event::File { name, mime } => self.save(&name, &mime, attachment),
@@ -198,8 +203,12 @@ impl App {
         if matches!(report.state, RaceState::Finished | RaceState::Stopped) {
             self.end_job(JobKind::Train);
         }
-        let runs = report.runs.len();
-        self.run.update(|run| *run = (*run).min(runs.saturating_sub(1)));
+        if report.runs.iter().all(|run| run.step == 0) {
+            // A race that begins takes the place of all models there were.
+            self.pools.cuts.set(Vec::new());
+        }
+        let models = report.runs.len() + self.pools.cuts.with_untracked(Vec::len);
+        self.run.update(|run| *run = (*run).min(models.saturating_sub(1)));
         wake::hold(report.state == RaceState::Running);
         self.race.set(Some(report));
     }
@@ -241,7 +250,7 @@ impl App {
         }
     }
 
-    fn end_job(self, kind: JobKind) {
+    pub(super) fn end_job(self, kind: JobKind) {
         if self.jobs.with_untracked(|jobs| jobs.iter().any(|job| job.kind == kind)) {
             self.jobs.update(|jobs| jobs.retain(|job| job.kind != kind));
         }

@@ -1,4 +1,6 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+mod pool;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -3,9 +3,7 @@
 use super::PoolJob;
 use crate::learngene::stitch::Configuration;
 use crate::model::ModelConfig;
-use crate::session::protocol::{
-    LossPoint, PathPart, PoolConfiguration, PoolModel, PoolReport, PoolStage, RaceState,
-};
+use crate::session::protocol::{LossPoint, PathPart, PoolConfiguration, PoolModel, PoolReport, PoolStage, RaceState};
 use crate::train::spearman;
 use crate::vit::VitConfig;
 

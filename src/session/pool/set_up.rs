@@ -108,7 +108,8 @@ impl Runner {
         let ancestor = self.ancestor.as_ref().ok_or("no ancestor is open yet; open a checkpoint first")?;
         let vit = ancestor.vit()?;
         let split = self.pictures.split.as_ref();
-        let split = split.ok_or("there are too few pictures; at least two classes with two pictures each are needed")?;
+        let split =
+            split.ok_or("there are too few pictures; at least two classes with two pictures each are needed")?;
         let mut settings = checked(settings)?;
         let (classes, size) = (split.classes.len(), settings.image_size);
         let mut models = Vec::with_capacity(settings.models.len());

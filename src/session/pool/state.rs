@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::features::BoundedFeatures;
 use super::PoolJob;
+use super::features::BoundedFeatures;
 use crate::session::protocol::PoolSettings;
 use crate::session::runner::{Job, Runner};
 use crate::train::{HostTensors, PoolHeader, PoolState, Pooling, TrainError};

@@ -5,9 +5,15 @@ mod axis;
 mod curves;
 mod heads;
 mod marks;
+mod pool_grid;
+mod pool_losses;
+mod pool_scatter;
 mod sharing;
 
 pub use attention::AttentionView;
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
+pub use pool_grid::PoolGrid;
+pub use pool_losses::{PoolLossTable, PoolLosses};
+pub use pool_scatter::{PoolScatter, PoolTable};
 pub use sharing::{SharingChart, SharingTable};

@@ -19,7 +19,6 @@ pub fn DescendantStep() -> impl IntoView {
     let most_heads = move || app.ancestor.with(|a| a.as_ref().map_or(1, |a| a.num_heads * 2));
     view! {
         <Step id="descendant" number=4 heading=&t.heading missing>
-            <Method/>
             <div class="fields">
                 <NumberField
                     id="descendant-heads"
@@ -59,8 +58,9 @@ pub fn DescendantStep() -> impl IntoView {
     }
 }
 
+/// The size of the pictures that are trained on.
 #[component]
-fn ImageSize() -> impl IntoView {
+pub fn ImageSize() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
     let patch = Memo::new(move |_| app.ancestor.with(|a| a.as_ref().map_or(16, |a| a.patch_size)));
@@ -75,23 +75,6 @@ fn ImageSize() -> impl IntoView {
             max=Signal::derive(move || 64.0 * patch.get() as f64)
             step=Signal::derive(move || patch.get() as f64)
         />
-    }
-}
-
-/// Methods that are not built yet are named as such.
-#[component]
-fn Method() -> impl IntoView {
-    let t = &text().descendant;
-    let later = [("layers", t.method_layers), ("pool", t.method_pool), ("stitch", t.method_stitch)];
-    let later = later.map(|(value, name)| view! { <option value=value disabled>{(t.not_yet)(name)}</option> });
-    view! {
-        <div class="field method">
-            <label for="method">{t.method}</label>
-            <select id="method" data-testid="method">
-                <option value="cluster" selected>{t.method_cluster}</option>
-                {later.into_iter().collect_view()}
-            </select>
-        </div>
     }
 }
 

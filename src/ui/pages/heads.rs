@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::method::MethodChoice;
 use crate::session::protocol::{ClusterReport, JobKind};
 use crate::ui::charts::{AttentionView, HeadsChart, HeadsTable};
 use crate::ui::format::{digits, duration, percent, plain, short};
@@ -29,6 +30,7 @@ pub fn HeadsStep() -> impl IntoView {
     };
     view! {
         <Step id="heads" number=3 heading=&t.heading missing>
+            <MethodChoice/>
             <div class="row">
                 <button
                     type="button"

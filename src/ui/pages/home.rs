@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::trial::has_model;
+use super::trial::{has_model, model_name};
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::widgets::Step;
@@ -19,14 +19,8 @@ pub fn HomeStep() -> impl IntoView {
         let nothing = app.descendant.with(Option::is_none) && !has.get() && !has_curves.get();
         nothing.then_some(t.need)
     });
-    let name = move || {
-        app.race.with(|race| {
-            let run = race.as_ref().and_then(|race| race.runs.get(app.run.get()));
-            run.map(|run| (text().trial.model_name)((text().training.arm)(run.arm), run.seed, run.step))
-                .unwrap_or_default()
-        })
-    };
-    let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
+    let save_label =
+        move || if has.get() { (t.save)(&model_name(app, app.run.get())) } else { t.save_planned.to_owned() };
     view! {
         <Step id="home" number=7 heading=&t.heading missing>
             <div class="row">

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use super::confusion::ConfusionTable;
-use crate::session::protocol::{JobKind, Prediction, StartValue};
+use crate::session::protocol::{CutReport, JobKind, Prediction, StartValue};
 use crate::ui::format::percent;
+use crate::ui::pools::cut_name;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::widgets::{JobBar, Picker, Step};
@@ -54,6 +55,29 @@ pub fn TrialStep() -> impl IntoView {
 
 /// Whether some model was trained that can name pictures.
 pub fn has_model(app: App) -> bool {
+    let has_cut = app.pools.cuts.with(|cuts| !cuts.is_empty());
+    has_cut || has_trained(app)
+}
+
+/// What a model is called, whether trained or cut out.
+pub fn model_name(app: App, run: usize) -> String {
+    let t = &text().trial;
+    let cut = app.pools.cuts.with(|cuts| cuts.iter().find(|cut| cut.run == run).map(name_of_cut));
+    let trained = || {
+        app.race.with(|race| {
+            let run = race.as_ref()?.runs.get(run)?;
+            Some((t.model_name)((text().training.arm)(run.arm), run.seed, run.step))
+        })
+    };
+    cut.or_else(trained).unwrap_or_default()
+}
+
+fn name_of_cut(cut: &CutReport) -> String {
+    let right = cut.configuration.known_accuracy().map(|right| percent(f64::from(right)));
+    (text().pool.cut_name)(cut.method, &cut_name(cut), right.as_deref())
+}
+
+fn has_trained(app: App) -> bool {
     app.race.with(|race| {
         let Some(race) = race else { return false };
         // While the race runs the engine is busy with it; what it has trained can be used once it is over.
@@ -91,6 +115,15 @@ fn ChooseRun() -> impl IntoView {
                 .collect_view()
         })
     };
+    let cuts = move || {
+        app.pools.cuts.with(|cuts| {
+            let option = |cut: &CutReport| {
+                let run = cut.run;
+                view! { <option value=run selected=move || app.run.get() == run>{name_of_cut(cut)}</option> }
+            };
+            cuts.iter().map(option).collect_view()
+        })
+    };
     let choose = move |event| {
         app.run.set(event_target_value(&event).parse().unwrap_or_default());
         app.predictions.set(Vec::new());
@@ -101,6 +134,7 @@ fn ChooseRun() -> impl IntoView {
             <label for="trial-run">{t.model}</label>
             <select id="trial-run" data-testid="trial-run" prop:value=move || app.run.get().to_string() on:change=choose>
                 {options}
+                {cuts}
             </select>
         </div>
     }

@@ -4,7 +4,9 @@
 //! term beside them.
 
 mod en;
+mod pool;
 
+pub use self::pool::PoolWords;
 use crate::session::protocol::{JobKind, StartValue};
 
 /// The words of the language in use.
@@ -32,6 +34,7 @@ pub struct Strings {
     pub heads: Heads,
     pub descendant: Descendant,
     pub training: Training,
+    pub pool: PoolWords,
     pub trial: Trial,
     pub home: Home,
 }

@@ -5,6 +5,7 @@ mod descendant;
 mod heads;
 mod home;
 mod pictures;
+mod pool;
 mod training;
 mod trial;
 
@@ -26,6 +27,7 @@ pub static EN: Strings = Strings {
     heads: heads::HEADS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
+    pool: pool::POOL,
     trial: trial::TRIAL,
     home: home::HOME,
 };
@@ -91,6 +93,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Pictures => "looking through the pictures",
         JobKind::Measure => "measuring the heads",
         JobKind::Train => "training",
+        JobKind::Pool => "making the pool",
         JobKind::Evaluate => "naming pictures",
     },
     waiting: "Waiting for the engine …",
