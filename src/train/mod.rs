@@ -12,6 +12,8 @@ mod loss;
 mod metrics;
 mod optimiser;
 mod pool;
+mod pool_anchors;
+mod pool_plan;
 mod pool_state;
 mod race;
 mod race_state;
@@ -29,7 +31,8 @@ pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, 
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
 pub use metrics::{CurvePoint, Tally, area_under_curve, steps_to_accuracy};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
-pub use pool::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Pooling, Teaches};
+pub use pool::Pooling;
+pub use pool_plan::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Teaches};
 pub use pool_state::{PoolHeader, PoolState};
 pub use race::{Advance, Race, RacePlan, RunReport};
 pub use race_state::{RaceHeader, RaceState};

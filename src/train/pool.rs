@@ -4,119 +4,22 @@
 //! A state machine like [`super::Race`]: every call of [`Pooling::advance`] takes one optimiser step or judges one batch
 //! by one configuration, so that the caller can listen, pause or stop in between, and save (`pool_state`).
 //!
-//! SN-Net is the same machine: its anchors listen to the ancestor's answers only ([`Positions::None`]), its stitch layers
+//! SN-Net is the same machine: its anchors listen to the ancestor's answers only (`Positions::None`), its stitch layers
 //! start by least squares.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::pool_plan::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Teaches};
 use super::{
     Batch, Batches, Classifier, Features, Probe, Run, RunSettings, Tally, Teacher, TrainError, distillation_loss,
     draw_configuration, judge, stitching_loss,
 };
-use crate::learngene::pool::{Auxiliary, LearnedMaps, Positions, StitchStart, learned, pseudo_inverse, random};
+use crate::learngene::pool::{Auxiliary, LearnedMaps, StitchStart, learned, pseudo_inverse, random};
 use crate::learngene::stitch::{AffineFit, StitchFit, StitchNet};
 use crate::model::ModelConfig;
-use crate::vit::{Vit, VitConfig};
-
-/// One auxiliary model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AuxiliaryPlan {
-    /// What it looks like (`learngene::pool::auxiliary_config`).
-    pub config: VitConfig,
-    /// Where it listens.
-    pub positions: Positions,
-}
-
-/// Who teaches while the net is fine-tuned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Teaches {
-    /// The ancestor (Learngene Pool).
-    #[default]
-    Ancestor,
-    /// The largest anchor as it was before, frozen (SN-Net).
-    LargestAnchor,
-}
-
-/// How a pool is made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PoolPlan {
-    /// Seed of start values, batches and draws.
-    pub seed: u64,
-    /// The auxiliary models, smallest first.
-    pub auxiliaries: Vec<AuxiliaryPlan>,
-    /// How the ancestor's head is fitted.
-    pub head: RunSettings,
-    /// Steps of that.
-    pub head_steps: usize,
-    /// How each auxiliary model is distilled.
-    pub distil: RunSettings,
-    /// Steps of each.
-    pub distil_steps: usize,
-    /// Weight of the labels in distillation, `a` (published: 0.1).
-    pub label_weight: f64,
-    /// How the stitched net is fine-tuned.
-    pub tune: RunSettings,
-    /// Steps of that.
-    pub tune_steps: usize,
-    /// Who teaches then.
-    pub teacher: Teaches,
-    /// How stitch layers start.
-    pub stitch_start: StitchStart,
-    /// Start values whose configurations are all judged before fine-tuning, for comparison; may be empty.
-    pub compared: Vec<StitchStart>,
-    /// Batches of pictures for the least-squares start; about 100 pictures do.
-    pub fit_batches: usize,
-}
-
-/// Everything measured so far.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PoolReport {
-    /// Accuracy of the ancestor with its fitted head, 0..1.
-    pub ancestor_accuracy: Option<f32>,
-    /// Loss of every step of the head.
-    pub head_losses: Vec<f32>,
-    /// Loss of every distillation step, by auxiliary model.
-    pub distil_losses: Vec<Vec<f32>>,
-    /// Accuracy of every configuration before fine-tuning, by start value.
-    pub at_start: Vec<(StitchStart, Vec<f32>)>,
-    /// Loss of every fine-tuning step.
-    pub tune_losses: Vec<f32>,
-    /// Accuracy of every configuration in the end; empty before.
-    pub accuracy: Vec<f32>,
-}
-
-/// What one call of [`Pooling::advance`] did.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum PoolAdvance {
-    /// A step of the head.
-    Head {
-        /// Training loss.
-        loss: f32,
-    },
-    /// A distillation step.
-    Distilled {
-        /// Of which auxiliary model.
-        auxiliary: usize,
-        /// Training loss.
-        loss: f32,
-    },
-    /// Pictures for the stitch layers were seen.
-    Fitted,
-    /// A configuration judged one batch.
-    Judged,
-    /// A fine-tuning step.
-    Tuned {
-        /// Which configuration it trained.
-        configuration: usize,
-        /// Training loss.
-        loss: f32,
-    },
-    /// Nothing is left to do.
-    Finished,
-}
+use crate::vit::Vit;
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +52,10 @@ pub struct Pooling<B, F> {
     pub(super) phase: Phase,
     pub(super) report: PoolReport,
     pub(super) head: Run<Probe>,
+    /// Anchors that were trained elsewhere; none when they are distilled (`pool_anchors`).
+    pub(super) given: Vec<Vit>,
+    /// The head of a given anchor being fitted.
+    pub(super) live_head: Option<Run<Probe>>,
     /// The auxiliary model in distillation.
     pub(super) live: Option<Run<Auxiliary>>,
     /// Those that are done, with their maps.
@@ -189,6 +96,8 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             batches,
             teacher,
             device,
+            given: Vec::new(),
+            live_head: None,
             live: None,
             distilled: Vec::new(),
             net: None,
@@ -216,10 +125,11 @@ impl<B: Batches, F: Features> Pooling<B, F> {
 
     /// Optimiser steps done and planned, over head, distillation and fine-tuning.
     pub fn progress(&self) -> (usize, usize) {
-        let PoolPlan { head_steps, distil_steps, tune_steps, auxiliaries, .. } = &self.plan;
+        let PoolPlan { head_steps, tune_steps, auxiliaries, .. } = &self.plan;
         let distilled: usize = self.report.distil_losses.iter().map(Vec::len).sum();
         let done = self.report.head_losses.len() + distilled + self.report.tune_losses.len();
-        (done, head_steps + auxiliaries.len() * distil_steps + tune_steps)
+        let before = (0..auxiliaries.len()).map(|auxiliary| self.steps_before_stitching(auxiliary));
+        (done, head_steps + before.sum::<usize>() + tune_steps)
     }
 
     /// The stitched net as it stands, without autodiff; `None` before its stitch layers have started.
@@ -301,6 +211,9 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             self.phase = Phase::Fit;
             return self.fit_stitches().await;
         };
+        if !self.given.is_empty() {
+            return self.fit_anchor().await;
+        }
         if self.live.is_none() {
             let AuxiliaryPlan { config, positions } = plan;
             let ancestor = &self.teacher.ancestor().config;

@@ -3,9 +3,10 @@
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
-use super::pool::{Phase, PoolPlan, PoolReport, Pooling};
+use super::pool::{Phase, Pooling};
+use super::pool_plan::{PoolPlan, PoolReport};
 use super::state::{HostTensors, load_model, read_model, take};
-use super::{Batches, Classifier, Features, Run, RunHeader, RunState, TrainError};
+use super::{Batches, Classifier, Features, Probe, Run, RunHeader, RunState, TrainError};
 use crate::learngene::pool::Auxiliary;
 use crate::vit::{RandomWeights, Vit};
 
@@ -16,6 +17,7 @@ pub struct PoolHeader {
     phase: Phase,
     report: PoolReport,
     head: RunHeader,
+    live_head: Option<RunHeader>,
     live: Option<RunHeader>,
     distilled: usize,
     net: Option<RunHeader>,
@@ -77,6 +79,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         let mut tensors = HostTensors::new();
         let head = self.head.save().await?;
         add(&mut tensors, "head", head.tensors);
+        let live_head = save_run(self.live_head.as_ref(), "live_head", &mut tensors).await?;
         let live = save_run(self.live.as_ref(), "live", &mut tensors).await?;
         let net = save_run(self.net.as_ref(), "net", &mut tensors).await?;
         for (at, auxiliary) in self.distilled.iter().enumerate() {
@@ -90,6 +93,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             phase: self.phase,
             report: self.report.clone(),
             head: head.header,
+            live_head,
             live,
             distilled: self.distilled.len(),
             net,
@@ -103,8 +107,31 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     /// # Errors
     /// When the state belongs to another pool or is incomplete.
     pub async fn restore(state: PoolState, ancestor: Vit, batches: B, features: F) -> Result<Self, TrainError> {
-        let PoolState { header, mut tensors } = state;
-        let mut pool = Self::new(header.plan, ancestor, batches, features)?;
+        let pool = Self::new(state.header.plan.clone(), ancestor, batches, features)?;
+        pool.resume(state).await
+    }
+
+    /// As [`Pooling::restore`], a net of given anchors ([`Pooling::of_anchors`]).
+    ///
+    /// # Errors
+    /// As [`Pooling::restore`].
+    pub async fn restore_anchors(
+        state: PoolState,
+        anchors: Vec<Vit>,
+        batches: B,
+        features: F,
+    ) -> Result<Self, TrainError> {
+        let plan = state.header.plan.clone();
+        let classes = plan.auxiliaries.first().and_then(|one| one.config.classes).unwrap_or(0);
+        Self::of_anchors(plan, anchors, classes, batches, features)?.resume(state).await
+    }
+
+    /// Goes on where a state stood; this pool is at its start.
+    async fn resume(self, state: PoolState) -> Result<Self, TrainError> {
+        let (mut pool, PoolState { header, mut tensors }) = (self, state);
+        if header.plan != pool.plan {
+            return Err(TrainError::State("its anchors are others".into()));
+        }
         if header.distilled > pool.plan.auxiliaries.len()
             || header.report.distil_losses.len() != pool.plan.auxiliaries.len()
         {
@@ -115,6 +142,11 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         for at in 0..header.distilled {
             let model = pool.fresh_auxiliary(at).await;
             pool.distilled.push(load_model(model, &take(&mut tensors, &format!("distilled.{at}.")))?.valid());
+        }
+        if let (Some(live), Some(next)) = (header.live_head, pool.plan.auxiliaries.get(header.distilled)) {
+            let widths = [next.config.embed_dim, next.config.classes.unwrap_or(1)];
+            let probe = Probe::start(widths, pool.plan.seed, &pool.device);
+            pool.live_head = Some(restore_run(probe, live, "live_head", &mut tensors)?);
         }
         if let (Some(live), true) = (header.live, header.distilled < pool.plan.auxiliaries.len()) {
             let model = pool.fresh_auxiliary(header.distilled).await;

@@ -136,10 +136,9 @@ pub(super) async fn load_blocks<W: Weights>(
     weights: &mut W,
     device: &Device,
 ) -> Result<Vec<Block>, W::Error> {
-    let mut loader = Loader { weights, device, config };
     let mut blocks = Vec::with_capacity(layers.len());
     for layer in layers {
-        blocks.push(loader.block(layer).await?);
+        blocks.push(Block::load(config, layer, weights, device).await?);
     }
     Ok(blocks)
 }

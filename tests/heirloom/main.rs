@@ -17,6 +17,7 @@ mod device;
 mod journal;
 mod kernels;
 mod layers;
+mod pool;
 mod session;
 mod train;
 mod vit;

@@ -1,8 +1,8 @@
 //! Tests of `train`.
 
-mod gradients;
+pub mod gradients;
 mod memory;
-mod models;
+pub mod models;
 mod optimiser;
 mod pure;
 mod race;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 struct Collector<'a> {
     path: Vec<String>,
     gradients: &'a Gradients,
+    chosen: &'a dyn Fn(&str) -> bool,
     found: Vec<(String, Tensor<1>)>,
 }
 
@@ -26,6 +27,9 @@ impl ModuleVisitor for Collector<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let gradient = param.val().grad(self.gradients);
+        if !(self.chosen)(&self.path.join(".")) {
+            return;
+        }
         let gradient = gradient.unwrap_or_else(|| panic!("`{}` has no gradient", self.path.join(".")));
         self.found.push((self.path.join("."), gradient.flatten(0, D - 1)));
     }
@@ -39,17 +43,21 @@ fn loss(model: &Vit, device: &Device) -> Tensor<1> {
     cross_entropy(Classifier::logits(model, Tensor::from_data(images, device), None), targets)
 }
 
-/// Moves the weights of the tensors in `chosen` along their gradient and compares what the loss does with what the
-/// gradient promises. A random half of the entries moves, so that a gradient that is only right on the whole fails.
 async fn check(config: &VitConfig, chosen: &dyn Fn(&str) -> bool, device: &Device, draw: u32) {
     let Ok(model) = Vit::load(config, &mut Lively { seed: 40 }, device).await;
-    let weights = read_model(&model).await.unwrap();
+    agree(&model, &|model| loss(model, device), chosen, draw).await;
+}
+
+/// Moves the weights of the tensors in `chosen` along their gradient and compares what the loss does with what the
+/// gradient promises. A random half of the entries moves, so that a gradient that is only right on the whole fails.
+pub async fn agree<M: Module>(model: &M, loss: &dyn Fn(&M) -> Tensor<1>, chosen: &dyn Fn(&str) -> bool, draw: u32) {
+    let weights = read_model(model).await.unwrap();
     let trained = model.clone().train();
-    let gradients = loss(&trained, device).backward();
-    let mut collector = Collector { path: Vec::new(), gradients: &gradients, found: Vec::new() };
+    let gradients = loss(&trained).backward();
+    let mut collector = Collector { path: Vec::new(), gradients: &gradients, chosen, found: Vec::new() };
     trained.visit(&mut collector);
     let mut direction = BTreeMap::new();
-    for (name, gradient) in collector.found.into_iter().filter(|(name, _)| chosen(name)) {
+    for (name, gradient) in collector.found {
         let mut values = read(gradient).await.unwrap();
         let picks = uniform(values.len(), draw, 1.0);
         if values.len() > 1 {
@@ -73,7 +81,7 @@ async fn check(config: &VitConfig, chosen: &dyn Fn(&str) -> bool, device: &Devic
             }
         }
         let moved = load_model(model.clone(), &moved).unwrap();
-        losses.push(f64::from(read(loss(&moved, device)).await.unwrap()[0]));
+        losses.push(f64::from(read(loss(&moved)).await.unwrap()[0]));
     }
     let found = (losses[0] - losses[1]) / (2.0 * reach);
     let names: Vec<_> = direction.keys().collect();

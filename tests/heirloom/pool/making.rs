@@ -1,0 +1,211 @@
+//! A whole pool, from the ancestor to its measured configurations.
+
+use burn::tensor::Device;
+use heirloom::device::uniform;
+use heirloom::learngene::pool::{Positions, StitchStart, frozen};
+use heirloom::train::{
+    AuxiliaryPlan, Batch, Batches, MemoryFeatures, PoolAdvance, PoolHeader, PoolPlan, Pooling, RunSettings, Teaches,
+    TrainError, read_model,
+};
+use heirloom::vit::Vit;
+
+use super::{model, model_config};
+use crate::train::models::plain_settings;
+
+/// Noise whose brightness in one channel tells the class; 12 training pictures.
+#[derive(Clone, Default)]
+struct Noise;
+
+fn batch(pictures: impl Iterator<Item = usize>) -> Batch {
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for picture in pictures {
+        let mut own = uniform(48, picture as u32, 0.3);
+        let label = picture % 3;
+        own[16 * label..16 * label + 16].iter_mut().for_each(|value| *value += 1.0);
+        pixels.extend(own);
+        labels.push(label);
+    }
+    Batch { pixels, shape: [labels.len(), 3, 4, 4], labels }
+}
+
+impl Batches for Noise {
+    async fn training(&mut self, seed: u64, step: usize) -> Result<Batch, TrainError> {
+        Ok(batch((0..4).map(|at| (seed as usize + 4 * step + at) % 12)))
+    }
+
+    async fn validation(&mut self, index: usize) -> Result<Batch, TrainError> {
+        Ok(batch((0..if index == 1 { 0 } else { 5 }).map(|at| 100 + 10 * index + at)))
+    }
+
+    fn validation_batches(&self) -> usize {
+        3
+    }
+
+    fn steps_per_epoch(&self) -> f64 {
+        3.0
+    }
+}
+
+fn plan() -> PoolPlan {
+    let run = |lr: f64| RunSettings { ..plain_settings(lr) };
+    let auxiliary = |width, positions| AuxiliaryPlan { config: model_config(3, width), positions };
+    PoolPlan {
+        seed: 3,
+        auxiliaries: vec![auxiliary(4, Positions::FrontMidEnd), auxiliary(8, Positions::End)],
+        head: run(1e-2),
+        head_steps: 4,
+        distil: run(1e-3),
+        distil_steps: 3,
+        label_weight: 0.1,
+        tune: run(1e-3),
+        tune_steps: 4,
+        teacher: Teaches::Ancestor,
+        stitch_start: StitchStart::Learned,
+        compared: vec![StitchStart::Learned, StitchStart::LeastSquares],
+        fit_batches: 2,
+    }
+}
+
+async fn ancestor(device: &Device) -> Vit {
+    frozen(&model(3, 12, 800, device).await, 4).await.unwrap()
+}
+
+async fn pool(plan: PoolPlan, device: &Device) -> Pooling<Noise, MemoryFeatures> {
+    Pooling::new(plan, ancestor(device).await, Noise, MemoryFeatures::default()).unwrap()
+}
+
+on_every_engine! {
+    async fn a_pool_is_distilled_stitched_tuned_and_judged_step_by_step(device: Device) {
+        let mut pool = pool(plan(), &device).await;
+        let (mut heads, mut distilled, mut tuned) = (0, [0, 0], Vec::new());
+        assert_eq!(pool.progress(), (0, 4 + 2 * 3 + 4));
+        while !pool.is_finished() {
+            match pool.advance().await.unwrap() {
+                PoolAdvance::Head { .. } => heads += 1,
+                PoolAdvance::Distilled { auxiliary, .. } => distilled[auxiliary] += 1,
+                PoolAdvance::Tuned { configuration, .. } => tuned.push(configuration),
+                PoolAdvance::Fitted | PoolAdvance::Judged | PoolAdvance::Finished => {}
+            }
+        }
+        assert_eq!((heads, distilled, tuned.len()), (4, [3, 3], 4));
+        assert_eq!(pool.progress(), (14, 14));
+        let (report, net) = (pool.report().clone(), pool.net().unwrap());
+        assert_eq!(net.configurations().len(), 9);
+        assert_eq!(report.accuracy.len(), 9);
+        let compared: Vec<_> = report.at_start.iter().map(|(start, accuracy)| (*start, accuracy.len())).collect();
+        assert_eq!(compared, [(StitchStart::Learned, 9), (StitchStart::LeastSquares, 9)]);
+        // An anchor has no stitch: it is as good under any start value.
+        for anchor in [0, 8] {
+            assert_eq!(report.at_start[0].1[anchor], report.at_start[1].1[anchor]);
+        }
+        assert_eq!(pool.distilled().iter().map(|one| one.token_maps.len()).collect::<Vec<_>>(), [3, 1]);
+        assert!(report.ancestor_accuracy.is_some());
+        assert_eq!(pool.advance().await.unwrap(), PoolAdvance::Finished);
+    }
+}
+
+#[test]
+fn a_saved_pool_goes_on_exactly_from_wherever_it_stood() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        for teacher in [Teaches::Ancestor, Teaches::LargestAnchor] {
+            let plan = PoolPlan { teacher, ..plan() };
+            let mut whole = pool(plan.clone(), &device).await;
+            let mut pieces = 0;
+            while !whole.is_finished() {
+                whole.advance().await.unwrap();
+                pieces += 1;
+            }
+            let expected = read_model(&whole.net().unwrap()).await.unwrap();
+            for cut in (0..=pieces).step_by(if teacher == Teaches::Ancestor { 5 } else { 13 }) {
+                let mut first = pool(plan.clone(), &device).await;
+                for _ in 0..cut {
+                    first.advance().await.unwrap();
+                }
+                let mut state = first.save().await.unwrap();
+                let json = serde_json::to_string(&state.header).unwrap();
+                state.header = serde_json::from_str::<PoolHeader>(&json).unwrap();
+                let features = MemoryFeatures::default();
+                let mut second = Pooling::restore(state, ancestor(&device).await, Noise, features).await.unwrap();
+                while !second.is_finished() {
+                    second.advance().await.unwrap();
+                }
+                assert_eq!(second.report(), whole.report(), "cut {cut} of {pieces}");
+                assert_eq!(read_model(&second.net().unwrap()).await.unwrap(), expected, "cut {cut} of {pieces}");
+            }
+        }
+    });
+}
+
+/// Two anchors of different depth, frozen, without classifiers.
+async fn anchors(device: &Device) -> Vec<Vit> {
+    let mut anchors = Vec::new();
+    for (depth, width) in [(2, 4), (3, 8)] {
+        anchors.push(frozen(&model(depth, width, 900 + width as u32, device).await, 4).await.unwrap());
+    }
+    anchors
+}
+
+fn sn_net_plan() -> PoolPlan {
+    let stitch_start = StitchStart::LeastSquares;
+    PoolPlan { teacher: Teaches::LargestAnchor, stitch_start, compared: vec![stitch_start], ..plan() }
+}
+
+#[test]
+fn anchors_of_different_depth_that_were_trained_elsewhere_become_a_net_and_resume_exactly() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let start = async || {
+            let (anchors, features) = (anchors(&device).await, MemoryFeatures::default());
+            Pooling::of_anchors(sn_net_plan(), anchors, 3, Noise, features).unwrap()
+        };
+        let mut whole = start().await;
+        let before = read_model(&anchors(&device).await[0].blocks).await.unwrap();
+        // Head of the teacher, head of the other anchor, tuning.
+        assert_eq!(whole.progress(), (0, 4 + 4 + 4));
+        let mut pieces = 0;
+        while whole.net().is_none() {
+            whole.advance().await.unwrap();
+            pieces += 1;
+        }
+        // Until they are tuned together, anchors are what they were, with a head of the person's classes.
+        assert_eq!(read_model(&whole.net().unwrap().anchors[0].blocks).await.unwrap(), before);
+        assert_eq!(whole.net().unwrap().configs()[0].classes(), Some(3));
+        while !whole.is_finished() {
+            whole.advance().await.unwrap();
+            pieces += 1;
+        }
+        assert_eq!(whole.progress(), (12, 12));
+        assert_eq!(whole.report().accuracy.len(), whole.net().unwrap().configurations().len());
+        assert_ne!(read_model(&whole.net().unwrap().anchors[0].blocks).await.unwrap(), before);
+        for cut in [5, 8, pieces - 30] {
+            let mut first = start().await;
+            for _ in 0..cut {
+                first.advance().await.unwrap();
+            }
+            let state = first.save().await.unwrap();
+            let features = MemoryFeatures::default();
+            let mut second = Pooling::restore_anchors(state, anchors(&device).await, Noise, features).await.unwrap();
+            while !second.is_finished() {
+                second.advance().await.unwrap();
+            }
+            assert_eq!(second.report(), whole.report(), "cut {cut} of {pieces}");
+        }
+    });
+}
+
+#[test]
+fn a_state_of_another_pool_is_refused_and_a_pool_needs_two_models() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let mut one = plan();
+        one.auxiliaries.pop();
+        let said =
+            Pooling::new(one, ancestor(&device).await, Noise, MemoryFeatures::default()).err().unwrap().to_string();
+        assert_eq!(said, "auxiliary models of a pool: found `1`, expected `at least 2, with classifiers`");
+        let mut state = pool(plan(), &device).await.save().await.unwrap();
+        state.tensors.retain(|name, _| !name.starts_with("head.model."));
+        let refused = Pooling::restore(state, ancestor(&device).await, Noise, MemoryFeatures::default()).await;
+        assert!(matches!(refused.err(), Some(TrainError::MissingTensor { .. })));
+    });
+}

@@ -1,0 +1,117 @@
+//! Which layers meet.
+
+use heirloom::learngene::pool::{Budget, Candidate, Positions, auxiliary_config, best_within, milliseconds};
+use heirloom::learngene::stitch::{Configuration, StitchError, StitchNet, slide};
+
+use super::{model, model_config, net};
+
+#[test]
+fn a_sliding_window_gives_the_published_numbers_of_pairs_and_layers() {
+    for (depth, pairs, stitches) in [(12, 34, 11), (9, 25, 8), (6, 16, 5), (4, 10, 3), (3, 7, 2)] {
+        let found = slide(depth, depth);
+        assert_eq!((found.pairs.len(), found.stitches), (pairs, stitches), "{depth} blocks");
+    }
+}
+
+#[test]
+fn four_blocks_meet_in_the_published_pairs_and_share_layers_by_window() {
+    let shared: Vec<_> = slide(4, 4).pairs.iter().map(|pair| (pair.front, pair.end, pair.stitch)).collect();
+    let first = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)];
+    let second = [(1, 2, 1), (2, 1, 1), (2, 2, 1)];
+    let third = [(2, 3, 2), (3, 2, 2), (3, 3, 2)];
+    assert_eq!(shared, [&first[..], &second, &third].concat());
+}
+
+#[test]
+fn a_front_of_another_depth_is_stretched_to_its_nearest_layers() {
+    let found = slide(3, 6);
+    let shared: Vec<_> = found.pairs.iter().map(|pair| (pair.front, pair.end, pair.stitch)).collect();
+    let expected =
+        [(0, 0, 0), (0, 1, 0), (0, 2, 1), (1, 1, 1), (1, 2, 1), (1, 3, 2), (1, 4, 3), (2, 3, 3), (2, 4, 3), (2, 5, 4)];
+    assert_eq!((shared.as_slice(), found.stitches), (&expected[..], 5));
+    assert!(slide(6, 3).pairs.iter().all(|pair| pair.front < 6 && pair.end < 3));
+}
+
+#[test]
+fn pools_of_6_and_9_blocks_have_18_and_27_configurations_and_three_anchors_of_12_have_71() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        for (depth, widths, expected, stitches) in
+            [(6, &[2, 4][..], 18, 5), (9, &[2, 4], 27, 8), (12, &[2, 4, 6], 71, 22)]
+        {
+            let sizes: Vec<_> = widths.iter().map(|&width| [depth, width]).collect();
+            let net = net(&sizes, &device).await;
+            assert_eq!((net.configurations().len(), net.stitches.len()), (expected, stitches), "{depth} blocks");
+            assert_eq!(net.configs().len(), expected);
+            let wholes = net.configurations().iter().filter(|one| matches!(one, Configuration::Anchor { .. })).count();
+            assert_eq!(wholes, widths.len());
+            // Every weight is stored once.
+            let anchors: u64 = sizes.iter().map(|&[depth, width]| model_config(depth, width).parameters()).sum();
+            let layers: u64 = net.widths().iter().map(|[input, output]| (input * output + output) as u64).sum();
+            assert_eq!(net.parameters(), anchors + layers);
+        }
+    });
+}
+
+#[test]
+fn models_that_do_not_fit_form_no_net() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let (small, large) = (model(3, 4, 1, &device).await, model(3, 8, 2, &device).await);
+        let made = |anchors| StitchNet::new(anchors, &device).err();
+        assert_eq!(made(vec![small.clone()]), Some(StitchError::TooFew(1)));
+        assert_eq!(made(vec![large.clone(), small.clone()]), Some(StitchError::Order { larger: 1 }));
+        let mut other = large.clone();
+        other.config.classes = Some(4);
+        assert_eq!(made(vec![small.clone(), other]), Some(StitchError::Classes { found: vec![Some(3), Some(4)] }));
+        let mut other = large;
+        other.config.register_tokens = 1;
+        assert!(matches!(made(vec![small, other]), Some(StitchError::Neighbours(_))));
+    });
+}
+
+#[test]
+fn positions_are_the_ends_of_thirds() {
+    assert_eq!(Positions::End.pairs(6, 12), [(5, 11)]);
+    assert_eq!(Positions::FrontMidEnd.pairs(6, 12), [(1, 3), (3, 7), (5, 11)]);
+    assert_eq!(Positions::FrontMidEnd.pairs(9, 12), [(2, 3), (5, 7), (8, 11)]);
+    assert_eq!(Positions::FrontMidEnd.pairs(2, 12), [(0, 7), (1, 11)]);
+    assert_eq!(Positions::FrontMidEnd.pairs(1, 12), [(0, 11)]);
+    assert_eq!(Positions::None.pairs(6, 12), []);
+}
+
+#[test]
+fn an_auxiliary_model_has_the_ancestors_tokens_and_its_own_width() {
+    let ancestor = model_config(12, 8);
+    let config = auxiliary_config(&ancestor, [6, 6], 5, 8).unwrap();
+    assert_eq!((config.depth, config.embed_dim, config.num_heads, config.head_dim, config.mlp_dim), (6, 6, 2, 3, 24));
+    assert_eq!((config.image_size, config.patch_size, config.classes), (8, 2, Some(5)));
+    let said = auxiliary_config(&ancestor, [6, 6], 5, 7).unwrap_err().to_string();
+    assert_eq!(said, "pictures of `7` px cannot be cut into patches of `2` px: choose a multiple");
+    let said = auxiliary_config(&ancestor, [0, 6], 5, 8).unwrap_err().to_string();
+    assert_eq!(said, "the auxiliary model has 0 `blocks`, expected at least 1");
+}
+
+#[test]
+fn the_best_configuration_within_a_budget_is_chosen() {
+    let candidate = |configuration, parameters, flops, accuracy| Candidate {
+        configuration,
+        parameters,
+        flops,
+        milliseconds: Some(milliseconds(flops, 1e6)),
+        accuracy,
+    };
+    let all = [
+        candidate(0, 10, 100, 0.5),
+        candidate(1, 20, 300, 0.7),
+        candidate(2, 30, 200, 0.7),
+        candidate(3, 40, 400, 0.6),
+    ];
+    let best = |budget| best_within(&all, budget).map(|one| one.configuration);
+    assert_eq!(best(Budget::Parameters(15)), Some(0));
+    assert_eq!(best(Budget::Parameters(29)), Some(1));
+    assert_eq!(best(Budget::Parameters(99)), Some(2), "of equals the one with fewer operations");
+    assert_eq!(best(Budget::Flops(199)), Some(0));
+    assert_eq!(best(Budget::Milliseconds(0.25)), Some(2));
+    assert_eq!(best(Budget::Flops(1)), None);
+}
