@@ -90,7 +90,8 @@ async fn run(arguments: Arguments) -> Result<Value, Failure> {
     let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
     checkpoint.check_complete()?;
     let acquired = if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
-    let model = Vit::load(&checkpoint.config, &mut &checkpoint, &acquired.device).await?;
+    let config = checkpoint.config.vit().ok_or("this model has no attention heads; a Vision Transformer is needed")?;
+    let model = Vit::load(config, &mut &checkpoint, &acquired.device).await?;
     let said = normalise(&checkpoint);
     let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
     let side = model.config.image_size;

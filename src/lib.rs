@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+pub mod cnn;
 pub mod data;
 pub mod device;
 pub mod kernels;
@@ -12,3 +13,4 @@ pub mod platform;
 pub mod session;
 pub mod train;
 pub mod vit;
+pub mod weights;

@@ -5,8 +5,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::cnn::{self, Cnn, CnnConfig, Statistics};
 use crate::device::ReadError;
-use crate::vit::{Hooks, HostTensor, Stitched, StitchedConfig, Vit, VitConfig, Weights};
+use crate::vit::{self, Hooks, Stitched, StitchedConfig, Vit, VitConfig};
+use crate::weights::{HostTensor, Weights};
 
 /// A model of any family.
 #[derive(Module, Debug)]
@@ -16,6 +18,8 @@ pub enum Model {
     Vit(Vit),
     /// The front of one Vision Transformer stitched to the end of another.
     Stitched(Stitched),
+    /// A convolutional network.
+    Cnn(Cnn),
 }
 
 /// Hyper-parameters of a model of any family. As JSON they are those of the family itself, whose fields tell it.
@@ -26,6 +30,8 @@ pub enum ModelConfig {
     Vit(VitConfig),
     /// The front of one Vision Transformer stitched to the end of another.
     Stitched(StitchedConfig),
+    /// A convolutional network.
+    Cnn(CnnConfig),
 }
 
 impl From<Vit> for Model {
@@ -52,6 +58,18 @@ impl From<StitchedConfig> for ModelConfig {
     }
 }
 
+impl From<Cnn> for Model {
+    fn from(cnn: Cnn) -> Self {
+        Self::Cnn(cnn)
+    }
+}
+
+impl From<CnnConfig> for ModelConfig {
+    fn from(config: CnnConfig) -> Self {
+        Self::Cnn(config)
+    }
+}
+
 impl Model {
     /// Builds a model from weights, asking for one tensor at a time.
     ///
@@ -61,7 +79,19 @@ impl Model {
         match config {
             ModelConfig::Vit(config) => Ok(Vit::load(config, weights, device).await?.into()),
             ModelConfig::Stitched(config) => Ok(Stitched::load(config, weights, device).await?.into()),
+            ModelConfig::Cnn(config) => Ok(Cnn::load(config, weights, device).await?.into()),
         }
+    }
+
+    /// A model of random weights, as its family starts; equal seeds give equal models.
+    pub async fn random(config: &ModelConfig, seed: u64, device: &Device) -> Self {
+        let Ok(model) = match config {
+            ModelConfig::Vit(_) | ModelConfig::Stitched(_) => {
+                Self::load(config, &mut vit::RandomWeights { seed }, device).await
+            }
+            ModelConfig::Cnn(_) => Self::load(config, &mut cnn::RandomWeights { seed }, device).await,
+        };
+        model
     }
 
     /// Hyper-parameters.
@@ -69,6 +99,7 @@ impl Model {
         match self {
             Self::Vit(vit) => vit.config.clone().into(),
             Self::Stitched(stitched) => stitched.config.clone().into(),
+            Self::Cnn(cnn) => cnn.config.clone().into(),
         }
     }
 
@@ -76,7 +107,15 @@ impl Model {
     pub fn vit(&self) -> Option<&Vit> {
         match self {
             Self::Vit(vit) => Some(vit),
-            Self::Stitched(_) => None,
+            Self::Stitched(_) | Self::Cnn(_) => None,
+        }
+    }
+
+    /// The convolutional network, if it is one.
+    pub fn cnn(&self) -> Option<&Cnn> {
+        match self {
+            Self::Cnn(cnn) => Some(cnn),
+            Self::Vit(_) | Self::Stitched(_) => None,
         }
     }
 
@@ -85,6 +124,7 @@ impl Model {
         match self {
             Self::Vit(vit) => vit.pos_embed.val().device(),
             Self::Stitched(stitched) => stitched.front.pos_embed.val().device(),
+            Self::Cnn(cnn) => cnn.device(),
         }
     }
 
@@ -94,6 +134,31 @@ impl Model {
         match self {
             Self::Vit(vit) => vit.logits(images, &mut Hooks { drop_path, ..Default::default() }),
             Self::Stitched(stitched) => stitched.logits(images, &mut Hooks { drop_path, ..Default::default() }),
+            Self::Cnn(cnn) => cnn.logits(images, &mut cnn::Hooks::default()),
+        }
+    }
+
+    /// As [`Model::logits`], in a training pass: batch norms use the batch's own statistics and add them to
+    /// `statistics`, for [`Model::remember`].
+    pub fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        match self {
+            Self::Vit(_) | Self::Stitched(_) => self.logits(images, drop_path),
+            Self::Cnn(cnn) => {
+                cnn.logits(images, &mut cnn::Hooks { statistics: Some(statistics), ..Default::default() })
+            }
+        }
+    }
+
+    /// Takes in the batch statistics of training passes; a model without batch norms stays as it is.
+    pub fn remember(self, statistics: &Statistics) -> Self {
+        match self {
+            Self::Vit(_) | Self::Stitched(_) => self,
+            Self::Cnn(cnn) => Self::Cnn(cnn.remember(statistics)),
         }
     }
 
@@ -105,6 +170,7 @@ impl Model {
         match self {
             Self::Vit(vit) => vit.state().await,
             Self::Stitched(stitched) => stitched.state().await,
+            Self::Cnn(cnn) => cnn.state().await,
         }
     }
 }
@@ -114,7 +180,15 @@ impl ModelConfig {
     pub fn vit(&self) -> Option<&VitConfig> {
         match self {
             Self::Vit(config) => Some(config),
-            Self::Stitched(_) => None,
+            Self::Stitched(_) | Self::Cnn(_) => None,
+        }
+    }
+
+    /// The convolutional network's, if it is one.
+    pub fn cnn(&self) -> Option<&CnnConfig> {
+        match self {
+            Self::Cnn(config) => Some(config),
+            Self::Vit(_) | Self::Stitched(_) => None,
         }
     }
 
@@ -123,6 +197,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => config.image_size,
             Self::Stitched(config) => config.front.image_size,
+            Self::Cnn(config) => config.image_size,
         }
     }
 
@@ -131,6 +206,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => config.classes,
             Self::Stitched(config) => config.end.classes,
+            Self::Cnn(config) => config.classes,
         }
     }
 
@@ -139,6 +215,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => config.classes.unwrap_or(config.embed_dim),
             Self::Stitched(config) => config.end.classes.unwrap_or(config.end.embed_dim),
+            Self::Cnn(config) => config.classes.unwrap_or(config.pooled()),
         }
     }
 
@@ -147,6 +224,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => 2 * config.depth,
             Self::Stitched(config) => 2 * config.depth(),
+            Self::Cnn(_) => 0,
         }
     }
 
@@ -155,6 +233,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => config.tensors(),
             Self::Stitched(config) => config.tensors(),
+            Self::Cnn(config) => config.tensors(),
         }
     }
 
@@ -163,6 +242,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => config.parameters(),
             Self::Stitched(config) => config.parameters(),
+            Self::Cnn(config) => config.parameters(),
         }
     }
 
@@ -171,6 +251,7 @@ impl ModelConfig {
         match self {
             Self::Vit(config) => config.flops(),
             Self::Stitched(config) => config.flops(),
+            Self::Cnn(config) => config.flops(),
         }
     }
 }

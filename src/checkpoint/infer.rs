@@ -5,6 +5,7 @@
 
 use super::description::Hints;
 use super::error::CheckpointError;
+use super::infer_cnn::{self, CnnReader};
 use super::naming::{Style, layer_of};
 use super::nearest::nearest;
 use super::stored::MAX_ELEMENTS;
@@ -18,20 +19,30 @@ const USUAL_HEAD_DIM: usize = 64;
 /// Sizes with other heads: width of all heads, heads (ViT-H, ViT-g, ViT-G).
 const UNUSUAL_HEADS: [(usize, usize); 3] = [(1280, 16), (1408, 16), (1664, 16)];
 
-/// Shapes by timm key.
+/// Shapes by key.
 pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
 
 /// What came out.
 #[derive(Debug)]
 pub(super) struct Inferred {
     /// The configuration.
-    pub config: VitConfig,
+    pub config: ModelConfig,
     /// What was assumed or left out, as sentences.
     pub assumptions: Vec<String>,
-    /// timm keys that are left out on purpose.
+    /// Keys that are left out on purpose.
     pub left_out: Vec<String>,
+    /// Modules that are called otherwise here: the file's name and ours.
+    pub renamed: Vec<(String, String)>,
     /// Whether `pos_embed` has rows for the register tokens, which are then added to `reg_token`.
     pub registers_have_positions: bool,
+}
+
+impl Inferred {
+    /// Nothing left out or called otherwise.
+    pub(super) fn plain(config: ModelConfig, assumptions: Vec<String>) -> Self {
+        let (left_out, renamed) = (Vec::new(), Vec::new());
+        Self { config, assumptions, left_out, renamed, registers_have_positions: false }
+    }
 }
 
 struct Reader<'a> {
@@ -45,16 +56,25 @@ struct Reader<'a> {
 
 /// Infers the configuration. `file` names the weights in errors.
 pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) -> Result<Inferred, CheckpointError> {
-    if let Some(ModelConfig::Vit(config)) = hints.own.as_ref().map(|own| &own.config) {
-        check_bounds(file, config)?;
-        let (assumptions, left_out) = (Vec::new(), Vec::new());
-        return Ok(Inferred { config: config.clone(), assumptions, left_out, registers_have_positions: false });
+    let own = hints.own.as_ref().map(|own| &own.config);
+    match (own, style) {
+        (Some(config), _) => {
+            match config {
+                ModelConfig::Vit(config) => check_bounds(file, config)?,
+                ModelConfig::Cnn(config) => infer_cnn::check_bounds(file, config)?,
+            }
+            Ok(Inferred::plain(config.clone(), Vec::new()))
+        }
+        (None, Style::ResNet) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.resnet(),
+        (None, Style::Vgg) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.vgg(),
+        (None, Style::Timm | Style::HuggingFace | Style::Torchvision) => {
+            let mut reader = Reader { file, shapes, hints, style, assumptions: Vec::new(), left_out: Vec::new() };
+            let (config, registers_have_positions) = reader.config()?;
+            check_bounds(file, &config)?;
+            let Reader { assumptions, left_out, .. } = reader;
+            Ok(Inferred { left_out, registers_have_positions, ..Inferred::plain(config.into(), assumptions) })
+        }
     }
-    let mut reader = Reader { file, shapes, hints, style, assumptions: Vec::new(), left_out: Vec::new() };
-    let (config, registers_have_positions) = reader.config()?;
-    check_bounds(file, &config)?;
-    let Reader { assumptions, left_out, .. } = reader;
-    Ok(Inferred { config, assumptions, left_out, registers_have_positions })
 }
 
 impl Reader<'_> {
@@ -272,7 +292,11 @@ fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
 }
 
 /// Family and naming style in words, e.g. `DINOv2 with registers (Hugging Face names)`.
-pub(super) fn family(config: &VitConfig, hints: &Hints, style: Style, has_mask_token: bool) -> String {
+pub(super) fn family(config: &ModelConfig, hints: &Hints, style: Style, has_mask_token: bool) -> String {
+    let config = match config {
+        ModelConfig::Vit(config) => config,
+        ModelConfig::Cnn(config) => return infer_cnn::family(config, hints),
+    };
     if hints.own.is_some() {
         return "ViT (made here, timm names)".into();
     }

@@ -1,7 +1,7 @@
 //! Reading and writing weights.
 //!
 //! [`Checkpoint::open`] takes whatever was dropped, recognises it by content and reads headers only;
-//! [`Checkpoint::tensor`] then fetches one tensor at a time under its timm key. Files may be larger than memory and
+//! [`Checkpoint::tensor`] then fetches one tensor at a time under its canonical key (timm's for Vision Transformers, torchvision's for convolutional networks). Files may be larger than memory and
 //! come from strangers, which shaped everything here: slices instead of whole files, every length checked, and a
 //! sentence instead of a panic. [`write_safetensors`] is the way out.
 
@@ -10,6 +10,7 @@ mod error;
 mod foreign;
 mod gather;
 mod infer;
+mod infer_cnn;
 mod naming;
 mod nearest;
 mod open;

@@ -12,6 +12,10 @@ pub(super) enum Style {
     HuggingFace,
     /// torchvision's `vit_b_16` and its like.
     Torchvision,
+    /// A ResNet: torchvision's names, which timm shares and CIFAR's writers vary a little.
+    ResNet,
+    /// A VGG: torchvision's names, with or without its numbers.
+    Vgg,
 }
 
 impl Style {
@@ -21,6 +25,8 @@ impl Style {
             Self::Timm => "patch_embed.proj.weight",
             Self::HuggingFace => "embeddings.patch_embeddings.projection.weight",
             Self::Torchvision => "conv_proj.weight",
+            Self::ResNet => "layer1.0.conv1.weight",
+            Self::Vgg => "features.0.weight",
         }
     }
 
@@ -29,7 +35,7 @@ impl Style {
         match self {
             Self::Timm => "timm names",
             Self::HuggingFace => "Hugging Face names",
-            Self::Torchvision => "torchvision names",
+            Self::Torchvision | Self::ResNet | Self::Vgg => "torchvision names",
         }
     }
 }
@@ -69,7 +75,7 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
     }
     let mut found: Vec<(Style, String)> = Vec::new();
     for key in keys {
-        for style in [Style::Timm, Style::HuggingFace, Style::Torchvision] {
+        for style in [Style::Timm, Style::HuggingFace, Style::Torchvision, Style::ResNet, Style::Vgg] {
             if let Some(prefix) = key.strip_suffix(style.anchor()).filter(|p| p.is_empty() || p.ends_with('.')) {
                 found.push((style, prefix.to_string()));
             }
@@ -118,6 +124,7 @@ impl Naming {
             Style::Timm => timm(key),
             Style::HuggingFace => hugging_face(key),
             Style::Torchvision => torchvision(key),
+            Style::ResNet | Style::Vgg => convolutional(key),
         }
     }
 
@@ -220,10 +227,21 @@ fn torchvision(key: &str) -> Role {
     Role::Whole(format!("blocks.{layer}.{rest}"))
 }
 
-/// Splits `blocks.3.attn.qkv.bias` into `3` and `attn.qkv.bias`.
+/// The steps that a batch norm has counted are of no use: its momentum is fixed.
+fn convolutional(key: &str) -> Role {
+    if key.ends_with("num_batches_tracked") {
+        return Role::Unused;
+    }
+    match key.strip_prefix("linear.") {
+        Some(kind) => Role::Whole(format!("fc.{kind}")),
+        None => Role::Whole(key.replace(".shortcut.", ".downsample.")),
+    }
+}
+
+/// Splits `blocks.3.attn.qkv.bias` into `3` and `attn.qkv.bias`. Numbers that no model has are no numbers.
 pub(super) fn layer_of<'a>(key: &'a str, before: &str) -> Option<(usize, &'a str)> {
     let (layer, rest) = key.strip_prefix(before)?.split_once('.')?;
-    Some((layer.parse().ok()?, rest))
+    Some((layer.parse().ok().filter(|&layer: &usize| layer < 1 << 20)?, rest))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A checkpoint: what was recognised, and its tensors one by one under timm's keys.
+//! A checkpoint: what was recognised, and its tensors one by one under our keys.
 
 use super::description::Preprocessing;
 use super::error::CheckpointError;
@@ -8,8 +8,10 @@ use super::naming::{self, Naming};
 use super::nearest::nearest;
 use super::sorted::{Recipe, Sorted};
 use super::stored::Stored;
+use crate::cnn::CnnConfig;
+use crate::model::ModelConfig;
 use crate::platform::file::FileHandle;
-use crate::vit::{HostTensor, VitConfig, Weights};
+use crate::weights::{HostTensor, Weights};
 use std::collections::{BTreeMap, HashSet};
 
 /// Unexpected keys for which a nearest name is looked up; beyond that the list helps nobody.
@@ -19,7 +21,7 @@ const MAX_NEAREST: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The model.
-    pub config: VitConfig,
+    pub config: ModelConfig,
     /// Name of the file (the first one, of several shards).
     pub name: String,
     /// Family and naming style, e.g. `ViT (Hugging Face names)`.
@@ -50,8 +52,8 @@ impl Checkpoint {
     /// without the JSON files that describe it. Kinds are told by content, not by name. Only headers are read.
     ///
     /// # Errors
-    /// When there are no weights, they are damaged, or belong to a model that is not a Vision Transformer as
-    /// [`VitConfig`] describes it. Missing keys are no error here: see [`Checkpoint::missing`].
+    /// When there are no weights, they are damaged, or belong to a model that is none of those
+    /// [`ModelConfig`] describes. Missing keys are no error here: see [`Checkpoint::missing`].
     pub async fn open(files: &[FileHandle]) -> Result<Self, CheckpointError> {
         let gathered = gather(files).await?;
         let keys: Vec<&str> = gathered.tensors.keys().map(String::as_str).collect();
@@ -74,13 +76,13 @@ impl Checkpoint {
             Recipe::Fused(parts) => self.read_fused(parts).await?,
             Recipe::RegistersWithPositions { registers, positions, first } => {
                 let (mut registers, positions) = (self.read(registers).await?, self.read(positions).await?);
-                let rows = &positions.values[first * self.config.embed_dim..];
+                let rows = &positions.values[first * registers.shape[2]..];
                 registers.values.iter_mut().zip(rows).for_each(|(value, position)| *value += position);
                 registers
             }
             Recipe::PositionsWithoutRegisters { positions, first, count } => {
                 let mut positions = self.read(positions).await?;
-                let width = self.config.embed_dim;
+                let width = positions.shape[2];
                 positions.values.drain(first * width..(first + count) * width);
                 positions.shape[1] -= count;
                 positions
@@ -149,6 +151,10 @@ fn build(
         let near = (at < MAX_NEAREST).then(|| nearest(raw, known.iter().map(String::as_str))).flatten();
         (raw.clone(), near.map(String::from))
     });
+    let preprocessing = preprocessing(&gathered, &config);
+    if let (None, ModelConfig::Cnn(cnn)) = (&gathered.hints.own, &config) {
+        assumptions.extend(unsaid(&gathered, cnn));
+    }
     assumptions.extend(notes(&gathered, &naming, &sorted));
     let labels = gathered.hints.own.as_ref().map_or(gathered.hints.labels.clone(), |own| own.labels.clone());
     let has_mask_token = sorted.unused.iter().any(|key| key.ends_with("mask_token"));
@@ -159,8 +165,8 @@ fn build(
         missing,
         unexpected: unexpected.collect(),
         assumptions,
-        labels: labels.filter(|labels| Some(labels.len()) == config.classes),
-        preprocessing: preprocessing(&gathered, &config),
+        labels: labels.filter(|labels| Some(labels.len()) == config.classes()),
+        preprocessing,
         name: gathered.name,
         metadata: gathered.metadata,
         files: files.to_vec(),
@@ -204,13 +210,27 @@ fn dtypes(gathered: &Gathered, sorted: &Sorted) -> String {
     names.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
-fn preprocessing(gathered: &Gathered, config: &VitConfig) -> Option<Preprocessing> {
+fn preprocessing(gathered: &Gathered, config: &ModelConfig) -> Option<Preprocessing> {
     if let Some(own) = &gathered.hints.own {
         return own.preprocessing.clone();
     }
-    let (mean, std) = gathered.hints.normalisation?;
-    let usable = std.iter().all(|&std| std > 0.0);
-    usable.then_some(Preprocessing { mean, std, image_size: config.image_size })
+    let image_size = config.image_size();
+    let plain = config.cnn().filter(|cnn| is_small(cnn)).map(|_| ([0.0; 3], [1.0; 3]));
+    let (mean, std) = gathered.hints.normalisation.filter(|(_, std)| std.iter().all(|&std| std > 0.0)).or(plain)?;
+    Some(Preprocessing { mean, std, image_size })
+}
+
+/// Networks for CIFAR and its like, which have no common mean and deviation.
+fn is_small(cnn: &CnnConfig) -> bool {
+    cnn.image_size <= 64
+}
+
+/// What is taken for mean and deviation where a convolutional network's files are silent.
+fn unsaid(gathered: &Gathered, cnn: &CnnConfig) -> Option<String> {
+    let plain = "colours from 0 to 1 as they are, neither mean nor deviation taken away";
+    let imagenet = "ImageNet's mean and deviation of the colours";
+    let taken = if is_small(cnn) { plain } else { imagenet };
+    gathered.hints.normalisation.is_none().then(|| format!("{taken}: nothing says how its pictures were prepared"))
 }
 
 /// A model loads straight from its checkpoint, one tensor at a time.

@@ -74,6 +74,7 @@ impl Sorted {
     /// Leaves out what the model leaves out, and splits positions that registers have of their own.
     pub(super) fn apply(&mut self, inferred: &Inferred) {
         self.recipes.retain(|key, _| !inferred.left_out.contains(key));
+        self.rename(&inferred.renamed);
         if !inferred.registers_have_positions {
             return;
         }
@@ -82,10 +83,28 @@ impl Sorted {
             _ => String::new(),
         };
         let (registers, positions) = (raw(self.recipes.remove("reg_token")), raw(self.recipes.remove("pos_embed")));
-        let (first, count) = (inferred.config.pos_embed_prefix_rows(), inferred.config.register_tokens);
+        let Some(config) = inferred.config.vit() else { return };
+        let (first, count) = (config.pos_embed_prefix_rows(), config.register_tokens);
         let with = Recipe::RegistersWithPositions { registers, positions: positions.clone(), first };
         self.recipes.insert("reg_token".into(), with);
         self.recipes.insert("pos_embed".into(), Recipe::PositionsWithoutRegisters { positions, first, count });
+    }
+
+    /// Gives modules the names they have here; of those that are not listed, only ones nobody knows are left, under
+    /// names that cannot be mistaken for others'.
+    fn rename(&mut self, renamed: &[(String, String)]) {
+        if renamed.is_empty() {
+            return;
+        }
+        let names: BTreeMap<&str, &str> = renamed.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        let recipes = std::mem::take(&mut self.recipes).into_iter();
+        self.recipes = recipes
+            .map(|(key, recipe)| {
+                let (module, kind) = key.rsplit_once('.').unwrap_or((&key, ""));
+                let name = names.get(module).map_or(format!("?{key}"), |name| format!("{name}.{kind}"));
+                (name, recipe)
+            })
+            .collect();
     }
 
     /// Compares the shapes with those that the configuration asks for.

@@ -10,9 +10,9 @@ use crate::platform::file::FileHandle;
 /// Bytes read at once: large enough that the browser's per-slice cost vanishes, small beside a tensor.
 const CHUNK: usize = 4 << 20;
 
-/// Largest tensor that is read, in elements: 256 MiB as `f32`. ViT-G's classifier for ImageNet-21k has 36 million; a
-/// request far beyond that would end the engine instead of coming back as an error.
-pub(super) const MAX_ELEMENTS: usize = 1 << 26;
+/// Largest tensor that is read, in elements: 512 MiB as `f32`. ViT-G's classifier for ImageNet-21k has 36 million, the
+/// first layer of VGG's 103 million; a request far beyond that would end the engine instead of coming back as an error.
+pub(super) const MAX_ELEMENTS: usize = 1 << 27;
 
 /// Element type of a stored tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]

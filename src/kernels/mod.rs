@@ -2,6 +2,7 @@
 
 pub mod adamw;
 pub mod attention_distance;
+pub mod cka;
 pub mod density;
 mod exp;
 pub mod expand_heads;
@@ -11,6 +12,7 @@ mod flex;
 pub use attention_distance::{
     AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
 };
+pub use cka::{gram, own_squares, pair_squares};
 pub use density::{Density, density};
 pub use expand_heads::{HeadWeights, expand_heads};
 pub use ffn_map::ffn_map;

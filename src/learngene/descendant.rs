@@ -1,14 +1,15 @@
 //! What every method produces, and the one question all of them answer.
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 
 use super::SharedFfn;
 use super::cluster::ExpandError;
 use super::layers::LayersError;
+use crate::cnn::Statistics;
 use crate::device::ReadError;
 use crate::model::{Model, ModelConfig};
-use crate::vit::{Mlp, RandomWeights, Vit};
+use crate::vit::{Mlp, Vit};
 
 /// Why a descendant cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +61,7 @@ impl StartingPoint for Scratch {
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
         let device = self.device.clone().inner();
-        let Ok(model) = Model::load(&self.config, &mut RandomWeights { seed }, &device).await;
-        Ok(model.into())
+        Ok(Model::random(&self.config, seed, &device).await.into())
     }
 }
 
@@ -73,12 +73,15 @@ pub struct Descendant {
     model: Model,
     /// Groups of layers that share one.
     ffn_maps: Vec<SharedFfn>,
+    /// Whole layers inherited, from the input on.
+    #[module(skip)]
+    inherited: usize,
 }
 
 impl<M: Into<Model>> From<M> for Descendant {
     /// A descendant that shares nothing.
     fn from(model: M) -> Self {
-        Self { model: model.into(), ffn_maps: Vec::new() }
+        Self { model: model.into(), ffn_maps: Vec::new(), inherited: 0 }
     }
 }
 
@@ -88,7 +91,33 @@ impl Descendant {
         for layer in ffn_maps.iter().flat_map(|group| &group.layers) {
             vit.blocks[*layer].mlp = None;
         }
-        Self { model: vit.into(), ffn_maps }
+        Self { model: vit.into(), ffn_maps, inherited: 0 }
+    }
+
+    /// A descendant whose stem and first `inherited` layers are an ancestor's, as they were.
+    pub fn of_layers(model: impl Into<Model>, inherited: usize) -> Self {
+        Self { model: model.into(), ffn_maps: Vec::new(), inherited }
+    }
+
+    /// Parameters of the stem and the layers inherited whole; none where parts of layers were.
+    pub fn learngene(&self) -> Vec<ParamId> {
+        if self.inherited == 0 {
+            return Vec::new();
+        }
+        let mut trained = Trained::default();
+        match &self.model {
+            Model::Vit(vit) => {
+                let tokens = [&vit.cls_token, &vit.dist_token, &vit.reg_token].into_iter().flatten();
+                trained.found.extend(tokens.chain([&vit.pos_embed]).map(|token| token.id));
+                vit.patch_embed.visit(&mut trained);
+                vit.blocks[..self.inherited].iter().for_each(|block| block.visit(&mut trained));
+            }
+            Model::Cnn(cnn) => {
+                cnn.stem.visit(&mut trained);
+                cnn.stages[..self.inherited].iter().for_each(|stage| stage.visit(&mut trained));
+            }
+        }
+        trained.found
     }
 
     /// Its configuration.
@@ -126,5 +155,43 @@ impl Descendant {
     /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; see [`Model::logits`].
     pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.assembled().logits(images, drop_path)
+    }
+
+    /// Class scores in a training pass; see [`Model::training_logits`].
+    pub fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.assembled().training_logits(images, drop_path, statistics)
+    }
+
+    /// Takes in the batch statistics of training passes; see [`Model::remember`].
+    pub fn remember(self, statistics: &Statistics) -> Self {
+        Self { model: self.model.remember(statistics), ..self }
+    }
+}
+
+/// Collects what training may change: running statistics of a batch norm are parameters too, but never trained.
+#[derive(Default)]
+struct Trained {
+    path: Vec<String>,
+    found: Vec<ParamId>,
+}
+
+impl ModuleVisitor for Trained {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.path.last().is_some_and(|name| name.starts_with("running_")) {
+            self.found.push(param.id);
+        }
     }
 }

@@ -198,6 +198,7 @@ async fn train(device: &Device, Workload { config, batch }: Workload, timing: &T
         },
         label_smoothing: 0.0,
         drop_path: 0.0,
+        freeze_steps: 0,
         seed: 0,
     };
     let mut run = Run::new(model(&device, &config).await, settings);

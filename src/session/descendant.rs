@@ -141,11 +141,13 @@ fn parts(start: &PlannedStart) -> DescendantParts {
         }
         PlannedStart::Layers(start) => {
             let (config, chosen) = (start.config(), &start.plan().chosen);
-            let layer = |(index, name): (usize, String)| {
-                let parameters = layer_parameters(&config, &name);
-                LayerSource { name, source: chosen.get(index).copied(), parameters }
+            let layers = layer_names(&config).into_iter().zip(layer_parameters(&config)).enumerate();
+            let layer = |(index, (name, parameters)): (usize, (String, u64))| LayerSource {
+                name,
+                source: chosen.get(index).copied(),
+                parameters,
             };
-            DescendantParts::Layers(layer_names(&config).into_iter().enumerate().map(layer).collect())
+            DescendantParts::Layers(layers.map(layer).collect())
         }
     }
 }
@@ -154,6 +156,7 @@ fn parts(start: &PlannedStart) -> DescendantParts {
 fn activation_bytes(config: &ModelConfig) -> u64 {
     match config {
         ModelConfig::Vit(config) => layer_bytes(config, config.depth),
+        ModelConfig::Cnn(config) => 4 * config.activations(),
         ModelConfig::Stitched(config) => {
             let behind = config.end.depth.saturating_sub(config.end_layer);
             layer_bytes(&config.front, config.front_layer + 1) + layer_bytes(&config.end, behind)

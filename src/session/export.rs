@@ -68,7 +68,15 @@ fn file_name(model: &Model, what: &str) -> String {
         ModelConfig::Vit(config) => {
             format!("heirloom-{}heads-{}layers-{what}.safetensors", config.num_heads, config.depth)
         }
-        ModelConfig::Stitched(config) => format!("heirloom-stitched-{}layers-{what}.safetensors", config.depth()),
+        ModelConfig::Stitched(config) => {
+            let (front, end) = (config.front_layer + 1, config.end.depth.saturating_sub(config.end_layer));
+            let [front_width, end_width] = [&config.front, &config.end].map(|part| part.embed_dim);
+            format!("heirloom-stitched-{front}x{front_width}-{end}x{end_width}-{what}.safetensors")
+        }
+        ModelConfig::Cnn(config) => {
+            let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
+            format!("heirloom-{}stages-{blocks}blocks-{what}.safetensors", config.stages.len())
+        }
     }
 }
 

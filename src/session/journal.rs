@@ -14,6 +14,9 @@ pub type Entry<F> = (Command, Vec<F>);
 pub struct Journal<F> {
     start: Option<Command>,
     ancestor: Option<Entry<F>>,
+    preparation: Option<Command>,
+    /// Said while the ancestor it is meant for was still being opened.
+    next_preparation: Option<Command>,
     pictures: Vec<Entry<F>>,
     split: Option<Command>,
     measured: Option<Command>,
@@ -22,7 +25,16 @@ pub struct Journal<F> {
 
 impl<F> Default for Journal<F> {
     fn default() -> Self {
-        Self { start: None, ancestor: None, pictures: Vec::new(), split: None, measured: None, pending: Vec::new() }
+        Self {
+            start: None,
+            ancestor: None,
+            preparation: None,
+            next_preparation: None,
+            pictures: Vec::new(),
+            split: None,
+            measured: None,
+            pending: Vec::new(),
+        }
     }
 }
 
@@ -36,6 +48,7 @@ impl<F: Clone> Journal<F> {
                 self.pictures.clear();
                 self.pending.retain(|(command, _)| !matches!(command, Command::AddPictures { .. }));
             }
+            Command::SetPreparation(_) => self.prepare(command),
             Command::SetSplit(_) => self.split = Some(command.clone()),
             _ => {}
         }
@@ -47,7 +60,7 @@ impl<F: Clone> Journal<F> {
             Event::Ancestor(_) => {
                 if let Some(entry) = self.take_pending(JobKind::Open) {
                     self.ancestor = Some(entry);
-                    self.measured = None;
+                    (self.preparation, self.measured) = (self.next_preparation.take(), None);
                 }
             }
             Event::Pictures(_) => {
@@ -62,9 +75,11 @@ impl<F: Clone> Journal<F> {
             }
             Event::JobEnded { job, finished: false } => drop(self.take_pending(*job)),
             // What these leave behind (trained models) cannot be had again by repeating a command.
-            Event::JobEnded { job: job @ (JobKind::Train | JobKind::Pool | JobKind::Evaluate), .. } => {
-                drop(self.take_pending(*job));
-            }
+            // What condensing found stands on the page; no engine needs it again.
+            Event::JobEnded {
+                job: job @ (JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate),
+                ..
+            } => drop(self.take_pending(*job)),
             _ => {}
         }
     }
@@ -77,13 +92,22 @@ impl<F: Clone> Journal<F> {
         let mut entries: Vec<Entry<F>> = Vec::new();
         entries.extend(self.start.clone().map(|command| (command, Vec::new())));
         entries.extend(self.ancestor.take());
+        entries.extend(self.preparation.take().map(|command| (command, Vec::new())));
         entries.append(&mut self.pictures);
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
         entries.extend(waiting.filter(|(command, _)| {
-            !matches!(job_of(command), Some(JobKind::Train | JobKind::Pool | JobKind::Evaluate))
+            !matches!(job_of(command), Some(JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate))
         }));
         (entries, guilty)
+    }
+
+    fn prepare(&mut self, command: &Command) {
+        let is_opening = self.pending.iter().any(|(command, _)| job_of(command) == Some(JobKind::Open));
+        match is_opening {
+            true => self.next_preparation = Some(command.clone()),
+            false => (self.preparation, self.measured) = (Some(command.clone()), None),
+        }
     }
 
     fn take_pending(&mut self, job: JobKind) -> Option<Entry<F>> {
@@ -98,6 +122,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::OpenAncestor { .. } => Some(JobKind::Open),
         Command::AddPictures { .. } => Some(JobKind::Pictures),
         Command::MeasureHeads(_) => Some(JobKind::Measure),
+        Command::Condense(_) => Some(JobKind::Condense),
         Command::Train(_) => Some(JobKind::Train),
         Command::MakePool(_) => Some(JobKind::Pool),
         Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),

@@ -5,6 +5,7 @@ mod descendant;
 mod export;
 mod heads;
 pub mod journal;
+mod layers;
 mod open;
 mod pace;
 mod pictures;

@@ -1,13 +1,15 @@
 //! Opening an ancestor.
 
-use super::protocol::{AncestorSummary, Event, JobKind};
+use super::protocol::{AncestorShape, AncestorSummary, Event, JobKind, Preparation, StageShape, VitShape};
 use super::runner::Runner;
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::cnn::StageConfig;
 use crate::data::Normalise;
 use crate::model::{Model, ModelConfig};
 use crate::platform::clock::yield_now;
 use crate::platform::file::FileHandle;
-use crate::vit::{HostTensor, Vit, Weights};
+use crate::vit::{Vit, VitConfig};
+use crate::weights::{HostTensor, Weights};
 
 /// The opened ancestor.
 pub(super) struct Ancestor {
@@ -15,6 +17,8 @@ pub(super) struct Ancestor {
     pub model: Model,
     /// How its pictures are prepared.
     pub normalise: Normalise,
+    /// What the page was told of it.
+    pub summary: AncestorSummary,
 }
 
 impl Ancestor {
@@ -68,7 +72,8 @@ impl Runner {
         let Some(device) = self.acquired.as_ref().map(|acquired| acquired.device.clone()) else { return };
         self.pace.begin(0);
         match self.read_ancestor(files, &device).await {
-            Ok((ancestor, summary)) => {
+            Ok(ancestor) => {
+                let summary = ancestor.summary.clone();
                 self.ancestor = Some(ancestor);
                 (self.heads, self.planned) = (None, None);
                 self.say(Event::Ancestor(summary));
@@ -85,16 +90,31 @@ impl Runner {
         &mut self,
         files: &[FileHandle],
         device: &burn::tensor::Device,
-    ) -> Result<(Ancestor, AncestorSummary), OpenError> {
+    ) -> Result<Ancestor, OpenError> {
         let checkpoint = Checkpoint::open(files).await?;
         checkpoint.check_complete()?;
         let total = checkpoint.config.tensors().len();
         let mut counting = Counting { checkpoint: &checkpoint, runner: self, done: 0, total };
-        let config = ModelConfig::from(checkpoint.config.clone());
-        let model = Model::load(&config, &mut counting, device).await?;
-        let normalise = normalise(&checkpoint);
-        let summary = summary(&checkpoint);
-        Ok((Ancestor { model, normalise }, summary))
+        let model = Model::load(&checkpoint.config, &mut counting, device).await?;
+        Ok(Ancestor { model, normalise: normalise(&checkpoint), summary: summary(&checkpoint) })
+    }
+
+    /// What was measured on pictures prepared otherwise no longer counts.
+    pub(super) fn set_preparation(&mut self, preparation: Preparation) {
+        let Preparation { mean, std } = preparation;
+        let usable = mean.iter().all(|mean| mean.is_finite()) && std.iter().all(|std| std.is_finite() && *std > 0.0);
+        match &mut self.ancestor {
+            None => self.fail("no ancestor is open yet; open a checkpoint first"),
+            _ if self.job.is_some() => self.fail("another job is running; stop it first"),
+            _ if !usable => self.fail("the deviation of every colour must be a number above 0, its mean a number"),
+            Some(ancestor) => {
+                ancestor.normalise = Normalise { mean, std };
+                ancestor.summary.preparation = preparation;
+                let summary = ancestor.summary.clone();
+                (self.heads, self.planned) = (None, None);
+                self.say(Event::Ancestor(summary));
+            }
+        }
     }
 }
 
@@ -105,17 +125,24 @@ pub fn normalise(checkpoint: &Checkpoint) -> Normalise {
 }
 
 fn summary(checkpoint: &Checkpoint) -> AncestorSummary {
-    let config = &checkpoint.config;
+    let shape = match &checkpoint.config {
+        ModelConfig::Vit(config) => {
+            let VitConfig { depth, num_heads, embed_dim, head_dim, patch_size, .. } = *config;
+            AncestorShape::Vit(VitShape { depth, num_heads, embed_dim, head_dim, patch_size })
+        }
+        ModelConfig::Cnn(config) => {
+            let stage = |stage: &StageConfig| StageShape { blocks: stage.depth, width: stage.width };
+            AncestorShape::Cnn(config.stages.iter().map(stage).collect())
+        }
+    };
+    let Normalise { mean, std } = normalise(checkpoint);
     AncestorSummary {
         name: checkpoint.name.clone(),
         family: checkpoint.family.clone(),
-        depth: config.depth,
-        num_heads: config.num_heads,
-        embed_dim: config.embed_dim,
-        head_dim: config.head_dim,
-        image_size: config.image_size,
-        patch_size: config.patch_size,
-        classes: config.classes,
+        shape,
+        image_size: checkpoint.config.image_size(),
+        preparation: Preparation { mean, std },
+        classes: checkpoint.config.classes(),
         parameters: checkpoint.parameters,
         dtype: checkpoint.dtype.clone(),
         missing: checkpoint.missing.clone(),

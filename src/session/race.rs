@@ -3,7 +3,9 @@
 use burn::tensor::Device;
 
 use super::descendant::{Planned, PlannedStart};
-use super::protocol::{CurvePoint, Event, JobKind, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
+use super::protocol::{
+    CurvePoint, DescendantPlan, Event, JobKind, RaceReport, RaceState, RunReport, StartValue, TrainSettings,
+};
 use super::runner::{Job, Runner};
 use crate::data::{self, Augment, DataError, Loader, LoaderSettings, Normalise};
 use crate::learngene::{Descendant, Scratch, StartError, StartingPoint};
@@ -25,6 +27,11 @@ impl RaceBatches {
     /// The loader, for judging after the race.
     pub fn loader(&mut self) -> &mut Loader {
         &mut self.loader
+    }
+
+    /// Validation pictures.
+    pub fn pictures(&self) -> usize {
+        self.loader.validation_len()
     }
 
     fn batch(&self, batch: data::Batch) -> Batch {
@@ -60,6 +67,7 @@ fn pictures_failed(error: DataError) -> TrainError {
 }
 
 /// What an arm starts from; the race itself knows no method.
+#[allow(clippy::large_enum_variant, reason = "a race has a handful of arms")]
 pub enum Arm {
     /// Random weights.
     Scratch(Scratch),
@@ -124,7 +132,16 @@ pub fn run_settings(settings: &TrainSettings) -> RunSettings {
         adamw: AdamWSettings { weight_decay, clip_norm: (clip_norm > 0.0).then_some(clip_norm), ..Default::default() },
         label_smoothing,
         drop_path,
+        freeze_steps: 0,
         seed: 0,
+    }
+}
+
+/// Epochs for which the learngene is held still.
+fn freeze_epochs(plan: &DescendantPlan) -> f64 {
+    match plan {
+        DescendantPlan::Cluster(_) => 0.0,
+        DescendantPlan::Layers(settings) => settings.freeze_epochs,
     }
 }
 
@@ -171,8 +188,9 @@ impl Runner {
         let batches = RaceBatches::new(loader.map_err(|error| error.to_string())?);
         let device = acquired.device.clone();
         let classes = split.classes.clone();
+        let freeze_steps = (freeze_epochs(&settings.descendant) * batches.steps_per_epoch()).round() as usize;
         let race_plan = RacePlan {
-            run: run_settings(&settings),
+            run: RunSettings { freeze_steps, ..run_settings(&settings) },
             steps: settings.steps,
             arms: settings.arms.len(),
             seeds: (1..=settings.seeds as u64).collect(),

@@ -12,6 +12,7 @@ use futures::stream::StreamExt;
 use super::bench::bench;
 use super::descendant::Planned;
 use super::heads::{Heads, MeasureJob};
+use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
@@ -34,6 +35,8 @@ pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
 pub(super) enum Job {
     /// Heads are measured.
     Measure(MeasureJob),
+    /// Layers are compared.
+    Condense(Box<CondenseJob>),
     /// A race is trained.
     Race(Box<RaceJob>),
     /// A pool is made.
@@ -105,12 +108,14 @@ impl Runner {
         match command {
             Command::Start { engine } => self.start(engine).await,
             Command::OpenAncestor { .. } => self.open_ancestor(&files).await,
+            Command::SetPreparation(preparation) => self.set_preparation(preparation),
             Command::AddPictures { class, .. } => self.add_pictures(&files, class.as_deref()).await,
             Command::ClearPictures => self.clear_pictures().await,
             Command::SetSplit(settings) => self.set_split(settings).await,
             Command::MeasureHeads(settings) => self.measure_heads(settings).await,
             Command::SetClusters(settings) => self.set_clusters(settings).await,
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
+            Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
             Command::Train(settings) => self.train(settings).await,
             Command::MakePool(settings) => self.make_pool(settings).await,
@@ -137,6 +142,7 @@ impl Runner {
     pub async fn work(&mut self) -> bool {
         match self.job.take() {
             Some(Job::Measure(job)) => self.measure_next(job).await,
+            Some(Job::Condense(job)) => self.condense_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
             Some(Job::Pool(job)) => self.pool_next(job).await,
             None => false,
@@ -161,6 +167,7 @@ impl Runner {
     async fn stop_job(&mut self) {
         match self.job.take() {
             Some(Job::Measure(_)) => self.end(JobKind::Measure, false),
+            Some(Job::Condense(_)) => self.end(JobKind::Condense, false),
             Some(Job::Race(job)) => self.stop_race(job).await,
             Some(Job::Pool(job)) => self.finish_pool(job, RaceState::Stopped),
             None => {}

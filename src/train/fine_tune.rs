@@ -1,16 +1,18 @@
 //! One run: a model, its optimiser and its schedule, one step at a time.
 
+use super::optimiser::add_gradients;
 use super::state::{HostTensors, load_model, read_model};
 use super::{
     AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
     smoothed_targets,
 };
+use crate::cnn::Statistics;
 use crate::device::{read, read_all};
 use crate::learngene::Descendant;
 use crate::model::Model;
 use crate::vit::{Hooks, Vit};
-use burn::module::Module;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::module::{Module, ParamGroup, ParamId};
+use burn::tensor::{Gradients, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// A model that names pictures; whatever implements it can be trained, raced, saved and restored.
@@ -22,11 +24,32 @@ pub trait Classifier: Module {
     /// `-> [batch, classes]`
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2>;
 
+    /// Scores in a training pass. Models with batch norm use the batch's own statistics here and add them to
+    /// `statistics`; for others it is [`Classifier::logits`].
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        _statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    /// Takes in what training passes saw, once the step counts.
+    fn remember(self, _statistics: &Statistics) -> Self {
+        self
+    }
+
     /// Residual branches drop-path may leave out, two a layer; 0 when the model has none.
     fn branches(&self) -> usize;
 
     /// Classes it tells apart.
     fn classes(&self) -> usize;
+
+    /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
+    fn learngene(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
 }
 
 /// How one run is trained.
@@ -40,6 +63,9 @@ pub struct RunSettings {
     pub label_smoothing: f64,
     /// Highest drop-path rate, 0..1.
     pub drop_path: f64,
+    /// Steps for which the learngene's parameters get no updates; 0 = they train from the first step on.
+    #[serde(default)]
+    pub freeze_steps: usize,
     /// Seed of the drop-path draws.
     pub seed: u64,
 }
@@ -65,13 +91,28 @@ pub struct Run<M> {
     model: Option<M>,
     optimiser: Optimiser,
     step: usize,
+    /// Pictures of one pass through the model; 0 = the whole batch.
+    micro_batch: usize,
+}
+
+/// Where the forward and backward passes of a batch lead.
+struct Passed {
+    gradients: Gradients,
+    /// Mean over the whole batch, `[1]`, without autodiff.
+    loss: Tensor<1>,
 }
 
 impl<M: Classifier> Run<M> {
     /// A run at its first step. `model` may come with or without autodiff.
     pub fn new(model: M, settings: RunSettings) -> Self {
         let optimiser = Optimiser::new(settings.adamw);
-        Self { settings, model: Some(model.train()), optimiser, step: 0 }
+        Self::at(model, optimiser, settings, 0)
+    }
+
+    /// A run that has taken `step` steps.
+    fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
+        let model = if step < settings.freeze_steps { hold(model, true) } else { model };
+        Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0 }
     }
 
     /// The settings.
@@ -82,6 +123,12 @@ impl<M: Classifier> Run<M> {
     /// Steps taken.
     pub fn steps_taken(&self) -> usize {
         self.step
+    }
+
+    /// Lets a batch go through the model in parts of at most so many pictures, whose gradients are added: less memory
+    /// for the same step. 0 = the whole batch at once. The gradient stays that of the mean over the whole batch.
+    pub fn set_micro_batch(&mut self, pictures: usize) {
+        self.micro_batch = pictures;
     }
 
     /// The model as it stands, without autodiff. Drop it before the next step: a second holder of the weights makes the
@@ -115,25 +162,35 @@ impl<M: Classifier> Run<M> {
             let (found, expected) = (labelled.to_string(), format!("{batch}, at least 1"));
             return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
         }
-        let (settings, step) = (self.settings.clone(), self.step);
-        self.step_by(|model| {
-            let targets = smoothed_targets(labels, model.classes(), settings.label_smoothing);
-            let drop_path = draw_drop_path(&settings, step, model.branches(), &images);
-            cross_entropy(model.logits(images, drop_path), targets)
-        })
-        .await
+        let model = self.begin()?;
+        let mut statistics = Statistics::default();
+        let passed = self.pass(&model, images, labels, &mut statistics);
+        self.finish(model, passed, &statistics).await
     }
 
-    /// One optimiser step on a loss of the caller's, `[1]`; otherwise as [`Run::step`].
+    /// One optimiser step on a loss of the caller's, `[1]`, of a model without batch norms; otherwise as [`Run::step`].
     ///
     /// # Errors
     /// As [`Run::step`].
     pub async fn step_by(&mut self, loss: impl FnOnce(&M) -> Tensor<1>) -> Result<Stepped, TrainError> {
-        let lr = self.settings.schedule.lr(self.step);
-        let model = self.model.take().ok_or(TrainError::ModelLost)?;
+        let model = self.begin()?;
         let loss = loss(&model);
-        let shown = loss.clone().inner();
-        let Updated { model, norm } = self.optimiser.step(lr, model, loss);
+        let passed = Passed { gradients: loss.backward(), loss: loss.inner() };
+        self.finish(model, passed, &Statistics::default()).await
+    }
+
+    /// The model, for a step; held layers are let go when their time is over.
+    fn begin(&mut self) -> Result<M, TrainError> {
+        let model = self.model.take().ok_or(TrainError::ModelLost)?;
+        let is_freed = self.step > 0 && self.step == self.settings.freeze_steps;
+        Ok(if is_freed { hold(model, false) } else { model })
+    }
+
+    /// Updates the weights and waits for the numbers of the step.
+    async fn finish(&mut self, model: M, passed: Passed, statistics: &Statistics) -> Result<Stepped, TrainError> {
+        let lr = self.settings.schedule.lr(self.step);
+        let Passed { gradients, loss: shown } = passed;
+        let Updated { model, norm } = self.optimiser.update(lr, model, gradients, shown.clone());
         self.model = Some(model);
         let numbers = read_all([Some(shown), norm].into_iter().flatten().collect()).await?;
         let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied();
@@ -146,8 +203,42 @@ impl<M: Classifier> Run<M> {
                 _ => TrainError::LossNotFinite { step, loss },
             });
         }
+        self.model = self.model.take().map(|model| model.remember(statistics));
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
+    }
+
+    /// Loss and gradients of a batch, part by part: what a part keeps for its backward pass is let go before the next.
+    fn pass(&self, model: &M, images: Tensor<4>, labels: Tensor<1, Int>, statistics: &mut Statistics) -> Passed {
+        let [batch, ..] = images.dims();
+        let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
+        let drop_path = self.drop_path(model, &images);
+        let most = if self.micro_batch == 0 { batch } else { self.micro_batch };
+        let mut pass = |from: usize| {
+            let count = most.min(batch - from);
+            let part = |all: &Tensor<2>| all.clone().narrow(1, from, count);
+            let images = images.clone().narrow(0, from, count);
+            let logits = model.training_logits(images, drop_path.as_ref().map(part), statistics);
+            let loss = cross_entropy(logits, targets.clone().narrow(0, from, count));
+            let loss = if count == batch { loss } else { loss.mul_scalar(count as f64 / batch as f64) };
+            Passed { gradients: loss.backward(), loss: loss.inner() }
+        };
+        let mut whole = pass(0);
+        for from in (most..batch).step_by(most) {
+            let Passed { gradients, loss } = pass(from);
+            add_gradients(model, &mut whole.gradients, gradients);
+            whole.loss = whole.loss + loss;
+        }
+        whole
+    }
+
+    fn drop_path(&self, model: &M, images: &Tensor<4>) -> Option<Tensor<2>> {
+        let (branches, [batch, ..]) = (model.branches(), images.dims());
+        let RunSettings { drop_path, seed, .. } = self.settings;
+        (drop_path > 0.0 && branches > 0).then(|| {
+            let factors = drop_path_factors(drop_path, branches, batch, seed, self.step);
+            Tensor::from_data(TensorData::new(factors, [branches, batch]), &images.device())
+        })
     }
 
     /// Judges one batch and returns the predicted classes.
@@ -181,14 +272,6 @@ impl<M: Classifier> Run<M> {
         }
         Ok(tally)
     }
-}
-
-fn draw_drop_path(settings: &RunSettings, step: usize, branches: usize, images: &Tensor<4>) -> Option<Tensor<2>> {
-    let [batch, ..] = images.dims();
-    (settings.drop_path > 0.0 && branches > 0).then(|| {
-        let factors = drop_path_factors(settings.drop_path, branches, batch, settings.seed, step);
-        Tensor::from_data(TensorData::new(factors, [branches, batch]), &images.device())
-    })
 }
 
 /// Judges one batch with a model outside training; see [`Run::judge`].
@@ -255,8 +338,14 @@ impl<M: Classifier> Run<M> {
         }
         let model = load_model(model, &weights)?;
         let optimiser = Optimiser::restore(settings.adamw, &OptimiserState { updates, tensors: moments }, &device)?;
-        Ok(Self { settings, model: Some(model.train()), optimiser, step })
+        Ok(Self::at(model, optimiser, settings, step))
     }
+}
+
+/// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics) stays so.
+fn hold<M: Classifier>(model: M, still: bool) -> M {
+    let learngene = ParamGroup::from_ids(model.learngene());
+    model.set_require_grad_group(learngene, !still)
 }
 
 impl Classifier for Vit {
@@ -278,6 +367,19 @@ impl Classifier for Model {
         self.logits(images, drop_path)
     }
 
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
+    }
+
     fn branches(&self) -> usize {
         self.config().branches()
     }
@@ -288,8 +390,25 @@ impl Classifier for Model {
 }
 
 impl Classifier for Descendant {
+    fn learngene(&self) -> Vec<ParamId> {
+        self.learngene()
+    }
+
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.logits(images, drop_path)
+    }
+
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
     }
 
     fn branches(&self) -> usize {

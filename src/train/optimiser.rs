@@ -62,6 +62,9 @@ impl Default for AdamWSettings {
 struct Moments {
     first: Tensor<1>,
     second: Tensor<1>,
+    /// Updates the optimiser had made before this parameter's first: one that was held still at the start must not be
+    /// corrected as if its moments had gathered all along.
+    before: u64,
 }
 
 /// AdamW with the state of every parameter.
@@ -108,18 +111,13 @@ impl Optimiser {
             _ => guard,
         };
         self.updates += 1;
-        let numbers = |decay| {
-            let AdamWSettings { betas, epsilon, .. } = self.settings;
-            AdamwNumbers::new(lr, decay, betas, epsilon, self.updates)
-        };
-        let (decayed, plain) = (numbers(self.settings.weight_decay), numbers(0.0));
         let mut mapper = Mapper {
             path: Vec::new(),
             gradients,
             scale,
-            decay: self.settings.decay,
-            decayed,
-            plain,
+            lr,
+            settings: self.settings,
+            updates: self.updates,
             moments: &mut self.moments,
         };
         Updated { model: model.map(&mut mapper), norm }
@@ -161,9 +159,10 @@ struct Mapper<'a> {
     path: Vec<String>,
     gradients: Gradients,
     scale: Tensor<1>,
-    decay: Decay,
-    decayed: AdamwNumbers,
-    plain: AdamwNumbers,
+    lr: f64,
+    settings: AdamWSettings,
+    /// Updates made, this one included.
+    updates: u64,
     moments: &'a mut BTreeMap<String, Moments>,
 }
 
@@ -183,16 +182,15 @@ impl ModuleMapper for Mapper<'_> {
         };
         let checkpointing = tensor.gradient_checkpointing_strategy();
         let parameter = tensor.inner();
-        let (first, second) = match self.moments.remove(&self.path.join(".")) {
-            Some(Moments { first, second }) => (first, second),
-            None => {
-                let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
-                (zeros(), zeros())
-            }
-        };
-        let numbers = if self.decay.reaches(&self.path, D) { self.decayed } else { self.plain };
+        let Moments { first, second, before } = self.moments.remove(&self.path.join(".")).unwrap_or_else(|| {
+            let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
+            Moments { first: zeros(), second: zeros(), before: self.updates - 1 }
+        });
+        let AdamWSettings { betas, epsilon, weight_decay, decay, .. } = self.settings;
+        let decay = if decay.reaches(&self.path, D) { weight_decay } else { 0.0 };
+        let numbers = AdamwNumbers::new(self.lr, decay, betas, epsilon, self.updates - before);
         let updated = adamw(Adapted { parameter, first, second }, gradient, self.scale.clone(), numbers);
-        let moments = Moments { first: updated.first, second: updated.second };
+        let moments = Moments { first: updated.first, second: updated.second, before };
         self.moments.insert(self.path.join("."), moments);
         let mut tensor = Tensor::from_inner(updated.parameter);
         if let Some(strategy) = checkpointing {
@@ -207,7 +205,8 @@ impl ModuleMapper for Mapper<'_> {
 pub struct OptimiserState {
     /// Updates made.
     pub updates: u64,
-    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat.
+    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat; `before.{path}`, one number,
+    /// of those that were held still for so many updates first.
     pub tensors: HostTensors,
 }
 
@@ -222,6 +221,10 @@ impl Optimiser {
             for (kind, tensor) in [("first", &moments.first), ("second", &moments.second)] {
                 let values = read(tensor.clone()).await?;
                 tensors.insert(format!("{kind}.{path}"), HostTensor { shape: vec![values.len()], values });
+            }
+            if moments.before > 0 {
+                let values = vec![moments.before as f32];
+                tensors.insert(format!("before.{path}"), HostTensor { shape: vec![1], values });
             }
         }
         Ok(OptimiserState { updates: self.updates, tensors })
@@ -241,7 +244,9 @@ impl Optimiser {
             let Some(path) = name.strip_prefix("first.") else { continue };
             let name = format!("second.{path}");
             let second = state.tensors.get(&name).ok_or(TrainError::MissingTensor { name })?;
-            moments.insert(path.to_string(), Moments { first: upload(first), second: upload(second) });
+            let before = state.tensors.get(&format!("before.{path}")).and_then(|before| before.values.first());
+            let before = before.map_or(0, |before| *before as u64);
+            moments.insert(path.to_string(), Moments { first: upload(first), second: upload(second), before });
         }
         Ok(Self { settings, updates: state.updates, moments })
     }

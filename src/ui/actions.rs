@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 
 use super::files::Picked;
+use super::layers::layers_and_patch;
 use super::state::{App, EngineState};
 use super::strings::text;
-use crate::session::protocol::{Command, FileRef, JobKind, RaceState, SplitSettings};
+use crate::session::protocol::{Command, FileRef, JobKind, Method, Preparation, RaceState, SplitSettings};
 
 /// A question that is answered at once when the engine is idle, but late when it trains. Asking again before the answer
 /// would let questions queue up behind a dragged slider, so only the latest one is kept.
@@ -42,6 +43,10 @@ impl App {
         self.begin_job(JobKind::Open);
         let (files, handles) = self.hand_over(picked, false);
         self.send(Command::OpenAncestor { files }, handles);
+    }
+
+    pub fn set_preparation(self, preparation: Preparation) {
+        self.send(Command::SetPreparation(preparation), Vec::new());
     }
 
     pub fn add_pictures(self, picked: Vec<Picked>, class: Option<String>) {
@@ -100,8 +105,16 @@ impl App {
         if self.descendant_asked.get_value() != Asked::No {
             return self.descendant_asked.set_value(Asked::Stale);
         }
-        let shape = self.ancestor.with_untracked(|a| a.as_ref().map(|a| (a.depth, a.patch_size)));
-        if let (Some((depth, patch)), true) = (shape, self.clusters.with_untracked(Option::is_some)) {
+        let shape = self.ancestor.with_untracked(|ancestor| ancestor.as_ref().map(layers_and_patch));
+        let is_condensed = self.settings.with_untracked(|settings| match settings.method {
+            Method::Layers => !settings.chosen.is_empty(),
+            Method::Cluster | Method::Pool | Method::Stitch => self.clusters.with_untracked(Option::is_some),
+        });
+        if !is_condensed && self.settings.with_untracked(|settings| settings.method == Method::Layers) {
+            // Nothing is chosen any more: what was planned before must not be trained by mistake.
+            self.descendant.set(None);
+        }
+        if let (Some((depth, patch)), true) = (shape, is_condensed) {
             self.descendant_asked.set_value(Asked::Waiting);
             let descendant = self.settings.with_untracked(|settings| settings.descendant(depth, patch));
             self.send(Command::PlanDescendant(descendant), Vec::new());

@@ -9,15 +9,16 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
 use super::pages::{
-    AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, PicturesStep, PoolStep, SmallModelsStep,
-    TrainingStep, TrialStep,
+use super::pages::{
+    AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, LayersStep, MethodChoice, PicturesStep, PoolStep,
+    SmallModelsStep, StackStep, TrainingStep, TrialStep,
 };
 use super::pools::is_pool;
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
 use super::{bench, files};
-use crate::session::protocol::Engine;
+use crate::session::protocol::{Engine, Method};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
 const LONG_SILENCE: f64 = 60.0;
@@ -66,16 +67,18 @@ pub fn Page() -> impl IntoView {
 
 fn steps() -> impl IntoView {
     let app = expect_context::<App>();
-    // Steps 3 to 5 are the method's.
     let method = Memo::new(move |_| app.method());
-    let middle = move || match is_pool(method.get()) {
-        true => view! { <SmallModelsStep/><PoolStep/><CompareStep/> }.into_any(),
-        false => view! { <HeadsStep/><DescendantStep/><TrainingStep/> }.into_any(),
+    // Steps 3 to 5 are the method's own.
+    let own = move || match method.get() {
+        Method::Layers => view! { <LayersStep/> <StackStep/> <TrainingStep/> }.into_any(),
+        Method::Cluster => view! { <HeadsStep/> <DescendantStep/> <TrainingStep/> }.into_any(),
+        Method::Pool | Method::Stitch => view! { <SmallModelsStep/> <PoolStep/> <CompareStep/> }.into_any(),
     };
     view! {
         <AncestorStep/>
         <PicturesStep/>
-        {middle}
+        <MethodChoice/>
+        {own}
         <TrialStep/>
         <HomeStep/>
     }
@@ -208,6 +211,7 @@ fn follow_settings(app: App) {
     Effect::new(move |_| {
         let _ = (descendant.get(), classes.get());
         app.clusters.track();
+        app.ancestor.track();
         app.ask_descendant();
     });
     let write = leptos::leptos_dom::helpers::debounce(Duration::from_millis(500), move |fragment: String| {

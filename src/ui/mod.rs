@@ -10,6 +10,7 @@ mod bench;
 mod charts;
 mod files;
 mod format;
+mod layers;
 mod pages;
 mod pools;
 mod restart;

@@ -73,7 +73,7 @@ pub fn report_context(app: App) -> String {
     let ancestor = app.ancestor.with_untracked(|ancestor| {
         ancestor.as_ref().map(|a| {
             let [name, family, dtype] = [&a.name, &a.family, &a.dtype];
-            format!("{name}: {family}, {} × {} heads, width {}, {dtype}", a.depth, a.num_heads, a.embed_dim)
+            format!("{name}: {family}, {:?}, {dtype}", a.shape)
         })
     });
     let pictures = app.pictures.with_untracked(|pictures| {

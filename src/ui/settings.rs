@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::layers::LayersChoices;
 use super::pools::PoolChoice;
 use crate::session::protocol::{
     ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, FfnMatching, LayersSettings, MeasureSettings,
@@ -32,6 +33,7 @@ pub struct Settings {
     /// Layers to inherit whole, ascending.
     pub chosen: Vec<usize>,
     pub freeze_epochs: f64,
+    pub by_layers: LayersChoices,
     pub pool: PoolChoice,
     pub scratch: bool,
     pub inherited: bool,
@@ -67,6 +69,7 @@ impl Default for Settings {
             ffn_maps: true,
             chosen: Vec::new(),
             freeze_epochs: 0.0,
+            by_layers: LayersChoices::default(),
             pool: PoolChoice::default(),
             scratch: true,
             inherited: true,
@@ -99,13 +102,19 @@ impl Settings {
         }
     }
 
+    /// The picture size, rounded to whole patches, px.
+    pub fn whole_patches(&self, patch_size: usize) -> usize {
+        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
+        patches * patch_size
+    }
+
     /// The descendant of an ancestor of `depth` layers and `patch_size` px patches, by the method in use.
     pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantPlan {
         let image_size = self.whole_patches(patch_size);
         match self.method {
             Method::Layers => DescendantPlan::Layers(LayersSettings {
                 chosen: self.chosen.iter().copied().filter(|layer| *layer < depth).collect(),
-                layers: self.layers,
+                layers: self.layers.max(self.chosen.len()),
                 image_size,
                 freeze_epochs: self.freeze_epochs,
             }),
@@ -217,6 +226,14 @@ impl Settings {
             ("scale", flag(self.scale_projection)),
             ("maps", flag(self.ffn_maps)),
             ("freeze", self.freeze_epochs),
+            ("k", self.by_layers.k as f64),
+            ("max", flag(self.by_layers.by_max)),
+            ("learned", flag(self.by_layers.learned)),
+            ("pseudo", self.by_layers.condense.layers as f64),
+            ("pseudo_steps", self.by_layers.condense.steps as f64),
+            ("pseudo_lr", self.by_layers.condense.lr),
+            ("slice", self.by_layers.condense.share),
+            ("probe", self.by_layers.condense.probe as f64),
             ("scratch", flag(self.scratch)),
             ("inherited", flag(self.inherited)),
             ("seeds", self.seeds as f64),
@@ -253,6 +270,14 @@ impl Settings {
             "even" => self.even = on,
             "scale" => self.scale_projection = on,
             "maps" => self.ffn_maps = on,
+            "k" => self.by_layers.k = at_least_one(64),
+            "max" => self.by_layers.by_max = on,
+            "learned" => self.by_layers.learned = on,
+            "pseudo" => self.by_layers.condense.layers = at_least_one(64),
+            "pseudo_steps" => self.by_layers.condense.steps = at_least_one(100_000),
+            "pseudo_lr" => self.by_layers.condense.lr = value.min(1.0),
+            "slice" => self.by_layers.condense.share = value.min(1.0),
+            "probe" => self.by_layers.condense.probe = at_least_one(4_096),
             "freeze" => self.freeze_epochs = value.min(1_000.0),
             "scratch" => self.scratch = on,
             "inherited" => self.inherited = on,

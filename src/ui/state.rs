@@ -6,14 +6,16 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::layers::LayersState;
 use super::pools::PoolView;
 use super::settings::Settings;
 use super::strings::text;
 use super::{actions, bench, files, restart, wake};
 use crate::session::link::{Link, Report};
 use crate::session::protocol::{
-    AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport, Event,
-    HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, RaceState,
+    AncestorShape, AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport,
+    Event, HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, RaceState,
+    VitShape,
 };
 
 /// Notices kept on the screen; older ones make room.
@@ -63,6 +65,7 @@ pub struct App {
     /// Layer, head and picture whose attention is shown.
     pub looking: RwSignal<(usize, usize, usize)>,
     pub attention: RwSignal<Option<AttentionMap>>,
+    pub layers: LayersState,
     pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
     pub pools: PoolView,
@@ -100,6 +103,7 @@ impl App {
             clusters: RwSignal::new(None),
             looking: RwSignal::default(),
             attention: RwSignal::new(None),
+            layers: LayersState::new(),
             descendant: RwSignal::new(None),
             race: RwSignal::new(None),
             pools: PoolView::default(),
@@ -150,6 +154,10 @@ impl App {
                 self.clusters_answered();
             }
             Event::Attention(map) => self.attention.set(Some(map)),
+            Event::Condensed(report) => {
+                self.end_job(JobKind::Condense);
+                self.condensed(report);
+            }
             Event::Descendant(summary) => {
                 self.descendant.set(Some(summary));
                 self.descendant_answered();
@@ -182,11 +190,21 @@ impl App {
 
     fn ancestor_opened(self, summary: AncestorSummary) {
         self.end_job(JobKind::Open);
-        self.spoken.set((text().ancestor.spoken)(&summary.family, summary.depth, summary.num_heads));
+        self.spoken.set(match &summary.shape {
+            AncestorShape::Vit(vit) => (text().ancestor.spoken)(&summary.family, vit.depth, vit.num_heads),
+            AncestorShape::Cnn(stages) => (text().cnn.spoken)(&summary.family, stages.len()),
+        });
         self.heads.set(None);
         self.clusters.set(None);
         self.attention.set(None);
+        // The same ancestor again, after an engine died: what was found of it still holds.
+        if self.ancestor.with_untracked(|before| before.as_ref() != Some(&summary)) {
+            self.layers.report.set(None);
+        }
         self.descendant.set(None);
+        if matches!(summary.shape, AncestorShape::Cnn(_)) {
+            self.suit_cnn(summary.image_size);
+        }
         self.ancestor.set(Some(summary));
     }
 
@@ -254,6 +272,16 @@ impl App {
         if self.jobs.with_untracked(|jobs| jobs.iter().any(|job| job.kind == kind)) {
             self.jobs.update(|jobs| jobs.retain(|job| job.kind != kind));
         }
+    }
+
+    /// Whether there is an ancestor, and one without attention heads.
+    pub fn has_no_heads(self) -> bool {
+        self.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.vit().is_none()))
+    }
+
+    /// A size of the ancestor, if that is a Vision Transformer.
+    pub fn of_vit(self, otherwise: usize, size: fn(&VitShape) -> usize) -> usize {
+        self.ancestor.with(|ancestor| ancestor.as_ref().and_then(|ancestor| ancestor.vit()).map_or(otherwise, size))
     }
 
     /// Whether any long job is under way.

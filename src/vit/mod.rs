@@ -6,12 +6,10 @@ mod layers;
 mod model;
 mod state;
 mod stitched;
-mod weights;
 
+pub use crate::weights::{HostTensor, StateError, Weights};
 pub use config::{Pool, VitConfig};
-pub use init::{RandomWeights, StateError};
+pub use init::RandomWeights;
 pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed, Seen};
 pub use model::{Hooks, SeeHeads, SeeTokens, Vit};
-pub use state::Weights;
 pub use stitched::{End, Stitched, StitchedConfig, StitchedError};
-pub use weights::HostTensor;

@@ -6,19 +6,9 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
-use super::{Attention, Block, HostTensor, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
+use super::{Attention, Block, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
 use crate::device::{ReadError, read};
-
-/// Where weights come from: a file, a generator, another model.
-///
-/// Implementors return the tensor of a timm key in PyTorch's shape.
-pub trait Weights {
-    /// What can go wrong.
-    type Error;
-
-    /// The tensor of `key`, which must have `shape`.
-    fn tensor(&mut self, key: &str, shape: &[usize]) -> impl Future<Output = Result<HostTensor, Self::Error>>;
-}
+use crate::weights::{HostTensor, Weights, transpose};
 
 struct Loader<'a, W> {
     weights: &'a mut W,
@@ -268,13 +258,4 @@ impl ModuleVisitor for Collector {
         let shape = tensor.dims().to_vec();
         self.found.push((self.path.join("."), tensor.flatten::<1>(0, D - 1), shape));
     }
-}
-
-/// `[rows, columns]` to `[columns, rows]`.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut turned = Vec::with_capacity(values.len());
-    for column in 0..columns {
-        turned.extend((0..rows).map(|row| values[row * columns + column]));
-    }
-    turned
 }

@@ -1,5 +1,6 @@
 //! Tests of `kernels` against plain references on odd sizes.
 mod attention_distance;
+mod cka;
 mod density;
 mod expand_heads;
 mod ffn_map;

@@ -5,19 +5,35 @@
 use std::path::{Path, PathBuf};
 
 /// Which layers each layer may name. A layer that is not listed here fails the test until it has its place.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("main", &["ui"]),
     ("bin", &["session", "platform"]),
     ("ui", &["session"]),
-    ("session", &["learngene", "train", "data", "checkpoint", "model", "vit", "cnn", "kernels", "device", "platform"]),
+    (
+        "session",
+        &[
+            "learngene",
+            "train",
+            "data",
+            "checkpoint",
+            "model",
+            "vit",
+            "cnn",
+            "weights",
+            "kernels",
+            "device",
+            "platform",
+        ],
+    ),
     // Training takes a descendant, whatever method made it; no method knows how its descendant is trained.
-    ("train", &["learngene", "data", "checkpoint", "model", "vit", "cnn", "kernels", "device"]),
-    ("learngene", &["data", "checkpoint", "model", "vit", "cnn", "kernels", "device"]),
-    ("checkpoint", &["model", "vit", "cnn", "kernels", "device", "platform"]),
+    ("train", &["learngene", "data", "checkpoint", "model", "vit", "cnn", "weights", "kernels", "device"]),
+    ("learngene", &["data", "checkpoint", "model", "vit", "cnn", "weights", "kernels", "device"]),
+    ("checkpoint", &["model", "vit", "cnn", "weights", "kernels", "device", "platform"]),
     ("data", &["vit", "cnn", "kernels", "device", "platform"]),
-    ("model", &["vit", "cnn", "device"]),
-    ("vit", &["device", "kernels"]),
-    ("cnn", &["device", "kernels"]),
+    ("model", &["vit", "cnn", "device", "weights"]),
+    ("vit", &["device", "kernels", "weights"]),
+    ("cnn", &["device", "kernels", "weights"]),
+    ("weights", &[]),
     // The self-test that decides whether a device is fit runs the real kernels; no kernel asks where its device is from.
     ("device", &["kernels", "platform"]),
     ("kernels", &[]),

@@ -12,6 +12,8 @@ use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 
+mod condense;
+
 /// 17 tokens, width 32: software WebGPU can carry it.
 fn config() -> VitConfig {
     VitConfig {
@@ -185,7 +187,8 @@ on_every_engine! {
 
         let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
         let again = find(&heard, |event| if let Event::Ancestor(again) = event { Some(again.clone()) } else { None }).unwrap();
-        assert_eq!((again.num_heads, again.depth, again.head_dim, again.classes), (3, 2, 8, Some(2)));
+        let shape = again.vit().unwrap();
+        assert_eq!((shape.num_heads, shape.depth, shape.head_dim, again.classes), (3, 2, 8, Some(2)));
         assert!(again.missing.is_empty() && again.unexpected.is_empty());
     }
 

@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig};
 
 use super::{LayersError, LayersPlan};
+use crate::cnn::{CnnConfig, StageConfig, Unit};
 use crate::learngene::copy::{classifier, fresh, fresh_block, fresh_norm, fresh_patch_embed, fresh_pos_embed};
 use crate::learngene::{Descendant, StartError, StartingPoint};
 use crate::model::{Model, ModelConfig};
@@ -33,6 +34,7 @@ impl WholeLayers {
         let config = match &ancestor.config() {
             ModelConfig::Vit(config) => vit_config(config, &plan, classes, image_size)?.into(),
             ModelConfig::Stitched(_) => return Err(LayersError::Stitched),
+            ModelConfig::Cnn(config) => config.from_units(&units(config, &plan), classes, image_size)?.into(),
         };
         plan.check(layer_names(&ancestor.config()).len())?;
         Ok(Self { ancestor: ancestor.valid(), plan, config })
@@ -50,10 +52,18 @@ impl StartingPoint for WholeLayers {
     }
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
-        let random = RandomWeights { seed };
-        match (&self.ancestor, &self.config) {
-            (Model::Vit(ancestor), ModelConfig::Vit(config)) => start_vit(ancestor, &self.plan, config, random).await,
-            _ => Err(LayersError::Stitched.into()),
+        let (classes, image_size) = (self.config.outputs(), self.config.image_size());
+        match &self.ancestor {
+            Model::Vit(ancestor) => {
+                let config = vit_config(&ancestor.config, &self.plan, classes, image_size)?;
+                start_vit(ancestor, &self.plan, &config, RandomWeights { seed }).await
+            }
+            Model::Cnn(ancestor) => {
+                let units = units(&ancestor.config, &self.plan);
+                let cnn = ancestor.from_units(&units, classes, image_size, seed).await.map_err(LayersError::from)?;
+                Ok(Descendant::of_layers(cnn, self.plan.chosen.len()))
+            }
+            Model::Stitched(_) => Err(LayersError::Stitched.into()),
         }
     }
 }
@@ -63,14 +73,44 @@ pub fn layer_names(config: &ModelConfig) -> Vec<String> {
     match config {
         ModelConfig::Vit(config) => (0..config.depth).map(|layer| format!("blocks.{layer}")).collect(),
         ModelConfig::Stitched(_) => Vec::new(),
+        // A VGG numbers its convolutions, not its stages.
+        ModelConfig::Cnn(config) => {
+            let kind = if config.stem.is_some() { "layer" } else { "stage " };
+            (1..=config.stages.len()).map(|stage| format!("{kind}{stage}")).collect()
+        }
     }
 }
 
-/// Parameters of one of these layers.
-pub fn layer_parameters(config: &ModelConfig, name: &str) -> u64 {
-    let is_inside = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-    let inside = config.tensors().into_iter().filter(|(key, _)| is_inside(key));
-    inside.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+/// Parameters of each of these layers.
+pub fn layer_parameters(config: &ModelConfig) -> Vec<u64> {
+    match config {
+        ModelConfig::Vit(config) => {
+            let inside = |layer: usize| move |key: &str| key.starts_with(&format!("blocks.{layer}."));
+            let count = |shape: Vec<usize>| shape.iter().product::<usize>() as u64;
+            let tensors = |is_inside: &dyn Fn(&str) -> bool| {
+                config.tensors().into_iter().filter(|(key, _)| is_inside(key)).map(|(_, shape)| count(shape)).sum()
+            };
+            (0..config.depth).map(|layer| tensors(&inside(layer))).collect()
+        }
+        ModelConfig::Cnn(config) => {
+            let up_to = |stages: usize| {
+                let stages = config.stages[..stages].to_vec();
+                CnnConfig { stages, classes: None, ..config.clone() }.parameters()
+            };
+            (0..config.stages.len()).map(|stage| up_to(stage + 1) - up_to(stage)).collect()
+        }
+    }
+}
+
+/// Stages of a CNN: the chosen ones, and on top random ones that go on where the last of these left off in the ancestor.
+/// Beyond its last stage more of that one follow, which keep width and size of the map.
+fn units(ancestor: &CnnConfig, plan: &LayersPlan) -> Vec<Unit> {
+    let mut units: Vec<Unit> = plan.chosen.iter().copied().map(Unit::Inherited).collect();
+    let next = plan.chosen.last().map_or(0, |last| last + 1);
+    let last = ancestor.stages.last().map(|last| StageConfig { input: last.width, stride: 1, ..*last });
+    let stage = |at: usize| ancestor.stages.get(at).copied().or(last);
+    units.extend((next..next + plan.layers - plan.chosen.len()).filter_map(stage).map(Unit::Random));
+    units
 }
 
 /// The layers of a Vision Transformer are equally wide, so that any two fit.
@@ -80,11 +120,17 @@ fn vit_config(
     classes: usize,
     image_size: usize,
 ) -> Result<VitConfig, LayersError> {
-    let patch_size = ancestor.patch_size;
-    if image_size == 0 || !image_size.is_multiple_of(patch_size) {
-        return Err(LayersError::ImageSize { image_size, patch_size });
-    }
+    image_fits(ancestor, image_size)?;
     Ok(VitConfig { image_size, depth: plan.layers, classes: Some(classes), ..ancestor.clone() })
+}
+
+/// Whether pictures can be cut into whole patches.
+pub(super) fn image_fits(config: &VitConfig, image_size: usize) -> Result<(), LayersError> {
+    let patch_size = config.patch_size;
+    match image_size == 0 || !image_size.is_multiple_of(patch_size) {
+        true => Err(LayersError::ImageSize { image_size, patch_size }),
+        false => Ok(()),
+    }
 }
 
 async fn start_vit(
@@ -125,5 +171,5 @@ async fn start_vit(
         head_dist: if config.distilled { head_dist() } else { None },
         config: config.clone(),
     };
-    Ok(vit.into())
+    Ok(Descendant::of_layers(vit, plan.chosen.len()))
 }

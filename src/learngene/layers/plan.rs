@@ -4,6 +4,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::cnn::SeamError;
+
 /// Why a descendant of whole layers cannot be planned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayersError {
@@ -48,21 +50,9 @@ pub enum LayersError {
     /// Layers of two models.
     #[error("this ancestor is stitched from two models, whose layers differ in width: open one of them whole instead")]
     Stitched,
-    /// Two neighbours that do not fit each other.
-    #[error(
-        "`{upper}` takes `{expected}` channels, but `{lower}` below it gives `{found}`: choose the layers between them \
-         too, or leave one out"
-    )]
-    Seam {
-        /// What gives.
-        lower: String,
-        /// What takes.
-        upper: String,
-        /// Channels given.
-        found: usize,
-        /// Channels taken.
-        expected: usize,
-    },
+    /// Two stages that do not fit each other.
+    #[error(transparent)]
+    Seam(#[from] SeamError),
 }
 
 /// Whole layers of an ancestor, from the input on, and random ones above them.

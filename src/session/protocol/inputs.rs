@@ -9,18 +9,12 @@ pub struct AncestorSummary {
     pub name: String,
     /// Family and naming style, e.g. `ViT (Hugging Face names)`.
     pub family: String,
-    /// Layers.
-    pub depth: usize,
-    /// Heads per layer.
-    pub num_heads: usize,
-    /// Width.
-    pub embed_dim: usize,
-    /// Channels of one head.
-    pub head_dim: usize,
+    /// What it is built of.
+    pub shape: AncestorShape,
     /// Side of the input picture, px.
     pub image_size: usize,
-    /// Side of a patch, px.
-    pub patch_size: usize,
+    /// How its pictures are prepared.
+    pub preparation: Preparation,
     /// Classes of its classifier, if it has one.
     pub classes: Option<usize>,
     /// All parameters.
@@ -33,6 +27,59 @@ pub struct AncestorSummary {
     pub unexpected: Vec<(String, Option<String>)>,
     /// What was assumed, e.g. the number of heads when the file does not say it.
     pub assumptions: Vec<String>,
+}
+
+impl AncestorSummary {
+    /// What it is built of, if it is a Vision Transformer.
+    pub fn vit(&self) -> Option<&VitShape> {
+        match &self.shape {
+            AncestorShape::Vit(shape) => Some(shape),
+            AncestorShape::Cnn(_) => None,
+        }
+    }
+}
+
+/// What an ancestor is built of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AncestorShape {
+    /// A Vision Transformer.
+    Vit(VitShape),
+    /// Stages of a convolutional network, in order.
+    Cnn(Vec<StageShape>),
+}
+
+/// A Vision Transformer's sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VitShape {
+    /// Layers.
+    pub depth: usize,
+    /// Heads per layer.
+    pub num_heads: usize,
+    /// Width.
+    pub embed_dim: usize,
+    /// Channels of one head.
+    pub head_dim: usize,
+    /// Side of a patch, px.
+    pub patch_size: usize,
+}
+
+/// Sizes of one stage of a convolutional network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageShape {
+    /// Blocks.
+    pub blocks: usize,
+    /// Channels it gives.
+    pub width: usize,
+}
+
+/// How pictures are prepared: scaled to 0..1, then `(value - mean) / std` per channel.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// Mean of each channel, 0..1.
+    pub mean: [f32; 3],
+    /// Standard deviation of each channel, 0..1; larger than 0.
+    pub std: [f32; 3],
 }
 
 /// How pictures are divided.

@@ -6,6 +6,7 @@
 
 mod descendant;
 mod inputs;
+mod layers;
 mod method;
 mod pool;
 mod training;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use descendant::*;
 pub use inputs::*;
+pub use layers::*;
 pub use method::*;
 pub use pool::*;
 pub use training::*;
@@ -52,6 +54,9 @@ pub enum Command {
         /// The dropped files.
         files: Vec<FileRef>,
     },
+    /// Prepare pictures otherwise than the ancestor's file says; answered with [`Event::Ancestor`], and what was measured
+    /// is forgotten.
+    SetPreparation(Preparation),
     /// Pictures: folder files, zips, single files. They are added to those already there.
     AddPictures {
         /// The dropped files.
@@ -76,6 +81,8 @@ pub enum Command {
         /// Which of the measured pictures.
         picture: usize,
     },
+    /// Compare the ancestor's layers with a pseudo descendant's (Learngene); answered with [`Event::Condensed`].
+    Condense(CondenseSettings),
     /// Plan a descendant; answered at once with [`Event::Descendant`].
     PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
@@ -152,6 +159,8 @@ pub enum Event {
     Clusters(ClusterReport),
     /// Attention of one head on one picture.
     Attention(AttentionMap),
+    /// How like each ancestor layer is to the pseudo descendant's.
+    Condensed(CondenseReport),
     /// The planned descendant.
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
@@ -222,6 +231,8 @@ pub enum JobKind {
     Pictures,
     /// Measuring heads.
     Measure,
+    /// Condensing to whole layers.
+    Condense,
     /// Training a race.
     Train,
     /// Making a pool.

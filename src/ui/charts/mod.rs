@@ -9,6 +9,8 @@ mod pool_grid;
 mod pool_losses;
 mod pool_scatter;
 mod sharing;
+mod similarity;
+mod stack;
 
 pub use attention::AttentionView;
 pub use curves::{CurvesChart, CurvesTable, Measure};
@@ -17,3 +19,5 @@ pub use pool_grid::PoolGrid;
 pub use pool_losses::{PoolLossTable, PoolLosses};
 pub use pool_scatter::{PoolScatter, PoolTable};
 pub use sharing::{SharingChart, SharingTable};
+pub use similarity::{SimilarityChart, SimilarityTable};
+pub use stack::{StackChart, StackTable};

@@ -18,7 +18,7 @@ const TONES: usize = 5;
 fn heads(planned: &DescendantSummary) -> Option<(&[usize], &[Vec<HeadSource>])> {
     match &planned.parts {
         DescendantParts::Heads { source_layers, sources } => Some((source_layers, sources)),
-        DescendantParts::Layers(_) => None,
+        _ => None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::session::protocol::{AncestorSummary, JobKind};
+use super::preparation::PreparationFields;
+use crate::session::protocol::{AncestorShape, AncestorSummary, JobKind, StageShape};
 use crate::ui::format::short;
 use crate::ui::state::App;
 use crate::ui::strings::text;
@@ -35,15 +36,32 @@ pub fn AncestorStep() -> impl IntoView {
 
 fn summary(a: AncestorSummary) -> impl IntoView {
     let t = &text().ancestor;
+    let built_of = match &a.shape {
+        AncestorShape::Vit(vit) => vec![
+            (t.layers, vit.depth.to_string()),
+            (t.heads, vit.num_heads.to_string()),
+            (t.width, (t.width_value)(vit.embed_dim, vit.head_dim)),
+            (t.picture, (t.picture_value)(a.image_size, vit.patch_size)),
+        ],
+        AncestorShape::Cnn(stages) => {
+            let c = &text().cnn;
+            let list = |of: fn(&StageShape) -> usize| {
+                stages.iter().map(|stage| of(stage).to_string()).collect::<Vec<_>>().join(", ")
+            };
+            vec![
+                (c.stages, stages.len().to_string()),
+                (c.blocks, list(|stage| stage.blocks)),
+                (c.widths, list(|stage| stage.width)),
+                (t.picture, (c.picture_value)(a.image_size)),
+            ]
+        }
+    };
     let facts = [
-        (t.layers, a.depth.to_string()),
-        (t.heads, a.num_heads.to_string()),
-        (t.width, (t.width_value)(a.embed_dim, a.head_dim)),
-        (t.picture, (t.picture_value)(a.image_size, a.patch_size)),
         (t.parameters, short(a.parameters)),
         (t.classes, a.classes.map_or_else(|| t.no_classes.to_owned(), |classes| classes.to_string())),
         (t.stored_as, a.dtype),
     ];
+    let facts = built_of.into_iter().chain(facts);
     let facts = facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> });
     let is_complete = a.missing.is_empty() && a.unexpected.is_empty();
     let missing = keys((t.missing)(a.missing.len()), a.missing);
@@ -52,11 +70,12 @@ fn summary(a: AncestorSummary) -> impl IntoView {
     let has_assumed = !assumed.is_empty();
     view! {
         <p class="lead"><strong>{a.family}</strong> " " <span class="file">{a.name}</span></p>
-        <dl class="facts">{facts.into_iter().collect_view()}</dl>
+        <dl class="facts">{facts.collect_view()}</dl>
         {is_complete.then(|| view! { <p class="hint">{t.all_keys}</p> })}
         {missing}
         {unexpected}
         {has_assumed.then(|| view! { <p class="sub">{t.assumptions}</p> <ul class="plain">{assumed}</ul> })}
+        <PreparationFields said=a.preparation/>
     }
 }
 

@@ -13,10 +13,13 @@ use crate::ui::widgets::{Check, More, NumberField, Step};
 pub fn DescendantStep() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
-    let missing = Signal::derive(move || app.clusters.with(Option::is_none).then_some(t.need));
+    let missing = Signal::derive(move || match app.has_no_heads() {
+        true => Some(text().cnn.no_heads),
+        false => app.clusters.with(Option::is_none).then_some(t.need),
+    });
     let has = Memo::new(move |_| app.descendant.with(Option::is_some));
-    let most_layers = move || app.ancestor.with(|a| a.as_ref().map_or(1, |a| a.depth));
-    let most_heads = move || app.ancestor.with(|a| a.as_ref().map_or(1, |a| a.num_heads * 2));
+    let most_layers = move || app.of_vit(1, |a| a.depth);
+    let most_heads = move || app.of_vit(1, |a| a.num_heads * 2);
     view! {
         <Step id="descendant" number=4 heading=&t.heading missing>
             <div class="fields">
@@ -63,7 +66,7 @@ pub fn DescendantStep() -> impl IntoView {
 pub fn ImageSize() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
-    let patch = Memo::new(move |_| app.ancestor.with(|a| a.as_ref().map_or(16, |a| a.patch_size)));
+    let patch = Memo::new(move |_| app.of_vit(16, |a| a.patch_size));
     view! {
         <NumberField
             id="image-size"
@@ -78,7 +81,8 @@ pub fn ImageSize() -> impl IntoView {
     }
 }
 
-fn facts(app: App, planned: &DescendantSummary) -> impl IntoView + use<> {
+/// Size, work, memory and time of a planned descendant.
+pub fn facts(app: App, planned: &DescendantSummary) -> impl IntoView + use<> {
     let t = &text().descendant;
     let all = app.ancestor.with(|a| a.as_ref().map(|a| a.parameters)).filter(|all| *all > 0);
     let share = all.map(|all| (t.of_ancestor)(&percent(planned.parameters as f64 / all as f64)));

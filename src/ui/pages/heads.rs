@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::method::MethodChoice;
 use crate::session::protocol::{ClusterReport, JobKind};
 use crate::ui::charts::{AttentionView, HeadsChart, HeadsTable};
 use crate::ui::format::{digits, duration, percent, plain, short};
@@ -17,6 +16,9 @@ pub fn HeadsStep() -> impl IntoView {
     let t = &text().heads;
     let missing = Signal::derive(move || {
         let has_pictures = app.pictures.with(|p| p.as_ref().is_some_and(|p| !p.classes.is_empty()));
+        if app.has_no_heads() {
+            return Some(text().cnn.no_heads);
+        }
         match (app.ancestor.with(Option::is_some), has_pictures) {
             (true, true) => None,
             (false, true) => Some(t.need_ancestor),
@@ -30,7 +32,6 @@ pub fn HeadsStep() -> impl IntoView {
     };
     view! {
         <Step id="heads" number=3 heading=&t.heading missing>
-            <MethodChoice/>
             <div class="row">
                 <button
                     type="button"

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use super::descendant::ImageSize;
-use super::method::MethodChoice;
 use crate::session::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState};
 use crate::ui::charts::{PoolLossTable, PoolLosses};
 use crate::ui::format::percent;
@@ -31,7 +30,6 @@ pub fn SmallModelsStep() -> impl IntoView {
     let heading = if app.method() == Method::Stitch { &t.set_up_stitch } else { &t.set_up };
     view! {
         <Step id="heads" number=3 heading missing>
-            <MethodChoice/>
             <Sizes/>
             <Buttons/>
             <p data-testid="pool-status" class="lead" role="status">{move || status(app)}</p>

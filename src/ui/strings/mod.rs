@@ -3,11 +3,17 @@
 //! A language is one value of [`Strings`]; a missing sentence does not compile. Simple words come first, the exact
 //! term beside them.
 
+mod cnn;
 mod en;
+mod layers;
 mod pool;
+
+pub use cnn::Cnn;
 
 pub use self::pool::PoolWords;
 use crate::session::protocol::{JobKind, StartValue};
+
+pub use layers::Layers;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -30,8 +36,10 @@ pub struct Strings {
     pub time: Time,
     pub notice: NoticeWords,
     pub ancestor: Ancestor,
+    pub cnn: Cnn,
     pub pictures: Pictures,
     pub heads: Heads,
+    pub layers: Layers,
     pub descendant: Descendant,
     pub training: Training,
     pub pool: PoolWords,
@@ -211,7 +219,6 @@ pub struct Descendant {
     pub method_layers: &'static str,
     pub method_pool: &'static str,
     pub method_stitch: &'static str,
-    pub not_yet: fn(&str) -> String,
     pub heads: &'static str,
     pub heads_hint: &'static str,
     pub layers: &'static str,

@@ -169,12 +169,21 @@ export function smallPictures({ classes = ['blue', 'green', 'red'], each = 10, s
 /** Data that is too large for the repository, beside the checkout or where `HEIRLOOM_SHARED` says. */
 export const SHARED = path.resolve(process.env.HEIRLOOM_SHARED ?? path.join(import.meta.dirname, '../../../../shared'));
 
+/** A copy of some CIFAR pictures with the folders `train` and `test`. */
+export function cifar({ classes, train, test }) {
+  return copied('cifar10', { train, test }, classes);
+}
+
 /** A copy of some flowers with the folders `train` and `val`. */
 export function flowers({ classes, train, val }) {
-  const folder = path.join(temporaryFolder(), 'flowers');
-  for (const [part, count] of [['train', train], ['val', val]]) {
+  return copied('flowers5', { train, val }, classes);
+}
+
+function copied(set, parts, classes) {
+  const folder = path.join(temporaryFolder(), set);
+  for (const [part, count] of Object.entries(parts)) {
     for (const name of classes) {
-      const from = path.join(SHARED, 'data/pictures/flowers5', part, name);
+      const from = path.join(SHARED, 'data/pictures', set, part, name);
       for (const file of fs.readdirSync(from).sort().slice(0, count)) {
         put(folder, `${part}/${name}/${file}`, fs.readFileSync(path.join(from, file)));
       }

@@ -6,7 +6,7 @@ use heirloom::vit::{HostTensor, Pool, VitConfig};
 
 fn check(files: &[&str], expected: VitConfig, family: &str) {
     let checkpoint = open(&fixtures(files)).unwrap_or_else(|error| panic!("{files:?}: {error}"));
-    assert_eq!(checkpoint.config, expected, "{files:?}");
+    assert_eq!(checkpoint.config, expected.clone().into(), "{files:?}");
     assert_eq!(checkpoint.family, family, "{files:?}");
     assert!(checkpoint.missing.is_empty() && checkpoint.unexpected.is_empty(), "{files:?}: {checkpoint:?}");
     assert_eq!(checkpoint.parameters, expected.parameters());
@@ -127,7 +127,7 @@ fn a_mask_token_is_no_surprise() {
 fn heads_of_64_channels_are_assumed_and_said() {
     let config = VitConfig { embed_dim: 128, num_heads: 2, head_dim: 64, depth: 1, mlp_dim: 8, ..tiny() };
     let checkpoint = open_bytes("model.safetensors", plain(&constant(&config, 0.5))).unwrap();
-    assert_eq!(checkpoint.config, config);
+    assert_eq!(checkpoint.config, config.into());
     assert_eq!(
         checkpoint.assumptions,
         ["2 heads of 64 channels, the habit of this size: the file does not say how many heads there are (a \
@@ -169,7 +169,7 @@ fn a_classifier_that_reads_more_than_the_cls_token_is_left_out() {
     tensors.insert("classifier.bias".into(), HostTensor { shape: vec![5], values: vec![0.0; 5] });
     let bytes = FileHandle::from_bytes("model.safetensors", plain(&tensors));
     let checkpoint = open(&[bytes, fixture("hf_dinov2_registers/config.json")]).unwrap();
-    assert_eq!((checkpoint.config.classes, checkpoint.unexpected.len()), (None, 0));
+    assert_eq!((checkpoint.config.classes(), checkpoint.unexpected.len()), (None, 0));
     let said = "the classifier is left out: it reads 64 channels (CLS and patches together), the model has 32";
     assert_eq!(checkpoint.assumptions, [said]);
 }
@@ -184,7 +184,7 @@ fn an_older_deits_gammas_and_prefixes_are_understood() {
         crate_tensors("layer_scale.safetensors").into_iter().map(|(key, tensor)| (rename(&key), tensor)).collect();
     let checkpoint =
         open(&[FileHandle::from_bytes("deit.safetensors", plain(&tensors)), fixture("timm.json")]).unwrap();
-    assert_eq!(checkpoint.config, VitConfig { layer_scale: true, classes: None, ..tiny() });
+    assert_eq!(checkpoint.config, VitConfig { layer_scale: true, classes: None, ..tiny() }.into());
     assert_eq!(tensor(&checkpoint, "blocks.1.ls2.gamma"), tensors["module.blocks.1.gamma_2"]);
     assert!(checkpoint.unexpected.is_empty() && checkpoint.missing.is_empty());
 }
@@ -253,7 +253,7 @@ fn opening_reads_headers_only_and_a_tensor_its_own_bytes() {
     std::fs::File::options().write(true).open(&file.0).unwrap().set_len((header.len() + at) as u64).unwrap();
     let checkpoint = open(&[file.handle("deit_b.safetensors")]).unwrap();
     let opened = read_so_far().unwrap() - before;
-    assert_eq!(checkpoint.config, config);
+    assert_eq!(checkpoint.config, config.into());
     assert!(opened < 64_000, "opening read {opened} bytes");
     tensor(&checkpoint, "blocks.3.mlp.fc1.weight");
     let read = read_so_far().unwrap() - before - opened;
@@ -281,8 +281,8 @@ fn the_real_vit_s_opens_with_and_without_its_config() {
         classes: None,
         ..tiny()
     };
-    assert_eq!((alone.config, alone.assumptions.len()), (expected.clone(), 2));
-    assert_eq!((both.config.clone(), both.dtype.as_str()), (expected, "F16"));
+    assert_eq!((alone.config, alone.assumptions.len()), (expected.clone().into(), 2));
+    assert_eq!((both.config.clone(), both.dtype.as_str()), (expected.into(), "F16"));
     assert_eq!((both.family.as_str(), both.assumptions.len()), ("ViT (Hugging Face names)", 0));
     assert!(both.missing.is_empty() && both.unexpected.is_empty());
     assert_eq!(tensor(&both, "blocks.11.attn.qkv.weight").shape, [1152, 384]);

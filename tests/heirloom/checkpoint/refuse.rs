@@ -4,8 +4,7 @@ use super::files::*;
 use heirloom::platform::file::FileHandle;
 use heirloom::vit::HostTensor;
 
-const FITS: &str =
-    "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face) as `.safetensors` or `.pth` would fit";
+const FITS: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 
 #[test]
 fn other_kinds_of_files_are_named_by_their_content() {
@@ -59,8 +58,15 @@ fn other_models_are_named_by_their_keys() {
         ),
         (&["stem.0.weight", "stages.0.blocks.0.conv_dw.weight"], "a ConvNeXt (`stages.0.blocks.0.conv_dw.weight`)"),
         (&["downsample_layers.0.0.weight"], "a ConvNeXt (`downsample_layers.0.0.weight`)"),
-        (&["conv1.weight", "layer1.0.conv1.weight", "fc.weight"], "a ResNet (`layer1.0.conv1.weight`)"),
-        (&["features.0.weight", "classifier.6.weight"], "a VGG or AlexNet (`features.0.weight`)"),
+        (
+            &["layer1.0.conv1.weight", "layer1.0.se.conv1.weight"],
+            "a squeeze-and-excitation ResNet (`layer1.0.se.conv1.weight`)",
+        ),
+        (
+            &["conv1.0.weight", "layer1.0.conv1.weight"],
+            "a ResNet with several convolutions in its stem (`conv1.0.weight`)",
+        ),
+        (&["features.0.weight", "features.3.squeeze.weight"], "a SqueezeNet (`features.3.squeeze.weight`)"),
         (&["visual.conv1.weight", "token_embedding.weight"], "a CLIP model (`visual.conv1.weight`)"),
         (
             &["vision_model.embeddings.patch_embedding.weight"],

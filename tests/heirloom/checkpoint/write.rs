@@ -37,7 +37,7 @@ fn an_export_opens_again_exactly() {
         let (tensors, description) = (varied(&config), describe(config.clone()));
         let checkpoint =
             open_bytes("descendant.safetensors", write_safetensors(tensors.clone(), &description)).unwrap();
-        assert_eq!((&checkpoint.config, &checkpoint.labels), (&config, &description.labels));
+        assert_eq!((&checkpoint.config, &checkpoint.labels), (&config.into(), &description.labels));
         assert_eq!(checkpoint.preprocessing, description.preprocessing);
         assert!(checkpoint.missing.is_empty() && checkpoint.unexpected.is_empty() && checkpoint.assumptions.is_empty());
         assert_eq!(checkpoint.family, "ViT (made here, timm names)");
@@ -69,7 +69,7 @@ fn a_config_of_ours_describes_weights_that_lost_their_metadata() {
     let tensors = varied(&descendant());
     let config = FileHandle::from_bytes("config.json", write_config(&describe(descendant())).into_bytes());
     let checkpoint = open(&[FileHandle::from_bytes("bare.safetensors", plain(&tensors)), config]).unwrap();
-    assert_eq!(checkpoint.config, descendant());
+    assert_eq!(checkpoint.config, descendant().into());
     assert_eq!(tensor(&checkpoint, "blocks.0.attn.proj.weight"), tensors["blocks.0.attn.proj.weight"]);
 }
 

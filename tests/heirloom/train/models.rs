@@ -147,5 +147,12 @@ pub const W0_ADAMW: AdamWSettings =
 
 /// As the peer benchmark trains.
 pub fn plain_settings(lr: f64) -> RunSettings {
-    RunSettings { schedule: Schedule::constant(lr), adamw: W0_ADAMW, label_smoothing: 0.0, drop_path: 0.0, seed: 0 }
+    RunSettings {
+        schedule: Schedule::constant(lr),
+        adamw: W0_ADAMW,
+        label_smoothing: 0.0,
+        drop_path: 0.0,
+        freeze_steps: 0,
+        seed: 0,
+    }
 }

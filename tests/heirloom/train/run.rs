@@ -88,6 +88,7 @@ on_every_engine! {
             adamw: AdamWSettings::default(),
             label_smoothing: 0.1,
             drop_path: 0.5,
+            freeze_steps: 0,
             seed: 7,
         };
         let mut run = Run::new(tiny(3, &device).await, settings);

@@ -53,7 +53,7 @@ fn loading_holds_less_than_twice_the_weights() {
     let (most, model) = peak(|| {
         pollster::block_on(async {
             let checkpoint = Checkpoint::open(&[file]).await.unwrap();
-            Vit::load(&checkpoint.config, &mut &checkpoint, &heirloom::device::cpu()).await.unwrap()
+            Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom::device::cpu()).await.unwrap()
         })
     });
     std::fs::remove_dir_all(&folder).unwrap();

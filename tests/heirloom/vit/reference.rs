@@ -45,7 +45,7 @@ on_every_engine! {
             let file = FileHandle::from_bytes(format!("{name}.safetensors"), bytes);
             let files = [file, FileHandle::from_bytes("config.json", &descriptions[..])];
             let checkpoint = Checkpoint::open(&files).await.unwrap();
-            let model = Vit::load(&checkpoint.config, &mut &checkpoint, &device).await.unwrap();
+            let model = Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &device).await.unwrap();
             let images = Tensor::<4>::from_data(picture.clone(), &device);
             let tokens = read(model.features(images.clone(), &mut Hooks::default())).await.unwrap();
             // 16-bit fixtures: timm computed with the rounded weights, too.
@@ -74,7 +74,8 @@ fn the_real_vit_s_is_within_a_tenth_of_a_pixel_of_pytorch() {
     pollster::block_on(async {
         let file = |name: &str| FileHandle::from_path(name, format!("{folder}/{name}")).unwrap();
         let checkpoint = Checkpoint::open(&[file("model.safetensors"), file("config.json")]).await.unwrap();
-        let model = Vit::load(&checkpoint.config, &mut &checkpoint, &heirloom::device::cpu()).await.unwrap();
+        let model =
+            Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom::device::cpu()).await.unwrap();
         let reference = std::fs::read_to_string("tests/fixtures/vit_s14/reference.json").unwrap();
         let reference: Value = serde_json::from_str(&reference).unwrap();
         for expected in reference["pictures"].as_array().unwrap() {

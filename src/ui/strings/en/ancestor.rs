@@ -7,11 +7,11 @@ pub(super) const ANCESTOR: Ancestor = Ancestor {
     heading: Heading {
         title: "Ancestor",
         term: "the trained model to inherit from",
-        intro: "Choose a Vision Transformer: a .safetensors or .pth file with timm, DeiT or Hugging Face names. Several \
-                parts of one model can be chosen together.",
+        intro: "Choose a Vision Transformer, a ResNet or a VGG: a .safetensors or .pth file with timm, torchvision or \
+                Hugging Face names. Several parts of one model can be chosen together.",
     },
     input: "Choose a model file",
-    hint: "ViT, DeiT or DINOv2 · .safetensors, .pth",
+    hint: "ViT, DeiT, DINOv2, ResNet or VGG · .safetensors, .pth",
     again: "Choose another model",
     layers: "Layers",
     heads: "Heads per layer",

@@ -1,9 +1,11 @@
 //! English.
 
 mod ancestor;
+mod cnn;
 mod descendant;
 mod heads;
 mod home;
+mod layers;
 mod pictures;
 mod pool;
 mod training;
@@ -23,8 +25,10 @@ pub static EN: Strings = Strings {
     time: TIME,
     notice: NOTICE,
     ancestor: ancestor::ANCESTOR,
+    cnn: cnn::CNN,
     pictures: pictures::PICTURES,
     heads: heads::HEADS,
+    layers: layers::LAYERS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
     pool: pool::POOL,
@@ -92,6 +96,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Open => "reading the ancestor",
         JobKind::Pictures => "looking through the pictures",
         JobKind::Measure => "measuring the heads",
+        JobKind::Condense => "comparing the layers",
         JobKind::Train => "training",
         JobKind::Pool => "making the pool",
         JobKind::Evaluate => "naming pictures",

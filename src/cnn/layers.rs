@@ -1,0 +1,155 @@
+//! The parts of a convolutional network; a block reads like the papers (He et al. 2016, Simonyan and Zisserman 2015).
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+
+use super::{BatchNorm, BlockKind, Statistics};
+
+/// A convolution and its norm. Padding keeps the side of the map at stride 1.
+#[derive(Module, Debug)]
+pub struct ConvNorm {
+    /// `[output, input, kernel, kernel]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[output]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// Norm of what it gives.
+    pub norm: BatchNorm,
+    /// Stride.
+    #[module(skip)]
+    pub stride: usize,
+}
+
+impl ConvNorm {
+    /// `[batch, input, side, side]` to `[batch, output, side / stride, side / stride]`.
+    pub fn forward(&self, map: Tensor<4>, statistics: Option<&mut Statistics>) -> Tensor<4> {
+        let [_, _, kernel, _] = self.weight.dims();
+        let options = ConvOptions::new([self.stride; 2], [kernel / 2; 2], [1; 2], 1);
+        let bias = self.bias.as_ref().map(Param::val);
+        self.norm.forward(conv2d(map, self.weight.val(), bias, options), statistics)
+    }
+}
+
+/// The first convolution of a ResNet.
+#[derive(Module, Debug)]
+pub struct Stem {
+    /// `conv1` and `bn1`.
+    pub conv: ConvNorm,
+    /// Whether a 3×3 max pooling of stride 2 follows.
+    #[module(skip)]
+    pub pool: bool,
+}
+
+impl Stem {
+    /// `[batch, channels, side, side]` to `[batch, width, ..]`.
+    pub fn forward(&self, images: Tensor<4>, statistics: Option<&mut Statistics>) -> Tensor<4> {
+        let map = relu(self.conv.forward(images, statistics));
+        if !self.pool {
+            return map;
+        }
+        max_pool2d(map, MaxPoolOptions::new([3; 2]).with_stride([2; 2]).with_padding([1; 2]))
+    }
+}
+
+/// One block of a stage.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// Its convolutions, in order.
+    pub convs: Vec<ConvNorm>,
+    /// The shortcut's convolution, if it has one.
+    pub downsample: Option<ConvNorm>,
+    /// What it does.
+    #[module(skip)]
+    pub kind: BlockKind,
+}
+
+impl Block {
+    /// `relu(f(x) + x)`; a plain block is `relu(f(x))`.
+    ///
+    /// # Shapes
+    /// `[batch, input, side, side]` to `[batch, width, side / stride, side / stride]`
+    pub fn forward(&self, map: Tensor<4>, mut statistics: Option<&mut Statistics>) -> Tensor<4> {
+        let (mut branch, last) = (map.clone(), self.convs.len().saturating_sub(1));
+        for (at, conv) in self.convs.iter().enumerate() {
+            branch = conv.forward(branch, statistics.as_deref_mut());
+            if at < last {
+                branch = relu(branch);
+            }
+        }
+        if self.kind == BlockKind::Plain {
+            return relu(branch);
+        }
+        let shortcut = match &self.downsample {
+            Some(conv) => conv.forward(map, statistics),
+            None => padded(map, branch.dims()),
+        };
+        relu(branch + shortcut)
+    }
+}
+
+/// Option A: every so many pixels, and channels of zeros on both sides, so that the map has the shape of the branch.
+fn padded(map: Tensor<4>, [batch, width, side, _]: [usize; 4]) -> Tensor<4> {
+    let [_, channels, before, _] = map.dims();
+    let stride = before.div_ceil(side.max(1)).max(1);
+    // A mean over one pixel takes that pixel, and every engine has its gradient.
+    let map = if stride > 1 { avg_pool2d(map, AvgPoolOptions::new([1; 2]).with_stride([stride; 2])) } else { map };
+    let missing = width - channels;
+    if missing == 0 {
+        return map;
+    }
+    let zeros = |count| Tensor::<4>::zeros([batch, count, side, side], &map.device());
+    let front = missing / 2;
+    let parts = [(front > 0).then(|| zeros(front)), Some(map.clone()), Some(zeros(missing - front))];
+    Tensor::cat(parts.into_iter().flatten().collect(), 1)
+}
+
+/// Blocks of one width: the unit that Learngene by layers chooses.
+#[derive(Module, Debug)]
+pub struct Stage {
+    /// Its blocks.
+    pub blocks: Vec<Block>,
+    /// Side of the max pooling after them; 1 = none.
+    #[module(skip)]
+    pub pool: usize,
+}
+
+impl Stage {
+    /// `[batch, input, side, side]` to `[batch, width, side / stride, side / stride]`; `see` is shown each block's place
+    /// and what leaves it.
+    pub fn forward(
+        &self,
+        mut map: Tensor<4>,
+        mut statistics: Option<&mut Statistics>,
+        see: &mut dyn FnMut(usize, &Tensor<4>),
+    ) -> Tensor<4> {
+        for (at, block) in self.blocks.iter().enumerate() {
+            map = block.forward(map, statistics.as_deref_mut());
+            see(at, &map);
+        }
+        if self.pool > 1 { max_pool2d(map, MaxPoolOptions::new([self.pool; 2])) } else { map }
+    }
+}
+
+/// A hidden layer of the classifier (VGG). Its dropout is left out: the draws of a resumed run must be those of an
+/// undisturbed one, and weight decay and augmentation do the same work on small picture sets.
+#[derive(Module, Debug)]
+pub struct Hidden {
+    /// `[input, output]`.
+    pub linear: Linear,
+    /// Its norm, if any.
+    pub norm: Option<BatchNorm>,
+}
+
+impl Hidden {
+    /// `[batch, input]` to `[batch, output]`.
+    pub fn forward(&self, values: Tensor<2>, statistics: Option<&mut Statistics>) -> Tensor<2> {
+        let values = self.linear.forward(values);
+        relu(match &self.norm {
+            Some(norm) => norm.forward(values, statistics),
+            None => values,
+        })
+    }
+}

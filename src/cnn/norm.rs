@@ -1,0 +1,76 @@
+//! Batch norm whose running statistics are ordinary tensors of the module: no state is shared between clones, a saved
+//! model has them, and a training pass hands out what it saw instead of changing anything behind the caller's back.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::module::{batch_norm, batch_norm_train};
+
+/// Share of a batch's statistics in the running ones (PyTorch's default).
+const MOMENTUM: f64 = 0.1;
+
+/// Batch statistics that training passes saw, to be taken in with [`Cnn::remember`](super::Cnn::remember) once the step
+/// counts: a step that failed must not leave its numbers behind.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// Of each pass and each norm, in the order of the forward pass; `None` for frozen norms.
+    pub(super) passes: Vec<Vec<Option<Seen>>>,
+}
+
+/// Mean and unbiased variance of a batch, `[channels]` each.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+}
+
+/// Batch norm (Ioffe and Szegedy 2015), with PyTorch's names.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// Scale, `[channels]`.
+    pub weight: Param<Tensor<1>>,
+    /// Shift, `[channels]`.
+    pub bias: Param<Tensor<1>>,
+    /// Running mean, `[channels]`; never has a gradient.
+    pub running_mean: Param<Tensor<1>>,
+    /// Running variance, unbiased, `[channels]`; never has a gradient.
+    pub running_var: Param<Tensor<1>>,
+    /// Added to the variance.
+    #[module(skip)]
+    pub eps: f64,
+}
+
+impl BatchNorm {
+    /// Normalises with the running statistics, or, when `statistics` are collected, with the batch's own.
+    ///
+    /// A frozen norm (one whose weight asks for no gradient on a training device) keeps to its running statistics.
+    ///
+    /// # Shapes
+    /// `[batch, channels, ..]` to the same
+    pub fn forward<const D: usize>(&self, input: Tensor<D>, statistics: Option<&mut Statistics>) -> Tensor<D> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let Some(pass) = statistics.and_then(|statistics| statistics.passes.last_mut()) else {
+            return batch_norm(input, weight, bias, self.running_mean.val(), self.running_var.val(), self.eps);
+        };
+        if input.device().is_autodiff() && !weight.is_require_grad() {
+            pass.push(None);
+            return batch_norm(input, weight, bias, self.running_mean.val(), self.running_var.val(), self.eps);
+        }
+        let values = input.shape().num_elements() / input.dims()[1];
+        let normed = batch_norm_train(input, weight, bias, self.eps);
+        let unbiased = values as f64 / values.saturating_sub(1).max(1) as f64;
+        pass.push(Some(Seen { mean: normed.mean, variance: normed.variance.mul_scalar(unbiased) }));
+        normed.output
+    }
+
+    /// Moves the running statistics towards what was seen.
+    pub(super) fn remember(&mut self, seen: &Seen) {
+        let towards = |running: &mut Param<Tensor<1>>, seen: &Tensor<1>| {
+            let next = running
+                .clone()
+                .map(|old| (old.mul_scalar(1.0 - MOMENTUM) + seen.clone().mul_scalar(MOMENTUM)).detach());
+            *running = next;
+        };
+        towards(&mut self.running_mean, &seen.mean);
+        towards(&mut self.running_var, &seen.variance);
+    }
+}
