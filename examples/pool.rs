@@ -18,6 +18,7 @@ use heirloom::checkpoint::Checkpoint;
 use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan};
 use heirloom::learngene::pool::{Positions, StitchStart, auxiliary_config, frozen};
 use heirloom::learngene::stitch::{Configuration, StitchNet};
+use heirloom::model::ModelConfig;
 use heirloom::platform::file::FileHandle;
 use heirloom::session::RaceBatches;
 use heirloom::train::{
@@ -167,7 +168,12 @@ impl Stage {
     async fn set(arguments: Arguments, device: &Device) -> Result<Self, Failure> {
         let checkpoint = Checkpoint::open(&files_of(&arguments.model)?).await?;
         checkpoint.check_complete()?;
-        let ancestor = Vit::load(&checkpoint.config, &mut &checkpoint, device).await?;
+        let ModelConfig::Vit(config) = &checkpoint.config else {
+            return Err(
+                format!("`{}` is no Vision Transformer; a pool needs one as its ancestor", checkpoint.name).into()
+            );
+        };
+        let ancestor = Vit::load(config, &mut &checkpoint, device).await?;
         let said = checkpoint.preprocessing.as_ref();
         let normalise = said.map_or_else(Normalise::default, |said| Normalise { mean: said.mean, std: said.std });
         let mut set = PictureSet::new();
@@ -203,6 +209,7 @@ impl Stage {
             adamw: AdamWSettings::default(),
             label_smoothing: 0.0,
             drop_path: 0.0,
+            freeze_steps: 0,
             seed,
         };
         Ok(PoolPlan {

@@ -10,7 +10,7 @@ use super::naming::{Style, layer_of};
 use super::nearest::nearest;
 use super::stored::MAX_ELEMENTS;
 use crate::model::ModelConfig;
-use crate::vit::{Pool, VitConfig};
+use crate::vit::{Pool, StitchedConfig, VitConfig};
 use std::collections::BTreeMap;
 
 /// Channels of a head in ViT, DeiT, DINO and DINOv2 up to size L.
@@ -61,9 +61,14 @@ pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) ->
         (Some(config), _) => {
             match config {
                 ModelConfig::Vit(config) => check_bounds(file, config)?,
+                ModelConfig::Stitched(config) => check_stitched(file, config)?,
                 ModelConfig::Cnn(config) => infer_cnn::check_bounds(file, config)?,
             }
             Ok(Inferred::plain(config.clone(), Vec::new()))
+        }
+        (None, Style::Stitched) => {
+            let found = "two Vision Transformers stitched together, without the `config.json` that says where".into();
+            Err(CheckpointError::OtherModel { name: file.into(), found })
         }
         (None, Style::ResNet) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.resnet(),
         (None, Style::Vgg) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.vgg(),
@@ -291,10 +296,18 @@ fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
     }
 }
 
+/// As [`check_bounds`], of both parts of a stitched model, and whether they fit.
+fn check_stitched(file: &str, config: &StitchedConfig) -> Result<(), CheckpointError> {
+    check_bounds(file, &config.front)?;
+    check_bounds(file, &config.end)?;
+    config.check().map_err(|error| CheckpointError::Damaged { name: file.into(), problem: error.to_string() })
+}
+
 /// Family and naming style in words, e.g. `DINOv2 with registers (Hugging Face names)`.
 pub(super) fn family(config: &ModelConfig, hints: &Hints, style: Style, has_mask_token: bool) -> String {
     let config = match config {
         ModelConfig::Vit(config) => config,
+        ModelConfig::Stitched(_) => return "stitched ViT (made here, timm names)".into(),
         ModelConfig::Cnn(config) => return infer_cnn::family(config, hints),
     };
     if hints.own.is_some() {

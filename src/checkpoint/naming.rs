@@ -12,6 +12,8 @@ pub(super) enum Style {
     HuggingFace,
     /// torchvision's `vit_b_16` and its like.
     Torchvision,
+    /// A stitched model of ours: timm's names behind `front.` and `end.`, and `stitch`.
+    Stitched,
     /// A ResNet: torchvision's names, which timm shares and CIFAR's writers vary a little.
     ResNet,
     /// A VGG: torchvision's names, with or without its numbers.
@@ -25,6 +27,7 @@ impl Style {
             Self::Timm => "patch_embed.proj.weight",
             Self::HuggingFace => "embeddings.patch_embeddings.projection.weight",
             Self::Torchvision => "conv_proj.weight",
+            Self::Stitched => "stitch.weight",
             Self::ResNet => "layer1.0.conv1.weight",
             Self::Vgg => "features.0.weight",
         }
@@ -33,7 +36,7 @@ impl Style {
     /// In words.
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Timm => "timm names",
+            Self::Timm | Self::Stitched => "timm names",
             Self::HuggingFace => "Hugging Face names",
             Self::Torchvision | Self::ResNet | Self::Vgg => "torchvision names",
         }
@@ -75,11 +78,15 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
     }
     let mut found: Vec<(Style, String)> = Vec::new();
     for key in keys {
-        for style in [Style::Timm, Style::HuggingFace, Style::Torchvision, Style::ResNet, Style::Vgg] {
+        for style in [Style::Timm, Style::HuggingFace, Style::Torchvision, Style::Stitched, Style::ResNet, Style::Vgg] {
             if let Some(prefix) = key.strip_suffix(style.anchor()).filter(|p| p.is_empty() || p.ends_with('.')) {
                 found.push((style, prefix.to_string()));
             }
         }
+    }
+    // The front of a stitched model looks like a whole one.
+    if found.iter().any(|(style, _)| *style == Style::Stitched) {
+        found.retain(|(style, _)| *style == Style::Stitched);
     }
     // Training files hold several copies; the averaged one and the teacher are the ones meant for use.
     let rank = |prefix: &str| match prefix {
@@ -124,6 +131,7 @@ impl Naming {
             Style::Timm => timm(key),
             Style::HuggingFace => hugging_face(key),
             Style::Torchvision => torchvision(key),
+            Style::Stitched => Role::Whole(key.into()),
             Style::ResNet | Style::Vgg => convolutional(key),
         }
     }

@@ -73,7 +73,10 @@ impl<F: Clone> Journal<F> {
                     self.measured = Some(command);
                 }
             }
-            Event::JobEnded { job, finished: false } => drop(self.take_pending(*job)),
+            Event::JobEnded { job, finished: false } => {
+                drop(self.take_pending(*job));
+                self.next_preparation = self.next_preparation.take().filter(|_| *job != JobKind::Open);
+            }
             // What these leave behind (trained models) cannot be had again by repeating a command.
             // What condensing found stands on the page; no engine needs it again.
             Event::JobEnded {

@@ -9,7 +9,6 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
 use super::pages::{
-use super::pages::{
     AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, LayersStep, MethodChoice, PicturesStep, PoolStep,
     SmallModelsStep, StackStep, TrainingStep, TrialStep,
 };

@@ -11,6 +11,8 @@ mod refuse;
 #[cfg(not(target_arch = "wasm32"))]
 mod resample;
 #[cfg(not(target_arch = "wasm32"))]
+mod stitched;
+#[cfg(not(target_arch = "wasm32"))]
 mod torch;
 #[cfg(not(target_arch = "wasm32"))]
 mod write;

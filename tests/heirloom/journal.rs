@@ -1,7 +1,9 @@
 //! What the page repeats to a new engine.
 
 use heirloom::session::journal::Journal;
-use heirloom::session::protocol::{ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary};
+use heirloom::session::protocol::{
+    AncestorShape, AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
+};
 
 fn open(name: &str) -> Command {
     let files = vec![heirloom::session::protocol::FileRef { index: 0, path: name.into(), size: 1 }];
@@ -59,4 +61,42 @@ fn an_engine_that_dies_while_repeating_does_not_get_the_deadly_command_a_third_t
         journal.sent(&command, &files);
     }
     assert_eq!(journal.replay(), (vec![], Some(JobKind::Pictures)));
+}
+
+fn ancestor() -> Event {
+    Event::Ancestor(AncestorSummary {
+        name: "a.safetensors".into(),
+        family: "ResNet-8".into(),
+        shape: AncestorShape::Cnn(Vec::new()),
+        image_size: 32,
+        preparation: Preparation { mean: [0.0; 3], std: [1.0; 3] },
+        classes: None,
+        parameters: 1,
+        dtype: "F32".into(),
+        missing: Vec::new(),
+        unexpected: Vec::new(),
+        assumptions: Vec::new(),
+    })
+}
+
+#[test]
+fn a_changed_preparation_is_told_again_after_the_ancestor_it_was_meant_for() {
+    let other = Command::SetPreparation(Preparation { mean: [0.25; 3], std: [1.0; 3] });
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&open("one"), &[1]);
+    journal.received(&ancestor());
+    journal.sent(&other, &[]);
+    journal.received(&ancestor());
+    let (told, _) = journal.clone().replay();
+    assert_eq!(told, [(open("one"), vec![1]), (other, vec![])]);
+    // As told again to a new engine, whose answers come later.
+    let mut again = Journal::<u8>::default();
+    told.iter().for_each(|(command, files)| again.sent(command, files));
+    again.received(&ancestor());
+    again.received(&ancestor());
+    assert_eq!(again.replay().0, told);
+    // Another ancestor has its own.
+    journal.sent(&open("two"), &[2]);
+    journal.received(&ancestor());
+    assert_eq!(journal.replay().0, [(open("two"), vec![2])]);
 }

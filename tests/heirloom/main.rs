@@ -12,6 +12,7 @@ mod support;
 mod by_layers;
 mod checkpoint;
 mod cluster;
+mod cnn;
 mod data;
 mod device;
 mod journal;

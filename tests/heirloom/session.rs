@@ -1,4 +1,5 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+mod cnn;
 mod pool;
 
 use std::cell::{Cell, RefCell};
