@@ -327,7 +327,17 @@ async fn race(stage: &Stage, arguments: &Arguments, chosen: &[usize], heat: &Hea
         seed: 0,
     };
     let (steps, validate_every) = (arguments.steps, arguments.every);
-    let plan = RacePlan { run, steps, arms: names.len(), seeds, validate_every };
+    let arms_raced = names.len();
+    let plan = RacePlan {
+        run,
+        steps,
+        arms: arms_raced,
+        seeds,
+        validate_every,
+        is_interleaved: true,
+        micro_batch: 0,
+        room: None,
+    };
     let mut race = Race::new(plan, batches, arms, &stage.device, now_ms);
     loop {
         match race.advance().await? {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Normalise, evaluation_picture, open};
+use heirloom::data::{Normalise, evaluation_picture, open, walk};
 use heirloom::device::{acquire_cpu, acquire_webgpu};
 use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
 use heirloom::platform::file::FileHandle;
@@ -76,14 +76,7 @@ fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
         }
         return Ok(files);
     }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.is_file() {
-            files.push(FileHandle::from_path(name(&path), path)?);
-        }
-    }
-    Ok(files)
+    Ok(walk(path)?)
 }
 
 async fn run(arguments: Arguments) -> Result<Value, Failure> {

@@ -1,25 +1,32 @@
-//! Races an inherited descendant against the same architecture from scratch, natively, with the page's own engine.
+//! Races start values of a descendant against each other, natively, with the page's own engine; or runs an experiment of
+//! several races.
 //!
-//! `cargo run --release --example race -- MODEL PICTURES_DIR --heads N --layers N --steps N --seeds N --size PX [--json]`
+//! `cargo run --release --example race -- MODEL PICTURES_DIR --arms inherited,scratch --heads N --layers N --steps N --seeds N --size PX [--json]`
+//!
+//! `--arms`: inherited, scratch, first, last, random, selection, tleg, whole. `--share X` trains on that share of the
+//! pictures. Experiments: `--family 6x6,3x4` (heads × layers), `--rates X,Y --batches N,M` (a sweep), `--shares 0.05,0.25,1`.
 //!
 //! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR has a folder per class. More
-//! options: `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
+//! options: `--one-by-one` (an arm after the other), `--micro-batch N`, `--accuracy X` (what steps are counted to, 0..1), `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
 //! heads are measured on), `--paper-literal` (no scale on output projections), `--no-augment`, `--drop-path X`, `--engine cpu|webgpu`.
-//! With `--json` standard output holds one JSON object with the curve of every arm and seed, else a table; how far it
-//! is goes to standard error.
+//! With `--json` standard output holds one JSON object with the curve of every arm and seed and their statistics, else a
+//! table; how far it is goes to standard error.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use heirloom::data::walk;
 use heirloom::platform::file::FileHandle;
 use heirloom::session::Runner;
+use heirloom::session::protocol::statistics::statistics;
 use heirloom::session::protocol::{
-    Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Engine, Event, FileRef,
-    MeasureSettings, NoticeLevel, RaceReport, StartValue, TrainSettings,
+    Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design, Engine, Event,
+    ExperimentReport, ExperimentSettings, FileRef, MeasureSettings, NoticeLevel, RaceReport, StartValue, TrainSettings,
+    sensitivity,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -31,6 +38,11 @@ struct Arguments {
     measure: usize,
     descendant: DescendantSettings,
     train: TrainSettings,
+    family: Vec<(usize, usize)>,
+    rates: Vec<f64>,
+    batches: Vec<usize>,
+    shares: Vec<f64>,
+    accuracy: Option<f64>,
 }
 
 impl Default for Arguments {
@@ -59,6 +71,9 @@ impl Default for Arguments {
             clip_norm: 1.0,
             augment: true,
             validate_every: 0,
+            share: 1.0,
+            is_interleaved: true,
+            micro_batch: 0,
         };
         Self {
             model: String::new(),
@@ -68,6 +83,30 @@ impl Default for Arguments {
             measure: 8,
             descendant,
             train,
+            family: Vec::new(),
+            rates: Vec::new(),
+            batches: Vec::new(),
+            shares: Vec::new(),
+            accuracy: None,
+        }
+    }
+}
+
+impl Arguments {
+    /// What the races differ in.
+    fn design(&self) -> Result<Design, Failure> {
+        let is_sweep = !self.rates.is_empty() || !self.batches.is_empty();
+        let one_of = |list: &[f64], otherwise: f64| if list.is_empty() { vec![otherwise] } else { list.to_vec() };
+        match (self.family.is_empty(), is_sweep, self.shares.is_empty()) {
+            (true, false, true) => Ok(Design::Race),
+            (false, false, true) => Ok(Design::Family(self.family.clone())),
+            (true, true, true) => {
+                let rates = one_of(&self.rates, self.train.lr);
+                let batches = if self.batches.is_empty() { vec![self.train.batch] } else { self.batches.clone() };
+                Ok(Design::Sweep { rates, batches })
+            }
+            (true, false, false) => Ok(Design::Shares(self.shares.clone())),
+            _ => Err("choose one of `--family`, `--rates` with `--batches`, and `--shares`".into()),
         }
     }
 }
@@ -89,6 +128,15 @@ fn arguments() -> Result<Arguments, Failure> {
             "--warmup" => train.warmup_steps = number(&argument, value()?)?,
             "--validate-every" => train.validate_every = number(&argument, value()?)?,
             "--drop-path" => train.drop_path = number(&argument, value()?)?,
+            "--arms" => train.arms = starts(&value()?)?,
+            "--share" => train.share = number(&argument, value()?)?,
+            "--micro-batch" => train.micro_batch = number(&argument, value()?)?,
+            "--one-by-one" => train.is_interleaved = false,
+            "--family" => found.family = sizes(&argument, &value()?)?,
+            "--rates" => found.rates = list(&argument, &value()?)?,
+            "--batches" => found.batches = list(&argument, &value()?)?,
+            "--shares" => found.shares = list(&argument, &value()?)?,
+            "--accuracy" => found.accuracy = Some(number(&argument, value()?)?),
             "--measure" => found.measure = number(&argument, value()?)?,
             "--paper-literal" => descendant.scale_projection = false,
             "--no-augment" => train.augment = false,
@@ -116,32 +164,35 @@ fn number<T: std::str::FromStr>(option: &str, text: String) -> Result<T, Failure
     text.parse().map_err(|_| format!("`{option}` needs a number, found `{text}`").into())
 }
 
-/// The files under a path, named relative to the folder that holds it, in a fixed order.
-fn files(path: &Path, name: &str, found: &mut Vec<FileHandle>) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
-    if !path.is_dir() {
-        found.push(FileHandle::from_path(name, path)?);
-        return Ok(());
-    }
-    let mut entries =
-        std::fs::read_dir(path).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        files(&entry.path(), &format!("{name}/{}", entry.file_name().to_string_lossy()), found)?;
-    }
-    Ok(())
+/// A list with commas between.
+fn list<T: std::str::FromStr>(option: &str, text: &str) -> Result<Vec<T>, Failure> {
+    text.split(',').map(|one| number(option, one.trim().to_owned())).collect()
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "pictures".into(), |name| name.to_string_lossy().into_owned())
+fn starts(text: &str) -> Result<Vec<StartValue>, Failure> {
+    let known = || StartValue::ALL.map(StartValue::name).join(", ");
+    let start = |name: &str| StartValue::of_name(name).ok_or_else(|| format!("`{name}` is no start; {} are", known()));
+    Ok(text.split(',').map(|name| start(name.trim())).collect::<Result<_, _>>()?)
 }
 
+/// `6x6,3x4` as heads × layers.
+fn sizes(option: &str, text: &str) -> Result<Vec<(usize, usize)>, Failure> {
+    let size = |one: &str| {
+        let (heads, layers) = one.split_once('x').ok_or(format!("`{one}` is no size; `6x4` is 6 heads, 4 layers"))?;
+        Ok((number(option, heads.to_owned())?, number(option, layers.to_owned())?))
+    };
+    text.split(',').map(|one| size(one.trim())).collect()
+}
+
+/// The files of a model: one file with the description beside it, or a folder with everything.
 fn model_files(model: &Path) -> Result<Vec<FileHandle>, Failure> {
-    let mut found = Vec::new();
-    files(model, &file_name(model), &mut found)?;
-    // The description that a model's folder holds beside the weights.
+    if model.is_dir() {
+        return Ok(walk(model)?);
+    }
+    let name = model.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy());
+    let mut found = vec![FileHandle::from_path(name, model)?];
     let config = model.with_file_name("config.json");
-    if !model.is_dir() && config.exists() {
+    if config.exists() {
         found.push(FileHandle::from_path("config.json", config)?);
     }
     Ok(found)
@@ -153,26 +204,32 @@ struct Driver {
     failure: Rc<RefCell<Option<String>>>,
     descendant: Rc<RefCell<Option<DescendantSummary>>>,
     race: Rc<RefCell<Option<RaceReport>>>,
+    experiment: Rc<RefCell<Option<ExperimentReport>>>,
 }
 
 impl Driver {
     fn new() -> Self {
-        let failure: Rc<RefCell<Option<String>>> = Rc::default();
-        let descendant: Rc<RefCell<Option<DescendantSummary>>> = Rc::default();
-        let race: Rc<RefCell<Option<RaceReport>>> = Rc::default();
-        let slots = (failure.clone(), descendant.clone(), race.clone());
+        let (failure, descendant, race, experiment) = Default::default();
+        let driver =
+            Self { runner: Runner::new(Box::new(|_, _| {}), Rc::default()), failure, descendant, race, experiment };
+        let (failure, descendant) = (driver.failure.clone(), driver.descendant.clone());
+        let (race, experiment) = (driver.race.clone(), driver.experiment.clone());
         let outlet = move |event: Event, _: Option<Vec<u8>>| match event {
             Event::Notice(notice) if notice.level == NoticeLevel::Error => {
-                slots.0.borrow_mut().get_or_insert(notice.text);
+                failure.borrow_mut().get_or_insert(notice.text);
             }
             Event::Notice(notice) => eprintln!("{}", notice.text),
             Event::Engine(report) => eprintln!("engine: {:?}, {}", report.engine, report.name),
-            Event::Progress(progress) => eprintln!("{} of {}  {}", progress.done, progress.total, progress.note),
-            Event::Descendant(summary) => *slots.1.borrow_mut() = Some(summary),
-            Event::Race(report) => *slots.2.borrow_mut() = Some(report),
+            Event::Progress(progress) => {
+                let left = progress.seconds_left.map(|left| format!("  about {left:.0} s left"));
+                eprintln!("{} of {}  {}{}", progress.done, progress.total, progress.note, left.unwrap_or_default());
+            }
+            Event::Descendant(summary) => *descendant.borrow_mut() = Some(summary),
+            Event::Race(report) => *race.borrow_mut() = Some(report),
+            Event::Experiment(report) => *experiment.borrow_mut() = Some(report),
             _ => {}
         };
-        Self { runner: Runner::new(Box::new(outlet), Rc::new(Cell::new(false))), failure, descendant, race }
+        Self { runner: Runner::new(Box::new(outlet), Rc::new(Cell::new(false))), ..driver }
     }
 
     /// Sends a command and works until nothing is left to do.
@@ -190,28 +247,55 @@ impl Driver {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(Option<DescendantSummary>, RaceReport), Failure> {
+/// What came of it.
+struct Outcome {
+    descendant: Option<DescendantSummary>,
+    races: Vec<RaceReport>,
+    experiment: Option<ExperimentReport>,
+}
+
+async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let Arguments { model, pictures, engine, measure, descendant, train, .. } = arguments;
-    let (model, pictures) = (Path::new(&model), Path::new(&pictures));
-    let mut folder = Vec::new();
-    files(pictures, &file_name(pictures), &mut folder)?;
-    let settings = MeasureSettings { pictures: measure, renormalise: false };
-    let descendant = DescendantPlan::from(descendant);
-    let train = TrainSettings { descendant: descendant.clone(), ..train };
+    let folder = walk(Path::new(pictures))?;
+    let settings = MeasureSettings { pictures: *measure, renormalise: false };
+    let descendant = DescendantPlan::from(*descendant);
+    let race = TrainSettings { descendant: descendant.clone(), ..train.clone() };
+    let design = arguments.design()?;
     let mut driver = Driver::new();
-    driver.send(|_| Command::Start { engine: Some(engine) }, Vec::new()).await?;
-    driver.send(|files| Command::OpenAncestor { files }, model_files(model)?).await?;
+    driver.send(|_| Command::Start { engine: Some(*engine) }, Vec::new()).await?;
+    driver.send(|files| Command::OpenAncestor { files }, model_files(Path::new(model))?).await?;
     driver.send(|files| Command::AddPictures { files, class: None }, folder).await?;
     driver.send(|_| Command::MeasureHeads(settings), Vec::new()).await?;
     driver.send(|_| Command::PlanDescendant(descendant), Vec::new()).await?;
-    driver.send(|_| Command::Train(train), Vec::new()).await?;
-    let report = driver.race.take().ok_or("the race gave no report")?;
-    Ok((driver.descendant.take(), report))
+    driver.send(|_| Command::Experiment(ExperimentSettings { race, design }), Vec::new()).await?;
+    let experiment = driver.experiment.take();
+    let races = match &experiment {
+        Some(experiment) => experiment.races.clone(),
+        None => vec![driver.race.take().ok_or("the race gave no report")?],
+    };
+    Ok(Outcome { descendant: driver.descendant.take(), races, experiment })
 }
 
-fn table(report: &RaceReport) {
-    for run in &report.runs {
-        println!("{:?}, seed {}, {:.2} steps/s", run.arm, run.seed, run.steps_per_second);
+fn as_json(outcome: &Outcome, accuracy: Option<f64>) -> Value {
+    let race = |race: &RaceReport| json!({ "race": race, "statistics": statistics(race, accuracy) });
+    match &outcome.experiment {
+        None => {
+            let race = &outcome.races[0];
+            json!({ "descendant": outcome.descendant, "race": race, "statistics": statistics(race, accuracy) })
+        }
+        Some(experiment) => json!({
+            "descendant": outcome.descendant,
+            "design": experiment.settings.design,
+            "races": outcome.races.iter().map(race).collect::<Vec<_>>(),
+            "points": experiment.points(),
+            "sensitivity": sensitivity(&experiment.points()),
+        }),
+    }
+}
+
+fn table(race: &RaceReport, accuracy: Option<f64>) {
+    for run in &race.runs {
+        println!("{}, seed {}, {:.2} steps/s", run.arm.name(), run.seed, run.steps_per_second);
         println!("  {:>6} {:>7} {:>11} {:>16} {:>9}", "step", "epoch", "train loss", "validation loss", "accuracy");
         for point in &run.points {
             let (loss, validation) = (point.train_loss, point.validation_loss);
@@ -219,16 +303,54 @@ fn table(report: &RaceReport) {
             println!("  {:>6} {:>7.2} {loss:>11.4} {validation:>16.4} {accuracy:>9.4}", point.step, point.epoch);
         }
     }
+    let Some(all) = statistics(race, accuracy) else { return };
+    println!("steps to an accuracy of {:.4} (best mean {:.4}); last accuracy over the seeds", all.accuracy, all.best);
+    for arm in &all.arms {
+        let (last, reached) = (arm.last, arm.reached);
+        let steps = reached.steps.map_or_else(|| "-".into(), |steps| format!("{:.1}", steps.mean));
+        println!(
+            "  {:>10}  {steps:>7} ({} of {})  {:.4} ± {:.4} ({:.4} to {:.4})  area {:.4}  {} parameters",
+            arm.arm.name(),
+            reached.seeds,
+            reached.of,
+            last.mean,
+            last.deviation,
+            last.low,
+            last.high,
+            arm.area.mean,
+            arm.parameters
+        );
+    }
+    all.differences.iter().for_each(|one| println!("  {one:?}"));
+}
+
+fn points(experiment: &ExperimentReport) {
+    println!("race  start       heads layers  parameters      rate batch share  accuracy");
+    for point in experiment.points() {
+        let accuracy = point.accuracy.map_or_else(|| "-".into(), |a| format!("{:.4} ± {:.4}", a.mean, a.deviation));
+        println!(
+            "{:>4}  {:<10} {:>6} {:>6} {:>11} {:>9.1e} {:>5} {:>5.2}  {accuracy}",
+            point.race + 1,
+            point.arm.name(),
+            point.heads.unwrap_or(0),
+            point.layers,
+            point.parameters,
+            point.lr,
+            point.batch,
+            point.share
+        );
+    }
 }
 
 fn main() -> ExitCode {
-    let outcome = arguments().and_then(|arguments| {
-        let json = arguments.json;
-        pollster::block_on(run(arguments)).map(|result| (json, result))
-    });
+    let outcome =
+        arguments().and_then(|arguments| pollster::block_on(run(&arguments)).map(|outcome| (arguments, outcome)));
     match outcome {
-        Ok((true, (descendant, report))) => println!("{}", json!({ "descendant": descendant, "race": report })),
-        Ok((false, (_, report))) => table(&report),
+        Ok((Arguments { json: true, accuracy, .. }, outcome)) => println!("{}", as_json(&outcome, accuracy)),
+        Ok((Arguments { accuracy, .. }, outcome)) => {
+            outcome.races.iter().for_each(|race| table(race, accuracy));
+            outcome.experiment.iter().for_each(points);
+        }
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;

@@ -17,6 +17,7 @@ mod loader;
 mod place;
 mod resize;
 mod set;
+mod share;
 mod single;
 mod source;
 mod split;

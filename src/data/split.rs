@@ -235,7 +235,7 @@ fn pictures_in_words(count: usize) -> String {
 }
 
 /// The generator of (seed, class).
-fn generator(seed: u64, class: &str) -> ChaCha8Rng {
+pub(super) fn generator(seed: u64, class: &str) -> ChaCha8Rng {
     let key = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(class).finalize();
     ChaCha8Rng::from_seed(key.into())
 }

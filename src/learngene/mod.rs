@@ -6,7 +6,11 @@ mod descendant;
 mod ffn_maps;
 pub mod layers;
 pub mod pool;
+mod selection;
 pub mod stitch;
+mod tleg;
 
 pub use descendant::{Descendant, Scratch, StartError, StartingPoint};
 pub use ffn_maps::SharedFfn;
+pub use selection::{WeightSelection, evenly};
+pub use tleg::{Tleg, line_weights};

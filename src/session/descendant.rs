@@ -15,7 +15,7 @@ use crate::vit::VitConfig;
 /// Work of one training step against one forward pass: forward, and twice as much backward.
 pub(super) const TRAINING_PASSES: f64 = 3.0;
 /// Numbers held per parameter while training: weight, gradient, two moments.
-const TRAINING_COPIES: u64 = 4;
+pub(super) const TRAINING_COPIES: u64 = 4;
 
 /// Why a descendant is not planned.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,16 @@ pub enum PlannedStart {
     Cluster(Box<Inherited>),
     /// Whole layers.
     Layers(Box<WholeLayers>),
+}
+
+impl PlannedStart {
+    /// Layers that come from the ancestor.
+    pub fn inherited_layers(&self) -> usize {
+        match self {
+            Self::Cluster(start) => start.plan().layers.len(),
+            Self::Layers(start) => start.plan().chosen.len(),
+        }
+    }
 }
 
 impl StartingPoint for PlannedStart {
@@ -153,7 +163,7 @@ fn parts(start: &PlannedStart) -> DescendantParts {
 }
 
 /// Bytes of what one picture's forward pass keeps for the backward pass.
-fn activation_bytes(config: &ModelConfig) -> u64 {
+pub(super) fn activation_bytes(config: &ModelConfig) -> u64 {
     match config {
         ModelConfig::Vit(config) => layer_bytes(config, config.depth),
         ModelConfig::Cnn(config) => 4 * config.activations(),

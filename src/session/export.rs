@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::protocol::{RaceReport, StartValue};
+use super::protocol::RaceReport;
 use super::race::Trained;
 use super::runner::Runner;
 use crate::checkpoint::{Description, Preprocessing, write_safetensors};
@@ -31,7 +31,7 @@ impl Runner {
             return Err("there is no trained descendant yet; train one first".into());
         };
         let bytes = weights(model, Some(classes.clone()), normalise).await.map_err(|error| error.to_string())?;
-        Ok((file_name(model, &format!("{}-seed{seed}", arm_name(*arm))), bytes))
+        Ok((file_name(model, &format!("{}-seed{seed}", arm.name())), bytes))
     }
 
     async fn untrained_file(&self) -> Result<(String, Vec<u8>), String> {
@@ -80,19 +80,12 @@ fn file_name(model: &Model, what: &str) -> String {
     }
 }
 
-fn arm_name(arm: StartValue) -> &'static str {
-    match arm {
-        StartValue::Scratch => "scratch",
-        StartValue::Inherited => "inherited",
-    }
-}
-
 /// The curves as a table, one line per measured point.
 pub fn curves(report: &RaceReport) -> String {
     let mut table = String::from("arm,seed,step,epoch,train_loss,validation_loss,validation_accuracy\n");
     for run in &report.runs {
         for p in &run.points {
-            let arm = arm_name(run.arm);
+            let arm = run.arm.name();
             let _ = writeln!(
                 table,
                 "{arm},{},{},{},{},{},{}",

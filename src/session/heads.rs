@@ -30,6 +30,8 @@ pub(super) struct MeasureJob {
     measured: Vec<Measurement>,
     shown: Vec<(RgbImage8, String)>,
     started: f64,
+    /// When the first picture was done, ms: it compiled and filled caches.
+    warm: f64,
 }
 
 /// What was measured, and how it is clustered now.
@@ -66,8 +68,14 @@ impl Runner {
         }
         self.pace.begin(0);
         let started = now_ms();
-        self.job =
-            Some(Job::Measure(MeasureJob { settings, pictures, measured: Vec::new(), shown: Vec::new(), started }));
+        self.job = Some(Job::Measure(MeasureJob {
+            settings,
+            pictures,
+            measured: Vec::new(),
+            shown: Vec::new(),
+            started,
+            warm: started,
+        }));
     }
 
     /// Training pictures spread evenly over the classes.
@@ -84,6 +92,9 @@ impl Runner {
             self.fail(error);
             self.end(JobKind::Measure, false);
             return true;
+        }
+        if done == 0 {
+            job.warm = now_ms();
         }
         self.progress(JobKind::Measure, done + 1, total, "measuring heads");
         if done + 1 < total {
@@ -110,6 +121,11 @@ impl Runner {
     async fn finish_measuring(&mut self, job: MeasureJob) {
         let Some(Ok(vit)) = self.ancestor.as_ref().map(Ancestor::vit) else { return };
         let config = vit.config.clone();
+        // A first idea of this machine, until training is measured itself.
+        let (count, seconds) = (job.measured.len() - 1, (now_ms() - job.warm) / 1e3);
+        if self.flops_per_second.is_none() && count > 0 && seconds > 0.0 {
+            self.flops_per_second = Some(count as f64 * config.flops() as f64 / seconds);
+        }
         let distance = over(&job.measured, |one| &one.distance, mean);
         let report = HeadsReport {
             deviation: over(&job.measured, |one| &one.distance, deviation),

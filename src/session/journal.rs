@@ -126,7 +126,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::AddPictures { .. } => Some(JobKind::Pictures),
         Command::MeasureHeads(_) => Some(JobKind::Measure),
         Command::Condense(_) => Some(JobKind::Condense),
-        Command::Train(_) => Some(JobKind::Train),
+        Command::Train(_) | Command::Experiment(_) => Some(JobKind::Train),
         Command::MakePool(_) => Some(JobKind::Pool),
         Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
         _ => None,

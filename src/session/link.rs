@@ -99,6 +99,11 @@ impl Link {
         (js_sys::Date::now() - self.inner.borrow().last_heard) / 1e3
     }
 
+    /// Counts the silence from now on: page and worker were both asleep.
+    pub fn forgive(&self) {
+        self.inner.borrow_mut().last_heard = js_sys::Date::now();
+    }
+
     /// Puts a new engine in the place of one that the person gave up on.
     pub fn restart(&self, reason: &str) {
         self.inner.borrow_mut().deaths = 0;

@@ -19,6 +19,8 @@ pub(super) struct Ancestor {
     pub normalise: Normalise,
     /// What the page was told of it.
     pub summary: AncestorSummary,
+    /// Names of its classes, where the file has them.
+    pub labels: Option<Vec<String>>,
 }
 
 impl Ancestor {
@@ -96,7 +98,12 @@ impl Runner {
         let total = checkpoint.config.tensors().len();
         let mut counting = Counting { checkpoint: &checkpoint, runner: self, done: 0, total };
         let model = Model::load(&checkpoint.config, &mut counting, device).await?;
-        Ok(Ancestor { model, normalise: normalise(&checkpoint), summary: summary(&checkpoint) })
+        Ok(Ancestor {
+            model,
+            normalise: normalise(&checkpoint),
+            summary: summary(&checkpoint),
+            labels: checkpoint.labels,
+        })
     }
 
     /// What was measured on pictures prepared otherwise no longer counts.
@@ -129,6 +136,12 @@ fn summary(checkpoint: &Checkpoint) -> AncestorSummary {
         ModelConfig::Vit(config) => {
             let VitConfig { depth, num_heads, embed_dim, head_dim, patch_size, .. } = *config;
             AncestorShape::Vit(VitShape { depth, num_heads, embed_dim, head_dim, patch_size })
+        }
+        ModelConfig::Stitched(config) => {
+            let (front, end) = (&config.front, &config.end);
+            let part = |blocks: usize, config: &VitConfig| StageShape { blocks, width: config.embed_dim };
+            let behind = end.depth.saturating_sub(config.end_layer);
+            AncestorShape::Stitched([part(config.front_layer + 1, front), part(behind, end)])
         }
         ModelConfig::Cnn(config) => {
             let stage = |stage: &StageConfig| StageShape { blocks: stage.depth, width: stage.width };

@@ -19,6 +19,16 @@ impl Pace {
         *self = Self { started: now_ms(), first: done, reported: 0.0 };
     }
 
+    /// Whether it is time to report again, for a job that predicts its end itself.
+    pub fn is_due(&mut self) -> bool {
+        let now = now_ms();
+        let is_due = now - self.reported >= EVERY;
+        if is_due {
+            self.reported = now;
+        }
+        is_due
+    }
+
     /// Notes that `done` of `total` steps are done. `None` when it is too early to report again, else the time left in
     /// s (which is itself unknown before the first step is done).
     pub fn step(&mut self, done: usize, total: usize) -> Option<Option<f64>> {

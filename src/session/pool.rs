@@ -16,7 +16,10 @@ use burn::tensor::Tensor;
 use self::features::BoundedFeatures;
 use self::set_up::Frame;
 pub use self::state::{PoolJobHeader, PoolJobState};
-use super::protocol::{CutReport, Event, JobKind, Method, PoolReport, PoolSettings, PoolStage, RaceState, StartValue};
+use super::protocol::{
+    CutReport, Event, JobKind, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, Progress, RaceState,
+    StartValue,
+};
 use super::race::{RaceBatches, Trained};
 use super::runner::{Job, Runner};
 use crate::data::Normalise;
@@ -118,15 +121,9 @@ impl Runner {
     fn tell(&mut self, job: &mut PoolJob) {
         let (steps, stage) = (job.pool.progress(), job.stage());
         if let Some(seconds_left) = self.pace.step(job.work_done() as usize, job.work_in_all() as usize) {
-            let (done, total) = job.pieces();
-            let note = job.note();
-            self.say(Event::Progress(super::protocol::Progress {
-                job: JobKind::Pool,
-                done,
-                total,
-                seconds_left,
-                note,
-            }));
+            let ((done, total), note) = (job.pieces(), job.note());
+            let is_warming_up = steps.0 < 2;
+            self.say(Event::Progress(Progress { job: JobKind::Pool, done, total, seconds_left, note, is_warming_up }));
         }
         if stage != job.told.1 || steps.0 >= job.told.0 + (steps.1 / REPORTS).max(1) {
             job.told = (steps.0, stage);
@@ -186,7 +183,7 @@ impl Runner {
 
 impl Made {
     /// A configuration as a model of its own; `None` when it cannot be cut out.
-    fn cut(&self, configuration: usize) -> Option<(Model, super::protocol::PoolConfiguration)> {
+    fn cut(&self, configuration: usize) -> Option<(Model, PoolConfiguration)> {
         let chosen = self.report.configurations.get(configuration).filter(|one| one.is_ready)?;
         let model = match &self.net {
             Some(net) => net.cut(configuration),

@@ -1,17 +1,20 @@
-//! Racing descendants on the person's pictures.
+//! A race on the person's pictures: what it is made of, and what it tells.
 
-use burn::tensor::Device;
-
-use super::descendant::{Planned, PlannedStart};
-use super::protocol::{
-    CurvePoint, DescendantPlan, Event, JobKind, RaceReport, RaceState, RunReport, StartValue, TrainSettings,
-};
-use super::runner::{Job, Runner};
+use super::arms::{ArmMaker, RaceStarts};
+use super::descendant::{TRAINING_COPIES, activation_bytes};
+use super::forecast::{Cost, Forecast, points_of};
+use super::protocol::{CurvePoint, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
+use super::queue::Queue;
+use super::runner::Runner;
 use crate::data::{self, Augment, DataError, Loader, LoaderSettings, Normalise};
-use crate::learngene::{Descendant, Scratch, StartError, StartingPoint};
-use crate::model::Model;
+use crate::learngene::layers::layer_names;
+use crate::learngene::{Descendant, StartingPoint};
+use crate::model::{Model, ModelConfig};
 use crate::platform::clock::now_ms;
-use crate::train::{AdamWSettings, Advance, Batch, Batches, Race, RacePlan, RunSettings, Schedule, Starts, TrainError};
+use crate::train::{self, AdamWSettings, Advance, Batch, Batches, Race, RacePlan, RunSettings, Schedule, TrainError};
+
+/// Memory a tab's CPU engine can have: wasm ends at 4 GiB, and pictures, ancestor and finished models need some of it.
+const TAB_BYTES: u64 = 3 << 30;
 
 /// Batches of pictures for a race.
 pub struct RaceBatches {
@@ -66,53 +69,22 @@ fn pictures_failed(error: DataError) -> TrainError {
     TrainError::Source(error.to_string())
 }
 
-/// What an arm starts from; the race itself knows no method.
-#[allow(clippy::large_enum_variant, reason = "a race has a handful of arms")]
-pub enum Arm {
-    /// Random weights.
-    Scratch(Scratch),
-    /// The learngene, as the method starts from it.
-    Inherited(PlannedStart),
-}
-
-impl Arm {
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
-        match self {
-            Self::Scratch(scratch) => scratch.start(seed).await,
-            Self::Inherited(inherited) => inherited.start(seed).await,
-        }
-    }
-}
-
-/// Makes the models that the arms start from.
-pub struct RaceStarts {
-    arms: Vec<Arm>,
-}
-
-impl RaceStarts {
-    /// Arms that all become the planned descendant.
-    pub fn new(arms: &[StartValue], inherited: &PlannedStart, device: &Device) -> Self {
-        let scratch = || Scratch { config: inherited.config(), device: device.clone() };
-        let arm = |arm: &StartValue| match arm {
-            StartValue::Scratch => Arm::Scratch(scratch()),
-            StartValue::Inherited => Arm::Inherited(inherited.clone()),
-        };
-        Self { arms: arms.iter().map(arm).collect() }
-    }
-}
-
-impl Starts<Descendant> for RaceStarts {
-    async fn start(&mut self, arm: usize, seed: u64) -> Result<Descendant, TrainError> {
-        self.arms[arm].start(seed).await.map_err(|error| TrainError::Source(error.to_string()))
-    }
-}
-
 /// A race under way.
 pub(super) struct RaceJob {
-    race: Race<Descendant, RaceBatches, RaceStarts>,
-    settings: TrainSettings,
-    classes: Vec<String>,
-    is_paused: bool,
+    pub race: Race<Descendant, RaceBatches, RaceStarts>,
+    pub settings: TrainSettings,
+    pub classes: Vec<String>,
+    /// Architecture of every arm.
+    pub configs: Vec<ModelConfig>,
+    pub is_paused: bool,
+    /// The experiment it is part of.
+    pub queue: Queue,
+    /// Costs of the races that come after it.
+    later: Vec<Cost>,
+    cost: Cost,
+    forecast: Forecast,
+    /// When the last piece of work ended, ms.
+    last: f64,
 }
 
 /// A trained descendant, with what it needs to be used.
@@ -156,25 +128,23 @@ pub fn loader_settings(settings: &TrainSettings, normalise: Normalise) -> Loader
     }
 }
 
-impl Runner {
-    pub(super) async fn train(&mut self, settings: TrainSettings) {
-        if self.job.is_some() {
-            return self.fail("another job is running; stop it first");
-        }
-        match self.prepare(settings) {
-            Ok(job) => {
-                self.trained.clear();
-                self.pace.begin(0);
-                self.say(Event::Race(job.report(RaceState::Running)));
-                self.job = Some(Job::Race(Box::new(job)));
-            }
-            Err(reason) => self.fail(reason),
-        }
-    }
+/// Everything a race is made of, for a new one or for one that is taken up again.
+pub(super) struct RaceParts {
+    pub plan: RacePlan,
+    pub batches: RaceBatches,
+    pub starts: RaceStarts,
+    pub configs: Vec<ModelConfig>,
+    pub classes: Vec<String>,
+    pub cost: Cost,
+}
 
-    fn prepare(&mut self, settings: TrainSettings) -> Result<RaceJob, String> {
-        let planned = self.plan(settings.descendant.clone());
-        let Planned { start, .. } = planned.map_err(|error| error.to_string())?;
+impl Runner {
+    /// The parts of a race.
+    ///
+    /// # Errors
+    /// A sentence, when something is missing or does not fit.
+    pub(super) fn race_parts(&self, settings: &TrainSettings) -> Result<RaceParts, String> {
+        let planned = self.plan(settings.descendant.clone()).map_err(|error| error.to_string())?;
         let (Some(ancestor), Some(acquired)) = (&self.ancestor, &self.acquired) else {
             return Err("no ancestor is open yet; open a checkpoint first".into());
         };
@@ -184,129 +154,162 @@ impl Runner {
         if settings.arms.is_empty() || settings.seeds == 0 || settings.steps == 0 {
             return Err("a race needs at least one arm, one seed and one step".into());
         }
-        let loader = Loader::new(&self.pictures.set, split, loader_settings(&settings, ancestor.normalise));
-        let batches = RaceBatches::new(loader.map_err(|error| error.to_string())?);
-        let device = acquired.device.clone();
-        let classes = split.classes.clone();
-        let freeze_steps = (freeze_epochs(&settings.descendant) * batches.steps_per_epoch()).round() as usize;
-        let race_plan = RacePlan {
-            run: RunSettings { freeze_steps, ..run_settings(&settings) },
+        let device = &acquired.device;
+        let maker = ArmMaker { ancestor: &ancestor.model, planned: &planned.start, device };
+        let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>();
+        let arms = arms.map_err(|error| error.to_string())?;
+        let configs: Vec<ModelConfig> = arms.iter().map(StartingPoint::config).collect();
+        let part = split.share_of_training(settings.share, self.pictures.settings.seed);
+        let loader = Loader::new(&self.pictures.set, &part, loader_settings(settings, ancestor.normalise));
+        let loader = loader.map_err(|error| error.to_string())?;
+        let every = match settings.validate_every {
+            0 => loader.steps_per_epoch(),
+            every => every,
+        };
+        let cost = Cost {
+            flops: configs.iter().map(|config| config.flops() as f64).collect(),
+            seeds: settings.seeds,
+            steps: settings.steps,
+            batch: settings.batch,
+            points: points_of(settings.steps, every),
+            pictures: loader.validation_len(),
+        };
+        let freeze_steps =
+            (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
+        let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
+        let plan = RacePlan {
+            run: RunSettings { freeze_steps, ..run_settings(settings) },
             steps: settings.steps,
             arms: settings.arms.len(),
             seeds: (1..=settings.seeds as u64).collect(),
             validate_every: settings.validate_every,
+            is_interleaved: settings.is_interleaved,
+            micro_batch: settings.micro_batch,
+            room: if in_tab { Some(room(&configs, settings.is_interleaved, TAB_BYTES)) } else { None },
         };
-        let starts = RaceStarts::new(&settings.arms, &start, &device);
-        let race = Race::new(race_plan, batches, starts, &device, now_ms);
-        Ok(RaceJob { race, settings, classes, is_paused: false })
+        let batches = RaceBatches::new(loader);
+        Ok(RaceParts { plan, batches, starts: RaceStarts::new(arms), configs, classes: split.classes.clone(), cost })
     }
 
-    pub(super) async fn race_next(&mut self, mut job: Box<RaceJob>) -> bool {
-        if job.is_paused {
-            self.job = Some(Job::Race(job));
-            return false;
-        }
-        let advanced = job.race.advance().await;
-        let (done, total) = job.race.progress();
-        match advanced {
-            Ok(Advance::Stepped { .. } | Advance::Judged { .. }) => {
-                self.progress(JobKind::Train, done, total, &job.note());
-                self.job = Some(Job::Race(job));
-            }
-            Ok(Advance::Started { .. } | Advance::Measured { .. } | Advance::Failed { .. }) => {
-                self.learn_pace(&job);
-                self.say(Event::Race(job.report(RaceState::Running)));
-                self.job = Some(Job::Race(job));
-            }
-            Ok(Advance::Finished) => self.finish_race(job, RaceState::Finished).await,
-            Err(error) => {
-                self.fail(error);
-                self.finish_race(job, RaceState::Stopped).await;
-            }
-        }
-        true
-    }
-
-    pub(super) fn pause(&mut self, paused: bool) {
-        self.pause_pool(paused);
-        if let Some(Job::Race(job)) = &mut self.job {
-            job.is_paused = paused;
-            let done = job.race.progress().0;
-            let report = job.report(if paused { RaceState::Paused } else { RaceState::Running });
-            self.pace.begin(done);
-            self.say(Event::Race(report));
-        }
-    }
-
-    pub(super) async fn stop_race(&mut self, mut job: Box<RaceJob>) {
-        job.race.stop();
-        self.finish_race(job, RaceState::Stopped).await;
-    }
-
-    /// Folds the models, keeps them, and tells the page.
-    async fn finish_race(&mut self, mut job: Box<RaceJob>, state: RaceState) {
-        let normalise = self.ancestor.as_ref().map_or_else(Normalise::default, |ancestor| ancestor.normalise);
-        let trained = job.race.reports().iter().enumerate().map(|(run, report)| {
-            let (model, classes) = (job.race.model(run)?.fold(), job.classes.clone());
-            Some(Trained { model, classes, normalise, arm: job.settings.arms[report.arm], seed: report.seed })
-        });
-        self.trained = trained.collect();
-        for failure in job.race.reports().iter().filter_map(|report| report.failure.clone()) {
-            self.fail(failure);
-        }
-        let broken: Vec<String> = job.race.batches().loader().broken().map(|(path, _)| format!("`{path}`")).collect();
-        if !broken.is_empty() {
-            self.inform(format!("these pictures did not decode and were left out: {}", broken.join(", ")));
-        }
-        self.learn_pace(&job);
-        self.last_race = Some(job.report(state));
-        self.say(Event::Race(job.report(state)));
-        self.plan_again();
-        self.end(JobKind::Train, state == RaceState::Finished);
-    }
-
-    /// What this machine reached, for the next prediction.
-    fn learn_pace(&mut self, job: &RaceJob) {
-        let mut rates = job.race.reports().iter().map(|report| report.steps_per_second);
-        let rate = rates.rfind(|&rate| rate > 0.0);
-        let Some((rate, planned)) = rate.zip(self.planned.as_ref()) else { return };
-        let passes = super::descendant::TRAINING_PASSES * job.settings.batch as f64;
-        self.flops_per_second = Some(rate * passes * planned.start.config().flops() as f64);
+    /// The race of a queue that is next, at its start. `forecast` goes on measuring.
+    ///
+    /// # Errors
+    /// A sentence, when something is missing or does not fit.
+    pub(super) fn begin_race(&self, queue: Queue, forecast: Forecast) -> Result<RaceJob, String> {
+        let Some(settings) = queue.current() else { return Err("no race is left to run".into()) };
+        let RaceParts { plan, batches, starts, configs, classes, cost } = self.race_parts(&settings)?;
+        let Some(acquired) = &self.acquired else { return Err("the engine has no device yet".into()) };
+        let race = Race::new(plan, batches, starts, &acquired.device, now_ms);
+        let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
+        let later = rest.map(|settings| Ok(self.race_parts(&settings)?.cost)).collect::<Result<_, String>>()?;
+        Ok(RaceJob { race, settings, classes, configs, is_paused: false, queue, later, cost, forecast, last: now_ms() })
     }
 }
 
+/// Pictures that one pass has memory for beside weights, gradients and moments of all models in training.
+fn room(configs: &[ModelConfig], is_interleaved: bool, bytes: u64) -> usize {
+    let held = configs.iter().map(|config| 4 * TRAINING_COPIES * config.parameters());
+    let held = if is_interleaved { held.sum() } else { held.max().unwrap_or(0) };
+    let picture = configs.iter().map(activation_bytes).max().unwrap_or(1).max(1);
+    (bytes.saturating_sub(held) / picture) as usize
+}
+
 impl RaceJob {
-    fn note(&self) -> String {
-        let arms = self.settings.arms.len();
-        let current = self.race.reports().iter().rev().find(|report| report.step > 0);
-        current.map_or_else(String::new, |report| {
-            format!(
-                "seed {} of {}, step {} of {}, {arms} arms side by side",
-                report.seed, self.settings.seeds, report.step, self.settings.steps
-            )
-        })
+    /// Learns from a piece of work that just ended.
+    pub fn learn(&mut self, advance: &Advance) {
+        let now = now_ms();
+        let seconds = (now - self.last) / 1e3;
+        self.last = now;
+        let arms = self.configs.len();
+        match *advance {
+            Advance::Stepped { run, .. } if self.race.reports()[run].step > 1 => {
+                self.forecast.stepped(seconds, self.cost.of_step(run % arms));
+            }
+            Advance::Judged { run } | Advance::Measured { run } if self.race.reports()[run].points.len() > 1 => {
+                let batches = self.race.batches().validation_batches().max(1);
+                let pictures = self.cost.pictures as f64 / batches as f64;
+                self.forecast.judged(seconds, pictures * self.cost.flops[run % arms]);
+            }
+            _ => {}
+        }
     }
 
-    fn report(&self, state: RaceState) -> RaceReport {
-        let point = |point: &crate::train::CurvePoint| CurvePoint {
+    /// Time that passed since the last piece of work is not work.
+    pub fn rested(&mut self) {
+        self.last = now_ms();
+    }
+
+    /// What was measured of the machine.
+    pub fn forecast(&self) -> &Forecast {
+        &self.forecast
+    }
+
+    /// Seconds that this race and those after it still take.
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.forecast.seconds(self.cost.left(&self.runs()), &self.later)
+    }
+
+    /// Steps done and planned over all races; a failed run counts as done.
+    pub fn progress(&self) -> (usize, usize) {
+        let (done, _) = self.race.progress();
+        let before: usize = self.queue.finished.iter().map(|race| race.settings.steps * race.runs.len()).sum();
+        let all = self.queue.races().iter().map(|race| race.steps * race.seeds * race.arms.len()).sum();
+        (before + done, all)
+    }
+
+    pub fn note(&self) -> String {
+        if self.forecast.is_warming_up() {
+            return "warming up: measuring this machine".into();
+        }
+        let (arms, settings) = (self.settings.arms.len(), &self.settings);
+        let current = self.race.reports().iter().rev().find(|report| report.step > 0);
+        let Some(report) = current else { return String::new() };
+        let place = format!("seed {} of {}, step {} of {}", report.seed, settings.seeds, report.step, settings.steps);
+        let order = match (arms, settings.is_interleaved) {
+            (1, _) => String::new(),
+            (_, true) => format!(", {arms} arms side by side"),
+            (_, false) => format!(", arm {} of {arms}", report.arm + 1),
+        };
+        let race = match self.queue.is_experiment() {
+            true => format!("race {} of {}, ", self.queue.finished.len() + 1, self.queue.races().len()),
+            false => String::new(),
+        };
+        format!("{race}{place}{order}")
+    }
+
+    fn runs(&self) -> Vec<RunReport> {
+        let point = |point: &train::CurvePoint| CurvePoint {
             step: point.step,
             epoch: point.epoch,
             train_loss: point.train_loss,
             validation_loss: point.validation_loss,
             validation_accuracy: point.validation_accuracy,
         };
-        let run = |report: &crate::train::RunReport| RunReport {
-            arm: self.settings.arms[report.arm],
-            seed: report.seed,
-            step: report.step,
-            points: report.points.iter().map(point).collect(),
-            steps_per_second: report.steps_per_second,
+        let run = |report: &train::RunReport| {
+            let config = &self.configs[report.arm];
+            RunReport {
+                arm: self.settings.arms[report.arm],
+                seed: report.seed,
+                step: report.step,
+                points: report.points.iter().map(point).collect(),
+                steps_per_second: report.steps_per_second,
+                parameters: config.parameters(),
+                flops: config.flops(),
+                size: (layer_names(config).len(), config.vit().map(|config| config.num_heads)),
+                failure: report.failure.clone(),
+                has_model: report.failure.is_none() && report.step > 0,
+            }
         };
+        self.race.reports().iter().map(run).collect()
+    }
+
+    pub fn report(&self, state: RaceState) -> RaceReport {
         RaceReport {
             settings: self.settings.clone(),
-            runs: self.race.reports().iter().map(run).collect(),
+            runs: self.runs(),
             classes: self.classes.clone(),
             state,
+            first_run: self.queue.first_run(),
         }
     }
 }

@@ -17,8 +17,10 @@ use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
 use super::pool::{PoolJob, Pools};
+use super::predict::Named;
 use super::protocol::{
-    Command, Engine, EngineReport, Event, JobKind, Notice, NoticeLevel, Progress, RaceReport, RaceState,
+    Command, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel, Progress,
+    RaceReport, RaceState,
 };
 use super::race::{RaceJob, Trained};
 use crate::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
@@ -58,6 +60,8 @@ pub struct Runner {
     pub(super) last_race: Option<RaceReport>,
     /// What was made last, by method.
     pub(super) pools: Pools,
+    /// What was named last.
+    pub(super) named: Named,
     pub(super) job: Option<Job>,
     pub(super) pace: Pace,
     /// Floating-point operations per second that training reached on this machine.
@@ -79,6 +83,7 @@ impl Runner {
             trained: Vec::new(),
             last_race: None,
             pools: Pools::default(),
+            named: Named::default(),
             job: None,
             pace: Pace::default(),
             flops_per_second: None,
@@ -117,14 +122,19 @@ impl Runner {
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
             Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
-            Command::Train(settings) => self.train(settings).await,
             Command::MakePool(settings) => self.make_pool(settings).await,
             Command::CutOut { method, configuration } => self.cut_out(method, configuration),
+            Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
+            Command::Experiment(settings) => self.experiment(settings).await,
+            Command::PredictTraining(settings) => self.predict_training(&settings),
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
-            Command::Predict { run, .. } => self.predict(run, &files).await,
+            Command::Predict { run, .. } => self.predict(run, files).await,
+            Command::Glance { run, .. } => self.glance(run, files).await,
             Command::Confusion { run } => self.confusion(run).await,
+            Command::Look { run, picture, at } => self.look(run, picture, at).await,
+            Command::Thumbnails { paths } => self.thumbnails(paths).await,
             Command::ExportSafetensors { run } => self.export_safetensors(run).await,
             Command::ExportCurves => self.export_curves(),
             Command::Bench { work, warm, reps, budget } => {
@@ -195,7 +205,8 @@ impl Runner {
     /// Tells how far a job is, at most four times a second.
     pub(super) fn progress(&mut self, job: JobKind, done: usize, total: usize, note: &str) {
         if let Some(seconds_left) = self.pace.step(done, total) {
-            self.say(Event::Progress(Progress { job, done, total, seconds_left, note: note.to_string() }));
+            let note = note.to_string();
+            self.say(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up: false }));
         }
     }
 

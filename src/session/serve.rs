@@ -57,7 +57,10 @@ fn receive(data: &JsValue, stop: &Rc<Cell<bool>>, sender: &UnboundedSender<Reque
 /// The files a command counts.
 fn files_of(command: &Command) -> &[FileRef] {
     match command {
-        Command::OpenAncestor { files } | Command::AddPictures { files, .. } | Command::Predict { files, .. } => files,
+        Command::OpenAncestor { files }
+        | Command::AddPictures { files, .. }
+        | Command::Predict { files, .. }
+        | Command::Glance { files, .. } => files,
         _ => &[],
     }
 }

@@ -53,6 +53,12 @@ pub enum TrainError {
     /// A saved state is unreadable.
     #[error("the saved state cannot be read: {0}")]
     State(String),
+    /// Not even one picture at a time has room.
+    #[error(
+        "training this model on a single picture needs more memory than there is; choose fewer layers, fewer heads or \
+         smaller pictures"
+    )]
+    OutOfMemory,
     /// Numbers could not be read back from the device.
     #[error(transparent)]
     Device(#[from] crate::device::ReadError),

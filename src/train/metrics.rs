@@ -1,4 +1,4 @@
-//! What is measured of a model, and how curves are summed up in one number.
+//! What is measured of a model.
 
 use super::{TrainError, host_cross_entropy};
 use serde::{Deserialize, Serialize};
@@ -82,29 +82,6 @@ pub struct CurvePoint {
     pub validation_loss: f32,
     /// Share of validation pictures named rightly, 0..1.
     pub validation_accuracy: f32,
-}
-
-/// Steps of the first point whose validation accuracy is at least `accuracy`; `None` when no point reaches it.
-pub fn steps_to_accuracy(curve: &[CurvePoint], accuracy: f32) -> Option<usize> {
-    curve.iter().find(|point| point.validation_accuracy >= accuracy).map(|point| point.step)
-}
-
-/// Area under the validation accuracy by trapezoids, divided by the steps it spans: a mean accuracy, 0..1.
-///
-/// One point gives its own accuracy, none gives `None`.
-pub fn area_under_curve(curve: &[CurvePoint]) -> Option<f32> {
-    let (first, last) = (curve.first()?, curve.last()?);
-    if first.step == last.step {
-        return Some(last.validation_accuracy);
-    }
-    let area: f64 = curve
-        .windows(2)
-        .map(|pair| {
-            let height = f64::from(pair[0].validation_accuracy + pair[1].validation_accuracy) / 2.0;
-            height * (pair[1].step - pair[0].step) as f64
-        })
-        .sum();
-    Some((area / (last.step - first.step) as f64) as f32)
 }
 
 fn mismatch(what: &str, found: impl ToString, expected: impl ToString) -> TrainError {

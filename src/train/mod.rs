@@ -31,7 +31,7 @@ pub use error::TrainError;
 pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, judge};
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
 pub use matching::Matching;
-pub use metrics::{CurvePoint, Tally, area_under_curve, steps_to_accuracy};
+pub use metrics::{CurvePoint, Tally};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
 pub use pool::Pooling;
 pub use pool_plan::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Teaches};

@@ -104,7 +104,16 @@ impl Optimiser {
     /// `loss: [1]`, tracked by autodiff
     pub fn step<M: Module>(&mut self, lr: f64, model: M, loss: Tensor<1>) -> Updated<M> {
         let gradients = loss.backward();
-        let guard = loss.inner().mul_scalar(0.0).add_scalar(1.0); // 1, or NaN when the loss is not finite
+        self.update(lr, model, gradients, loss.inner())
+    }
+
+    /// One update of `model` by gradients that are already there; see [`Optimiser::step`]. They belong to `loss`, which
+    /// only tells whether they are fit to be used.
+    ///
+    /// # Shapes
+    /// `loss: [1]`, without autodiff
+    pub fn update<M: Module>(&mut self, lr: f64, model: M, gradients: Gradients, loss: Tensor<1>) -> Updated<M> {
+        let guard = loss.mul_scalar(0.0).add_scalar(1.0); // 1, or NaN when the loss is not finite
         let norm = self.settings.clip_norm.and_then(|_| global_norm(&model, &gradients));
         let scale = match (&norm, self.settings.clip_norm) {
             (Some(norm), Some(most)) => clip_scale(norm.clone(), most) * guard,
@@ -127,6 +136,27 @@ impl Optimiser {
     pub(super) fn forget_update(&mut self) {
         self.updates = self.updates.saturating_sub(1);
     }
+}
+
+/// Adds the gradients of another part of a batch to those of the parts before it.
+pub(super) fn add_gradients<M: Module>(model: &M, total: &mut Gradients, part: Gradients) {
+    struct Adder<'a> {
+        total: &'a mut Gradients,
+        part: Gradients,
+    }
+    impl ModuleVisitor for Adder<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let tensor = param.val();
+            let Some(gradient) = tensor.grad_remove(&mut self.part) else { return };
+            // Taken out first, so that the sum is the only holder and may be written in place.
+            let sum = match tensor.grad_remove(self.total) {
+                Some(total) => total + gradient,
+                None => gradient,
+            };
+            tensor.grad_replace(self.total, sum);
+        }
+    }
+    model.visit(&mut Adder { total, part });
 }
 
 /// Root of the sum of squares of all gradients, `[1]`; `None` when there is no gradient.

@@ -2,7 +2,8 @@
 //!
 //! A state machine: every call of [`Race::advance`] makes one model, takes one optimiser step or judges one batch, so
 //! that the caller can listen, pause or stop in between. The arms of one seed race side by side, step by step: their
-//! curves grow together, each batch is prepared once for all of them, and only one seed's moments lie in memory.
+//! curves grow together, each batch is prepared once for all of them, and only one seed's moments lie in memory. Or they
+//! run one after the other, so that only one model is in training at a time: the same curves, in less memory.
 
 use super::{Batch, Batches, Classifier, CurvePoint, Run, RunSettings, Starts, Tally, TrainError, judge};
 use burn::tensor::Device;
@@ -21,6 +22,19 @@ pub struct RacePlan {
     pub seeds: Vec<u64>,
     /// Validate every so many steps (and before the first and after the last); 0 = once per pass over the pictures.
     pub validate_every: usize,
+    /// Whether the arms of a seed take their steps in turn, or one arm runs to its end before the next begins.
+    #[serde(default = "yes")]
+    pub is_interleaved: bool,
+    /// Pictures of one pass through a model, see [`Run::set_micro_batch`]; 0 = the whole batch.
+    #[serde(default)]
+    pub micro_batch: usize,
+    /// Pictures that one pass has memory for, where that is known beforehand.
+    #[serde(default)]
+    pub room: Option<usize>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One arm with one seed, as it stands.
@@ -72,11 +86,17 @@ pub enum Advance {
         /// Which run.
         run: usize,
     },
+    /// There is no room for a pass over that many pictures; from now on steps are made in passes of half as many, which
+    /// change nothing but the time they take.
+    Halved {
+        /// Pictures of one pass.
+        micro_batch: usize,
+    },
     /// Nothing is left to do.
     Finished,
 }
 
-/// What comes next.
+/// What comes next. `arm` is the place in the heat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     Start { arm: usize },
@@ -100,7 +120,7 @@ pub struct Race<M, B, S> {
     device: Device,
     clock: fn() -> f64,
     pub(super) phase: Phase,
-    /// Which of the seeds races.
+    /// Which heat races: the arms of one seed side by side, or one arm alone.
     pub(super) heat: usize,
     /// Steps all arms of this heat have taken.
     pub(super) step: usize,
@@ -135,7 +155,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         let phase = if reports.is_empty() { Phase::Finished } else { Phase::Start { arm: 0 } };
         Self {
             trained: reports.iter().map(|_| None).collect(),
-            paces: vec![Vec::new(); plan.arms],
+            paces: vec![Vec::new(); if plan.is_interleaved { plan.arms } else { 1 }],
             device: device.clone().inner(),
             plan,
             batches,
@@ -178,7 +198,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         match self.trained.get(run)? {
             Some(model) => Some(model.clone()),
             None => {
-                let arm = run.checked_sub(self.heat * self.plan.arms)?;
+                let arm = run.checked_sub(self.heat * self.lanes())?;
                 self.live.get(arm)?.as_ref()?.model().ok()
             }
         }
@@ -209,21 +229,49 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         self.phase = Phase::Finished;
     }
 
+    /// Arms that race side by side.
+    pub(super) fn lanes(&self) -> usize {
+        if self.plan.is_interleaved { self.plan.arms } else { 1 }
+    }
+
+    pub(super) fn heats(&self) -> usize {
+        self.reports.len() / self.lanes().max(1)
+    }
+
     fn run_index(&self, arm: usize) -> usize {
-        self.heat * self.plan.arms + arm
+        self.heat * self.lanes() + arm
     }
 
     fn seed(&self) -> u64 {
-        self.plan.seeds[self.heat]
+        self.reports[self.run_index(0)].seed
     }
 
     async fn start(&mut self, arm: usize) -> Result<Advance, TrainError> {
-        let seed = self.seed();
-        let model = self.starts.start(arm, seed).await?;
-        self.live.push(Some(Run::new(model, RunSettings { seed, ..self.plan.run.clone() })));
-        let last = arm + 1 == self.plan.arms;
+        let index = self.run_index(arm);
+        let RunReport { arm: start, seed, .. } = self.reports[index];
+        let model = self.starts.start(start, seed).await?;
+        let mut run = Run::new(model, RunSettings { seed, ..self.plan.run.clone() });
+        run.set_micro_batch(self.plan.micro_batch);
+        self.live.push(Some(run));
+        let last = arm + 1 == self.lanes();
         self.phase = if last { Phase::Judge { arm: 0 } } else { Phase::Start { arm: arm + 1 } };
-        Ok(Advance::Started { run: self.run_index(arm) })
+        Ok(Advance::Started { run: index })
+    }
+
+    fn pictures_a_pass(&self, batch: usize) -> usize {
+        if self.plan.micro_batch == 0 { batch } else { self.plan.micro_batch.min(batch) }
+    }
+
+    /// Halves what goes through a model at a time; the step is tried again.
+    fn halve(&mut self, batch: usize) -> Result<Advance, TrainError> {
+        let now = self.pictures_a_pass(batch);
+        if now <= 1 {
+            return Err(TrainError::OutOfMemory);
+        }
+        let micro_batch = now.div_ceil(2);
+        self.plan.micro_batch = micro_batch;
+        self.live.iter_mut().flatten().for_each(|run| run.set_micro_batch(micro_batch));
+        Ok(Advance::Halved { micro_batch })
     }
 
     async fn step(&mut self, arm: usize) -> Result<Advance, TrainError> {
@@ -232,6 +280,11 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
             Some(batch) => batch,
             None => self.batches.training(self.seed(), self.step).await?,
         };
+        if self.pictures_a_pass(batch.labels.len()) > self.plan.room.unwrap_or(usize::MAX) {
+            let halved = self.halve(batch.labels.len());
+            self.batch = Some(batch);
+            return halved;
+        }
         let racer = self.live[arm].as_mut().ok_or(TrainError::ModelLost)?;
         let start = (self.clock)();
         let stepped = racer.step(batch.images(&self.device)?, batch.targets(&self.device)).await;
@@ -363,7 +416,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         self.keep_models();
         self.heat += 1;
         self.step = 0;
-        if self.heat < self.plan.seeds.len() { Phase::Start { arm: 0 } } else { Phase::Finished }
+        if self.heat < self.heats() { Phase::Start { arm: 0 } } else { Phase::Finished }
     }
 
     /// Lets the moments of this heat go and keeps its models.

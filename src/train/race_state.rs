@@ -92,8 +92,8 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         let mut race = Self::new(header.plan, batches, starts, device, clock);
         let fits = header.reports.len() == race.reports.len()
             && header.trained.len() == race.reports.len()
-            && header.live.len() <= race.plan.arms
-            && (header.heat < race.plan.seeds.len() || header.phase == Phase::Finished);
+            && header.live.len() <= race.lanes()
+            && (header.heat < race.heats() || header.phase == Phase::Finished);
         if !fits {
             return Err(TrainError::State("its runs are not those of its plan".into()));
         }
@@ -106,11 +106,12 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         for (arm, live) in header.live.into_iter().enumerate() {
             let run = match live {
                 Some(header) => {
-                    let model = race.starts.start(arm, header.settings.seed).await?;
-                    Some(Run::restore(
-                        model,
-                        RunState { header, tensors: take(&mut tensors, &format!("live.{arm}.")) },
-                    )?)
+                    let start = race.reports[race.heat * race.lanes() + arm].arm;
+                    let model = race.starts.start(start, header.settings.seed).await?;
+                    let state = RunState { header, tensors: take(&mut tensors, &format!("live.{arm}.")) };
+                    let mut run = Run::restore(model, state)?;
+                    run.set_micro_batch(race.plan.micro_batch);
+                    Some(run)
                 }
                 None => None,
             };

@@ -6,7 +6,9 @@ use super::files::Picked;
 use super::layers::layers_and_patch;
 use super::state::{App, EngineState};
 use super::strings::text;
-use crate::session::protocol::{Command, FileRef, JobKind, Method, Preparation, RaceState, SplitSettings};
+use crate::session::protocol::{
+    Command, ExperimentSettings, FileRef, JobKind, Method, Preparation, RaceState, SplitSettings,
+};
 
 /// A question that is answered at once when the engine is idle, but late when it trains. Asking again before the answer
 /// would let questions queue up behind a dragged slider, so only the latest one is kept.
@@ -41,7 +43,7 @@ impl App {
             return;
         }
         self.begin_job(JobKind::Open);
-        let (files, handles) = self.hand_over(picked, false);
+        let (files, handles) = hand_over(picked);
         self.send(Command::OpenAncestor { files }, handles);
     }
 
@@ -54,13 +56,13 @@ impl App {
             return self.complain(text().pictures.nothing_inside.to_owned());
         }
         self.begin_job(JobKind::Pictures);
-        let (files, handles) = self.hand_over(picked, true);
+        let (files, handles) = hand_over(picked);
         self.send(Command::AddPictures { files, class }, handles);
     }
 
     pub fn clear_pictures(self) {
-        self.handles.update_value(std::collections::HashMap::clear);
         self.pictures.set(None);
+        self.trial.forget_pictures();
         self.send(Command::ClearPictures, Vec::new());
     }
 
@@ -136,15 +138,17 @@ impl App {
     }
 
     pub fn train(self) {
-        let planned =
-            self.descendant.with_untracked(|planned| planned.as_ref().map(|planned| planned.settings.clone()));
-        if let Some(planned) = planned {
+        let settings = untrack(|| self.chosen_experiment());
+        if let Some(settings) = settings {
             self.begin_job(JobKind::Train);
-            self.predictions.set(Vec::new());
-            self.confusion.set(None);
-            let settings = self.settings.with_untracked(|settings| settings.training(planned));
-            self.send(Command::Train(settings), Vec::new());
+            self.forget_answers_of_namer();
+            self.start_experiment(settings);
         }
+    }
+
+    /// Asks how long that would take.
+    pub fn ask_forecast(self, settings: ExperimentSettings) {
+        self.send(Command::PredictTraining(settings), Vec::new());
     }
 
     pub fn pause_or_continue(self) {
@@ -162,13 +166,13 @@ impl App {
         }
         self.predictions.set(Vec::new());
         self.begin_job(JobKind::Evaluate);
-        let (files, handles) = self.hand_over(picked, false);
-        self.send(Command::Predict { run: self.run.get_untracked(), files }, handles);
+        let (files, handles) = hand_over(picked);
+        self.send(Command::Predict { run: self.namer(), files }, handles);
     }
 
     pub fn ask_confusion(self) {
         self.begin_job(JobKind::Evaluate);
-        self.send(Command::Confusion { run: self.run.get_untracked() }, Vec::new());
+        self.send(Command::Confusion { run: self.namer() }, Vec::new());
     }
 
     pub fn export_safetensors(self, run: Option<usize>) {
@@ -194,13 +198,10 @@ impl App {
             self.add_pictures(pictures, None);
         }
     }
+}
 
-    fn hand_over(self, picked: Vec<Picked>, keep: bool) -> (Vec<FileRef>, Vec<web_sys::File>) {
-        let refs = picked.iter().enumerate();
-        let refs = refs.map(|(index, p)| FileRef { index, path: p.path.clone(), size: p.file.size() as u64 }).collect();
-        if keep {
-            self.handles.update_value(|kept| kept.extend(picked.iter().map(|p| (p.path.clone(), p.file.clone()))));
-        }
-        (refs, picked.into_iter().map(|picked| picked.file).collect())
-    }
+fn hand_over(picked: Vec<Picked>) -> (Vec<FileRef>, Vec<web_sys::File>) {
+    let refs = picked.iter().enumerate();
+    let refs = refs.map(|(index, p)| FileRef { index, path: p.path.clone(), size: p.file.size() as u64 }).collect();
+    (refs, picked.into_iter().map(|picked| picked.file).collect())
 }

@@ -9,18 +9,23 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
 use super::pages::{
-    AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, LayersStep, MethodChoice, PicturesStep, PoolStep,
-    SmallModelsStep, StackStep, TrainingStep, TrialStep,
+    AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep,
+    PoolStep, SmallModelsStep, StackStep, TrainingStep, TrialStep,
 };
 use super::pools::is_pool;
+use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
-use super::{bench, files};
-use crate::session::protocol::{Engine, Method};
+use super::{bench, files, wake};
+use crate::session::protocol::{Engine, JobKind, Method, PoolReport, RaceState};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
 const LONG_SILENCE: f64 = 60.0;
+/// Time between two looks at how long the engine has been silent.
+const WATCH: Duration = Duration::from_secs(5);
+/// Pieces of a bad address that are named.
+const MOST_FAULTS: usize = 5;
 
 /// The page.
 #[component]
@@ -31,13 +36,15 @@ pub fn Page() -> impl IntoView {
     if is_bench {
         bench::install(app);
     }
+    read_address(app);
     app.connect(match query("engine").as_deref() {
         Some("cpu") => Some(Engine::Cpu),
         Some("webgpu") => Some(Engine::WebGpu),
-        _ => None,
+        _ => app.settings.with_untracked(|settings| settings.engine),
     });
     follow_settings(app);
     listen(app);
+    stay_awake(app);
     let main = NodeRef::<leptos::html::Main>::new();
     let measure = move || {
         if let Some(body) = main.get_untracked().and_then(|main| main.query_selector(".step-body").ok().flatten()) {
@@ -74,6 +81,7 @@ fn steps() -> impl IntoView {
         Method::Pool | Method::Stitch => view! { <SmallModelsStep/> <PoolStep/> <CompareStep/> }.into_any(),
     };
     view! {
+        <Lessons/>
         <AncestorStep/>
         <PicturesStep/>
         <MethodChoice/>
@@ -182,7 +190,6 @@ fn Footer() -> impl IntoView {
                 <summary>{t.paper_link}</summary>
                 <p>{t.paper}</p>
             </details>
-            <p>{t.settings_in_address}</p>
         </footer>
     }
 }
@@ -194,6 +201,36 @@ fn jump(event: &ev::MouseEvent, id: &str) {
         heading.scroll_into_view();
         let _ = heading.unchecked_into::<HtmlElement>().focus();
     }
+}
+
+/// Takes the settings of the address, and says what was not understood.
+fn read_address(app: App) {
+    let hash = window().location().hash().unwrap_or_default();
+    let (settings, faults) = Settings::read_fragment(&hash);
+    app.settings.set(settings);
+    if !faults.is_empty() {
+        let t = &text().lessons;
+        let fault = |Fault { piece, expected }: &Fault| match expected {
+            Some(expected) => (t.bad)(piece, expected),
+            None => (t.unknown)(piece),
+        };
+        app.inform((t.faults)(&faults.iter().take(MOST_FAULTS).map(fault).collect::<Vec<_>>().join(", ")));
+    }
+}
+
+/// Holds the screen awake while the engine works for the person: not while a race is paused.
+fn stay_awake(app: App) {
+    let is_working = Memo::new(move |_| {
+        let is_racing = app.race.with(|race| race.as_ref().is_some_and(|race| race.state == RaceState::Running));
+        let is_running = |pool: RwSignal<Option<PoolReport>>| {
+            pool.with(|pool| pool.as_ref().is_some_and(|pool| pool.state == RaceState::Running))
+        };
+        let is_making = is_running(app.pools.pool) || is_running(app.pools.stitch);
+        let is_paused = |kind: JobKind| matches!(kind, JobKind::Train | JobKind::Pool);
+        is_racing || is_making || app.jobs.with(|jobs| jobs.iter().any(|job| !is_paused(job.kind)))
+    });
+    Effect::new(move |_| wake::hold(is_working.get()));
+    wake::follow_the_page();
 }
 
 /// Keeps the address and the engine in step with the settings.
@@ -223,7 +260,7 @@ fn follow_settings(app: App) {
     });
     let write = StoredValue::new_local(write);
     Effect::new(move |before: Option<String>| {
-        let fragment = app.settings.with(super::settings::Settings::to_fragment);
+        let fragment = app.settings.with(Settings::to_fragment);
         if before.is_some_and(|before| before != fragment) {
             write.update_value(|write| write(fragment.clone()));
         }
@@ -248,12 +285,22 @@ fn listen(app: App) {
         dropped(app, &event);
     });
     let address = window_event_listener(ev::hashchange, move |_| {
-        let hash = window().location().hash().unwrap_or_default();
-        app.settings.set(super::settings::Settings::from_fragment(&hash));
+        let before = app.settings.with_untracked(|settings| settings.engine);
+        read_address(app);
+        if app.settings.with_untracked(|settings| settings.engine) != before {
+            app.inform(text().lessons.engine_later.to_owned());
+        }
     });
     let focus = window_event_listener(ev::focusin, move |event| uncover(&event));
+    let watched = StoredValue::new(js_sys::Date::now());
     let watch = set_interval_with_handle(
         move || {
+            let slept = js_sys::Date::now() - watched.get_value();
+            watched.set_value(js_sys::Date::now());
+            if slept > 4.0 * WATCH.as_millis() as f64 {
+                // The laptop slept, or the browser froze this tab: the engine slept as well and owes no answer yet.
+                app.link.with_value(|link| link.iter().for_each(crate::session::link::Link::forgive));
+            }
             let is_waiting = app.jobs.with_untracked(|jobs| !jobs.is_empty())
                 || app.engine.with_untracked(|engine| matches!(engine, EngineState::Loading | EngineState::Starting));
             let silence = app.link.with_value(|link| link.as_ref().map_or(0.0, crate::session::link::Link::silence));
@@ -262,7 +309,7 @@ fn listen(app: App) {
                 app.silent.set(is_silent);
             }
         },
-        Duration::from_secs(5),
+        WATCH,
     );
     on_cleanup(move || {
         [over, leave, drop, address, focus].into_iter().for_each(WindowListenerHandle::remove);

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Blob, BlobPropertyBag, DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry,
-    FileSystemFileEntry, HtmlAnchorElement, HtmlInputElement, Url,
+    FileSystemFileEntry, HtmlAnchorElement, HtmlInputElement,
 };
 
 /// A file the person chose.
@@ -120,14 +120,4 @@ pub fn download(name: &str, mime: &str, bytes: &JsValue) -> Result<(), JsValue> 
     // The browser reads the address after this task; it must not be taken back before.
     Timeout::new(60_000, move || drop(url)).forget();
     Ok(())
-}
-
-/// An address that shows a file as a picture while the returned guard lives.
-pub fn show(file: &File) -> Option<String> {
-    Url::create_object_url_with_blob(file).ok()
-}
-
-/// Gives back what [`show`] took.
-pub fn unshow(url: &str) {
-    let _ = Url::revoke_object_url(url);
 }

@@ -54,3 +54,8 @@ pub fn duration(seconds: f64) -> String {
         s => (t.hours)((s / 3_600.0) as u64, (s % 3_600.0 / 60.0).round() as u64),
     }
 }
+
+/// `27.4 %`, with that many digits after the point.
+pub fn percent_with(share: f64, digits: usize) -> String {
+    format!("{:.digits$} %", share * 100.0)
+}

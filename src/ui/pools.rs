@@ -4,7 +4,6 @@ use leptos::prelude::*;
 
 use super::state::App;
 use super::strings::text;
-use super::wake;
 use crate::session::protocol::{
     Budget, Command, CutReport, JobKind, Method, PoolConfiguration, PoolReport, PoolSettings, RaceState, SmallModel,
     StitchStart,
@@ -76,66 +75,37 @@ impl PoolChoice {
         }
     }
 
-    /// What stands in the address as words.
-    pub fn words(&self) -> [(&'static str, String); 2] {
+    /// The models as the address has them: `4x96+4x192+0x384`.
+    pub fn sizes(&self) -> String {
         let models = self.models.iter().map(|model| format!("{}x{}", model.blocks, model.width));
-        let start = STARTS.iter().find(|(start, _)| *start == self.start).map_or("", |(_, name)| name);
-        [("small", models.collect::<Vec<_>>().join("+")), ("stitches", start.to_owned())]
+        models.collect::<Vec<_>>().join("+")
     }
 
-    /// Reads one of these; whether it is one.
-    pub fn set_word(&mut self, key: &str, value: &str) -> bool {
-        match key {
-            "small" => {
-                let sizes = value.split('+').filter_map(|size| {
-                    let (blocks, width) = size.split_once('x')?;
-                    let blocks = blocks.parse::<usize>().ok()?.min(MOST_BLOCKS);
-                    Some(SmallModel { blocks, width: width.parse::<usize>().ok()?.clamp(1, MOST_WIDTH) })
-                });
-                let given: Vec<SmallModel> = sizes.take(self.models.len()).collect();
-                if given.len() >= 2 {
-                    self.models[2].blocks = 0;
-                    self.models[..given.len()].copy_from_slice(&given);
-                }
-            }
-            "stitches" => {
-                let known = STARTS.iter().find(|(_, name)| *name == value);
-                self.start = known.map_or_else(StitchStart::default, |(start, _)| *start);
-            }
-            _ => return false,
+    /// Reads them; two or three. Whether they were understood.
+    pub fn set_sizes(&mut self, value: &str) -> bool {
+        let size = |size: &str| {
+            let (blocks, width) = size.split_once('x')?;
+            let model = SmallModel { blocks: blocks.parse().ok()?, width: width.parse().ok()? };
+            (model.blocks <= MOST_BLOCKS && (1..=MOST_WIDTH).contains(&model.width)).then_some(model)
+        };
+        let Some(given) = value.split('+').map(size).collect::<Option<Vec<_>>>() else { return false };
+        let is_enough = (2..=self.models.len()).contains(&given.len());
+        if is_enough {
+            self.models[2].blocks = 0;
+            self.models[..given.len()].copy_from_slice(&given);
         }
-        true
+        is_enough
     }
 
-    /// What stands in the address as numbers.
-    pub fn pairs(&self) -> [(&'static str, f64); 8] {
-        let flag = |on: bool| f64::from(u8::from(on));
-        [
-            ("head_steps", self.head_steps as f64),
-            ("distil_steps", self.distil_steps as f64),
-            ("pool_steps", self.pool_steps as f64),
-            ("distil_lr", self.lr),
-            ("pool_lr", self.pool_lr),
-            ("anchor_teacher", flag(self.is_anchor_teacher)),
-            ("pool_augment", flag(self.augment)),
-            ("pool_seed", self.seed as f64),
-        ]
+    /// How stitch layers start, as the address has it.
+    pub fn start_name(&self) -> &'static str {
+        STARTS.iter().find(|(start, _)| *start == self.start).map_or("", |(_, name)| name)
     }
 
-    /// Reads one of these.
-    pub fn set(&mut self, key: &str, value: f64) {
-        let steps = (value as usize).clamp(1, 1_000_000);
-        match key {
-            "head_steps" => self.head_steps = steps,
-            "distil_steps" => self.distil_steps = steps,
-            "pool_steps" => self.pool_steps = steps,
-            "distil_lr" => self.lr = value.min(1.0),
-            "pool_lr" => self.pool_lr = value.min(1.0),
-            "anchor_teacher" => self.is_anchor_teacher = value != 0.0,
-            "pool_augment" => self.augment = value != 0.0,
-            "pool_seed" => self.seed = value as u64,
-            _ => {}
-        }
+    /// Reads it; whether it was understood.
+    pub fn set_start(&mut self, value: &str) -> bool {
+        let known = STARTS.iter().find(|(_, name)| *name == value);
+        known.map(|(start, _)| self.start = *start).is_some()
     }
 }
 
@@ -220,7 +190,7 @@ impl App {
     }
 
     pub fn make_pool(self) {
-        let patch = self.ancestor.with_untracked(|a| a.as_ref().map_or(1, |a| a.patch_size));
+        let patch = self.patch_size();
         let settings = self.settings.with_untracked(|settings| settings.pool_settings(patch));
         self.begin_job(JobKind::Pool);
         self.pools.picked.set(None);
@@ -243,15 +213,14 @@ impl App {
         if matches!(report.state, RaceState::Finished | RaceState::Stopped) {
             self.end_job(JobKind::Pool);
         }
-        wake::hold(report.state == RaceState::Running);
         self.pools.of(report.settings.method).set(Some(report));
     }
 
     /// A cut-out model is at once the one that names pictures and is saved.
     pub(super) fn was_cut(self, cut: CutReport) {
         self.run.set(cut.run);
-        self.predictions.set(Vec::new());
-        self.confusion.set(None);
+        self.trial.is_ancestor.set(false);
+        self.forget_answers_of_namer();
         self.models_lost.set(false);
         self.spoken.set((text().pool.was_cut)(&cut_name(&cut)));
         self.pools.cuts.update(|cuts| cuts.push(cut));

@@ -4,12 +4,13 @@ use leptos::prelude::*;
 
 use super::state::{App, EngineState};
 use super::strings::text;
-use super::{bench, format, wake};
+use super::{bench, format};
 use crate::session::protocol::{JobKind, RaceState};
 
 /// A new engine is being brought to where the dead one stood.
 pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool) {
     app.engine.set(EngineState::Loading);
+    let smaller = is_training(app).then(|| app.plan_retry(reason)).flatten();
     let making = app.lose_pools();
     let training = lose_engine(app);
     let during = match (training, making) {
@@ -27,6 +28,10 @@ pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool
         sentence.push(' ');
         sentence.push_str(t.models_lost);
     }
+    if let Some(pictures) = smaller {
+        sentence.push(' ');
+        sentence.push_str(&(text().race.retry)(pictures));
+    }
     bench::lost(&sentence);
     app.complain(sentence);
 }
@@ -41,11 +46,16 @@ pub fn gave_up(app: App, reason: &str) {
     app.complain(sentence);
 }
 
+fn is_training(app: App) -> bool {
+    let state = app.race.with_untracked(|race| race.as_ref().map(|race| race.state));
+    matches!(state, Some(RaceState::Running | RaceState::Paused))
+}
+
 /// Takes from the screen what only the dead engine knew; curves stay. Returns whether a race was under way.
 fn lose_engine(app: App) -> bool {
-    wake::hold(false);
     app.jobs.set(Vec::new());
     app.forget_answers();
+    app.trial.forget();
     app.heads.set(None);
     app.clusters.set(None);
     app.attention.set(None);

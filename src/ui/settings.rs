@@ -2,19 +2,28 @@
 //!
 //! Only what differs from the defaults is written (`#eps=8&steps=200`), so a link stays short and a later version may
 //! have better defaults. Distances are kept for a 224 px picture and scaled to the ancestor's, so that a link fits any.
+//!
+//! To add a setting: a field and its default here, and one line in `table.rs`. Address, link, presets, notices of bad
+//! values and the list of what differs follow from that line.
 
-use std::collections::BTreeSet;
+mod table;
 
+pub use table::Setting;
+use table::TABLE;
+
+use super::experiment::Choice;
 use super::layers::LayersChoices;
 use super::pools::PoolChoice;
 use crate::session::protocol::{
-    ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, FfnMatching, LayersSettings, MeasureSettings,
-    Method, PoolSettings, SplitSettings, StartValue, TrainSettings,
+    ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, Engine, FfnMatching, LayersSettings,
+    MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
 };
 
 /// Everything that can be chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// The engine to start; `None` lets it choose. `?engine=` goes before it.
+    pub engine: Option<Engine>,
     pub method: Method,
     pub split: SplitSettings,
     pub measure: MeasureSettings,
@@ -35,8 +44,8 @@ pub struct Settings {
     pub freeze_epochs: f64,
     pub by_layers: LayersChoices,
     pub pool: PoolChoice,
-    pub scratch: bool,
-    pub inherited: bool,
+    /// What is raced against what.
+    pub race: Choice,
     pub seeds: usize,
     pub steps: usize,
     pub batch: usize,
@@ -54,6 +63,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            engine: None,
             method: Method::default(),
             split: SplitSettings::default(),
             measure: MeasureSettings::default(),
@@ -71,8 +81,7 @@ impl Default for Settings {
             freeze_epochs: 0.0,
             by_layers: LayersChoices::default(),
             pool: PoolChoice::default(),
-            scratch: true,
-            inherited: true,
+            race: Choice::default(),
             seeds: 1,
             steps: 100,
             batch: 16,
@@ -134,18 +143,11 @@ impl Settings {
         self.pool.settings(self.method, self.whole_patches(patch_size), self.batch)
     }
 
-    /// The picture size as whole patches, px.
-    fn whole_patches(&self, patch_size: usize) -> usize {
-        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
-        patches * patch_size
-    }
-
     /// The race of a descendant.
     pub fn training(&self, descendant: DescendantPlan) -> TrainSettings {
-        let arms = [(self.inherited, StartValue::Inherited), (self.scratch, StartValue::Scratch)];
         TrainSettings {
             descendant,
-            arms: arms.into_iter().filter_map(|(wanted, arm)| wanted.then_some(arm)).collect(),
+            arms: self.race.arms.clone(),
             seeds: self.seeds,
             steps: self.steps,
             batch: self.batch,
@@ -157,145 +159,63 @@ impl Settings {
             clip_norm: self.clip_norm,
             augment: self.augment,
             validate_every: self.validate_every,
+            share: 1.0,
+            is_interleaved: self.race.is_interleaved,
+            micro_batch: self.race.micro_batch,
         }
     }
 
-    /// The part of the address after `#`.
+    /// The part of the address after `#`: what differs from the usual.
     pub fn to_fragment(&self) -> String {
-        let (mine, usual) = (self.pairs(), Self::default().pairs());
-        let changed = mine.into_iter().zip(usual).filter(|(a, b)| a != b);
-        let numbers = changed.map(|((key, value), _)| format!("{key}={value}"));
-        let words = self.words().into_iter().zip(Self::default().words()).filter(|(a, b)| a != b);
-        let words = words.map(|((key, value), _)| format!("{key}={value}"));
-        words.chain(numbers).collect::<Vec<_>>().join("&")
+        let usual = Self::default();
+        let changed = TABLE.iter().filter(|setting| setting.write(self) != setting.write(&usual));
+        changed.map(|setting| format!("{}={}", setting.key, setting.write(self))).collect::<Vec<_>>().join("&")
     }
 
-    /// What stands in the address as words, not as one number.
-    fn words(&self) -> Vec<(&'static str, String)> {
-        let chosen = self.chosen.iter().map(|layer| (layer + 1).to_string());
-        let mine = [("method", self.method.name().to_owned()), ("chosen", chosen.collect::<Vec<_>>().join("+"))];
-        mine.into_iter().chain(self.pool.words()).collect()
-    }
-
-    /// Reads one of these; whether it is one.
-    fn set_word(&mut self, key: &str, value: &str) -> bool {
-        match key {
-            "method" => self.method = Method::of_name(value).unwrap_or_default(),
-            "chosen" => {
-                let layers = value.split('+').filter_map(|layer| layer.parse::<usize>().ok()?.checked_sub(1));
-                self.chosen = layers.take(1_000).collect::<BTreeSet<_>>().into_iter().collect();
+    /// Reads the part of the address after `#`. What is unknown, unreadable or out of range leaves the usual in place
+    /// and is told: an address may come from another version, or have lost its end on the way.
+    pub fn read_fragment(fragment: &str) -> (Self, Vec<Fault>) {
+        let (mut settings, mut faults) = (Self::default(), Vec::new());
+        let pieces = fragment.trim_start_matches('#').split('&').filter(|piece| !piece.is_empty());
+        for piece in pieces.filter(|piece| !ANCHORS.contains(piece)).take(MOST_PIECES) {
+            let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let fault = |expected| Fault { piece: piece.chars().take(MOST_SHOWN).collect(), expected };
+            match TABLE.iter().find(|setting| setting.key == key) {
+                None => faults.push(fault(None)),
+                Some(setting) => {
+                    if let Err(expected) = setting.read(&mut settings, value) {
+                        faults.push(fault(Some(expected)));
+                    }
+                }
             }
-            _ => return self.pool.set_word(key, value),
         }
-        true
+        (settings, faults)
     }
 
-    /// Reads the part of the address after `#`. What is unknown, unreadable or out of range is passed over: an address
-    /// may come from another version.
+    /// As [`Settings::read_fragment`], for fragments of our own.
     pub fn from_fragment(fragment: &str) -> Self {
-        let mut settings = Self::default();
-        for (key, value) in fragment.trim_start_matches('#').split('&').filter_map(|pair| pair.split_once('=')) {
-            if settings.set_word(key, value) {
-                continue;
-            }
-            if let Ok(number) = value.parse::<f64>()
-                && number.is_finite()
-                && number >= 0.0
-            {
-                settings.set(key, number);
-            }
-        }
-        settings
+        Self::read_fragment(fragment).0
     }
 
-    fn pairs(&self) -> Vec<(&'static str, f64)> {
-        let flag = |on: bool| f64::from(u8::from(on));
-        let mut pairs = vec![
-            ("share", (f64::from(self.split.validation_share) * 1e4).round() / 1e4),
-            ("seed", self.split.seed as f64),
-            ("measure", self.measure.pictures as f64),
-            ("renormalise", flag(self.measure.renormalise)),
-            ("eps", self.eps),
-            ("min", self.min_heads as f64),
-            ("eps_ffn", self.eps_ffn),
-            ("strict", flag(self.strict)),
-            ("heads", self.heads as f64),
-            ("layers", self.layers as f64),
-            ("size", self.image_size as f64),
-            ("even", flag(self.even)),
-            ("scale", flag(self.scale_projection)),
-            ("maps", flag(self.ffn_maps)),
-            ("freeze", self.freeze_epochs),
-            ("k", self.by_layers.k as f64),
-            ("max", flag(self.by_layers.by_max)),
-            ("learned", flag(self.by_layers.learned)),
-            ("pseudo", self.by_layers.condense.layers as f64),
-            ("pseudo_steps", self.by_layers.condense.steps as f64),
-            ("pseudo_lr", self.by_layers.condense.lr),
-            ("slice", self.by_layers.condense.share),
-            ("probe", self.by_layers.condense.probe as f64),
-            ("scratch", flag(self.scratch)),
-            ("inherited", flag(self.inherited)),
-            ("seeds", self.seeds as f64),
-            ("steps", self.steps as f64),
-            ("batch", self.batch as f64),
-            ("lr", self.lr),
-            ("warmup", self.warmup),
-            ("decay", self.weight_decay),
-            ("smoothing", self.label_smoothing),
-            ("drop", self.drop_path),
-            ("clip", self.clip_norm),
-            ("augment", flag(self.augment)),
-            ("validate", self.validate_every as f64),
-        ];
-        pairs.extend(self.pool.pairs());
-        pairs
+    /// Keys whose values differ, in the order of the table.
+    pub fn differing(&self, other: &Self) -> Vec<&'static Setting> {
+        TABLE.iter().filter(|setting| setting.write(self) != setting.write(other)).collect()
     }
+}
 
-    fn set(&mut self, key: &str, value: f64) {
-        let (count, on) = (value as usize, value != 0.0);
-        let at_least_one = |most: usize| count.clamp(1, most);
-        match key {
-            "share" => self.split.validation_share = value.min(0.9) as f32,
-            "seed" => self.split.seed = value as u64,
-            "measure" => self.measure.pictures = at_least_one(512),
-            "renormalise" => self.measure.renormalise = on,
-            "eps" => self.eps = value.min(MOST_EPS),
-            "min" => self.min_heads = at_least_one(64),
-            "eps_ffn" => self.eps_ffn = value.min(MOST_EPS),
-            "strict" => self.strict = on,
-            "heads" => self.heads = at_least_one(64),
-            "layers" => self.layers = at_least_one(64),
-            "size" => self.image_size = count.clamp(16, 1024),
-            "even" => self.even = on,
-            "scale" => self.scale_projection = on,
-            "maps" => self.ffn_maps = on,
-            "k" => self.by_layers.k = at_least_one(64),
-            "max" => self.by_layers.by_max = on,
-            "learned" => self.by_layers.learned = on,
-            "pseudo" => self.by_layers.condense.layers = at_least_one(64),
-            "pseudo_steps" => self.by_layers.condense.steps = at_least_one(100_000),
-            "pseudo_lr" => self.by_layers.condense.lr = value.min(1.0),
-            "slice" => self.by_layers.condense.share = value.min(1.0),
-            "probe" => self.by_layers.condense.probe = at_least_one(4_096),
-            "freeze" => self.freeze_epochs = value.min(1_000.0),
-            "scratch" => self.scratch = on,
-            "inherited" => self.inherited = on,
-            "seeds" => self.seeds = at_least_one(20),
-            "steps" => self.steps = at_least_one(1_000_000),
-            "batch" => self.batch = at_least_one(1_024),
-            "lr" => self.lr = value.min(1.0),
-            "warmup" => self.warmup = value.min(1.0),
-            "decay" => self.weight_decay = value.min(1.0),
-            "smoothing" => self.label_smoothing = value.min(0.9),
-            "drop" => self.drop_path = value.min(0.9),
-            "clip" => self.clip_norm = value,
-            "augment" => self.augment = on,
-            "validate" => self.validate_every = count,
-            _ => self.pool.set(key, value),
-        }
-    }
+/// A piece of an address that was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// As it stands there.
+    pub piece: String,
+    /// What would have been understood; `None` where no setting has this name.
+    pub expected: Option<String>,
 }
 
 /// Right end of the eps slider, px at 224 px; the paper tries 1, 10 and 100.
 pub const MOST_EPS: f64 = 100.0;
+/// Anchors of the page, which are no settings: a step's address opened in a new tab has one.
+const ANCHORS: [&str; 8] = ["main", "ancestor", "pictures", "heads", "descendant", "training", "trial", "home"];
+/// Pieces of an address that are looked at, and letters of a bad one that are shown: addresses come from anybody.
+const MOST_PIECES: usize = 200;
+const MOST_SHOWN: usize = 40;

@@ -1,16 +1,16 @@
 //! What is on the screen, and how each event of the engine changes it.
 
-use std::collections::HashMap;
-
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::experiment::Experiments;
 use super::layers::LayersState;
 use super::pools::PoolView;
 use super::settings::Settings;
 use super::strings::text;
-use super::{actions, bench, files, restart, wake};
+use super::trial::Trial;
+use super::{actions, bench, files, restart};
 use crate::session::link::{Link, Report};
 use crate::session::protocol::{
     AncestorShape, AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport,
@@ -69,29 +69,28 @@ pub struct App {
     pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
     pub pools: PoolView,
+    pub experiments: Experiments,
     /// The models of the race on the screen went with an engine that died.
     pub models_lost: RwSignal<bool>,
     /// Which trained model names pictures and is saved.
     pub run: RwSignal<usize>,
     pub predictions: RwSignal<Vec<Prediction>>,
     pub confusion: RwSignal<Option<Confusion>>,
+    pub trial: Trial,
     pub settings: RwSignal<Settings>,
     /// Width for drawings, px.
     pub width: RwSignal<f64>,
     /// Sentence for screen readers.
     pub spoken: RwSignal<String>,
     pub(super) link: StoredValue<Option<Link>, LocalStorage>,
-    /// Files handed over, by path, so that their pictures can be shown again.
-    pub(super) handles: StoredValue<HashMap<String, web_sys::File>, LocalStorage>,
     pub(super) clusters_asked: StoredValue<actions::Asked>,
     pub(super) descendant_asked: StoredValue<actions::Asked>,
     next_notice: StoredValue<usize>,
 }
 
 impl App {
-    /// An empty page, with the settings of the address.
+    /// An empty page with the usual settings.
     pub fn new() -> Self {
-        let hash = window().location().hash().unwrap_or_default();
         Self {
             engine: RwSignal::new(EngineState::Loading),
             notices: RwSignal::default(),
@@ -107,15 +106,16 @@ impl App {
             descendant: RwSignal::new(None),
             race: RwSignal::new(None),
             pools: PoolView::default(),
+            experiments: Experiments::new(),
             models_lost: RwSignal::new(false),
             run: RwSignal::new(0),
             predictions: RwSignal::default(),
             confusion: RwSignal::new(None),
-            settings: RwSignal::new(Settings::from_fragment(&hash)),
+            trial: Trial::new(),
+            settings: RwSignal::default(),
             width: RwSignal::new(640.0),
             spoken: RwSignal::default(),
             link: StoredValue::new_local(None),
-            handles: StoredValue::new_local(HashMap::new()),
             clusters_asked: StoredValue::default(),
             descendant_asked: StoredValue::default(),
             next_notice: StoredValue::new(0),
@@ -161,11 +161,17 @@ impl App {
             Event::Descendant(summary) => {
                 self.descendant.set(Some(summary));
                 self.descendant_answered();
+                self.retry_training();
             }
             Event::Race(report) => self.race_moved(report),
             Event::Pool(report) => self.pool_moved(*report),
             Event::Cut(cut) => self.was_cut(cut),
+            Event::Experiment(report) => self.experiments.report.set(Some(report)),
+            Event::Forecast(forecast) => self.experiments.forecast.set(Some(forecast)),
             Event::Prediction(prediction) => self.predictions.update(|all| all.push(prediction)),
+            Event::Glance(prediction) => self.trial.glanced(prediction),
+            Event::Look(look) => self.trial.looked(look),
+            Event::Thumbnail { path, url } => self.trial.thumbnail(path, url),
             Event::Confusion(confusion) => self.confusion.set(Some(confusion)),
             Event::File { name, mime } => self.save(&name, &mime, attachment),
             Event::Notice(notice) => {
@@ -193,6 +199,7 @@ impl App {
         self.spoken.set(match &summary.shape {
             AncestorShape::Vit(vit) => (text().ancestor.spoken)(&summary.family, vit.depth, vit.num_heads),
             AncestorShape::Cnn(stages) => (text().cnn.spoken)(&summary.family, stages.len()),
+            AncestorShape::Stitched(_) => summary.family.clone(),
         });
         self.heads.set(None);
         self.clusters.set(None);
@@ -202,6 +209,9 @@ impl App {
             self.layers.report.set(None);
         }
         self.descendant.set(None);
+        if self.namer().is_none() {
+            self.forget_answers_of_namer();
+        }
         if matches!(summary.shape, AncestorShape::Cnn(_)) {
             self.suit_cnn(summary.image_size);
         }
@@ -218,16 +228,11 @@ impl App {
 
     fn race_moved(self, report: RaceReport) {
         self.models_lost.set(false);
-        if matches!(report.state, RaceState::Finished | RaceState::Stopped) {
-            self.end_job(JobKind::Train);
-        }
         if report.runs.iter().all(|run| run.step == 0) {
             // A race that begins takes the place of all models there were.
             self.pools.cuts.set(Vec::new());
         }
-        let models = report.runs.len() + self.pools.cuts.with_untracked(Vec::len);
-        self.run.update(|run| *run = (*run).min(models.saturating_sub(1)));
-        wake::hold(report.state == RaceState::Running);
+        self.experiment_moved(&report);
         self.race.set(Some(report));
     }
 

@@ -1,9 +1,12 @@
-//! Keeps the screen awake while a race runs: a laptop that falls asleep stops training.
+//! Keeps the screen awake while the engine works: a laptop that falls asleep stops training.
+//!
+//! A browser takes the lock away whenever the page is hidden and does not give it back, so it is asked for again each
+//! time the page is seen. A hidden page needs none: the engine is a worker, whose loop no timer drives.
 
 use std::cell::RefCell;
 
 use js_sys::{Function, Promise, Reflect};
-use leptos::prelude::window;
+use leptos::prelude::{document, on_cleanup, window, window_event_listener_untyped};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
@@ -21,18 +24,32 @@ pub fn hold(on: bool) {
     if !changed {
         return;
     }
-    if on {
-        return spawn_local(async {
-            if let Ok(lock) = request().await {
-                WAKE.with_borrow_mut(|wake| wake.lock = Some(lock));
-                // It may have been given up while the browser thought about it.
-                if !WAKE.with_borrow(|wake| wake.is_wanted) {
-                    release();
-                }
+    if on { acquire() } else { release() }
+}
+
+/// Takes the lock again whenever the page comes into sight.
+pub fn follow_the_page() {
+    let seen = window_event_listener_untyped("visibilitychange", |_| {
+        if !document().hidden() && WAKE.with_borrow(|wake| wake.is_wanted) {
+            release();
+            acquire();
+        }
+    });
+    on_cleanup(move || seen.remove());
+}
+
+fn acquire() {
+    spawn_local(async {
+        if let Ok(lock) = request().await {
+            // Two requests may have been on their way; only one lock is kept.
+            release();
+            WAKE.with_borrow_mut(|wake| wake.lock = Some(lock));
+            // It may have been given up while the browser thought about it.
+            if !WAKE.with_borrow(|wake| wake.is_wanted) {
+                release();
             }
-        });
-    }
-    release();
+        }
+    });
 }
 
 // web-sys counts the wake lock as unstable, so it is asked for by name.

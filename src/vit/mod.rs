@@ -1,5 +1,6 @@
 //! Vision Transformers.
 
+mod attention;
 mod config;
 mod init;
 mod layers;

@@ -15,10 +15,15 @@ mod cluster;
 mod cnn;
 mod data;
 mod device;
+#[cfg(not(target_arch = "wasm32"))]
+mod experiment;
 mod journal;
 mod kernels;
 mod layers;
 mod pool;
 mod session;
+mod starts;
+#[cfg(not(target_arch = "wasm32"))]
+mod statistics;
 mod train;
 mod vit;

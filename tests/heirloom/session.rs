@@ -1,6 +1,7 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
 mod cnn;
 mod pool;
+mod trial;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -67,6 +68,9 @@ fn refs(files: &[FileHandle]) -> Vec<FileRef> {
     let file = |(index, file): (usize, &FileHandle)| FileRef { index, path: file.path().into(), size: file.len() };
     files.iter().enumerate().map(file).collect()
 }
+
+#[cfg(not(target_arch = "wasm32"))]
+mod experiments;
 
 type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
 
@@ -147,6 +151,9 @@ fn training() -> TrainSettings {
         clip_norm: 1.0,
         augment: true,
         validate_every: 0,
+        share: 1.0,
+        is_interleaved: true,
+        micro_batch: 0,
     }
 }
 
@@ -170,7 +177,7 @@ on_every_engine! {
             assert!(run.points.last().unwrap().validation_accuracy > 0.9, "red and blue must be told apart: {run:?}");
         }
 
-        let heard = engine.send(Command::Confusion { run: 0 }, Vec::new()).await;
+        let heard = engine.send(Command::Confusion { run: Some(0) }, Vec::new()).await;
         let confusion = find(&heard, |event| if let Event::Confusion(all) = event { Some(all.clone()) } else { None }).unwrap();
         assert_eq!(confusion.counts.iter().flatten().sum::<usize>(), 2);
 
@@ -181,7 +188,7 @@ on_every_engine! {
         }).unwrap();
         let picture = pictures(1).remove(0);
         let files = vec![picture];
-        let heard = engine.send(Command::Predict { run: 0, files: refs(&files) }, files).await;
+        let heard = engine.send(Command::Predict { run: Some(0), files: refs(&files) }, files).await;
         let before = find(&heard, |event| if let Event::Prediction(p) = event { Some(p.clone()) } else { None }).unwrap();
         let total: f32 = before.classes.iter().map(|(_, share)| share).sum();
         assert!((total - 1.0).abs() < 1e-4, "shares sum to {total}");
@@ -224,7 +231,7 @@ fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
             Command::MeasureHeads(MeasureSettings::default()),
             Command::PlanDescendant(descendant().into()),
             Command::Train(training()),
-            Command::Confusion { run: 0 },
+            Command::Confusion { run: Some(0) },
             Command::ExportSafetensors { run: None },
             Command::ExportCurves,
             Command::ShowAttention { layer: 0, head: 0, picture: 0 },

@@ -3,8 +3,11 @@
 mod memory;
 mod reference;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use heirloom::device::read;
 use heirloom::vit::{Hooks, Pool, RandomWeights, Vit, VitConfig};
+
+use crate::support::assert_close;
 
 /// A small model with odd sizes: 10 tokens, 3 heads of 5, width 12.
 pub fn small() -> VitConfig {
@@ -52,6 +55,35 @@ on_every_engine! {
             let again = again.logits(images, &mut Hooks::default());
             let difference = (logits - again).abs().max().into_scalar_async::<f32>().await.unwrap();
             assert_eq!(difference, 0.0);
+        }
+    }
+
+    async fn rolled_out_attention_of_one_layer_is_half_its_mean_and_half_itself(device: Device) {
+        for config in [VitConfig { depth: 1, ..small() }, VitConfig { depth: 1, pool: Pool::Avg, ..small() }] {
+            let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;
+            let pixels = (0..3 * 144).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+            let images = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 12, 12]), &device);
+            let attention = read(model.attention(images.clone(), 0)).await.unwrap();
+            for row in attention.chunks(10) {
+                assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            }
+            let rolled = read(model.rollout(images.clone())).await.unwrap();
+            let expected: Vec<f32> = (0..100)
+                .map(|at| {
+                    let mean = (0..3).map(|head| attention[head * 100 + at]).sum::<f32>() / 3.0;
+                    (mean + if at / 10 == at % 10 { 1.0 } else { 0.0 }) / 2.0
+                })
+                .collect();
+            assert_close(&rolled, &expected, 1e-5);
+            let seen = read(model.seen(model.attention(images, 0))).await.unwrap();
+            let row = |head: usize, query: usize| &attention[head * 100 + query * 10 + 1..][..9];
+            let expected: Vec<f32> = match config.pool {
+                Pool::Cls => (0..3).flat_map(|head| row(head, 0).to_vec()).collect(),
+                Pool::Avg => (0..3)
+                    .flat_map(|head| (0..9).map(move |to| (1..10).map(|from| row(head, from)[to]).sum::<f32>() / 9.0))
+                    .collect(),
+            };
+            assert_close(&seen, &expected, 1e-6);
         }
     }
 }

@@ -74,6 +74,7 @@ fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
         adamw: AdamWSettings::default(),
         label_smoothing: 0.0,
         drop_path: 0.0,
+        freeze_steps: 0,
         seed,
     }
 }

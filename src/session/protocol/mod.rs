@@ -5,20 +5,27 @@
 //! Indices are 0-based here and 1-based on the screen. Lengths are px, times s, sizes bytes unless a name says otherwise.
 
 mod descendant;
+mod experiment;
 mod inputs;
 mod layers;
 mod method;
+mod points;
 mod pool;
+pub mod statistics;
 mod training;
+mod trial;
 
 use serde::{Deserialize, Serialize};
 
 pub use descendant::*;
+pub use experiment::*;
 pub use inputs::*;
 pub use layers::*;
 pub use method::*;
+pub use points::*;
 pub use pool::*;
 pub use training::*;
+pub use trial::*;
 
 /// Which engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,23 +104,49 @@ pub enum Command {
         /// Which configuration.
         configuration: usize,
     },
+    /// Start several races one after the other; answered like [`Command::Train`], and with [`Event::Experiment`].
+    Experiment(ExperimentSettings),
+    /// Say how long that would take; answered at once with [`Event::Forecast`], or not at all when it cannot be run.
+    PredictTraining(ExperimentSettings),
     /// Pause the running job after its current step.
     Pause,
     /// Continue a paused job.
     Continue,
     /// End the running job and keep what it has.
     Stop,
-    /// Name pictures with a trained descendant.
+    /// Name pictures; each is answered with [`Event::Prediction`].
     Predict {
-        /// Which trained model: index into the finished arms.
-        run: usize,
+        /// Which trained model: index into the finished arms; `None` is the ancestor itself.
+        run: Option<usize>,
         /// The pictures.
         files: Vec<FileRef>,
     },
-    /// Confusion of a trained descendant on the validation pictures.
+    /// Name one picture on the way (a camera's frame, a drawing), without the ceremony of a job; always answered with
+    /// one [`Event::Glance`], so that the page never has two on the way.
+    Glance {
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+        /// One picture.
+        files: Vec<FileRef>,
+    },
+    /// Judge a model on the validation pictures; answered with [`Event::Confusion`].
     Confusion {
-        /// Which trained model.
-        run: usize,
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+    },
+    /// What a model looks at in a picture, answered with [`Event::Look`].
+    Look {
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+        /// The picture.
+        picture: PictureAt,
+        /// Which attention.
+        at: LookAt,
+    },
+    /// Small pictures of the set, each answered with [`Event::Thumbnail`].
+    Thumbnails {
+        /// Their paths.
+        paths: Vec<String>,
     },
     /// Write a trained descendant as safetensors; answered with [`Event::File`].
     ExportSafetensors {
@@ -169,10 +202,25 @@ pub enum Event {
     Pool(Box<PoolReport>),
     /// A configuration was cut out.
     Cut(CutReport),
+    /// Where an experiment of several races stands; sent when it starts and after each race.
+    Experiment(ExperimentReport),
+    /// How long training would take.
+    Forecast(TrainingForecast),
     /// A picture was named.
     Prediction(Prediction),
-    /// Confusion matrix of a trained model.
+    /// The answer to [`Command::Glance`]; nothing where the picture could not be named (a notice says why).
+    Glance(Option<Prediction>),
+    /// How a model named the validation pictures.
     Confusion(Confusion),
+    /// What a model looks at.
+    Look(Look),
+    /// A small picture of the set.
+    Thumbnail {
+        /// Its path.
+        path: String,
+        /// `data:` URL; nothing where the picture is gone or does not decode.
+        url: Option<String>,
+    },
     /// A file to save; its bytes are the message's attachment.
     File {
         /// Suggested name.
@@ -254,4 +302,7 @@ pub struct Progress {
     pub seconds_left: Option<f64>,
     /// What is happening, in words.
     pub note: String,
+    /// Whether the first steps are under way, which compile and fill caches: their pace says little.
+    #[serde(default)]
+    pub is_warming_up: bool,
 }

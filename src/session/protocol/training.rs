@@ -1,17 +1,63 @@
-//! Training, and what trained models say.
+//! Training.
 
 use serde::{Deserialize, Serialize};
 
 use super::DescendantPlan;
 
-/// What an arm of a race starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an arm of a race starts from. `k` is the number of layers that the method inherits: all of the descendant's, or
+/// the chosen ones where random layers lie on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartValue {
-    /// Random weights.
-    Scratch,
     /// The learngene, expanded.
     Inherited,
+    /// Random weights in the same architecture.
+    Scratch,
+    /// The ancestor's first k layers, whole.
+    First,
+    /// The ancestor's last k layers, whole.
+    Last,
+    /// Any k layers of the ancestor, whole, others for each seed.
+    Random,
+    /// Weight selection: first layers, evenly spaced heads, in the same architecture.
+    Selection,
+    /// TLEG: layers on the line that fits the ancestor's layers best, with all its heads.
+    Tleg,
+    /// The whole ancestor with a new classifier.
+    Whole,
+}
+
+impl StartValue {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 8] = [
+        Self::Inherited,
+        Self::Scratch,
+        Self::First,
+        Self::Last,
+        Self::Random,
+        Self::Selection,
+        Self::Tleg,
+        Self::Whole,
+    ];
+
+    /// Its short name, as addresses, files and options have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inherited => "inherited",
+            Self::Scratch => "scratch",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Random => "random",
+            Self::Selection => "selection",
+            Self::Tleg => "tleg",
+            Self::Whole => "whole",
+        }
+    }
+
+    /// The start of a short name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|start| start.name() == name)
+    }
 }
 
 /// How a race is trained. All arms and seeds see the same pictures, batches, augmentation draws and steps.
@@ -43,6 +89,31 @@ pub struct TrainSettings {
     pub augment: bool,
     /// Validate every so many steps; 0 = once per epoch.
     pub validate_every: usize,
+    /// Share of the training pictures that is used, 0..=1; smaller shares lie inside larger ones.
+    #[serde(default = "whole")]
+    pub share: f64,
+    /// Whether the starts take their steps in turn; else one runs to its end before the next begins.
+    #[serde(default = "yes")]
+    pub is_interleaved: bool,
+    /// Pictures that go through the model at a time, whose gradients are added to one step; 0 = the whole batch.
+    #[serde(default)]
+    pub micro_batch: usize,
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl TrainSettings {
+    /// The same steps with half as many pictures at a time; `None` when there is one at a time already.
+    pub fn halved(&self) -> Option<Self> {
+        let now = if self.micro_batch == 0 { self.batch } else { self.micro_batch.min(self.batch) };
+        (now > 1).then(|| Self { micro_batch: now.div_ceil(2), ..self.clone() })
+    }
 }
 
 /// Where a race stands.
@@ -56,6 +127,9 @@ pub struct RaceReport {
     pub classes: Vec<String>,
     /// Whether it is running, paused, or done.
     pub state: RaceState,
+    /// Number of the first run among the models of the engine: runs of earlier races of an experiment come before.
+    #[serde(default)]
+    pub first_run: usize,
 }
 
 /// State of a race.
@@ -84,6 +158,16 @@ pub struct RunReport {
     pub points: Vec<CurvePoint>,
     /// Steps per second over the last few steps; 0 before the second step.
     pub steps_per_second: f64,
+    /// Parameters of the model with its classifier. Starts may differ in architecture.
+    pub parameters: u64,
+    /// Floating-point operations of one forward pass on one picture (a multiply-add counts as two).
+    pub flops: u64,
+    /// Layers, and heads per layer where the family has heads.
+    pub size: (usize, Option<usize>),
+    /// Why it ended early, a sentence.
+    pub failure: Option<String>,
+    /// Whether its model is kept and can be used.
+    pub has_model: bool,
 }
 
 /// One point of a curve.
@@ -99,26 +183,4 @@ pub struct CurvePoint {
     pub validation_loss: f32,
     /// Share of validation pictures named rightly, 0..1.
     pub validation_accuracy: f32,
-}
-
-/// What a model says of a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// The file.
-    pub name: String,
-    /// Small picture as `data:` URL.
-    pub thumbnail: String,
-    /// Class names with probabilities, largest first.
-    pub classes: Vec<(String, f32)>,
-}
-
-/// Confusion matrix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Confusion {
-    /// Class names.
-    pub classes: Vec<String>,
-    /// Counts `[true][predicted]`.
-    pub counts: Vec<Vec<usize>>,
-    /// Paths behind each cell, `[true][predicted][..]`, at most 24 a cell.
-    pub pictures: Vec<Vec<Vec<String>>>,
 }

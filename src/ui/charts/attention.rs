@@ -35,26 +35,29 @@ pub fn AttentionView() -> impl IntoView {
 
 /// One picture under a veil that lifts where attention is.
 fn veiled(picture: &str, grid: usize, values: &[f32], label: String, kind: &'static str) -> impl IntoView + use<> {
-    let most = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-    let tiles = values.iter().enumerate().map(|(index, value)| {
-        let seen = (value.max(0.0) / most).powf(EXPONENT);
-        view! {
-            <rect
-                x=index % grid
-                y=index / grid
-                width="1"
-                height="1"
-                fill-opacity=format!("{:.3}", 0.94 * (1.0 - seen))
-            ></rect>
-        }
-    });
     view! {
         <figure>
             <svg class="map" role="img" aria-label=label viewBox=format!("0 0 {grid} {grid}")>
                 <image href=picture.to_owned() width=grid height=grid preserveAspectRatio="none"></image>
-                <g class="veil" shape-rendering="crispEdges">{tiles.collect_view()}</g>
+                <g class="veil" shape-rendering="crispEdges">{veil(grid, values)}</g>
             </svg>
             <figcaption>{kind}</figcaption>
         </figure>
     }
+}
+
+/// Tiles of one unit a side, dark where there is little attention: `values` are `[grid * grid]`.
+pub fn veil(grid: usize, values: &[f32]) -> impl IntoView + use<> {
+    let most = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let tile = |(index, value): (usize, &f32)| {
+        let seen = (value.max(0.0) / most).powf(EXPONENT);
+        let opacity = format!("{:.3}", 0.94 * (1.0 - seen));
+        view! { <rect x=index % grid y=index / grid width="1" height="1" fill-opacity=opacity></rect> }
+    };
+    values.iter().enumerate().map(tile).collect_view()
+}
+
+/// Where most attention is.
+pub fn strongest(values: &[f32]) -> Option<usize> {
+    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]))
 }

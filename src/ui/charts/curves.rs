@@ -1,18 +1,13 @@
 //! Learning curves: the mean over the seeds of each start, and a band from the lowest to the highest.
 
-use std::collections::BTreeMap;
-
 use leptos::prelude::*;
 
-use super::axis::Scale;
+use super::frame::Frame;
+use super::starts::{class_of, point, swatch};
+use crate::session::protocol::statistics::{Spread, spread};
 use crate::session::protocol::{CurvePoint, RaceReport, StartValue};
-use crate::ui::format::{plain, short};
 use crate::ui::state::App;
 use crate::ui::strings::text;
-
-/// Room for the numbers of the axis, and for half of the last number below it.
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 18.0;
 
 /// What a curve shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,45 +53,17 @@ impl Measure {
     }
 }
 
-/// One point of a start: lowest, mean and highest over its seeds.
-#[derive(Clone, Copy)]
-struct Spread {
-    step: f64,
-    low: f64,
-    mean: f64,
-    high: f64,
-}
-
-/// The curve of a start over the steps that any of its seeds was measured at.
-fn spread(race: &RaceReport, arm: StartValue, measure: Measure) -> Vec<Spread> {
-    let mut steps: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for point in race.runs.iter().filter(|run| run.arm == arm).flat_map(|run| &run.points) {
-        let value = measure.of(point);
-        if value.is_finite() {
-            steps.entry(point.step).or_default().push(value);
-        }
-    }
-    let summary = |(step, values): (usize, Vec<f64>)| Spread {
-        step: step as f64,
-        low: values.iter().copied().fold(f64::INFINITY, f64::min),
-        mean: values.iter().sum::<f64>() / values.len() as f64,
-        high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    };
-    steps.into_iter().map(summary).collect()
-}
-
 /// The chart.
 #[component]
 pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().training;
-    let drawing = move || app.race.with(|race| race.as_ref().map(|race| draw(race, measure.get(), app.width.get())));
+    let drawing = move || app.with_shown_race(|race| race.map(|race| draw(race, measure.get(), app.width.get())));
     let arms = move || {
-        let arms = app.race.with(|race| race.as_ref().map(|race| race.settings.arms.clone()).unwrap_or_default());
+        let arms = app.with_shown_race(|race| race.map(|race| race.settings.arms.clone()).unwrap_or_default());
         arms.into_iter().map(|arm| view! { <li>{swatch(arm)}{(t.arm)(arm)}</li> }).collect_view()
     };
-    let seeds =
-        move || app.race.with(|race| race.as_ref().is_some_and(|race| race.settings.seeds > 1)).then_some(t.band);
+    let seeds = move || app.with_shown_race(|race| race.is_some_and(|race| race.settings.seeds > 1)).then_some(t.band);
     view! {
         <figure class="chart">
             <figcaption>{move || (t.chart_title)(measure.get().name())}</figcaption>
@@ -109,33 +76,11 @@ pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
     }
 }
 
-fn class_of(arm: StartValue) -> &'static str {
-    match arm {
-        StartValue::Scratch => "scratch",
-        StartValue::Inherited => "inherited",
-    }
-}
-
-fn swatch(arm: StartValue) -> impl IntoView {
-    view! {
-        <svg class="swatch wide" width="34" height="14" viewBox="0 0 34 14" aria-hidden="true">
-            <path class=format!("curve {}", class_of(arm)) d="M1 7H33"></path>
-            {point(arm, 17.0, 7.0)}
-        </svg>
-    }
-}
-
-/// Starts differ in the shape of their points as well.
-fn point(arm: StartValue, x: f64, y: f64) -> impl IntoView {
-    let rank = if arm == StartValue::Inherited { 0 } else { 1 };
-    view! { <path class=format!("point {}", class_of(arm)) d=super::marks::path(rank, x, y, 3.6)></path> }
-}
-
 fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<> {
     let t = &text().training;
-    let height = (width * 0.46).clamp(240.0, 400.0);
-    let curves: Vec<_> = race.settings.arms.iter().map(|&arm| (arm, spread(race, arm, measure))).collect();
-    let highest = curves.iter().flat_map(|(_, curve)| curve).map(|point| point.high).fold(0.0, f64::max);
+    let curves: Vec<_> =
+        race.settings.arms.iter().map(|&arm| (arm, spread(race, arm, |point| measure.of(point)))).collect();
+    let highest = curves.iter().flat_map(|(_, curve)| curve).map(|point| point.range.high).fold(0.0, f64::max);
     let top = if measure == Measure::Accuracy {
         100.0
     } else if highest > 0.0 {
@@ -143,20 +88,11 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
     } else {
         1.0
     };
-    let x = Scale::new((0.0, race.settings.steps.max(1) as f64), (LEFT, width - RIGHT));
-    let y = Scale::new((0.0, top), (height - 44.0, 10.0));
-    let chance = (measure == Measure::Accuracy && race.classes.len() > 1).then(|| {
-        let at = y.at(100.0 / race.classes.len() as f64);
-        view! {
-            <line class="reference" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
-            <text class="note" x=width - RIGHT - 2.0 y=at - 5.0 text-anchor="end">{t.chance}</text>
-        }
-    });
-    let is_empty = curves.iter().all(|(_, curve)| curve.is_empty());
-    let empty = is_empty.then(|| {
-        view! { <text class="note" x=width / 2.0 y=height / 2.0 text-anchor="middle">{t.no_points}</text> }
-    });
-    let lines = curves.into_iter().map(|(arm, curve)| line(arm, &curve, x, y)).collect_view();
+    let frame = Frame::new(width, (0.0, race.settings.steps.max(1) as f64), (0.0, top));
+    let has_chance = measure == Measure::Accuracy && race.classes.len() > 1;
+    let chance = has_chance.then(|| frame.reference(100.0 / race.classes.len() as f64, t.chance));
+    let empty = curves.iter().all(|(_, curve)| curve.is_empty()).then(|| frame.note(t.no_points));
+    let lines = curves.into_iter().map(|(arm, curve)| line(arm, &curve, frame)).collect_view();
     view! {
         <svg
             class="plot"
@@ -164,10 +100,10 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
             role="img"
             aria-label=(t.chart_label)(measure.name(), measure.unit())
             width=width
-            height=height
-            viewBox=format!("0 0 {width} {height}")
+            height=frame.height
+            viewBox=format!("0 0 {width} {}", frame.height)
         >
-            {axes(x, y, width, height, measure)}
+            {frame.axes(t.x_axis, measure.axis())}
             {chance}
             {lines}
             {empty}
@@ -175,39 +111,14 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
     }
 }
 
-fn axes(x: Scale, y: Scale, width: f64, height: f64, measure: Measure) -> impl IntoView {
-    let rows = y.ticks(5).into_iter().map(|value| {
-        let at = y.at(value);
-        view! {
-            <line class="grid" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
-            <text class="tick" x=LEFT - 6.0 y=at + 4.0 text-anchor="end">{plain(value)}</text>
-        }
-    });
-    let columns = x.ticks((width / 110.0) as usize).into_iter().map(|value| {
-        let label = if value < 10_000.0 { plain(value) } else { short(value as u64) };
-        view! { <text class="tick" x=x.at(value) y=height - 26.0 text-anchor="middle">{label}</text> }
-    });
-    view! {
-        {rows.collect_view()}
-        {columns.collect_view()}
-        <text class="axis" x=f64::midpoint(LEFT, width - RIGHT) y=height - 5.0 text-anchor="middle">{text().training.x_axis}</text>
-        <text class="axis" transform=format!("translate(13 {}) rotate(-90)", f64::midpoint(10.0, height - 44.0)) text-anchor="middle">
-            {measure.axis()}
-        </text>
-    }
-}
-
-fn line(arm: StartValue, curve: &[Spread], x: Scale, y: Scale) -> impl IntoView + use<> {
-    let join = |points: Vec<(f64, f64)>| {
-        let points: Vec<_> = points.into_iter().map(|(px, py)| format!("{:.1} {:.1}", x.at(px), y.at(py))).collect();
-        points.join("L")
-    };
-    let mean = join(curve.iter().map(|point| (point.step, point.mean)).collect());
-    let upper = curve.iter().map(|point| (point.step, point.high));
-    let band = join(upper.chain(curve.iter().rev().map(|point| (point.step, point.low))).collect());
+fn line(arm: StartValue, curve: &[Spread], frame: Frame) -> impl IntoView + use<> {
+    let place = |point: &Spread, value: f64| (point.step as f64, value);
+    let mean = frame.join(curve.iter().map(|point| place(point, point.range.mean)));
+    let upper = curve.iter().map(|point| place(point, point.range.high));
+    let band = frame.join(upper.chain(curve.iter().rev().map(|point| place(point, point.range.low))));
     // Markers only while they can be told apart.
-    let points =
-        (curve.len() <= 40).then(|| curve.iter().map(|p| point(arm, x.at(p.step), y.at(p.mean))).collect_view());
+    let mark = |p: &Spread| point(arm, frame.x.at(p.step as f64), frame.y.at(p.range.mean));
+    let points = (curve.len() <= 40).then(|| curve.iter().map(mark).collect_view());
     (!curve.is_empty()).then(|| {
         view! {
             <path class=format!("spread {}", class_of(arm)) d=format!("M{band}Z")></path>
@@ -223,7 +134,7 @@ pub fn CurvesTable() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().training;
     let rows = move || {
-        app.race.with(|race| {
+        app.with_shown_race(|race| {
             let Some(race) = race else { return Vec::new() };
             let points =
                 race.runs.iter().flat_map(|run| run.points.iter().map(move |point| (run.arm, run.seed, *point)));

@@ -3,18 +3,24 @@
 mod attention;
 mod axis;
 mod curves;
+mod frame;
 mod heads;
+mod heat;
 mod marks;
+mod points;
 mod pool_grid;
 mod pool_losses;
 mod pool_scatter;
 mod sharing;
 mod similarity;
 mod stack;
+mod starts;
 
-pub use attention::AttentionView;
+pub use attention::{AttentionView, strongest, veil};
 pub use curves::{CurvesChart, CurvesTable, Measure};
 pub use heads::{HeadsChart, HeadsTable};
+pub use heat::HeatMaps;
+pub use points::{Along, PointsChart};
 pub use pool_grid::PoolGrid;
 pub use pool_losses::{PoolLossTable, PoolLosses};
 pub use pool_scatter::{PoolScatter, PoolTable};

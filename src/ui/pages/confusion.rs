@@ -1,13 +1,14 @@
-//! What a model mixes up: counts of truth against answer, and the pictures behind each count.
+//! What a model mixes up: counts of truth against answer, the pictures behind each count, and each class by itself.
 
 use leptos::prelude::*;
 
+use super::trial::gallery::{Gallery, Order};
 use crate::session::protocol::Confusion;
-use crate::ui::files;
+use crate::ui::format::percent;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 
-/// The matrix; nothing before it was counted.
+/// The matrix and what follows from it; nothing before it was counted.
 #[component]
 pub fn ConfusionTable() -> impl IntoView {
     let app = expect_context::<App>();
@@ -20,8 +21,10 @@ pub fn ConfusionTable() -> impl IntoView {
         {move || app.confusion.get().map(|confusion| matrix(&confusion, open))}
         {move || {
             let (truth, said) = open.get()?;
-            app.confusion.with(|confusion| confusion.as_ref().map(|c| behind(app, c, truth, said, open)))
+            app.confusion.with(|confusion| confusion.as_ref().map(|confusion| behind(confusion, truth, said, open)))
         }}
+        {move || app.confusion.with(|confusion| confusion.as_ref().map(classes))}
+        {move || app.confusion.with(|confusion| confusion.as_ref().map(worst))}
     }
 }
 
@@ -66,9 +69,8 @@ fn matrix(confusion: &Confusion, open: RwSignal<Option<(usize, usize)>>) -> impl
     }
 }
 
-/// The pictures behind a cell: shown from the handles the page still holds, else named (pictures out of a zip).
+/// The pictures behind a cell.
 fn behind(
-    app: App,
     confusion: &Confusion,
     truth: usize,
     said: usize,
@@ -77,28 +79,68 @@ fn behind(
     let t = &text().trial;
     let name = |class: usize| confusion.classes.get(class).map_or("", String::as_str);
     let count = confusion.counts.get(truth).and_then(|row| row.get(said)).copied().unwrap_or_default();
-    let cell = confusion.pictures.get(truth).and_then(|row| row.get(said));
-    let paths = cell.cloned().unwrap_or_default();
-    let urls: Vec<Option<String>> =
-        app.handles.with_value(|handles| paths.iter().map(|path| files::show(handles.get(path)?)).collect());
-    let to_return: Vec<String> = urls.iter().flatten().cloned().collect();
-    on_cleanup(move || to_return.iter().for_each(|url| files::unshow(url)));
-    let shown = (paths.len() < count).then(|| (t.shown_of)(paths.len(), count));
-    let pictures = paths.into_iter().zip(urls).map(|(path, url)| {
-        view! {
-            <li>
-                {url.map(|url| view! { <img src=url alt="" loading="lazy" decoding="async"/> })}
-                <code>{path}</code>
-            </li>
-        }
-    });
+    let pictures = confusion.pictures.get(truth).and_then(|row| row.get(said)).cloned().unwrap_or_default();
+    let shown = (pictures.len() < count).then(|| (t.shown_of)(pictures.len(), count));
     view! {
-        <section class="behind" data-testid="confusion-pictures" aria-live="polite">
-            <p class="lead">
+        <section class="behind" data-testid="confusion-pictures">
+            <p class="lead" role="status">
                 {(t.behind)(count, name(truth), name(said))} " " {shown}
                 <button type="button" class="quiet" on:click=move |_| open.set(None)>{t.close}</button>
             </p>
-            <ul>{pictures.collect_view()}</ul>
+            <Gallery judged=pictures classes=confusion.classes.clone() order=Order::Any/>
+        </section>
+    }
+}
+
+/// Each class by itself: how many of it are found, and how far its name can be trusted.
+fn classes(confusion: &Confusion) -> impl IntoView + use<> {
+    let t = &text().trying;
+    let share = |right: usize, all: usize| match all {
+        0 => t.class_none.to_owned(),
+        all => (t.class_share)(&percent(right as f64 / all as f64), right, all),
+    };
+    let rows = confusion.classes.iter().enumerate().map(|(class, name)| {
+        let row: usize = confusion.counts[class].iter().sum();
+        let column: usize = confusion.counts.iter().map(|row| row[class]).sum();
+        let right = confusion.counts[class][class];
+        view! {
+            <tr>
+                <th scope="row">{name.clone()}</th>
+                <td class="number">{row}</td>
+                <td class="number">{share(right, row)}</td>
+                <td class="number">{share(right, column)}</td>
+            </tr>
+        }
+    });
+    let rows = rows.collect_view();
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label=t.class_caption>
+            <table data-testid="class-table">
+                <caption>{t.class_caption}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{t.class_column}</th>
+                        <th scope="col" class="number">{t.class_count}</th>
+                        <th scope="col" class="number">{t.class_recall}</th>
+                        <th scope="col" class="number">{t.class_precision}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// The worst mistakes, worst first.
+fn worst(confusion: &Confusion) -> impl IntoView + use<> {
+    let t = &text().trying;
+    let pictures = confusion.worst.clone();
+    let count = pictures.len();
+    view! {
+        <section class="behind" data-testid="worst">
+            <h3>{(t.worst)(count)}</h3>
+            <p class="hint">{if count == 0 { t.worst_none } else { t.worst_intro }}</p>
+            <Gallery judged=pictures classes=confusion.classes.clone() order=Order::WorstFirst/>
         </section>
     }
 }

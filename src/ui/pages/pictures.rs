@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::session::protocol::{ClassCount, JobKind, PicturesSummary};
+use crate::ui::samples::{self, Sample};
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::widgets::{JobBar, More, NumberField, Picker, Step};
@@ -37,6 +38,12 @@ pub fn PicturesStep() -> impl IntoView {
                 </div>
                 <p class="hint">{t.hint}<br/>{text().page.drop_here}</p>
             </div>
+            <div class="row samples" role="group" aria-label=t.samples>
+                <span>{t.samples}</span>
+                {sample("sample-doodles", t.sample_doodles, Sample::Doodles)}
+                {sample("sample-clothes", t.sample_clothes, Sample::Clothes)}
+                <small class="hint">{t.sample_credits}</small>
+            </div>
             <JobBar kind=JobKind::Pictures stop_id="pictures-stop"/>
             <Show when=move || has.get()>
                 <div data-testid="pictures-summary" class="summary">{move || app.pictures.get().map(summary)}</div>
@@ -60,6 +67,15 @@ pub fn PicturesStep() -> impl IntoView {
                 <SplitFields/>
             </More>
         </Step>
+    }
+}
+
+fn sample(id: &'static str, name: &'static str, sample: Sample) -> impl IntoView {
+    let app = expect_context::<App>();
+    view! {
+        <button type="button" class="quiet" data-testid=id on:click=move |_| samples::add(app, sample)>
+            {name}
+        </button>
     }
 }
 

@@ -201,7 +201,7 @@ fn StitchStarts() -> impl IntoView {
     let choose = move |event| {
         let value = event_target_value(&event);
         app.settings.update(|settings| {
-            settings.pool.set_word("stitches", &value);
+            settings.pool.set_start(&value);
         });
     };
     view! {

@@ -1,17 +1,26 @@
-//! Step 6: show a trained model pictures.
+//! Step 6: show a model pictures, and see where it is wrong.
+
+mod answer;
+mod camera;
+pub mod gallery;
+mod look;
+mod pad;
+mod strokes;
 
 use leptos::prelude::*;
 
+use self::answer::answer;
+use self::camera::Camera;
+use self::look::LookDialog;
+use self::pad::Pad;
 use super::confusion::ConfusionTable;
-use crate::session::protocol::{CutReport, JobKind, Prediction, StartValue};
+use crate::session::protocol::{CutReport, JobKind, StartValue};
 use crate::ui::format::percent;
 use crate::ui::pools::cut_name;
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::trial::Way;
 use crate::ui::widgets::{JobBar, Picker, Step};
-
-/// Classes drawn for each picture.
-const MOST_CLASSES: usize = 5;
 
 #[component]
 pub fn TrialStep() -> impl IntoView {
@@ -20,22 +29,16 @@ pub fn TrialStep() -> impl IntoView {
     let is_training = Memo::new(move |_| app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train)));
     let missing = Signal::derive(move || match (has_model(app), app.models_lost.get()) {
         _ if is_training.get() => Some(t.training),
+        (true, false) => None,
+        _ if has_naming_ancestor(app) => None,
         (_, true) => Some(t.lost),
         (false, false) => Some(t.need),
-        (true, false) => None,
     });
     let has_confusion = Memo::new(move |_| app.confusion.with(Option::is_some));
     view! {
         <Step id="trial" number=6 heading=&t.heading missing>
-            <ChooseRun/>
-            <div class="drop" data-drop="predict">
-                <Picker id="try-input" label=t.input accept="image/*" on_pick=move |picked| app.predict(picked)/>
-                <p class="hint">{t.hint}</p>
-            </div>
-            <JobBar kind=JobKind::Evaluate stop_id="evaluate-stop"/>
-            <div class="predictions" aria-live="polite">
-                {move || app.predictions.with(|all| all.iter().map(prediction).collect_view())}
-            </div>
+            <ChooseModel/>
+            <Ways/>
             <div class="row">
                 <button
                     type="button"
@@ -48,7 +51,9 @@ pub fn TrialStep() -> impl IntoView {
                 </button>
                 <span class="hint">{t.matrix_intro}</span>
             </div>
+            <JobBar kind=JobKind::Evaluate stop_id="evaluate-stop"/>
             <ConfusionTable/>
+            <LookDialog/>
         </Step>
     }
 }
@@ -64,10 +69,8 @@ pub fn model_name(app: App, run: usize) -> String {
     let t = &text().trial;
     let cut = app.pools.cuts.with(|cuts| cuts.iter().find(|cut| cut.run == run).map(name_of_cut));
     let trained = || {
-        app.race.with(|race| {
-            let run = race.as_ref()?.runs.get(run)?;
-            Some((t.model_name)((text().training.arm)(run.arm), run.seed, run.step))
-        })
+        let run = app.trained_runs().into_iter().find(|one| one.number == run)?;
+        Some((t.model_name)((text().training.arm)(run.arm), run.seed, run.step))
     };
     cut.or_else(trained).unwrap_or_default()
 }
@@ -78,90 +81,125 @@ fn name_of_cut(cut: &CutReport) -> String {
 }
 
 fn has_trained(app: App) -> bool {
-    app.race.with(|race| {
-        let Some(race) = race else { return false };
-        // While the race runs the engine is busy with it; what it has trained can be used once it is over.
-        let is_over = !app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train));
-        is_over && race.runs.iter().any(|run| run.step > 0)
-    })
+    // While races run the engine is busy with them; what they have trained can be used once they are over.
+    let is_over = !app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train));
+    is_over && !app.trained_runs().is_empty()
 }
 
-/// Which trained model is used here and saved in step 7.
+/// Whether the ancestor has a classifier and so can name pictures itself: a descendant that was saved and opened again.
+fn has_naming_ancestor(app: App) -> bool {
+    app.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.classes.is_some()))
+}
+
+/// Where the pictures come from.
 #[component]
-fn ChooseRun() -> impl IntoView {
+fn Ways() -> impl IntoView {
+    let app = expect_context::<App>();
+    let (t, words) = (&text().trial, &text().trying);
+    let ways = [
+        (Way::Files, "files", words.way_files),
+        (Way::Camera, "camera", words.way_camera),
+        (Way::Pad, "pad", words.way_pad),
+    ];
+    let choices = ways.map(|(way, id, name)| {
+        let choose = move |_| {
+            app.trial.way.set(way);
+            app.trial.glance.set(None);
+        };
+        view! {
+            <label>
+                <input
+                    type="radio"
+                    name="way"
+                    data-testid=format!("way-{id}")
+                    prop:checked=move || app.trial.way.get() == way
+                    on:change=choose
+                />
+                <span>{name}</span>
+            </label>
+        }
+    });
+    let panel = move || match app.trial.way.get() {
+        Way::Files => view! {
+            <div class="drop" data-drop="predict">
+                <Picker id="try-input" label=t.input accept="image/*" on_pick=move |picked| app.predict(picked)/>
+                <p class="hint">{t.hint}</p>
+            </div>
+            <div class="predictions" aria-live="polite">
+                {move || app.predictions.with(|all| all.iter().map(|one| answer(app, one)).collect_view())}
+            </div>
+        }
+        .into_any(),
+        Way::Camera => view! { <Camera/> }.into_any(),
+        Way::Pad => view! { <Pad/> }.into_any(),
+    };
+    view! {
+        <fieldset class="ways">
+            <legend>{words.ways}</legend>
+            {choices.into_iter().collect_view()}
+        </fieldset>
+        {panel}
+    }
+}
+
+/// Which model is used here; a trained one is also saved in step 7.
+#[component]
+fn ChooseModel() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().trial;
     // The inherited model is what all this is for: it is chosen first, once for each race.
     Effect::new(move |_| {
-        let inherited = app.race.with(|race| {
-            let race = race.as_ref()?;
-            race.runs.iter().position(|run| run.arm == StartValue::Inherited && run.step > 0)
-        });
+        let runs = app.trained_runs();
+        let inherited = runs.iter().find(|run| run.arm == StartValue::Inherited).or(runs.first());
         if let Some(run) = inherited {
-            app.run.set(run);
+            app.run.set(run.number);
+            app.trial.is_ancestor.set(false);
         }
     });
-    let options = move || {
-        app.race.with(|race| {
-            let runs = race.as_ref().map(|race| race.runs.as_slice()).unwrap_or_default();
-            let trained = runs.iter().enumerate().filter(|(_, run)| run.step > 0);
-            trained
-                .map(|(index, run)| {
-                    let name = (t.model_name)((text().training.arm)(run.arm), run.seed, run.step);
-                    let right = run.points.last().map(|p| (t.accuracy)(&percent(f64::from(p.validation_accuracy))));
-                    let name = [Some(name), right].into_iter().flatten().collect::<Vec<_>>().join(", ");
-                    view! { <option value=index selected=move || app.run.get() == index>{name}</option> }
-                })
-                .collect_view()
+    let trained = move || {
+        let runs = app.trained_runs().into_iter();
+        runs.map(|run| {
+            let name = (t.model_name)((text().training.arm)(run.arm), run.seed, run.step);
+            let size = run.size.map(|(heads, layers)| (text().race.size)(heads, layers));
+            let right = run.accuracy.map(|accuracy| (t.accuracy)(&percent(accuracy)));
+            let name = [size, Some(name), right].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let number = run.number;
+            let is_chosen = move || app.run.get() == number && !app.trial.is_ancestor.get();
+            view! { <option value=number selected=is_chosen>{name}</option> }
         })
+        .collect_view()
+    };
+    let ancestor = move || {
+        let named = app.ancestor.with(|a| a.as_ref().filter(|a| a.classes.is_some()).map(|a| a.name.clone()))?;
+        let name = (text().trying.ancestor_itself)(&named);
+        Some(view! { <option value="ancestor" selected=move || app.trial.is_ancestor.get()>{name}</option> })
     };
     let cuts = move || {
         app.pools.cuts.with(|cuts| {
             let option = |cut: &CutReport| {
                 let run = cut.run;
-                view! { <option value=run selected=move || app.run.get() == run>{name_of_cut(cut)}</option> }
+                let is_chosen = move || app.run.get() == run && !app.trial.is_ancestor.get();
+                view! { <option value=run selected=is_chosen>{name_of_cut(cut)}</option> }
             };
             cuts.iter().map(option).collect_view()
         })
     };
     let choose = move |event| {
-        app.run.set(event_target_value(&event).parse().unwrap_or_default());
-        app.predictions.set(Vec::new());
-        app.confusion.set(None);
+        let value = event_target_value(&event);
+        app.trial.is_ancestor.set(value == "ancestor");
+        if let Ok(run) = value.parse() {
+            app.run.set(run);
+        }
+        app.forget_answers_of_namer();
     };
     view! {
         <div class="field inline">
             <label for="trial-run">{t.model}</label>
-            <select id="trial-run" data-testid="trial-run" prop:value=move || app.run.get().to_string() on:change=choose>
-                {options}
+            <select id="trial-run" data-testid="trial-run" on:change=choose>
+                {trained}
                 {cuts}
+                {ancestor}
             </select>
         </div>
-    }
-}
-
-fn prediction(prediction: &Prediction) -> impl IntoView + use<> {
-    let t = &text().trial;
-    let said = prediction.classes.first().map(|(class, share)| (t.is)(class, &percent(f64::from(*share))));
-    let bars = prediction.classes.iter().take(MOST_CLASSES).map(|(class, share)| {
-        view! {
-            <li>
-                <span>{class.clone()}</span>
-                <svg class="bar" width="100%" height="8" aria-hidden="true">
-                    <rect class="bar-all" width="100%" height="8" rx="4"></rect>
-                    <rect class="bar-part" width=format!("{:.1}%", share.clamp(0.0, 1.0) * 100.0) height="8" rx="4"></rect>
-                </svg>
-                <span class="number">{percent(f64::from(*share))}</span>
-            </li>
-        }
-    });
-    view! {
-        <article class="prediction" data-testid="prediction">
-            <img src=prediction.thumbnail.clone() alt=prediction.name.clone() width="96"/>
-            <div>
-                <p class="lead"><strong>{said}</strong> " " <span class="file">{prediction.name.clone()}</span></p>
-                <ol>{bars.collect_view()}</ol>
-            </div>
-        </article>
     }
 }

@@ -6,14 +6,20 @@
 mod cnn;
 mod en;
 mod layers;
+mod lessons;
 mod pool;
+mod race;
+mod trying;
 
 pub use cnn::Cnn;
+pub use lessons::Lessons;
+pub use trying::Trying;
 
 pub use self::pool::PoolWords;
 use crate::session::protocol::{JobKind, StartValue};
 
 pub use layers::Layers;
+pub use race::Race;
 
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
@@ -43,7 +49,10 @@ pub struct Strings {
     pub descendant: Descendant,
     pub training: Training,
     pub pool: PoolWords,
+    pub race: Race,
     pub trial: Trial,
+    pub trying: Trying,
+    pub lessons: Lessons,
     pub home: Home,
 }
 
@@ -60,7 +69,6 @@ pub struct Page {
     pub as_table: &'static str,
     pub details: &'static str,
     pub drop_here: &'static str,
-    pub settings_in_address: &'static str,
 }
 
 pub struct EngineWords {
@@ -133,6 +141,11 @@ pub struct Pictures {
     pub folder_input: &'static str,
     pub input: &'static str,
     pub hint: &'static str,
+    pub samples: &'static str,
+    pub sample_doodles: &'static str,
+    pub sample_clothes: &'static str,
+    pub sample_credits: &'static str,
+    pub sample_missing: fn(&str) -> String,
     pub class: &'static str,
     pub class_hint: &'static str,
     pub clear: &'static str,
@@ -260,7 +273,6 @@ pub struct Training {
     pub resume: &'static str,
     pub stop: &'static str,
     pub arm: fn(StartValue) -> &'static str,
-    pub arms: &'static str,
     pub steps: &'static str,
     pub steps_hint: &'static str,
     pub seeds: &'static str,

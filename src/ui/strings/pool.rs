@@ -120,4 +120,5 @@ pub struct PoolWords {
     pub better: &'static str,
     pub better_value: fn(usize, usize) -> String,
     pub ancestor_accuracy: &'static str,
+    pub parts: &'static str,
 }

@@ -1,11 +1,13 @@
 //! What the steps share.
 
+mod copy;
 mod field;
 mod notices;
 mod picker;
 mod progress;
 mod step;
 
+pub use copy::copy_text;
 pub use field::{Check, NumberField};
 pub use notices::Notices;
 pub use picker::Picker;

@@ -1,9 +1,9 @@
 //! Sentences for the person: what was found, what was expected, what to do.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 
+use super::copy_text;
 use crate::session::protocol::NoticeLevel;
 use crate::ui::state::{App, Shown};
 use crate::ui::strings::text;
@@ -71,12 +71,4 @@ fn sentence(text: &str) -> impl IntoView + use<> {
         if index % 2 == 1 { view! { <code>{part.to_owned()}</code> }.into_any() } else { part.to_owned().into_any() }
     };
     text.split('`').enumerate().map(part).collect_view()
-}
-
-/// Whether the text is on the clipboard. A page from plain http has none.
-async fn copy_text(text: &str) -> bool {
-    let navigator = window().navigator();
-    let has_clipboard =
-        js_sys::Reflect::get(&navigator, &JsValue::from_str("clipboard")).is_ok_and(|c| !c.is_undefined());
-    has_clipboard && JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
 }

@@ -22,8 +22,14 @@ function installed() {
   return found;
 }
 
-/** Launches Chromium. `gpu: true` gives it software WebGPU; without it there is no WebGPU at all. */
-export function launch({ gpu = false } = {}) {
-  const args = gpu ? [...QUIET, ...SOFTWARE_WEBGPU] : QUIET;
+/** A camera that shows a moving test picture, and needs no hand to allow it. */
+const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+/**
+ * Launches Chromium. `gpu: true` gives it software WebGPU, without it there is no WebGPU at all; `camera: true` gives it
+ * a camera.
+ */
+export function launch({ gpu = false, camera = false } = {}) {
+  const args = [...QUIET, ...(gpu ? SOFTWARE_WEBGPU : []), ...(camera ? FAKE_CAMERA : [])];
   return chromium.launch({ executablePath: installed(), headless: true, args });
 }

@@ -64,14 +64,16 @@ export class Visit {
 }
 
 /**
- * Serves `folder`, opens its page with `query` in a new browser, calls `body(visit)`, and fails on any fault:
+ * Serves `folder`, opens its page with `query` in a new browser (`gpu`, `camera`: see `launch`), calls `body(visit)`, and
+ * fails on any fault:
  * a request to another origin, a request that fails, an error in the console (panics are), an uncaught exception.
  */
-export async function visit(folder, { query = '', gpu = false, viewport = { width: 1280, height: 900 } }, body) {
+export async function visit(folder, options, body) {
+  const { query = '', gpu, camera, permissions, colorScheme, viewport = { width: 1280, height: 900 } } = options;
   const site = await serve(folder);
-  const browser = await launch({ gpu });
+  const browser = await launch({ gpu, camera });
   try {
-    const context = await browser.newContext({ viewport, acceptDownloads: true, baseURL: site.url });
+    const context = await browser.newContext({ viewport, colorScheme, permissions, acceptDownloads: true, baseURL: site.url });
     const page = await context.newPage();
     const watched = new Visit(browser, context, page, site);
     await watch(watched);

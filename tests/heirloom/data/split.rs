@@ -193,3 +193,21 @@ fn the_flowers_sample_comes_with_its_own_split() {
     assert_eq!(split.classes, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]);
     assert_eq!(split.counts(), [(60, 20); 5]);
 }
+
+#[test]
+fn smaller_shares_of_the_training_pictures_lie_inside_larger_ones_class_by_class() {
+    let set = block_on(set_of(&[("a", 50), ("b", 10), ("c", 3)]));
+    let whole = split(&set, 0.2, 1);
+    let of = |share, seed| whole.share_of_training(share, seed);
+    let counts = |share| of(share, 3).counts().iter().map(|(train, _)| *train).collect::<Vec<_>>();
+    assert_eq!([counts(0.05), counts(0.25), counts(0.5)], [[2, 1, 1], [10, 2, 1], [20, 4, 1]]);
+    assert_eq!(of(1.0, 3), whole, "the whole share is the split itself, order included");
+    let train = |share, seed| of(share, seed).train.iter().map(|one| one.picture).collect::<BTreeSet<_>>();
+    let shares = [0.05, 0.1, 0.25, 0.5, 1.0];
+    for pair in shares.windows(2) {
+        assert!(train(pair[0], 3).is_subset(&train(pair[1], 3)), "{pair:?}");
+    }
+    assert_eq!(train(0.25, 3), train(0.25, 3));
+    assert_ne!(train(0.25, 3), train(0.25, 4), "another seed draws others");
+    assert_eq!(of(0.05, 3).validation, whole.validation);
+}

@@ -3,10 +3,7 @@
 use crate::support::assert_close;
 use burn::tensor::{Device, Int, Tensor};
 use heirloom::device::read;
-use heirloom::train::{
-    CurvePoint, Schedule, Tally, TrainError, area_under_curve, cross_entropy, host_cross_entropy, smoothed_targets,
-    steps_to_accuracy,
-};
+use heirloom::train::{Schedule, Tally, TrainError, cross_entropy, host_cross_entropy, smoothed_targets};
 
 #[test]
 fn schedule_rises_linearly_and_falls_as_a_cosine_to_its_floor() {
@@ -82,32 +79,4 @@ fn tally_refuses_nan_foreign_labels_and_wrong_lengths() {
     assert!(matches!(tally.add(&[0.0, 0.0], &[2]), Err(TrainError::Mismatch { .. })));
     assert!(matches!(tally.add(&[0.0], &[0]), Err(TrainError::Mismatch { .. })));
     assert_eq!((tally.count(), tally.accuracy(), tally.mean_loss()), (0, 0.0, 0.0));
-}
-
-fn curve(points: &[(usize, f32)]) -> Vec<CurvePoint> {
-    let point = |&(step, validation_accuracy)| CurvePoint {
-        step,
-        epoch: 0.0,
-        train_loss: 0.0,
-        validation_loss: 0.0,
-        validation_accuracy,
-    };
-    points.iter().map(point).collect()
-}
-
-#[test]
-fn area_under_the_curve_is_a_mean_accuracy() {
-    assert_eq!(area_under_curve(&[]), None);
-    assert_eq!(area_under_curve(&curve(&[(5, 0.25)])), Some(0.25));
-    // 10 steps at mean 0.25, 30 steps at mean 0.75.
-    let area = area_under_curve(&curve(&[(0, 0.0), (10, 0.5), (40, 1.0)])).unwrap();
-    assert!((area - (10.0 * 0.25 + 30.0 * 0.75) / 40.0).abs() < 1e-6);
-}
-
-#[test]
-fn steps_to_an_accuracy_are_those_of_the_first_point_that_reaches_it() {
-    let points = curve(&[(0, 0.1), (10, 0.5), (20, 0.4), (30, 0.8)]);
-    assert_eq!(steps_to_accuracy(&points, 0.5), Some(10));
-    assert_eq!(steps_to_accuracy(&points, 0.6), Some(30));
-    assert_eq!(steps_to_accuracy(&points, 0.9), None);
 }

@@ -70,7 +70,16 @@ fn plan(arms: usize, seeds: &[u64], steps: usize, validate_every: usize) -> Race
         label_smoothing: 0.1,
         ..plain_settings(0.0)
     };
-    RacePlan { run, steps, arms, seeds: seeds.to_vec(), validate_every }
+    RacePlan {
+        run,
+        steps,
+        arms,
+        seeds: seeds.to_vec(),
+        validate_every,
+        is_interleaved: true,
+        micro_batch: 0,
+        room: None,
+    }
 }
 
 fn clock() -> f64 {
@@ -127,6 +136,67 @@ fn seeds_race_one_after_the_other_with_their_own_batches_and_points_at_every_int
         }
         assert_ne!(race.reports()[0].points, race.reports()[1].points, "the arms start differently");
         assert_ne!(race.reports()[0].points, race.reports()[2].points, "the seeds see different batches");
+    });
+}
+
+#[test]
+fn arms_that_run_one_after_the_other_draw_the_same_curves_as_side_by_side() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let (noise, side_by_side) = (Noise::default(), plan(2, &[1, 2], 4, 2));
+        let mut together = race(side_by_side.clone(), Noise::default(), false, &device);
+        finish(&mut together).await;
+        let alone = RacePlan { is_interleaved: false, ..side_by_side };
+        let mut one_by_one = race(alone.clone(), noise.clone(), false, &device);
+        let mut cut = None;
+        let mut stepped = Vec::new();
+        while !one_by_one.is_finished() {
+            if let Advance::Stepped { run, .. } = one_by_one.advance().await.unwrap() {
+                stepped.push(run);
+            }
+            if stepped.len() == 6 && cut.is_none() {
+                cut = Some(one_by_one.save().await.unwrap());
+            }
+        }
+        assert_eq!(stepped, [[0; 4], [1; 4], [2; 4], [3; 4]].concat());
+        assert_eq!(noise.asked.borrow().len(), 16, "each arm asks for its own batches");
+        let starts = FromSeeds { device: device.clone(), same: false };
+        let mut resumed = Race::restore(cut.unwrap(), Noise::default(), starts, &device, clock).await.unwrap();
+        finish(&mut resumed).await;
+        for run in 0..4 {
+            let [expected, got, again] = [&together, &one_by_one, &resumed].map(|race| &race.reports()[run]);
+            assert_eq!((expected.arm, expected.seed), (got.arm, got.seed));
+            assert_eq!(expected.points, got.points, "run {run}");
+            assert_eq!(got.points.last().unwrap().validation_loss, again.points.last().unwrap().validation_loss);
+            assert!(resumed.model(run).is_some());
+        }
+    });
+}
+
+#[test]
+fn a_batch_without_room_is_halved_until_it_fits_and_the_race_stays_the_same() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let mut whole = race(plan(1, &[1], 3, 3), Noise::default(), false, &device);
+        finish(&mut whole).await;
+        let cramped = RacePlan { room: Some(1), ..plan(1, &[1], 3, 3) };
+        let mut halved = race(cramped.clone(), Noise::default(), false, &device);
+        let advances = finish(&mut halved).await;
+        let passes: Vec<_> = advances
+            .iter()
+            .filter_map(|advance| if let Advance::Halved { micro_batch } = advance { Some(*micro_batch) } else { None })
+            .collect();
+        assert_eq!((passes, halved.plan().micro_batch), (vec![2, 1], 1), "4 pictures, then 2, then 1 at a time");
+        let [got, expected] = [&halved, &whole].map(|race| race.reports()[0].points.last().unwrap().validation_loss);
+        assert!((got - expected).abs() < 1e-5, "{got} instead of {expected}");
+        let mut hopeless = race(RacePlan { room: Some(0), ..cramped }, Noise::default(), false, &device);
+        let error = loop {
+            match hopeless.advance().await {
+                Err(error) => break error,
+                Ok(advance) => assert_ne!(advance, Advance::Finished),
+            }
+        };
+        assert!(error.to_string().contains("smaller pictures"), "{error}");
     });
 }
 

@@ -81,6 +81,39 @@ on_every_engine! {
         assert_close(&dropped[..3], &read(bare).await.unwrap()[..3], 1e-5);
     }
 
+    async fn two_halves_of_a_batch_change_the_weights_as_the_whole_batch_does(device: Device) {
+        let settings = RunSettings {
+            schedule: Schedule::constant(5e-3),
+            // Key biases have no gradient but rounding noise, which AdamW would blow up to whole steps.
+            adamw: AdamWSettings { epsilon: 1e-2, clip_norm: Some(0.5), ..AdamWSettings::default() },
+            label_smoothing: 0.1,
+            drop_path: 0.0,
+            freeze_steps: 0,
+            seed: 3,
+        };
+        let mut weights = Vec::new();
+        let mut numbers = Vec::new();
+        // 3 leaves a rest of one picture.
+        for micro_batch in [0, 2, 3] {
+            let mut run = Run::new(tiny(4, &device).await, settings.clone());
+            run.set_micro_batch(micro_batch);
+            let mut told = Vec::new();
+            for step in 0..2 {
+                let (images, labels) = tiny_batch(step, &device);
+                let stepped = run.step(images, labels).await.unwrap();
+                told.extend([stepped.loss, stepped.norm.unwrap()]);
+            }
+            numbers.push(told);
+            let state = read_model(&run.model().unwrap()).await.unwrap();
+            weights.push(state.into_values().flat_map(|tensor| tensor.values).collect::<Vec<_>>());
+        }
+        for parts in 1..3 {
+            assert_close(&numbers[parts], &numbers[0], 1e-5);
+            assert_close(&weights[parts], &weights[0], 1e-5);
+        }
+        assert!(numbers[0][1] > 0.5, "clipping is at work");
+    }
+
     async fn a_restored_run_loses_what_the_undisturbed_one_loses(device: Device) {
         // One layer never drops a path (its rate is 0), so the draws are proven on W0 natively.
         let settings = RunSettings {
@@ -137,6 +170,32 @@ fn a_restored_run_draws_the_same_paths_and_loses_the_same() {
             differs |= (other.step(images, labels).await.unwrap().loss - expected).abs() > 1e-3;
         }
         assert!(differs, "drop-path changes the losses");
+    });
+}
+
+#[test]
+fn eight_pictures_in_two_passes_of_four_give_the_gradient_of_all_eight_with_dropped_paths_too() {
+    pollster::block_on(async {
+        let device = crate::support::device().await;
+        let adamw = AdamWSettings { epsilon: 1e-2, ..W0_ADAMW };
+        let settings = RunSettings { adamw, drop_path: 0.5, label_smoothing: 0.1, seed: 11, ..plain_settings(2e-3) };
+        let twice = |(images, labels): (Tensor<4>, Tensor<1, Int>)| {
+            (Tensor::cat(vec![images.clone(), images * 0.7], 0), Tensor::cat(vec![labels.clone(), labels], 0))
+        };
+        let (mut whole, mut parts) =
+            (Run::new(w0(&device).await, settings.clone()), Run::new(w0(&device).await, settings));
+        parts.set_micro_batch(4);
+        for _ in 0..3 {
+            let (images, labels) = twice(w0_batch(&device));
+            let expected = whole.step(images.clone(), labels.clone()).await.unwrap();
+            let got = parts.step(images, labels).await.unwrap();
+            assert_close(&[got.loss], &[expected.loss], 1e-5);
+        }
+        let [got, expected] = [&parts, &whole].map(|run| run.model().unwrap());
+        let (got, expected) = (read_model(&got).await.unwrap(), read_model(&expected).await.unwrap());
+        for (name, tensor) in &expected {
+            assert_close(&got[name].values, &tensor.values, 1e-5);
+        }
     });
 }
 

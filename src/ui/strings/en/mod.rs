@@ -6,10 +6,13 @@ mod descendant;
 mod heads;
 mod home;
 mod layers;
+mod lessons;
 mod pictures;
 mod pool;
+mod race;
 mod training;
 mod trial;
+mod trying;
 
 use super::{EngineWords, Jobs, NoticeWords, Page, Strings, Time};
 use crate::session::protocol::{JobKind, StartValue};
@@ -32,7 +35,10 @@ pub static EN: Strings = Strings {
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
     pool: pool::POOL,
+    race: race::RACE,
     trial: trial::TRIAL,
+    trying: trying::TRYING,
+    lessons: lessons::LESSONS,
     home: home::HOME,
 };
 
@@ -53,7 +59,6 @@ const PAGE: Page = Page {
     as_table: "The same as a table",
     details: "More settings",
     drop_here: "Drop files or folders anywhere on the page.",
-    settings_in_address: "Your settings are in the page's address: copy it to hand them on.",
 };
 
 const ENGINE: EngineWords = EngineWords {

@@ -13,6 +13,17 @@ pub(super) const PICTURES: Pictures = Pictures {
     folder_input: "Choose a folder",
     input: "Choose pictures or a zip",
     hint: "PNG, JPEG, WebP, GIF · zip",
+    samples: "No pictures at hand? Take samples:",
+    sample_doodles: "Doodles",
+    sample_clothes: "Clothes",
+    sample_credits: "Doodles: Quick, Draw! by Google (CC BY 4.0): cat, fish, flower, house, star. Clothes: Fashion-MNIST by \
+                     Zalando (MIT): t-shirt, trousers, sandal, bag, boot. 80 pictures a class, 28 px.",
+    sample_missing: |file| {
+        format!(
+            "The sample pictures `{file}` could not be fetched from where this page came from. Is the network there? \
+             Your own pictures can be chosen all the same."
+        )
+    },
     class: "Class for single pictures",
     class_hint: "only for pictures that come without a folder",
     clear: "Remove all pictures",

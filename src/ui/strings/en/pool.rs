@@ -188,4 +188,5 @@ pub(super) const POOL: PoolWords = PoolWords {
     better: "Models in which it is the better one",
     better_value: |count, of| format!("{count} of {of}"),
     ancestor_accuracy: "The ancestor with its new head, right",
+    parts: "Stitched from (blocks × width)",
 };

@@ -7,11 +7,11 @@ pub(super) const TRAINING: Training = Training {
     heading: Heading {
         title: "Training",
         term: "fine-tuning, inherited against from scratch (Cluster-Learngene, section 4)",
-        intro: "The same small model is trained twice on the same pictures, in the same order, for the same number of \
-                steps: once from what it inherited, once from random numbers.",
+        intro: "The small model is trained several times on the same pictures, in the same order, for the same number of \
+                steps: from what it inherited, from random numbers, or from other starts.",
     },
     need: "First plan a descendant (step 4).",
-    need_arm: "Choose at least one start under More settings.",
+    need_arm: "Choose at least one start.",
     start: "Start training",
     start_again: "Train again",
     pause: "Pause",
@@ -20,8 +20,13 @@ pub(super) const TRAINING: Training = Training {
     arm: |arm| match arm {
         StartValue::Scratch => "from scratch",
         StartValue::Inherited => "inherited",
+        StartValue::First => "first layers",
+        StartValue::Last => "last layers",
+        StartValue::Random => "random layers",
+        StartValue::Selection => "weight selection",
+        StartValue::Tleg => "TLEG",
+        StartValue::Whole => "whole ancestor",
     },
-    arms: "Starts to compare (arms)",
     steps: "Steps",
     steps_hint: "how often the weights are changed, for each start",
     seeds: "Repeats (seeds)",
@@ -77,6 +82,6 @@ pub(super) const TRAINING: Training = Training {
     column_epoch: "Epoch",
     column_arm: "Start",
     column_seed: "Seed",
-    same: "Both starts see the same pictures, batches, random crops and steps.",
+    same: "All starts see the same pictures, batches, random crops and steps.",
     curves: "The training curves",
 };

@@ -1,0 +1,62 @@
+//! Words of the link and the presets.
+
+use super::plural;
+use crate::ui::strings::Lessons;
+
+pub(super) const LESSONS: Lessons = Lessons {
+    title: "Settings",
+    presets: "Presets for lessons",
+    preset: |id| match id {
+        "quick" => (
+            "Quick look (2 minutes)",
+            "A tiny descendant and a short race, to see the whole story once; the numbers are rough.",
+        ),
+        "fair" => (
+            "Fair race (a lesson)",
+            "Both starts are raced three times with the same pictures and steps, so that luck can be told from learning.",
+        ),
+        "small" => (
+            "How small can it get?",
+            "Only two layers with two heads each: make it smaller or larger and see how much is lost.",
+        ),
+        "few" => ("Few pictures", "Only a fifth of the pictures is for learning: here inheriting should help most."),
+        _ => ("The usual settings", "Six layers of six heads, one race of 100 steps."),
+    },
+    now: |preset| format!("Settings: {preset}."),
+    now_changed: |preset, changes| format!("Settings: {preset}, with changes: {changes}."),
+    change: |name, value, usual| format!("{name} {value} (there {usual})"),
+    more_changes: |count| format!("and {} more", plural(count, "change", "changes")),
+    chosen_preset: |preset| format!("Settings are now: {preset}."),
+    copy: "Copy link with these settings",
+    copied: "Link copied.",
+    by_hand: "Your browser does not let the page copy. Copy the marked address yourself:",
+    engine: "Engine",
+    engine_auto: "choose by itself",
+    engine_webgpu: "graphics processor (WebGPU)",
+    engine_cpu: "processor (CPU)",
+    engine_hint: "used when the page is loaded again",
+    engine_later: "The engine of this address is used when the page is loaded again; the one that runs goes on.",
+    chosen: "Inherited layers",
+    freeze: "Epochs with inherited layers held still",
+    on: "yes",
+    off: "no",
+    nothing: "none",
+    expected_number: |whole, least, most| {
+        format!("{} from {least} to {most}", if whole { "a whole number" } else { "a number" })
+    },
+    expected_flag: "0 or 1",
+    expected_word: |key| match key {
+        "engine" => "auto, cpu or webgpu",
+        "method" => "cluster, layers, pool or stitch",
+        "chosen" => "layer numbers joined by +, as 1+2+5",
+        _ => "another word",
+    },
+    bad: |piece, expected| format!("`{piece}` (expected {expected})"),
+    unknown: |piece| format!("`{piece}` (no such setting)"),
+    faults: |list| {
+        format!(
+            "Some of the settings in this address were not understood and left as usual: {list}. The link may be damaged \
+             or from another version; check the settings, or ask for the link again."
+        )
+    },
+};

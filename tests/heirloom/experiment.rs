@@ -1,0 +1,156 @@
+//! Experiments: which races they are, what their points say, and how long they are predicted to take.
+use heirloom::session::Queue;
+use heirloom::session::forecast::{Cost, Forecast, points_of};
+use heirloom::session::protocol::*;
+
+use crate::statistics::{race, run};
+
+use StartValue::{Inherited, Scratch};
+
+const FLAT: &[&[(usize, f32)]] = &[&[(0, 0.25), (100, 0.5)]];
+
+fn settings(design: Design) -> ExperimentSettings {
+    ExperimentSettings { race: race(&[(Inherited, FLAT), (Scratch, FLAT)]).settings, design }
+}
+
+/// A race of an experiment that ended with these accuracies of inherited and scratch.
+fn ended(settings: TrainSettings, first_run: usize, accuracies: [f32; 2]) -> RaceReport {
+    let runs = [Inherited, Scratch].into_iter().zip(accuracies);
+    let runs = runs.map(|(arm, accuracy)| run(arm, 1, &[(0, 0.25), (settings.steps, accuracy)])).collect();
+    RaceReport { settings, runs, classes: Vec::new(), state: RaceState::Finished, first_run }
+}
+
+fn finished(design: Design, accuracies: &[[f32; 2]]) -> ExperimentReport {
+    let settings = settings(design);
+    let races = settings.races().into_iter().zip(accuracies).enumerate();
+    let races: Vec<_> = races.map(|(index, (race, &accuracies))| ended(race, 2 * index, accuracies)).collect();
+    ExperimentReport { settings, total: races.len(), races }
+}
+
+#[test]
+fn an_experiment_changes_one_thing_at_a_time_in_the_order_of_its_lists() {
+    assert_eq!(settings(Design::Race).races(), [settings(Design::Race).race]);
+    let family = settings(Design::Family(vec![(6, 4), (2, 1)])).races();
+    let size = |race: &TrainSettings| match &race.descendant {
+        DescendantPlan::Cluster(one) => (one.heads, one.layers),
+        other => panic!("another method: {other:?}"),
+    };
+    assert_eq!(family.iter().map(size).collect::<Vec<_>>(), [(6, 4), (2, 1)]);
+    let sweep = settings(Design::Sweep { rates: vec![1e-4, 1e-3], batches: vec![8, 16] }).races();
+    let pairs: Vec<_> = sweep.iter().map(|race| (race.batch, race.lr)).collect();
+    assert_eq!(pairs, [(8, 1e-4), (8, 1e-3), (16, 1e-4), (16, 1e-3)]);
+    let shares = settings(Design::Shares(vec![0.05, 1.0])).races();
+    assert_eq!(shares.iter().map(|race| race.share).collect::<Vec<_>>(), [0.05, 1.0]);
+    assert!(settings(Design::Shares(Vec::new())).races().is_empty());
+}
+
+#[test]
+fn settings_halve_down_to_one_picture_at_a_time() {
+    let mut race = settings(Design::Race).race;
+    let mut passes = Vec::new();
+    race.batch = 5;
+    while let Some(halved) = race.halved() {
+        race = halved;
+        passes.push((race.batch, race.micro_batch));
+    }
+    assert_eq!(passes, [(5, 3), (5, 2), (5, 1)], "the batch stays, fewer pictures go through the model at a time");
+}
+
+#[test]
+fn the_queue_is_json_and_knows_its_current_race_and_its_best_model() {
+    let mut queue = Queue::new(settings(Design::Sweep { rates: vec![1e-4, 1e-3], batches: vec![8] }));
+    assert!(queue.keeps_only_the_best() && queue.is_experiment());
+    assert_eq!((queue.current().unwrap().lr, queue.first_run(), queue.best()), (1e-4, 0, None));
+    let first = ended(queue.current().unwrap(), 0, [0.5, 0.25]);
+    queue.finished.push(first);
+    assert_eq!((queue.current().unwrap().lr, queue.first_run(), queue.best()), (1e-3, 2, Some(0)));
+    let second = ended(queue.current().unwrap(), queue.first_run(), [0.5, 0.75]);
+    queue.finished.push(second);
+    assert_eq!((queue.current(), queue.best()), (None, Some(3)));
+    queue.mark_models(|number| number == 3);
+    let kept: Vec<bool> = queue.finished.iter().flat_map(|race| race.runs.iter().map(|run| run.has_model)).collect();
+    assert_eq!(kept, [false, false, false, true]);
+    let json = serde_json::to_string(&queue).unwrap();
+    assert_eq!(serde_json::from_str::<Queue>(&json).unwrap(), queue);
+    assert!(!Queue::new(settings(Design::Family(vec![(1, 1)]))).keeps_only_the_best());
+}
+
+#[test]
+fn points_leave_out_seeds_under_way_and_count_those_that_diverged() {
+    let mut report = finished(Design::Family(vec![(6, 4), (2, 1)]), &[[0.75, 0.5], [0.5, 0.25]]);
+    report.races[1].runs[0].step = 60;
+    report.races[1].runs[1].failure = Some("the loss is NaN".into());
+    report.races[1].runs[1].step = 10;
+    let points = report.points();
+    let said: Vec<_> = points.iter().map(|p| (p.race, p.arm, p.accuracy.map(|a| a.mean), p.diverged)).collect();
+    let expected =
+        [(0, Inherited, Some(0.75), 0), (0, Scratch, Some(0.5), 0), (1, Inherited, None, 0), (1, Scratch, None, 1)];
+    assert_eq!(said, expected);
+    assert_eq!((points[0].heads, points[0].layers, points[0].parameters, points[0].flops), (Some(3), 2, 10, 20));
+    assert_eq!(report.best(), Some((0, 0, 0.75)));
+}
+
+#[test]
+fn sensitivity_is_the_way_from_best_to_worst_setting_and_divergence_counts_as_nothing_learnt() {
+    let design = Design::Sweep { rates: vec![1e-4, 1e-3, 1e-2], batches: vec![8] };
+    let mut report = finished(design, &[[0.5, 0.25], [0.75, 0.5], [0.625, 0.0]]);
+    let lost = &mut report.races[2].runs[1];
+    (lost.step, lost.failure) = (3, Some("the loss is NaN".into()));
+    let all = sensitivity(&report.points());
+    let said: Vec<_> = all.iter().map(|one| (one.arm, one.best.lr, one.between, one.count)).collect();
+    assert_eq!(said, [(Inherited, 1e-3, (0.75, 0.5), 3), (Scratch, 1e-3, (0.5, 0.0), 3)]);
+}
+
+#[test]
+fn the_share_that_suffices_is_the_smallest_as_good_as_the_other_start_with_all_pictures() {
+    let report = finished(Design::Shares(vec![0.1, 0.5, 1.0]), &[[0.25, 0.125], [0.75, 0.5], [0.875, 0.625]]);
+    let points = report.points();
+    assert_eq!(share_that_suffices(&points, Inherited, Scratch), Some((0.5, 1.0)));
+    assert_eq!(share_that_suffices(&points, Scratch, Inherited), None);
+    assert_eq!(share_that_suffices(&points[..1], Inherited, Scratch), None);
+}
+
+fn cost(flops: [f64; 2], steps: usize) -> Cost {
+    Cost { flops: flops.to_vec(), seeds: 1, steps, batch: 4, points: points_of(steps, 10), pictures: 8 }
+}
+
+#[test]
+fn the_forecast_is_exact_at_an_even_pace_and_knows_races_of_other_sizes() {
+    assert_eq!((points_of(20, 10), points_of(21, 10), points_of(5, 10)), (3, 4, 2));
+    let current = cost([100.0, 50.0], 20);
+    let mut forecast = Forecast::new(None);
+    assert!(forecast.is_warming_up());
+    assert_eq!(forecast.seconds((1.0, 1.0), &[]), None, "nothing is known yet");
+    // 1,000 operations a second: a step of 3 · 4 · 100 operations takes 1.2 s.
+    for _ in 0..5 {
+        forecast.stepped(1.2, current.of_step(0));
+        forecast.stepped(0.6, current.of_step(1));
+        forecast.judged(0.4, 8.0 * 100.0);
+    }
+    assert!(!forecast.is_warming_up());
+    let runs = [run(Inherited, 1, &[(0, 0.2), (10, 0.3)]), run(Scratch, 1, &[(0, 0.2)])];
+    let left = current.left(&runs);
+    assert_eq!(left, (10.0 * 1200.0 + 20.0 * 600.0, 8.0 * 100.0 + 2.0 * 8.0 * 50.0));
+    // Judging makes 2,000 operations a second.
+    let seconds = forecast.seconds(left, &[cost([10.0, 10.0], 100)]).unwrap();
+    let later = 2.0 * (100.0 * 120.0 / 1e3 + 11.0 * 8.0 * 10.0 / 2e3);
+    assert!((seconds - (24.0 + 0.8 + later)).abs() < 1e-9, "{seconds}");
+}
+
+#[test]
+fn the_forecast_starts_from_what_was_known_and_converges_when_the_machine_slows_down() {
+    let mut forecast = Forecast::new(Some(500.0));
+    assert_eq!(forecast.seconds((1000.0, 500.0), &[]), Some(3.0));
+    for _ in 0..100 {
+        forecast.stepped(1.0, 1000.0);
+    }
+    assert!((forecast.seconds((1000.0, 0.0), &[]).unwrap() - 1.0).abs() < 1e-9);
+    let mut before = 1.0;
+    for _ in 0..150 {
+        forecast.stepped(2.0, 1000.0);
+        let now = forecast.seconds((1000.0, 0.0), &[]).unwrap();
+        assert!(now > before && now < 2.0, "it moves towards the new pace only: {now}");
+        before = now;
+    }
+    assert!((before - 2.0).abs() < 0.1, "{before}");
+}
