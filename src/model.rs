@@ -107,8 +107,7 @@ impl Model {
     pub fn vit(&self) -> Option<&Vit> {
         match self {
             Self::Vit(vit) => Some(vit),
-            Self::Stitched(_) => None,
-            Self::Cnn(_) => None,
+            Self::Stitched(_) | Self::Cnn(_) => None,
         }
     }
 
@@ -181,8 +180,7 @@ impl ModelConfig {
     pub fn vit(&self) -> Option<&VitConfig> {
         match self {
             Self::Vit(config) => Some(config),
-            Self::Stitched(_) => None,
-            Self::Cnn(_) => None,
+            Self::Stitched(_) | Self::Cnn(_) => None,
         }
     }
 

@@ -112,6 +112,7 @@ impl Descendant {
                 vit.patch_embed.visit(&mut trained);
                 vit.blocks[..self.inherited].iter().for_each(|block| block.visit(&mut trained));
             }
+            Model::Stitched(_) => {}
             Model::Cnn(cnn) => {
                 cnn.stem.visit(&mut trained);
                 cnn.stages[..self.inherited].iter().for_each(|stage| stage.visit(&mut trained));

@@ -98,6 +98,7 @@ impl Runner {
     }
 
     pub(super) fn pause(&mut self, paused: bool) {
+        self.pause_pool(paused);
         if let Some(Job::Race(job)) = &mut self.job {
             job.is_paused = paused;
             job.rested();

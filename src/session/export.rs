@@ -124,7 +124,11 @@ async fn described(
 fn file_name(model: &Model, what: &str, format: Format) -> String {
     let shape = match model.config() {
         ModelConfig::Vit(config) => format!("{}heads-{}layers", config.num_heads, config.depth),
-        ModelConfig::Stitched(config) => format!("stitched-{}layers", config.depth()),
+        ModelConfig::Stitched(config) => {
+            let (front, end) = (config.front_layer + 1, config.end.depth.saturating_sub(config.end_layer));
+            let [front_width, end_width] = [&config.front, &config.end].map(|part| part.embed_dim);
+            format!("stitched-{front}x{front_width}-{end}x{end_width}")
+        }
         ModelConfig::Cnn(config) => {
             let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
             format!("{}stages-{blocks}blocks", config.stages.len())

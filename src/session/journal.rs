@@ -93,9 +93,10 @@ impl<F: Clone> Journal<F> {
             }
             // What these leave behind (trained models) cannot be had again by repeating a command.
             // What condensing found stands on the page; no engine needs it again.
-            Event::JobEnded { job: job @ (JobKind::Condense | JobKind::Train | JobKind::Evaluate), .. } => {
-                drop(self.take_pending(*job))
-            }
+            Event::JobEnded {
+                job: job @ (JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate),
+                ..
+            } => drop(self.take_pending(*job)),
             _ => {}
         }
     }
@@ -126,7 +127,7 @@ impl<F: Clone> Journal<F> {
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
         entries.extend(waiting.filter(|(command, _)| {
-            !matches!(job_of(command), Some(JobKind::Condense | JobKind::Train | JobKind::Evaluate))
+            !matches!(job_of(command), Some(JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate))
         }));
         (entries, guilty)
     }
@@ -153,6 +154,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::MeasureHeads(_) => Some(JobKind::Measure),
         Command::Condense(_) => Some(JobKind::Condense),
         Command::Train(_) | Command::Experiment(_) => Some(JobKind::Train),
+        Command::MakePool(_) => Some(JobKind::Pool),
         Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
         _ => None,
     }

@@ -22,6 +22,7 @@ use self::missing::Waiting;
 use self::save::Saving;
 use self::store::{KeepError, Projects};
 use self::work::{hex, of_hex};
+use super::pool::Pools;
 use super::protocol::{Command, Event, JobKind, ProjectCommand, ProjectEvent, ProjectList};
 use super::runner::{Job, Runner};
 use crate::platform::clock::{now_ms, unix_ms};
@@ -286,11 +287,12 @@ impl Runner {
                 Job::Race(_) => JobKind::Train,
                 Job::Condense(_) => JobKind::Condense,
                 Job::Measure(_) => JobKind::Measure,
+                Job::Pool(_) => JobKind::Pool,
             };
             self.end(kind, false);
         }
         (self.ancestor, self.heads, self.planned, self.last_race) = (None, None, None, None);
-        (self.condensed, self.last_queue) = (None, None);
+        (self.condensed, self.last_queue, self.pools) = (None, None, Pools::default());
         self.pictures = super::pictures::Pictures::default();
         self.trained.clear();
         let keeper = &mut self.keeper;

@@ -142,6 +142,12 @@ fn summary(checkpoint: &Checkpoint) -> AncestorSummary {
             let VitConfig { depth, num_heads, embed_dim, head_dim, patch_size, .. } = *config;
             AncestorShape::Vit(VitShape { depth, num_heads, embed_dim, head_dim, patch_size })
         }
+        ModelConfig::Stitched(config) => {
+            let (front, end) = (&config.front, &config.end);
+            let part = |blocks: usize, config: &VitConfig| StageShape { blocks, width: config.embed_dim };
+            let behind = end.depth.saturating_sub(config.end_layer);
+            AncestorShape::Stitched([part(config.front_layer + 1, front), part(behind, end)])
+        }
         ModelConfig::Cnn(config) => {
             let stage = |stage: &StageConfig| StageShape { blocks: stage.depth, width: stage.width };
             AncestorShape::Cnn(config.stages.iter().map(stage).collect())

@@ -18,10 +18,11 @@ use super::layers::CondenseJob;
 use super::open::Ancestor;
 use super::pace::Pace;
 use super::pictures::Pictures;
+use super::pool::{PoolJob, Pools};
 use super::predict::Named;
 use super::protocol::{
     Command, CondenseReport, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel,
-    Progress, RaceReport,
+    Progress, RaceReport, RaceState,
 };
 use super::queue::Queue;
 use super::race::{RaceJob, Trained};
@@ -43,6 +44,8 @@ pub(super) enum Job {
     Condense(Box<CondenseJob>),
     /// A race is trained.
     Race(Box<RaceJob>),
+    /// A pool is made.
+    Pool(Box<PoolJob>),
 }
 
 /// The engine.
@@ -62,6 +65,8 @@ pub struct Runner {
     pub(super) last_queue: Option<Queue>,
     /// How alike layers of the ancestor and of a small model are.
     pub(super) condensed: Option<CondenseReport>,
+    /// What was made last, by method.
+    pub(super) pools: Pools,
     /// What was named last.
     pub(super) named: Named,
     pub(super) job: Option<Job>,
@@ -87,6 +92,7 @@ impl Runner {
             last_race: None,
             last_queue: None,
             condensed: None,
+            pools: Pools::default(),
             named: Named::default(),
             job: None,
             pace: Pace::default(),
@@ -131,6 +137,8 @@ impl Runner {
             Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
             Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
+            Command::MakePool(settings) => self.make_pool(settings).await,
+            Command::CutOut { method, configuration } => self.cut_out(method, configuration),
             Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
             Command::Experiment(settings) => self.experiment(settings).await,
             Command::PredictTraining(settings) => self.predict_training(&settings),
@@ -170,6 +178,7 @@ impl Runner {
             Some(Job::Measure(job)) => self.measure_next(job).await,
             Some(Job::Condense(job)) => self.condense_next(job).await,
             Some(Job::Race(job)) => self.race_next(job).await,
+            Some(Job::Pool(job)) => self.pool_next(job).await,
             None => false,
         };
         has_copied || has_worked
@@ -195,6 +204,7 @@ impl Runner {
             Some(Job::Measure(_)) => self.end(JobKind::Measure, false),
             Some(Job::Condense(_)) => self.end(JobKind::Condense, false),
             Some(Job::Race(job)) => self.stop_race(job).await,
+            Some(Job::Pool(job)) => self.finish_pool(job, RaceState::Stopped),
             None => {}
         }
     }

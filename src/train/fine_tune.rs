@@ -168,8 +168,7 @@ impl<M: Classifier> Run<M> {
         self.update(model, passed, &statistics).await
     }
 
-    /// One optimiser step on a loss of the caller's, `[1]`; otherwise as [`Run::step`]. Batch norms keep their
-    /// statistics.
+    /// One optimiser step on a loss of the caller's, `[1]`, of a model without batch norms; otherwise as [`Run::step`].
     ///
     /// # Errors
     /// As [`Run::step`].

@@ -137,6 +137,11 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         self.net.as_ref()?.model().ok()
     }
 
+    /// Whether its stitch layers have started, so that every configuration is a model.
+    pub fn has_net(&self) -> bool {
+        self.net.is_some()
+    }
+
     /// The distilled auxiliary models with their maps.
     pub fn distilled(&self) -> &[Auxiliary] {
         &self.distilled

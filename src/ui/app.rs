@@ -9,15 +9,16 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
 use super::pages::{
-    AncestorStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep, ProjectsBar,
-    StackStep, TrainingStep, TrialStep,
+    AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep,
+    PoolStep, ProjectsBar, SmallModelsStep, StackStep, TrainingStep, TrialStep,
 };
+use super::pools::is_pool;
 use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
 use super::strings::text;
 use super::widgets::Notices;
 use super::{bench, files, wake};
-use crate::session::protocol::{Engine, JobKind, Method, RaceState};
+use crate::session::protocol::{Engine, JobKind, Method, PoolReport, RaceState};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
 const LONG_SILENCE: f64 = 60.0;
@@ -76,11 +77,12 @@ pub fn Page() -> impl IntoView {
 
 fn steps() -> impl IntoView {
     let app = expect_context::<App>();
-    let method = Memo::new(move |_| app.settings.with(|settings| settings.method));
-    // Steps 3 and 4 are the method's own.
+    let method = Memo::new(move |_| app.method());
+    // Steps 3 to 5 are the method's own.
     let own = move || match method.get() {
-        Method::Layers => view! { <LayersStep/> <StackStep/> }.into_any(),
-        Method::Cluster | Method::Pool | Method::Stitch => view! { <HeadsStep/> <DescendantStep/> }.into_any(),
+        Method::Layers => view! { <LayersStep/> <StackStep/> <TrainingStep/> }.into_any(),
+        Method::Cluster => view! { <HeadsStep/> <DescendantStep/> <TrainingStep/> }.into_any(),
+        Method::Pool | Method::Stitch => view! { <SmallModelsStep/> <PoolStep/> <CompareStep/> }.into_any(),
     };
     view! {
         <Lessons/>
@@ -88,7 +90,6 @@ fn steps() -> impl IntoView {
         <PicturesStep/>
         <MethodChoice/>
         {own}
-        <TrainingStep/>
         <TrialStep/>
         <HomeStep/>
     }
@@ -143,30 +144,37 @@ fn Header() -> impl IntoView {
             </div>
             <nav class="steps" aria-label=t.page.steps>
                 <ol>
-                    {step_names()
-                        .into_iter()
-                        .map(|(id, name)| {
-                            view! {
-                                <li>
-                                    <a href=format!("#{id}") on:click=move |event| jump(&event, id)>{name}</a>
-                                </li>
-                            }
-                        })
-                        .collect_view()}
+                    {move || {
+                        step_names(is_pool(app.method()))
+                            .into_iter()
+                            .map(|(id, name)| {
+                                view! {
+                                    <li>
+                                        <a href=format!("#{id}") on:click=move |event| jump(&event, id)>{name}</a>
+                                    </li>
+                                }
+                            })
+                            .collect_view()
+                    }}
                 </ol>
             </nav>
         </header>
     }
 }
 
-fn step_names() -> [(&'static str, &'static str); 7] {
+/// The steps of the method in use.
+fn step_names(is_pool: bool) -> [(&'static str, &'static str); 7] {
     let t = text();
+    let [third, fourth, fifth] = match is_pool {
+        true => [&t.pool.set_up, &t.pool.pool, &t.pool.compare],
+        false => [&t.heads.heading, &t.descendant.heading, &t.training.heading],
+    };
     [
         ("ancestor", t.ancestor.heading.title),
         ("pictures", t.pictures.heading.title),
-        ("heads", t.heads.heading.title),
-        ("descendant", t.descendant.heading.title),
-        ("training", t.training.heading.title),
+        ("heads", third.title),
+        ("descendant", fourth.title),
+        ("training", fifth.title),
         ("trial", t.trial.heading.title),
         ("home", t.home.heading.title),
     ]
@@ -218,7 +226,12 @@ fn read_address(app: App) {
 fn stay_awake(app: App) {
     let is_working = Memo::new(move |_| {
         let is_racing = app.race.with(|race| race.as_ref().is_some_and(|race| race.state == RaceState::Running));
-        is_racing || app.jobs.with(|jobs| jobs.iter().any(|job| job.kind != JobKind::Train))
+        let is_running = |pool: RwSignal<Option<PoolReport>>| {
+            pool.with(|pool| pool.as_ref().is_some_and(|pool| pool.state == RaceState::Running))
+        };
+        let is_making = is_running(app.pools.pool) || is_running(app.pools.stitch);
+        let is_paused = |kind: JobKind| matches!(kind, JobKind::Train | JobKind::Pool);
+        is_racing || is_making || app.jobs.with(|jobs| jobs.iter().any(|job| !is_paused(job.kind)))
     });
     Effect::new(move |_| wake::hold(is_working.get()));
     wake::follow_the_page();

@@ -139,5 +139,7 @@ pub(super) fn layers_and_patch(ancestor: &AncestorSummary) -> (usize, usize) {
     match &ancestor.shape {
         AncestorShape::Vit(shape) => (shape.depth, shape.patch_size),
         AncestorShape::Cnn(stages) => (stages.len(), 1),
+        // Its layers are of two widths, so that none are taken from it.
+        AncestorShape::Stitched(_) => (0, 1),
     }
 }

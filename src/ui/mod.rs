@@ -13,6 +13,7 @@ mod files;
 mod format;
 mod layers;
 mod pages;
+mod pools;
 mod presets;
 mod projects;
 mod restart;

@@ -11,8 +11,13 @@ use crate::session::protocol::{JobKind, RaceState};
 pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool) {
     app.engine.set(EngineState::Loading);
     let smaller = is_training(app).then(|| app.plan_retry(reason)).flatten();
+    let making = app.lose_pools();
     let training = lose_engine(app);
-    let during = if training { Some(JobKind::Train) } else { during };
+    let during = match (training, making) {
+        (true, _) => Some(JobKind::Train),
+        (false, true) => Some(JobKind::Pool),
+        (false, false) => during,
+    };
     let t = &text().engine;
     let is_kept = app.projects.is_kept();
     if let (true, Some(pictures)) = (is_kept, smaller) {
@@ -44,6 +49,7 @@ pub fn restarted(app: App, reason: &str, during: Option<JobKind>, cpu_only: bool
 /// The engine died again and again.
 pub fn gave_up(app: App, reason: &str) {
     app.engine.set(EngineState::Gone);
+    app.lose_pools();
     lose_engine(app);
     let sentence = (text().engine.gave_up)(reason);
     bench::lost(&sentence);

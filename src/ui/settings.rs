@@ -13,9 +13,10 @@ use table::TABLE;
 
 use super::experiment::Choice;
 use super::layers::LayersChoices;
+use super::pools::PoolChoice;
 use crate::session::protocol::{
     ClusterSettings, DepthChoice, DescendantPlan, DescendantSettings, Engine, FfnMatching, LayersSettings,
-    MeasureSettings, Method, SplitSettings, TrainSettings,
+    MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
 };
 
 /// Everything that can be chosen.
@@ -42,6 +43,7 @@ pub struct Settings {
     pub chosen: Vec<usize>,
     pub freeze_epochs: f64,
     pub by_layers: LayersChoices,
+    pub pool: PoolChoice,
     /// What is raced against what.
     pub race: Choice,
     pub seeds: usize,
@@ -78,6 +80,7 @@ impl Default for Settings {
             chosen: Vec::new(),
             freeze_epochs: 0.0,
             by_layers: LayersChoices::default(),
+            pool: PoolChoice::default(),
             race: Choice::default(),
             seeds: 1,
             steps: 100,
@@ -133,6 +136,11 @@ impl Settings {
                 ffn_maps: self.ffn_maps,
             }),
         }
+    }
+
+    /// A pool of the method in use, from an ancestor of `patch_size` px patches.
+    pub fn pool_settings(&self, patch_size: usize) -> PoolSettings {
+        self.pool.settings(self.method, self.whole_patches(patch_size), self.batch)
     }
 
     /// The race of a descendant.

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 
 use super::experiment::Experiments;
 use super::layers::LayersState;
+use super::pools::PoolView;
 use super::projects::Projects;
 use super::settings::Settings;
 use super::strings::text;
@@ -67,6 +68,7 @@ pub struct App {
     pub layers: LayersState,
     pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
+    pub pools: PoolView,
     pub experiments: Experiments,
     /// The models of the race on the screen went with an engine that died.
     pub models_lost: RwSignal<bool>,
@@ -104,6 +106,7 @@ impl App {
             layers: LayersState::new(),
             descendant: RwSignal::new(None),
             race: RwSignal::new(None),
+            pools: PoolView::default(),
             experiments: Experiments::new(),
             models_lost: RwSignal::new(false),
             run: RwSignal::new(0),
@@ -163,6 +166,8 @@ impl App {
                 self.retry_training();
             }
             Event::Race(report) => self.race_moved(report),
+            Event::Pool(report) => self.pool_moved(*report),
+            Event::Cut(cut) => self.was_cut(cut),
             Event::Experiment(report) => self.experiments.report.set(Some(report)),
             Event::Forecast(forecast) => self.experiments.forecast.set(Some(forecast)),
             Event::Prediction(prediction) => self.predictions.update(|all| all.push(prediction)),
@@ -197,6 +202,7 @@ impl App {
         self.spoken.set(match &summary.shape {
             AncestorShape::Vit(vit) => (text().ancestor.spoken)(&summary.family, vit.depth, vit.num_heads),
             AncestorShape::Cnn(stages) => (text().cnn.spoken)(&summary.family, stages.len()),
+            AncestorShape::Stitched(_) => summary.family.clone(),
         });
         self.heads.set(None);
         self.clusters.set(None);
@@ -225,6 +231,10 @@ impl App {
 
     fn race_moved(self, report: RaceReport) {
         self.models_lost.set(false);
+        if report.runs.iter().all(|run| run.step == 0) {
+            // A race that begins takes the place of all models there were.
+            self.pools.cuts.set(Vec::new());
+        }
         self.experiment_moved(&report);
         self.race.set(Some(report));
     }
@@ -266,7 +276,7 @@ impl App {
         }
     }
 
-    fn end_job(self, kind: JobKind) {
+    pub(super) fn end_job(self, kind: JobKind) {
         if self.jobs.with_untracked(|jobs| jobs.iter().any(|job| job.kind == kind)) {
             self.jobs.update(|jobs| jobs.retain(|job| job.kind != kind));
         }

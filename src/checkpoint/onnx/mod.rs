@@ -7,6 +7,7 @@
 mod cnn;
 mod graph;
 mod proto;
+mod stitched;
 mod vit;
 
 use super::description::{Description, METADATA_KEY, Preprocessing};
@@ -72,6 +73,7 @@ fn logits(graph: &mut Graph, config: &ModelConfig, images: &str) -> Value {
     match config {
         ModelConfig::Vit(config) => vit::logits(graph, config, images),
         ModelConfig::Cnn(config) => cnn::logits(graph, config, images),
+        ModelConfig::Stitched(config) => stitched::logits(graph, config, images),
     }
 }
 
@@ -80,6 +82,7 @@ fn channels(config: &ModelConfig) -> usize {
     match config {
         ModelConfig::Vit(config) => config.channels,
         ModelConfig::Cnn(config) => config.channels,
+        ModelConfig::Stitched(config) => config.front.channels,
     }
 }
 

@@ -37,6 +37,10 @@ fn layers(model: &Model, images: Tensor<4>) -> Vec<Layer> {
             let mut see = |_: usize, tokens: &Tensor<3>| found.push(Layer::Tokens(tokens.clone()));
             vit.encode(vit.embed(images), &mut vit::Hooks { tokens: Some(&mut see), ..Default::default() });
         }
+        Model::Stitched(stitched) => {
+            let mut see = |_: usize, tokens: &Tensor<3>| found.push(Layer::Tokens(tokens.clone()));
+            stitched.logits(images, &mut vit::Hooks { tokens: Some(&mut see), ..Default::default() });
+        }
         Model::Cnn(cnn) => {
             let mut see = |_: usize, map: &Tensor<4>| found.push(Layer::Map(map.clone()));
             cnn.features(images, &mut cnn::Hooks { stages: Some(&mut see), ..Default::default() });

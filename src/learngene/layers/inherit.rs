@@ -92,6 +92,7 @@ pub fn layer_parameters(config: &ModelConfig) -> Vec<u64> {
             };
             (0..config.depth).map(|layer| tensors(&inside(layer))).collect()
         }
+        ModelConfig::Stitched(_) => Vec::new(),
         ModelConfig::Cnn(config) => {
             let up_to = |stages: usize| {
                 let stages = config.stages[..stages].to_vec();

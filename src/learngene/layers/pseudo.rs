@@ -28,6 +28,7 @@ pub fn pseudo_config(
             let depth = layers.min(config.depth);
             Ok(VitConfig { image_size, depth, classes: Some(classes), ..config.clone() }.into())
         }
+        ModelConfig::Stitched(_) => Err(LayersError::Stitched),
         ModelConfig::Cnn(config) => {
             let thin = |stage: &StageConfig| StageConfig { depth: layers.min(stage.depth - 1).max(1), ..*stage };
             let units: Vec<Unit> = config.stages.iter().map(|stage| Unit::Random(thin(stage))).collect();

@@ -11,5 +11,5 @@ mod pairs;
 
 pub use least_squares::{AffineFit, StitchFit, Sums};
 pub use matrix::Matrix;
-pub use net::{Configuration, StitchError, StitchNet};
+pub use net::{Configuration, StitchError, StitchNet, ways};
 pub use pairs::{Pair, Slide, slide};

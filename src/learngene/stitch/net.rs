@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{AffineFit, Pair, slide};
 use crate::model::{Model, ModelConfig};
-use crate::vit::{Stitched, StitchedConfig, StitchedError, Vit};
+use crate::vit::{Stitched, StitchedConfig, StitchedError, Vit, VitConfig};
 
 /// One way through the net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,48 @@ pub enum StitchError {
     },
 }
 
+/// All ways through anchors of these configurations, smallest first, and what each is as a model of its own. The last
+/// stitch layer's number says how many there are.
+///
+/// They run from the smallest anchor over its stitches to the next one, and so on: with three anchors of 12 layers
+/// 3 + 2 · 34 = 71.
+///
+/// # Errors
+/// When there are fewer than two anchors, they are not ordered, or two neighbours do not fit.
+pub fn ways(anchors: &[VitConfig]) -> Result<Vec<(Configuration, ModelConfig)>, StitchError> {
+    if anchors.len() < 2 {
+        return Err(StitchError::TooFew(anchors.len()));
+    }
+    let classes: Vec<_> = anchors.iter().map(|anchor| anchor.classes).collect();
+    if classes.windows(2).any(|two| two[0] != two[1]) {
+        return Err(StitchError::Classes { found: classes });
+    }
+    let anchor = |at: usize| (Configuration::Anchor { anchor: at }, anchors[at].clone().into());
+    let (mut ways, mut first) = (vec![anchor(0)], 0);
+    for front in 0..anchors.len() - 1 {
+        let end = front + 1;
+        let (small, large) = (&anchors[front], &anchors[end]);
+        if large.flops() < small.flops() {
+            return Err(StitchError::Order { larger: end });
+        }
+        let slide = slide(small.depth, large.depth);
+        for pair in slide.pairs {
+            let config = StitchedConfig {
+                front: small.clone(),
+                end: large.clone(),
+                front_layer: pair.front,
+                end_layer: pair.end,
+            };
+            config.check()?;
+            let pair = Pair { stitch: first + pair.stitch, ..pair };
+            ways.push((Configuration::Stitched { front, end, pair }, config.into()));
+        }
+        first += slide.stitches;
+        ways.push(anchor(end));
+    }
+    Ok(ways)
+}
+
 /// Anchors, smallest first, and the stitch layers between neighbours (nearest stitching). It owns every weight once;
 /// its configurations share them.
 #[derive(Module, Debug)]
@@ -67,55 +109,19 @@ pub struct StitchNet {
 impl StitchNet {
     /// A net whose stitch layers are still zero; [`StitchNet::start`] gives them their start values.
     ///
-    /// Configurations run from the smallest anchor over its stitches to the next one, and so on: with three anchors of
-    /// 12 layers 3 + 2 · 34 = 71.
-    ///
     /// # Errors
-    /// When there are fewer than two anchors, they are not ordered, or two neighbours do not fit.
+    /// As [`ways`].
     pub fn new(anchors: Vec<Vit>, device: &Device) -> Result<Self, StitchError> {
-        if anchors.len() < 2 {
-            return Err(StitchError::TooFew(anchors.len()));
-        }
-        let classes: Vec<_> = anchors.iter().map(|anchor| anchor.config.classes).collect();
-        if classes.windows(2).any(|two| two[0] != two[1]) {
-            return Err(StitchError::Classes { found: classes });
-        }
-        let mut net = Self { anchors, stitches: Vec::new(), configurations: Vec::new(), configs: Vec::new() };
-        net.add_anchor(0);
-        for front in 0..net.anchors.len() - 1 {
-            net.add_stitches(front, device)?;
-            net.add_anchor(front + 1);
-        }
+        let configs: Vec<VitConfig> = anchors.iter().map(|anchor| anchor.config.clone()).collect();
+        let (configurations, configs) = ways(&configs)?.into_iter().unzip();
+        let mut net = Self { anchors, stitches: Vec::new(), configurations, configs };
+        net.stitches = net.joined().into_iter().map(|joined| net.zero(joined, device)).collect();
         Ok(net)
     }
 
-    fn add_anchor(&mut self, anchor: usize) {
-        self.configurations.push(Configuration::Anchor { anchor });
-        self.configs.push(self.anchors[anchor].config.clone().into());
-    }
-
-    fn add_stitches(&mut self, front: usize, device: &Device) -> Result<(), StitchError> {
-        let end = front + 1;
-        let (small, large) = (&self.anchors[front].config, &self.anchors[end].config);
-        if large.flops() < small.flops() {
-            return Err(StitchError::Order { larger: end });
-        }
-        let (first, slide) = (self.stitches.len(), slide(small.depth, large.depth));
-        for pair in slide.pairs {
-            let config = StitchedConfig {
-                front: small.clone(),
-                end: large.clone(),
-                front_layer: pair.front,
-                end_layer: pair.end,
-            };
-            config.check()?;
-            let pair = Pair { stitch: first + pair.stitch, ..pair };
-            self.configurations.push(Configuration::Stitched { front, end, pair });
-            self.configs.push(config.into());
-        }
-        let zero = AffineFit::zero(small.embed_dim, large.embed_dim);
-        self.stitches.extend((0..slide.stitches).map(|_| zero.linear(device)));
-        Ok(())
+    fn zero(&self, [front, end]: [usize; 2], device: &Device) -> Linear {
+        let width = |anchor: usize| self.anchors[anchor].config.embed_dim;
+        AffineFit::zero(width(front), width(end)).linear(device)
     }
 
     /// Gives every stitch layer its start value, in order.
@@ -140,10 +146,13 @@ impl StitchNet {
 
     /// The anchors that each stitch layer joins, `[front, end]`.
     pub fn joined(&self) -> Vec<[usize; 2]> {
-        let mut joined = vec![[0, 0]; self.stitches.len()];
+        let mut joined = Vec::new();
         for configuration in &self.configurations {
-            if let Configuration::Stitched { front, end, pair } = configuration {
-                joined[pair.stitch] = [*front, *end];
+            // Stitch layers are met in their order.
+            if let Configuration::Stitched { front, end, pair } = configuration
+                && pair.stitch == joined.len()
+            {
+                joined.push([*front, *end]);
             }
         }
         joined

@@ -34,7 +34,7 @@ impl AncestorSummary {
     pub fn vit(&self) -> Option<&VitShape> {
         match &self.shape {
             AncestorShape::Vit(shape) => Some(shape),
-            AncestorShape::Cnn(_) => None,
+            AncestorShape::Cnn(_) | AncestorShape::Stitched(_) => None,
         }
     }
 }
@@ -47,6 +47,8 @@ pub enum AncestorShape {
     Vit(VitShape),
     /// Stages of a convolutional network, in order.
     Cnn(Vec<StageShape>),
+    /// The front and the end of two Vision Transformers, stitched.
+    Stitched([StageShape; 2]),
 }
 
 /// A Vision Transformer's sizes.
@@ -64,7 +66,7 @@ pub struct VitShape {
     pub patch_size: usize,
 }
 
-/// Sizes of one stage of a convolutional network.
+/// Sizes of one stage of a convolutional network, or of one part of a stitched model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageShape {
     /// Blocks.

@@ -10,6 +10,7 @@ mod inputs;
 mod layers;
 mod method;
 mod points;
+mod pool;
 mod projects;
 pub mod statistics;
 mod training;
@@ -23,6 +24,7 @@ pub use inputs::*;
 pub use layers::*;
 pub use method::*;
 pub use points::*;
+pub use pool::*;
 pub use projects::*;
 pub use training::*;
 pub use trial::*;
@@ -94,6 +96,16 @@ pub enum Command {
     PlanDescendant(DescendantPlan),
     /// Start a race of arms on the planned descendant.
     Train(TrainSettings),
+    /// Make a pool of small models, or stitch anchors; answered with [`Event::Pool`].
+    MakePool(PoolSettings),
+    /// Cut a configuration out of a pool; answered with [`Event::Cut`]. From then on it is a trained model like any
+    /// other.
+    CutOut {
+        /// [`Method::Pool`] or [`Method::Stitch`].
+        method: Method,
+        /// Which configuration.
+        configuration: usize,
+    },
     /// Start several races one after the other; answered like [`Command::Train`], and with [`Event::Experiment`].
     Experiment(ExperimentSettings),
     /// Say how long that would take; answered at once with [`Event::Forecast`], or not at all when it cannot be run.
@@ -201,6 +213,10 @@ pub enum Event {
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
     Race(RaceReport),
+    /// Where a pool stands; sent when it starts, at every stage, now and then between, and when it ends.
+    Pool(Box<PoolReport>),
+    /// A configuration was cut out.
+    Cut(CutReport),
     /// Where an experiment of several races stands; sent when it starts and after each race.
     Experiment(ExperimentReport),
     /// How long training would take.
@@ -284,6 +300,8 @@ pub enum JobKind {
     Condense,
     /// Training a race.
     Train,
+    /// Making a pool.
+    Pool,
     /// Naming pictures or filling the confusion matrix.
     Evaluate,
 }

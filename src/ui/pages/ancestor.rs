@@ -43,6 +43,10 @@ fn summary(a: AncestorSummary) -> impl IntoView {
             (t.width, (t.width_value)(vit.embed_dim, vit.head_dim)),
             (t.picture, (t.picture_value)(a.image_size, vit.patch_size)),
         ],
+        AncestorShape::Stitched(parts) => vec![
+            (text().pool.parts, parts.map(|part| format!("{} × {}", part.blocks, part.width)).join(" → ")),
+            (t.picture, (text().cnn.picture_value)(a.image_size)),
+        ],
         AncestorShape::Cnn(stages) => {
             let c = &text().cnn;
             let list = |of: fn(&StageShape) -> usize| {

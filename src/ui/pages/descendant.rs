@@ -61,8 +61,9 @@ pub fn DescendantStep() -> impl IntoView {
     }
 }
 
+/// The size of the pictures that are trained on.
 #[component]
-fn ImageSize() -> impl IntoView {
+pub fn ImageSize() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
     let patch = Memo::new(move |_| app.of_vit(16, |a| a.patch_size));

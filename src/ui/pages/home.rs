@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::trial::has_model;
+use super::trial::{has_model, model_name};
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::widgets::Step;
@@ -19,10 +19,7 @@ pub fn HomeStep() -> impl IntoView {
         let nothing = app.descendant.with(Option::is_none) && !has.get() && !has_curves.get();
         nothing.then_some(t.need)
     });
-    let name = move || {
-        let run = app.trained_runs().into_iter().find(|run| run.number == app.run.get());
-        run.map(|run| (text().trial.model_name)((text().training.arm)(run.arm), run.seed, run.step)).unwrap_or_default()
-    };
+    let name = move || model_name(app, app.run.get());
     let run = move || has.get_untracked().then(|| app.run.get_untracked());
     let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
     view! {

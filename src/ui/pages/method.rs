@@ -1,13 +1,10 @@
-//! Which method the descendant inherits by; steps 3 and 4 follow it.
+//! Which method the descendant inherits by; steps 3 to 5 follow it.
 
 use leptos::prelude::*;
 
 use crate::session::protocol::Method;
 use crate::ui::state::App;
 use crate::ui::strings::text;
-
-/// The methods that the page knows how to carry out; the others are named as such.
-const READY: [Method; 2] = [Method::Cluster, Method::Layers];
 
 /// The choice, above the steps that depend on it.
 #[component]
@@ -22,13 +19,12 @@ pub fn MethodChoice() -> impl IntoView {
             Method::Pool => t.method_pool,
             Method::Stitch => t.method_stitch,
         };
-        let is_ready = READY.contains(&one);
-        let label = if is_ready { name.to_owned() } else { (t.not_yet)(name) };
-        view! { <option value=one.name() disabled=!is_ready selected=move || method.get() == one>{label}</option> }
+        view! { <option value=one.name() selected=move || method.get() == one>{name}</option> }
     };
     let choose = move |event| {
         if let Some(chosen) = Method::of_name(&event_target_value(&event)) {
             app.descendant.set(None);
+            app.pools.picked.set(None);
             app.settings.update(|settings| settings.method = chosen);
         }
     };

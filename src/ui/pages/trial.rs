@@ -14,8 +14,9 @@ use self::camera::Camera;
 use self::look::LookDialog;
 use self::pad::Pad;
 use super::confusion::ConfusionTable;
-use crate::session::protocol::{JobKind, StartValue};
+use crate::session::protocol::{CutReport, JobKind, StartValue};
 use crate::ui::format::percent;
+use crate::ui::pools::cut_name;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::trial::Way;
@@ -59,6 +60,27 @@ pub fn TrialStep() -> impl IntoView {
 
 /// Whether some model was trained that can name pictures.
 pub fn has_model(app: App) -> bool {
+    let has_cut = app.pools.cuts.with(|cuts| !cuts.is_empty());
+    has_cut || has_trained(app)
+}
+
+/// What a model is called, whether trained or cut out.
+pub fn model_name(app: App, run: usize) -> String {
+    let t = &text().trial;
+    let cut = app.pools.cuts.with(|cuts| cuts.iter().find(|cut| cut.run == run).map(name_of_cut));
+    let trained = || {
+        let run = app.trained_runs().into_iter().find(|one| one.number == run)?;
+        Some((t.model_name)((text().training.arm)(run.arm), run.seed, run.step))
+    };
+    cut.or_else(trained).unwrap_or_default()
+}
+
+fn name_of_cut(cut: &CutReport) -> String {
+    let right = cut.configuration.known_accuracy().map(|right| percent(f64::from(right)));
+    (text().pool.cut_name)(cut.method, &cut_name(cut), right.as_deref())
+}
+
+fn has_trained(app: App) -> bool {
     // While races run the engine is busy with them; what they have trained can be used once they are over.
     let is_over = !app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train));
     is_over && !app.trained_runs().is_empty()
@@ -152,6 +174,16 @@ fn ChooseModel() -> impl IntoView {
         let name = (text().trying.ancestor_itself)(&named);
         Some(view! { <option value="ancestor" selected=move || app.trial.is_ancestor.get()>{name}</option> })
     };
+    let cuts = move || {
+        app.pools.cuts.with(|cuts| {
+            let option = |cut: &CutReport| {
+                let run = cut.run;
+                let is_chosen = move || app.run.get() == run && !app.trial.is_ancestor.get();
+                view! { <option value=run selected=is_chosen>{name_of_cut(cut)}</option> }
+            };
+            cuts.iter().map(option).collect_view()
+        })
+    };
     let choose = move |event| {
         let value = event_target_value(&event);
         app.trial.is_ancestor.set(value == "ancestor");
@@ -165,6 +197,7 @@ fn ChooseModel() -> impl IntoView {
             <label for="trial-run">{t.model}</label>
             <select id="trial-run" data-testid="trial-run" on:change=choose>
                 {trained}
+                {cuts}
                 {ancestor}
             </select>
         </div>

@@ -7,6 +7,7 @@ mod cnn;
 mod en;
 mod layers;
 mod lessons;
+mod pool;
 mod projects;
 mod race;
 mod trying;
@@ -16,6 +17,7 @@ pub use lessons::Lessons;
 pub use projects::Projects;
 pub use trying::Trying;
 
+pub use self::pool::PoolWords;
 use crate::session::protocol::{JobKind, StartValue};
 
 pub use layers::Layers;
@@ -48,6 +50,7 @@ pub struct Strings {
     pub layers: Layers,
     pub descendant: Descendant,
     pub training: Training,
+    pub pool: PoolWords,
     pub race: Race,
     pub trial: Trial,
     pub trying: Trying,
@@ -232,7 +235,6 @@ pub struct Descendant {
     pub method_layers: &'static str,
     pub method_pool: &'static str,
     pub method_stitch: &'static str,
-    pub not_yet: fn(&str) -> String,
     pub heads: &'static str,
     pub heads_hint: &'static str,
     pub layers: &'static str,

@@ -33,7 +33,7 @@ fn a_stitched_export_opens_again_exactly() {
         assert_eq!(tensor(&checkpoint, key), *expected, "{key}");
     }
     // Weights that lost their metadata need the description beside them.
-    let described = FileHandle::from_bytes("config.json", write_config(&description).into_bytes());
+    let described = FileHandle::from_bytes("config.json", write_config(&description, 8).into_bytes());
     let bare = || FileHandle::from_bytes("bare.safetensors", plain(&tensors));
     assert_eq!(open(&[bare(), described]).unwrap().config, config.into());
     let said = sentence(open(&[bare()]));

@@ -15,7 +15,6 @@ pub(super) const DESCENDANT: Descendant = Descendant {
     method_layers: "Whole layers (Learngene)",
     method_pool: "Pool of small models (Learngene Pool)",
     method_stitch: "Stitched models (SN-Net)",
-    not_yet: |method| format!("{method}: not there yet"),
     heads: "Heads per layer",
     heads_hint: "may be more or fewer than the ancestor has",
     layers: "Layers",

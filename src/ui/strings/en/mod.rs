@@ -8,6 +8,7 @@ mod home;
 mod layers;
 mod lessons;
 mod pictures;
+mod pool;
 mod projects;
 mod race;
 mod training;
@@ -34,6 +35,7 @@ pub static EN: Strings = Strings {
     layers: layers::LAYERS,
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
+    pool: pool::POOL,
     race: race::RACE,
     trial: trial::TRIAL,
     trying: trying::TRYING,
@@ -103,6 +105,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Measure => "measuring the heads",
         JobKind::Condense => "comparing the layers",
         JobKind::Train => "training",
+        JobKind::Pool => "making the pool",
         JobKind::Evaluate => "naming pictures",
     },
     waiting: "Waiting for the engine …",

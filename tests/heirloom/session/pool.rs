@@ -1,0 +1,257 @@
+//! Pools and stitched anchors as the page makes them.
+
+use burn::tensor::Device;
+use heirloom::session::protocol::*;
+
+use super::{Engine1, ancestor, error, find, pictures, refs};
+
+type Heard = Vec<(Event, Option<Vec<u8>>)>;
+
+fn settings(method: Method) -> PoolSettings {
+    let steps = if cfg!(target_arch = "wasm32") { 2 } else { 12 };
+    PoolSettings {
+        method,
+        // Given in the wrong order: the smallest comes first all the same.
+        models: vec![SmallModel { blocks: 3, width: 16 }, SmallModel { blocks: 3, width: 8 }],
+        image_size: 16,
+        batch: 4,
+        head_steps: steps,
+        distil_steps: steps,
+        pool_steps: steps,
+        lr: 3e-3,
+        pool_lr: 3e-3,
+        stitch_start: StitchStart::Learned,
+        is_anchor_teacher: false,
+        augment: false,
+        seed: 1,
+    }
+}
+
+async fn ready() -> Engine1 {
+    let mut engine = Engine1::start().await;
+    engine.open(ancestor()).await;
+    let files = pictures(5);
+    engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+    engine
+}
+
+fn report(heard: &Heard) -> PoolReport {
+    find(heard, |event| if let Event::Pool(report) = event { Some((**report).clone()) } else { None }).unwrap()
+}
+
+async fn make(engine: &mut Engine1, settings: PoolSettings) -> PoolReport {
+    let heard = engine.send(Command::MakePool(settings), Vec::new()).await;
+    assert_eq!(error(&heard), None);
+    assert!(heard.iter().any(|(event, _)| *event == Event::JobEnded { job: JobKind::Pool, finished: true }));
+    report(&heard)
+}
+
+async fn cut(engine: &mut Engine1, method: Method, configuration: usize) -> CutReport {
+    let heard = engine.send(Command::CutOut { method, configuration }, Vec::new()).await;
+    assert_eq!(error(&heard), None);
+    find(&heard, |event| if let Event::Cut(cut) = event { Some(cut.clone()) } else { None }).unwrap()
+}
+
+async fn predict(engine: &mut Engine1, run: usize) -> Vec<(String, f32)> {
+    let files = vec![pictures(1).remove(0)];
+    let heard = engine.send(Command::Predict { run: Some(run), files: refs(&files) }, files).await;
+    find(&heard, |event| if let Event::Prediction(said) = event { Some(said.classes.clone()) } else { None }).unwrap()
+}
+
+async fn export(engine: &mut Engine1, run: usize) -> (String, Vec<u8>) {
+    let heard = engine.send(Command::ExportSafetensors { run: Some(run) }, Vec::new()).await;
+    assert_eq!(error(&heard), None);
+    let file = |(event, bytes): &(Event, Option<Vec<u8>>)| match event {
+        Event::File { name, .. } if name.ends_with("safetensors") => Some((name.clone(), bytes.clone()?)),
+        _ => None,
+    };
+    heard.iter().find_map(file).unwrap()
+}
+
+/// Works until the report of the pool says so; then the job still runs.
+async fn work_until(engine: &mut Engine1, settings: PoolSettings, is_there: impl Fn(&PoolReport) -> bool) {
+    engine.heard.borrow_mut().clear();
+    engine.runner.handle(Command::MakePool(settings), Vec::new()).await;
+    loop {
+        let heard = engine.heard.borrow().clone();
+        if is_there(&report(&heard)) {
+            return;
+        }
+        assert!(engine.runner.work().await, "the pool is over");
+    }
+}
+
+on_every_engine! {
+    async fn a_pool_is_made_and_its_best_model_is_cut_out_named_with_and_saved(_device: Device) {
+        let mut engine = ready().await;
+        let pool = make(&mut engine, settings(Method::Pool)).await;
+        assert_eq!((pool.state, pool.stage), (RaceState::Finished, PoolStage::Done));
+        assert_eq!(pool.models.iter().map(|model| model.width).collect::<Vec<_>>(), [8, 16]);
+        // Two anchors of three blocks: 7 pairs through 2 stitch layers.
+        assert_eq!((pool.configurations.len(), pool.stitches), (9, 2));
+        assert_eq!(pool.stored_parameters, pool.anchor_parameters + 2 * (8 * 16 + 16));
+        for one in &pool.configurations {
+            assert!(one.is_ready && one.accuracy.is_some() && one.accuracy_at_start.is_some(), "{one:?}");
+            assert!(one.milliseconds.is_some_and(|time| time > 0.0), "{one:?}");
+        }
+        let steps = pool.settings.pool_steps;
+        assert_eq!(pool.tune_loss.last().map(|point| point.step), Some(steps));
+        assert_eq!(pool.distil_loss.iter().map(Vec::len).collect::<Vec<_>>(), [steps, steps]);
+
+        let stitched = pool.configurations.iter().find(|one| !one.is_anchor()).unwrap();
+        let found = cut(&mut engine, Method::Pool, stitched.id).await;
+        assert_eq!((found.run, &found.configuration, found.widths.as_slice()), (0, stitched, &[8, 16][..]));
+        let said = predict(&mut engine, found.run).await;
+        assert!((said.iter().map(|(_, share)| share).sum::<f32>() - 1.0).abs() < 1e-4, "{said:?}");
+        let heard = engine.send(Command::Confusion { run: Some(found.run) }, Vec::new()).await;
+        let matrix = find(&heard, |event| if let Event::Confusion(all) = event { Some(all.counts.clone()) } else { None });
+        let matrix = matrix.unwrap();
+        let right = matrix[0][0] + matrix[1][1];
+        let of = matrix.iter().flatten().sum::<usize>();
+        assert_eq!(Some(right as f32 / of as f32), stitched.accuracy, "the accuracy in the pool is that of the model cut out");
+
+        // What is saved opens again as the same model: it saves the same bytes.
+        let (name, bytes) = export(&mut engine, found.run).await;
+        assert!(name.contains("8") && name.contains("stitched"), "{name}");
+        let model = reopened(&bytes).await;
+        assert_eq!(heirloom::session::weights(&model, Some(vec!["blue".into(), "red".into()]), &Default::default()).await.unwrap(), bytes);
+    }
+
+    async fn independent_anchors_are_stitched_beside_the_pool_and_compared_with_it(_device: Device) {
+        let mut engine = ready().await;
+        let pool = make(&mut engine, settings(Method::Pool)).await;
+        let stitch = make(&mut engine, settings(Method::Stitch)).await;
+        assert_eq!(stitch.settings.stitch_start, StitchStart::LeastSquares, "independent anchors have no learned maps");
+        assert!(pool.is_comparable(&stitch) && stitch.is_comparable(&pool));
+        assert_eq!(pool.steps, stitch.steps);
+        let other = PoolReport { pictures: [1, 1], ..stitch.clone() };
+        assert!(!pool.is_comparable(&other));
+        // Both stay: models of either can be cut out.
+        let largest = pool.configurations.len() - 1;
+        assert_eq!(cut(&mut engine, Method::Pool, largest).await.run, 0);
+        assert_eq!(cut(&mut engine, Method::Stitch, 1).await.run, 1);
+        assert_ne!(export(&mut engine, 0).await.1, export(&mut engine, 1).await.1);
+    }
+}
+
+/// The model of an exported file, built anew from its own description.
+async fn reopened(bytes: &[u8]) -> heirloom::model::Model {
+    use heirloom::checkpoint::{Description, METADATA_KEY};
+    use heirloom::vit::{HostTensor, Weights};
+
+    struct File<'a>(serde_json::Value, &'a [u8]);
+    impl Weights for File<'_> {
+        type Error = String;
+        async fn tensor(&mut self, key: &str, shape: &[usize]) -> Result<HostTensor, String> {
+            let entry = self.0.get(key).ok_or_else(|| format!("no {key}"))?;
+            let at = |place: usize| entry["data_offsets"][place].as_u64().unwrap() as usize;
+            let values = self.1[at(0)..at(1)].chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+            Ok(HostTensor { shape: shape.to_vec(), values: values.collect() })
+        }
+    }
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let description: Description =
+        serde_json::from_str(header["__metadata__"][METADATA_KEY].as_str().unwrap()).unwrap();
+    let device = crate::support::device().await;
+    let mut file = File(header, &bytes[8 + length..]);
+    heirloom::model::Model::load(&description.config, &mut file, &device).await.unwrap()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use super::*;
+
+    #[test]
+    fn a_pool_stopped_in_the_middle_keeps_what_there_is() {
+        pollster::block_on(async {
+            let mut engine = ready().await;
+            // In the middle of training the stitched whole: all configurations are there.
+            work_until(&mut engine, settings(Method::Pool), |now| now.stage == PoolStage::Tune && now.steps[0] > 40)
+                .await;
+            let heard = engine.send(Command::Stop, Vec::new()).await;
+            let stopped = report(&heard);
+            assert_eq!((stopped.state, stopped.stage), (RaceState::Stopped, PoolStage::Tune));
+            assert!(stopped.configurations.iter().all(|one| one.is_ready && one.accuracy.is_none()));
+            let best = stopped.best_within(Budget::Parameters(u64::MAX)).unwrap().clone();
+            assert!(best.accuracy_at_start.is_some());
+            let run = cut(&mut engine, Method::Pool, best.id).await.run;
+            predict(&mut engine, run).await;
+
+            // In the middle of distillation: the first anchor is there, nothing else.
+            let second = |now: &PoolReport| now.stage == PoolStage::Distil { model: 1 };
+            work_until(&mut engine, settings(Method::Stitch), second).await;
+            let stopped = report(&engine.send(Command::Stop, Vec::new()).await);
+            let ready: Vec<usize> =
+                stopped.configurations.iter().filter(|one| one.is_ready).map(|one| one.id).collect();
+            assert_eq!(ready, [0]);
+            assert_eq!(stopped.best_within(Budget::Flops(u64::MAX)).map(|one| one.id), Some(0));
+            let run = cut(&mut engine, Method::Stitch, 0).await.run;
+            predict(&mut engine, run).await;
+            let heard = engine.send(Command::CutOut { method: Method::Stitch, configuration: 1 }, Vec::new()).await;
+            assert!(error(&heard).is_some());
+        });
+    }
+
+    #[test]
+    fn a_paused_pool_waits_and_then_goes_on() {
+        pollster::block_on(async {
+            let mut engine = ready().await;
+            work_until(&mut engine, settings(Method::Pool), |now| now.steps[0] > 5).await;
+            let paused = report(&engine.send(Command::Pause, Vec::new()).await);
+            assert_eq!(paused.state, RaceState::Paused);
+            assert!(!engine.runner.work().await, "a paused pool works");
+            let finished = report(&engine.send(Command::Continue, Vec::new()).await);
+            assert_eq!(finished.state, RaceState::Finished);
+        });
+    }
+
+    #[test]
+    fn a_saved_pool_goes_on_in_another_engine_exactly_as_it_would_have() {
+        pollster::block_on(async {
+            let middle = |now: &PoolReport| now.stage == PoolStage::Tune && now.steps[0] > 40;
+            let mut engine = ready().await;
+            work_until(&mut engine, settings(Method::Pool), middle).await;
+            let saved = engine.runner.save_pool().await.unwrap().unwrap();
+            let there = report(&engine.send(Command::Continue, Vec::new()).await);
+
+            let mut other = ready().await;
+            let text = serde_json::to_string(&saved.header).unwrap();
+            let header = serde_json::from_str(&text).unwrap();
+            let state = heirloom::session::PoolJobState { header, tensors: saved.tensors };
+            other.runner.restore_pool(state).await.unwrap();
+            let here = report(&other.send(Command::Continue, Vec::new()).await);
+            let accuracies =
+                |report: &PoolReport| report.configurations.iter().map(|one| one.accuracy).collect::<Vec<_>>();
+            assert_eq!(accuracies(&here), accuracies(&there));
+            assert_eq!(here.tune_loss, there.tune_loss);
+            assert_eq!(here.state, RaceState::Finished);
+        });
+    }
+
+    #[test]
+    fn every_refusal_of_a_pool_is_a_sentence() {
+        pollster::block_on(async {
+            let mut engine = Engine1::start().await;
+            let cut = Command::CutOut { method: Method::Pool, configuration: 0 };
+            let usual = settings(Method::Pool);
+            let one = PoolSettings { models: vec![usual.models[0]], ..usual.clone() };
+            let odd = PoolSettings { image_size: 20, ..usual.clone() };
+            let none = PoolSettings { pool_steps: 0, ..usual.clone() };
+            let other = PoolSettings { method: Method::Cluster, ..usual.clone() };
+            for command in [Command::MakePool(usual), cut] {
+                assert_sentence(&mut engine, command).await;
+            }
+            let mut engine = ready().await;
+            for settings in [one, odd, none, other] {
+                assert_sentence(&mut engine, Command::MakePool(settings)).await;
+            }
+        });
+    }
+
+    async fn assert_sentence(engine: &mut Engine1, command: Command) {
+        let heard = engine.send(command.clone(), Vec::new()).await;
+        let said = error(&heard).unwrap_or_else(|| panic!("{command:?} said nothing"));
+        assert!(said.ends_with('.') && said.starts_with(char::is_uppercase), "no sentence: {said}");
+    }
+}
