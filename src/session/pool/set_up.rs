@@ -1,7 +1,7 @@
 //! From the person's settings to a plan that can be carried out.
 
 use crate::data::{Augment, Loader, LoaderSettings, Normalise};
-use crate::learngene::pool::{Positions, auxiliary_config, frozen};
+use crate::learngene::pool::{self, Positions, auxiliary_config, frozen};
 use crate::learngene::stitch::{Configuration, ways};
 use crate::model::ModelConfig;
 use crate::session::protocol::{Method, PoolSettings, SmallModel, StitchStart};
@@ -38,10 +38,19 @@ impl Frame {
         self.settings.method == Method::Stitch
     }
 
+    /// How stitch layers start.
+    pub(super) fn start(&self) -> pool::StitchStart {
+        match self.settings.stitch_start {
+            StitchStart::Learned => pool::StitchStart::Learned,
+            StitchStart::PseudoInverse => pool::StitchStart::PseudoInverse,
+            StitchStart::LeastSquares => pool::StitchStart::LeastSquares,
+            StitchStart::Random => pool::StitchStart::Random,
+        }
+    }
+
     /// The plan of the work.
     pub(super) fn plan(&self) -> PoolPlan {
-        let PoolSettings { batch, head_steps, distil_steps, pool_steps, lr, pool_lr, stitch_start, seed, .. } =
-            self.settings;
+        let PoolSettings { batch, head_steps, distil_steps, pool_steps, lr, pool_lr, seed, .. } = self.settings;
         let auxiliary = |(at, config): (usize, &VitConfig)| AuxiliaryPlan {
             config: config.clone(),
             positions: match (self.is_stitch(), at) {
@@ -61,8 +70,8 @@ impl Frame {
             tune: run(pool_lr, pool_steps, seed),
             tune_steps: pool_steps,
             teacher: if self.settings.is_anchor_teacher { Teaches::LargestAnchor } else { Teaches::Ancestor },
-            stitch_start,
-            compared: vec![stitch_start],
+            stitch_start: self.start(),
+            compared: vec![self.start()],
             fit_batches: FIT_PICTURES.div_ceil(batch),
         }
     }

@@ -3,8 +3,31 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Method, RaceState};
-pub use crate::learngene::pool::{Budget, StitchStart};
-use crate::learngene::pool::{Candidate, best_within};
+
+/// How stitch layers start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StitchStart {
+    /// From the maps that distillation learned, transposed.
+    Learned,
+    /// From the pseudo-inverse of those maps.
+    PseudoInverse,
+    /// By least squares on some pictures.
+    LeastSquares,
+    /// At random.
+    Random,
+}
+
+/// What a model may cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Budget {
+    /// At most so many parameters.
+    Parameters(u64),
+    /// At most so many floating-point operations per picture.
+    Flops(u64),
+    /// At most so many milliseconds per picture on this machine.
+    Milliseconds(f64),
+}
 
 /// A small model that is distilled from the ancestor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +141,15 @@ pub struct PoolConfiguration {
 }
 
 impl PoolConfiguration {
+    /// Whether it costs no more than that.
+    pub fn fits(&self, budget: Budget) -> bool {
+        match budget {
+            Budget::Parameters(most) => self.parameters <= most,
+            Budget::Flops(most) => self.flops <= most,
+            Budget::Milliseconds(most) => self.milliseconds.is_some_and(|milliseconds| milliseconds <= most),
+        }
+    }
+
     /// Whether it is a whole anchor.
     pub fn is_anchor(&self) -> bool {
         self.path.len() == 1
@@ -182,17 +214,14 @@ impl PoolReport {
     /// with the most operations.
     pub fn best_within(&self, budget: Budget) -> Option<&PoolConfiguration> {
         let is_judged = self.configurations.iter().any(|one| one.known_accuracy().is_some());
-        let ready = self.configurations.iter().filter(|one| one.is_ready);
-        let candidate = |one: &PoolConfiguration| Candidate {
-            configuration: one.id,
-            parameters: one.parameters,
-            flops: one.flops,
-            milliseconds: one.milliseconds,
-            accuracy: if is_judged { one.known_accuracy().unwrap_or(0.0) } else { one.flops as f32 },
+        let worth = |one: &PoolConfiguration| match is_judged {
+            true => one.known_accuracy().unwrap_or(0.0),
+            false => one.flops as f32,
         };
-        let candidates: Vec<Candidate> = ready.map(candidate).collect();
-        let best = best_within(&candidates, budget)?.configuration;
-        self.configurations.iter().find(|one| one.id == best)
+        let better = |one: &&PoolConfiguration, other: &&PoolConfiguration| {
+            worth(one).total_cmp(&worth(other)).then(other.flops.cmp(&one.flops))
+        };
+        self.configurations.iter().filter(|one| one.is_ready && one.fits(budget)).max_by(better)
     }
 
     /// Whether both were made from the same ancestor on as many pictures of the same classes with the same models,
