@@ -304,8 +304,14 @@ impl Saving {
             _ => (Projects::part_path(id, &name), String::new()),
         };
         let shapes = tensors.iter().map(Values::name_and_shape);
-        let writer = SealedWriter::create(&projects.storage, &path, &metadata, shapes).await?;
-        Ok(Writing { writer, tensors, name, place })
+        match SealedWriter::create(&projects.storage, &path, &metadata, shapes).await {
+            Ok(writer) => Ok(Writing { writer, tensors, name, place }),
+            Err(error) => {
+                // Not even its header had room; what there is of it would be taken for a damaged generation.
+                projects.storage.remove(&path).await?;
+                Err(error.into())
+            }
+        }
     }
 
     /// Notes a written part where the generation and whoever holds the model will find it.

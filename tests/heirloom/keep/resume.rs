@@ -118,8 +118,8 @@ on_every_engine! {
         let heads = |event: &Event| if let Event::Heads(report) = event { Some(report.clone()) } else { None };
         let measured = find(&engine.send(Command::MeasureHeads(MeasureSettings { pictures: 2, renormalise: false }), Vec::new()).await, heads);
         engine.send(Command::Train(TrainSettings { steps: 2, ..training() }), Vec::new()).await;
-        let said = prediction(&mut engine, 0).await;
         let race = race_of(&engine);
+        let said = prediction(&mut engine, 0).await;
         drop(engine);
 
         let mut engine = engine_on(&storage, begin()).await;
