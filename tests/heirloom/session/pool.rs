@@ -54,7 +54,7 @@ async fn cut(engine: &mut Engine1, method: Method, configuration: usize) -> CutR
 
 async fn predict(engine: &mut Engine1, run: usize) -> Vec<(String, f32)> {
     let files = vec![pictures(1).remove(0)];
-    let heard = engine.send(Command::Predict { run, files: refs(&files) }, files).await;
+    let heard = engine.send(Command::Predict { run: Some(run), files: refs(&files) }, files).await;
     find(&heard, |event| if let Event::Prediction(said) = event { Some(said.classes.clone()) } else { None }).unwrap()
 }
 
@@ -103,7 +103,7 @@ on_every_engine! {
         assert_eq!((found.run, &found.configuration, found.widths.as_slice()), (0, stitched, &[8, 16][..]));
         let said = predict(&mut engine, found.run).await;
         assert!((said.iter().map(|(_, share)| share).sum::<f32>() - 1.0).abs() < 1e-4, "{said:?}");
-        let heard = engine.send(Command::Confusion { run: found.run }, Vec::new()).await;
+        let heard = engine.send(Command::Confusion { run: Some(found.run) }, Vec::new()).await;
         let matrix = find(&heard, |event| if let Event::Confusion(all) = event { Some(all.counts.clone()) } else { None });
         let matrix = matrix.unwrap();
         let right = matrix[0][0] + matrix[1][1];
