@@ -162,10 +162,10 @@ impl<M: Classifier> Run<M> {
             let (found, expected) = (labelled.to_string(), format!("{batch}, at least 1"));
             return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
         }
-        let model = self.take()?;
+        let model = self.begin()?;
         let mut statistics = Statistics::default();
         let passed = self.pass(&model, images, labels, &mut statistics);
-        self.update(model, passed, &statistics).await
+        self.finish(model, passed, &statistics).await
     }
 
     /// One optimiser step on a loss of the caller's, `[1]`, of a model without batch norms; otherwise as [`Run::step`].
@@ -173,20 +173,21 @@ impl<M: Classifier> Run<M> {
     /// # Errors
     /// As [`Run::step`].
     pub async fn step_by(&mut self, loss: impl FnOnce(&M) -> Tensor<1>) -> Result<Stepped, TrainError> {
-        let model = self.take()?;
+        let model = self.begin()?;
         let loss = loss(&model);
         let passed = Passed { gradients: loss.backward(), loss: loss.inner() };
-        self.update(model, passed, &Statistics::default()).await
+        self.finish(model, passed, &Statistics::default()).await
     }
 
-    /// The model for the next update; what was held so long is let go.
-    fn take(&mut self) -> Result<M, TrainError> {
+    /// The model, for a step; held layers are let go when their time is over.
+    fn begin(&mut self) -> Result<M, TrainError> {
         let model = self.model.take().ok_or(TrainError::ModelLost)?;
-        let is_thawed = self.step > 0 && self.step == self.settings.freeze_steps;
-        Ok(if is_thawed { hold(model, false) } else { model })
+        let is_freed = self.step > 0 && self.step == self.settings.freeze_steps;
+        Ok(if is_freed { hold(model, false) } else { model })
     }
 
-    async fn update(&mut self, model: M, passed: Passed, statistics: &Statistics) -> Result<Stepped, TrainError> {
+    /// Updates the weights and waits for the numbers of the step.
+    async fn finish(&mut self, model: M, passed: Passed, statistics: &Statistics) -> Result<Stepped, TrainError> {
         let lr = self.settings.schedule.lr(self.step);
         let Passed { gradients, loss: shown } = passed;
         let Updated { model, norm } = self.optimiser.update(lr, model, gradients, shown.clone());
