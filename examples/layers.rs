@@ -213,7 +213,7 @@ struct Stage {
 async fn stage(arguments: &Arguments) -> Result<Stage, Failure> {
     let device = heirloom::device::cpu();
     let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
-    let config = ModelConfig::from(checkpoint.config.clone());
+    let config = checkpoint.config.clone();
     let ancestor = Model::load(&config, &mut &checkpoint, &device).await?;
     let mut pictures = PictureSet::new();
     pictures.add(&walk(Path::new(&arguments.pictures))?, None, |_| std::ops::ControlFlow::Continue(())).await?;

@@ -319,7 +319,7 @@ pub(super) fn check_bounds(file: &str, config: &CnnConfig) -> Result<(), Checkpo
     if let Some((name, value, most)) = bounds.into_iter().find(|(_, value, most)| !(1..=*most).contains(value)) {
         return damaged(format!("`{name}` would be {value}, between 1 and {most} makes sense"));
     }
-    if stem.kernel % 2 == 0 {
+    if stem.kernel.is_multiple_of(2) {
         return damaged(format!("the first convolution would be {0}×{0}, an odd side makes sense", stem.kernel));
     }
     if let Err(error) = config.check() {

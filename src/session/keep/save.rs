@@ -57,6 +57,7 @@ struct Writing {
     place: Place,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a few hundred wait at a time; a box each would cost more")]
 enum Values {
     Device(DeviceTensor),
     Host(String, HostTensor),

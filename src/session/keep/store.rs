@@ -122,8 +122,8 @@ impl Projects {
     /// The generations whose headers can be read, the newest first, and what is wrong with the others.
     pub async fn generations(&self, id: &str) -> Result<(Vec<Generation>, Vec<String>), StorageError> {
         let (mut found, mut damaged) = (Vec::new(), Vec::new());
-        for slot in 0..SLOTS.len() {
-            let file = match self.storage.file(&Self::slot_path(id, slot), SLOTS[slot]).await {
+        for (slot, name) in SLOTS.iter().enumerate() {
+            let file = match self.storage.file(&Self::slot_path(id, slot), name).await {
                 Ok(file) => file,
                 Err(StorageError::Gone { .. }) => continue,
                 Err(error) => return Err(error),

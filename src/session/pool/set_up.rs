@@ -91,10 +91,13 @@ fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
 /// Settings of which nothing is 0 and whose start value there is.
 fn checked(mut settings: PoolSettings) -> Result<PoolSettings, String> {
     if !matches!(settings.method, Method::Pool | Method::Stitch) {
-        return Err(format!("`{}` makes no pool; choose `pool` or `stitch`", settings.method.name()));
+        return Err(format!("the method `{}` makes no pool; choose `pool` or `stitch`", settings.method.name()));
     }
     if settings.models.len() < 2 {
-        return Err(format!("`{}` small models were chosen, at least 2 are needed", settings.models.len()));
+        return Err(format!(
+            "a pool needs at least 2 small models, but `{}` was chosen; add one",
+            settings.models.len()
+        ));
     }
     let steps = [settings.batch, settings.head_steps, settings.distil_steps, settings.pool_steps];
     if steps.contains(&0) {

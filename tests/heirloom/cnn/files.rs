@@ -53,7 +53,7 @@ fn every_fixture_is_recognised_whole() {
             ("vgg", "VGG7 with batch norm (torchvision names)", vec![(1, 4), (2, 6), (1, 8)], 16),
             (
                 "vgg_dropout",
-                "VGG10 with batch norm (torchvision names)",
+                "VGG11 with batch norm (torchvision names)",
                 vec![(1, 3), (1, 4), (2, 5), (2, 6), (2, 6)],
                 32,
             ),
