@@ -21,7 +21,7 @@ use heirloom::checkpoint::Checkpoint;
 use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, walk};
 use heirloom::learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names};
 use heirloom::learngene::{Descendant, Scratch, StartingPoint};
-use heirloom::model::{Model, ModelConfig};
+use heirloom::model::Model;
 use heirloom::platform::clock::now_ms;
 use heirloom::platform::file::FileHandle;
 use heirloom::session::protocol::{

@@ -9,6 +9,8 @@
 mod session {
     pub mod journal;
     pub mod link;
+    // Some of it only the engine asks.
+    #[allow(dead_code)]
     pub mod protocol;
 }
 #[cfg(target_arch = "wasm32")]

@@ -242,11 +242,6 @@ pub struct TrainedRun {
 }
 
 impl App {
-    /// Whether the race on the screen is one of several.
-    pub fn has_experiment(self) -> bool {
-        self.experiments.report.with(Option::is_some)
-    }
-
     /// Shows the race whose curves are wanted: the latest, or the chosen one of an experiment.
     pub fn with_shown_race<T>(self, see: impl FnOnce(Option<&RaceReport>) -> T) -> T {
         let shown = self.experiments.shown.get();

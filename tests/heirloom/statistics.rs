@@ -59,8 +59,11 @@ pub fn run(arm: StartValue, seed: u64, points: &[(usize, f32)]) -> RunReport {
     }
 }
 
+/// A start value and the points of its runs, `(step, accuracy)`.
+type Arm<'a> = (StartValue, &'a [&'a [(usize, f32)]]);
+
 /// A race whose seeds have these curves, arm by arm.
-pub fn race(arms: &[(StartValue, &[&[(usize, f32)]])]) -> RaceReport {
+pub fn race(arms: &[Arm<'_>]) -> RaceReport {
     let names: Vec<StartValue> = arms.iter().map(|(arm, _)| *arm).collect();
     let seeds = arms.iter().map(|(_, curves)| curves.len()).max().unwrap_or(0);
     let of_seed =

@@ -34,7 +34,6 @@ pub struct Layers {
     pub chart_title: &'static str,
     pub chart_title_learned: &'static str,
     pub chart_label: fn(usize, usize) -> String,
-    pub rows: &'static str,
     pub columns: &'static str,
     pub legend: &'static str,
     pub legend_learned: &'static str,

@@ -21,7 +21,6 @@ pub struct Lessons {
     pub engine_hint: &'static str,
     pub engine_later: &'static str,
     pub chosen: &'static str,
-    pub freeze: &'static str,
     pub on: &'static str,
     pub off: &'static str,
     pub nothing: &'static str,

@@ -114,7 +114,6 @@ pub struct PoolWords {
     pub stored: &'static str,
     pub stored_value: fn(&str, &str) -> String,
     pub anchors: &'static str,
-    pub ancestor: &'static str,
     pub smallest: &'static str,
     pub smallest_value: fn(&str, &str) -> String,
     pub better: &'static str,

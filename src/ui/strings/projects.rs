@@ -8,7 +8,6 @@ pub struct Projects {
     pub title: &'static str,
     pub intro: &'static str,
     pub nothing: &'static str,
-    pub saving: &'static str,
     pub saved: fn(&str) -> String,
     pub just_now: &'static str,
     pub ago: fn(&str) -> String,

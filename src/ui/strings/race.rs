@@ -34,7 +34,6 @@ pub struct Race {
     pub show_race: &'static str,
     pub latest: &'static str,
     pub retry: fn(usize) -> String,
-    pub words_title: &'static str,
     pub numbers: &'static str,
     pub accuracy_used: fn(&str, bool) -> String,
     pub column_last: &'static str,

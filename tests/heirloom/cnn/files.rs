@@ -42,6 +42,8 @@ fn changed(
     file(&shapes)
 }
 
+type Shapes = BTreeMap<String, Vec<usize>>;
+
 #[test]
 fn every_fixture_is_recognised_whole() {
     pollster::block_on(async {
@@ -136,7 +138,7 @@ fn networks_of_other_kinds_and_broken_ones_are_refused_in_sentences() {
     let said = refusal(&[("features.0.weight", &[4, 3, 11, 11])]);
     assert_eq!(said, holds("an AlexNet or its like, with a convolution of 11×11 (`features.0.weight`)"));
     let config = small(Shortcut::Projection);
-    let said = |change: &dyn Fn(&mut BTreeMap<String, Vec<usize>>)| {
+    let said = |change: &dyn Fn(&mut Shapes)| {
         changed(&config, |tensors| change(tensors)).map(|_| ()).expect_err("it should have been refused").to_string()
     };
     let said_unknown = said(&|tensors| _ = tensors.insert("layer2.0.attention.weight".into(), vec![6]));

@@ -55,7 +55,6 @@ pub(super) const LAYERS: Layers = Layers {
              (columns), with the score of each row. The table below holds the same numbers."
         )
     },
-    rows: "Ancestor's layers",
     columns: "Stand-in's layers (pseudo descendant)",
     legend: "Darker: more alike. 1 = alike up to turning and scaling, 0 = unrelated.",
     legend_learned: "Darker: more weight. The weights of each column sum to 1.",

@@ -37,7 +37,6 @@ pub(super) const LESSONS: Lessons = Lessons {
     engine_hint: "used when the page is loaded again",
     engine_later: "The engine of this address is used when the page is loaded again; the one that runs goes on.",
     chosen: "Inherited layers",
-    freeze: "Epochs with inherited layers held still",
     on: "yes",
     off: "no",
     nothing: "none",

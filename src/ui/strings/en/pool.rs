@@ -182,7 +182,6 @@ pub(super) const POOL: PoolWords = PoolWords {
     stored: "Stored parameters, all models and stitches",
     stored_value: |stored, share| format!("{stored} ({share} of the ancestor)"),
     anchors: "of these, the small models alone (anchors)",
-    ancestor: "The ancestor for comparison, parameters",
     smallest: "Smallest model: parameters, right",
     smallest_value: |parameters, right| format!("{parameters}, {right}"),
     better: "Models in which it is the better one",

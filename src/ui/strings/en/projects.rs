@@ -10,7 +10,6 @@ pub(super) const PROJECTS: Projects = Projects {
     intro: "Model, pictures, measurements and training are kept in this browser, on this computer, and are there again \
             after a reload or a crash. A project can be taken along as one .zip.",
     nothing: "Nothing to save yet",
-    saving: "Saving …",
     saved: |ago| format!("Saved {ago}"),
     just_now: "just now",
     ago: |time| format!("{time} ago"),

@@ -69,7 +69,6 @@ pub(super) const RACE: Race = Race {
             "Memory ran out, so training begins again with {pictures} at a time; the result is the same, only slower."
         )
     },
-    words_title: "In words",
     numbers: "The numbers behind this",
     accuracy_used: |accuracy, is_automatic| match is_automatic {
         true => format!("Steps are counted to {accuracy}, nine tenths of the best."),
