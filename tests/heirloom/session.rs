@@ -1,6 +1,9 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+#[cfg(not(target_arch = "wasm32"))]
 mod cnn;
+#[cfg(not(target_arch = "wasm32"))]
 mod pool;
+#[cfg(not(target_arch = "wasm32"))]
 mod trial;
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +17,7 @@ use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 
+#[cfg(not(target_arch = "wasm32"))]
 mod condense;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
