@@ -67,7 +67,10 @@ pub enum CheckpointError {
         problem: String,
     },
     /// A tensor the model needs is not there.
-    #[error("`{key}` is missing from the weights{}", nearest.as_ref().map_or(String::new(), |near| format!(", the nearest name is `{near}`")))]
+    #[error(
+        "`{key}` is missing from the weights{}; save or fetch the whole model again",
+        nearest.as_ref().map_or(String::new(), |near| format!(", the nearest name is `{near}`"))
+    )]
     Missing {
         /// timm key.
         key: String,

@@ -134,12 +134,12 @@ fn Look() -> impl IntoView {
     let heads = move || count(|heads| heads.distance.first().map_or(0, Vec::len));
     let pictures = move || count(|heads| heads.pictures.len());
     view! {
-        <section class="look" aria-labelledby="look-title">
-            <h3 id="look-title">{t.look}</h3>
+        <section class="look" aria-labelledby="maps-title">
+            <h3 id="maps-title">{t.look}</h3>
             <p class="hint">{t.look_intro}</p>
             <div class="row">
                 <Choice
-                    id="look-layer"
+                    id="map-layer"
                     label=t.layer
                     count=Signal::derive(layers)
                     chosen=Signal::derive(move || app.looking.get().0)
@@ -149,7 +149,7 @@ fn Look() -> impl IntoView {
                     }
                 />
                 <Choice
-                    id="look-head"
+                    id="map-head"
                     label=t.head
                     count=Signal::derive(heads)
                     chosen=Signal::derive(move || app.looking.get().1)
@@ -159,7 +159,7 @@ fn Look() -> impl IntoView {
                     }
                 />
                 <Choice
-                    id="look-picture"
+                    id="map-picture"
                     label=t.picture
                     count=Signal::derive(pictures)
                     chosen=Signal::derive(move || app.looking.get().2)

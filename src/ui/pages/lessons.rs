@@ -123,8 +123,11 @@ fn CopyLink() -> impl IntoView {
     });
     Effect::new(move |_| {
         if let Some(field) = field.get() {
-            let _ = field.focus();
-            field.select();
+            // Not before it stands in the page with its value: focus and selection would be lost.
+            request_animation_frame(move || {
+                let _ = field.focus();
+                field.select();
+            });
         }
     });
     let copy = move |_| {

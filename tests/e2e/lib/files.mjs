@@ -62,8 +62,8 @@ export function smallVit({ size = 16, patch = 4, width = 64, layers = 2, classes
 }
 
 /** A safetensors file of f32 tensors. `spoil(header, data)` may damage it. */
-export function safetensors(tensors, { spoil = () => {}, metadata } = {}) {
-  const header = metadata ? { __metadata__: metadata } : {};
+export function safetensors(tensors, { spoil = () => {} } = {}) {
+  const header = {};
   let end = 0;
   for (const { name, shape, data } of tensors) {
     header[name] = { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] };
@@ -75,6 +75,13 @@ export function safetensors(tensors, { spoil = () => {}, metadata } = {}) {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
   return Buffer.concat([length, text, data]);
+}
+
+/** Files of a small ViT: its weights, and beside them the only word on how many heads share its channels. */
+export function smallModel(options) {
+  const folder = temporaryFolder();
+  const config = { architecture: 'vit_small_test', model_args: { num_heads: 2 } };
+  return [put(folder, 'small.safetensors', safetensors(smallVit(options))), put(folder, 'config.json', JSON.stringify(config))];
 }
 
 /** Header of a safetensors file. */

@@ -1,5 +1,5 @@
 // A whole small story in seconds: a tiny ancestor, coloured pictures, a descendant that hardly learns.
-import { put, safetensors, smallPictures, smallVit, temporaryFolder } from './files.mjs';
+import { smallModel, smallPictures } from './files.mjs';
 import * as step from './steps.mjs';
 
 /** Settings that fit it. */
@@ -7,7 +7,7 @@ export const SMALL = 'size=16&measure=1&heads=2&layers=2&batch=4';
 
 /** From the empty page to a planned descendant. */
 export async function plan(visit, pictures = smallPictures()) {
-  const model = put(temporaryFolder(), 'small.safetensors', safetensors(smallVit(), { metadata: { num_heads: '2' } }));
+  const model = smallModel();
   await step.engineReady(visit, /^CPU/);
   await step.giveAncestor(visit, model, /64/);
   await step.givePictures(visit, pictures, /\d/);

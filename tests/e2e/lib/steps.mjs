@@ -134,6 +134,11 @@ export async function saveFrom(visit, handle, to) {
   return to;
 }
 
+/** Unfolds the details that hold a field. */
+export async function open(visit, handle) {
+  await visit.at(handle).locator('xpath=ancestor::details[1]/summary').click();
+}
+
 /** Enters a number in a field or slider. */
 export async function enter(visit, handle, value) {
   const field = visit.at(handle);

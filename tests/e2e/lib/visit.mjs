@@ -53,8 +53,13 @@ export class Visit {
     return tasks.map(({ dur, tdur }) => (tdur ?? dur) / 1000).filter((ms) => ms > 50);
   }
 
-  /** Fails when axe-core finds a serious or critical fault in the page as it stands. */
+  /** Fails when axe-core finds a serious or critical fault in the page as it stands, or two elements share a name. */
   async checkAccessibility() {
+    const shared = await this.page.evaluate(() => {
+      const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
+      return ids.filter((id, at) => ids.indexOf(id) !== at);
+    });
+    assert.deepEqual(shared, [], 'labels and descriptions point to the first of two elements');
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
     const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');

@@ -156,8 +156,8 @@ fn a_misspelt_key_is_listed_with_its_neighbour_and_refused_when_read() {
     let (right, wrong) = ("blocks.1.attn.proj.bias".to_string(), "blocks.1.atn.proj.bias".to_string());
     assert_eq!(checkpoint.missing, [(right.clone(), Some(wrong.clone()))]);
     assert_eq!(checkpoint.unexpected, [(wrong, Some(right.clone()))]);
-    let expected =
-        "`blocks.1.attn.proj.bias` is missing from the weights, the nearest name is `blocks.1.atn.proj.bias`";
+    let expected = "`blocks.1.attn.proj.bias` is missing from the weights, the nearest name is `blocks.1.atn.proj.bias`; \
+         save or fetch the whole model again";
     assert_eq!(read(&checkpoint, &right).unwrap_err().to_string(), expected);
     assert_eq!(checkpoint.check_complete().unwrap_err().to_string(), expected);
 }

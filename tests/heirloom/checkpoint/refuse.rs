@@ -224,8 +224,12 @@ fn positions_that_form_no_square_are_refused() {
         format!("`m.safetensors` holds {found}; {FITS}")
     );
     let positions = tensors.remove("pos_embed").unwrap();
-    assert_eq!(sentence(open_bytes("m.safetensors", plain(&tensors))), "`pos_embed` is missing from the weights");
+    assert_eq!(
+        sentence(open_bytes("m.safetensors", plain(&tensors))),
+        "`pos_embed` is missing from the weights; save or fetch the whole model again"
+    );
     tensors.insert("pos_embeding".into(), positions);
-    let said = "`pos_embed` is missing from the weights, the nearest name is `pos_embeding`";
+    let said = "`pos_embed` is missing from the weights, the nearest name is `pos_embeding`; \
+                save or fetch the whole model again";
     assert_eq!(sentence(open_bytes("m.safetensors", plain(&tensors))), said);
 }

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { png, put, safetensors, smallPictures, smallVit, temporaryFolder } from './lib/files.mjs';
+import { png, put, smallModel, smallPictures, temporaryFolder } from './lib/files.mjs';
 import * as step from './lib/steps.mjs';
 import { visit } from './lib/visit.mjs';
 
 const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../target/site');
 const folder = temporaryFolder();
-const model = put(folder, 'small.safetensors', safetensors(smallVit(), { metadata: { num_heads: '2' } }));
+const model = smallModel();
 const red = put(folder, 'unseen.png', png(24, 24, [190, 60, 60]));
 /** Enough to be broken off in the middle, few enough to finish. */
 const STEPS = 1200;
@@ -19,7 +19,7 @@ async function race(visit) {
   await step.engineReady(visit, /^CPU/);
   await step.giveAncestor(visit, model, /64/);
   await step.givePictures(visit, smallPictures({ classes: ['blue', 'red'], each: 6 }), /blue[^]*red/);
-  await step.measureHeads(visit, 2);
+  await step.measureHeads(visit, 4);
   await step.waitFor(visit, 'descendant-summary', /%/);
   await visit.at('train-start').click();
 }
@@ -72,7 +72,7 @@ test('after a reload in the middle of training everything is there and the race 
     await step.waitFor(visit, 'pictures-summary', /blue[^]*red/);
     await step.waitFor(visit, 'train-status', /step [1-9]\d* of 1200/);
     assertKept(before, await rows(visit));
-    assert.equal(await visit.at('heads-table').locator('tbody tr').count(), 2, 'the heads are there');
+    assert.equal(await visit.at('heads-table').locator('tbody tr').count(), 4, 'the heads are there');
     await step.waitFor(visit, 'train-status', /finished/i);
     assertKept(before, await rows(visit));
     const said = await predict(visit);

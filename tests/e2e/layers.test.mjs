@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { cifar, put, readHeader, safetensors, SHARED, smallPictures, smallVit, temporaryFolder } from './lib/files.mjs';
+import { cifar, readHeader, SHARED, smallModel, smallPictures, temporaryFolder } from './lib/files.mjs';
 import * as step from './lib/steps.mjs';
 import { visit } from './lib/visit.mjs';
 
@@ -52,8 +52,7 @@ async function trainAndSave(visit) {
 
 test('layers of a small ViT are compared, chosen, inherited, trained and taken home', { timeout: 300_000 }, async (t) => {
   const then = step.inOrder(t);
-  const ancestor = safetensors(smallVit({ layers: 4 }), { metadata: { num_heads: '2' } });
-  const model = put(temporaryFolder(), 'small.safetensors', ancestor);
+  const model = smallModel({ layers: 4 });
   const settings = '#method=layers&size=16&k=2&pseudo=2&pseudo_steps=6&probe=8&layers=3&steps=6&batch=6&validate=3';
   await visit(SITE, { query: `?engine=cpu${settings}` }, async (visit) => {
     await step.engineReady(visit, /^CPU/);

@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { put, safetensors, smallPictures, smallVit, temporaryFolder } from './lib/files.mjs';
+import { smallModel, smallPictures } from './lib/files.mjs';
 import * as step from './lib/steps.mjs';
 import { visit } from './lib/visit.mjs';
 
 const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../target/site');
 
 test('an engine that dies is replaced, and ancestor, pictures and heads are there again', { timeout: 120_000 }, async () => {
-  const model = put(temporaryFolder(), 'small.safetensors', safetensors(smallVit(), { metadata: { num_heads: '2' } }));
+  const model = smallModel();
   await visit(SITE, { query: '?engine=cpu#size=16&measure=1&heads=2&layers=1' }, async (visit) => {
     await step.engineReady(visit, /^CPU/);
     await step.giveAncestor(visit, model, /64/);
     await step.givePictures(visit, smallPictures({ classes: ['blue', 'red'], each: 5 }), /blue[^]*red/);
-    const rows = await step.measureHeads(visit, 2);
+    const rows = await step.measureHeads(visit, 4);
     const [engine] = visit.page.workers();
     // What a panic's last words look like: a GPU error ends in one, and the worker with it.
     await engine.evaluate(() => {

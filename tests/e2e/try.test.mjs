@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { png, put, safetensors, smallPictures, smallVit, temporaryFolder } from './lib/files.mjs';
+import { png, put, smallModel, smallPictures, temporaryFolder } from './lib/files.mjs';
 import { SMALL, train } from './lib/small.mjs';
 import * as step from './lib/steps.mjs';
 import { visit } from './lib/visit.mjs';
@@ -192,7 +192,7 @@ const countGlances = (visit) =>
     };
   });
 
-const naming = () => put(temporaryFolder(), 'small.safetensors', safetensors(smallVit(), { metadata: { num_heads: '2' } }));
+const naming = () => smallModel();
 
 test('the camera is seen and named, on and on, one frame at a time', { timeout: 120_000 }, async () => {
   await visit(SITE, { query: '?engine=cpu', camera: true }, async (visit) => {

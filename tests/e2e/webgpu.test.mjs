@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { put, readHeader, safetensors, smallPictures, smallVit, temporaryFolder } from './lib/files.mjs';
+import { readHeader, safetensors, smallModel, smallPictures, temporaryFolder } from './lib/files.mjs';
 import * as step from './lib/steps.mjs';
 import { visit } from './lib/visit.mjs';
 
 const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../target/site');
 
 test('a small model is measured, expanded, trained and exported on WebGPU', { timeout: 600_000 }, async () => {
-  const model = put(temporaryFolder(), 'small.safetensors', safetensors(smallVit(), { metadata: { num_heads: '2' } }));
+  const model = smallModel();
   const fragment = '#size=16&measure=1&steps=2&batch=4&validate=2&heads=2&layers=1&augment=0';
   await visit(SITE, { gpu: true, query: `?engine=webgpu${fragment}` }, async (visit) => {
     await step.engineReady(visit, /^WebGPU/);

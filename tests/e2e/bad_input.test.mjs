@@ -18,7 +18,8 @@ const CHECKPOINTS = {
   'numbers that are none': ['nan.safetensors', safetensors(spoiled(NaN)), /NaN|not.*(finite|number)/i],
   'a text named as weights': ['letter.safetensors', Buffer.from('Dear Sir or Madam, '.repeat(50)), /letter\.safetensors/],
   'a picture named as weights': ['flower.safetensors', png(8, 8, [9, 9, 9]), /flower\.safetensors/],
-  'another kind of model': ['resnet.safetensors', safetensors(resnet()), /resnet\.safetensors/],
+  'another kind of model': ['gpt.safetensors', safetensors(languageModel()), /gpt\.safetensors.*language model/],
+  'a model without some of its tensors': ['resnet.safetensors', safetensors(halfAResnet()), /layer1\.0\.conv2\.weight.*missing/],
   'an empty file': ['empty.safetensors', Buffer.alloc(0), /empty\.safetensors/],
 };
 
@@ -116,7 +117,14 @@ function spoiled(value) {
   return tensors;
 }
 
-function resnet() {
-  const tensor = (name, shape) => ({ name, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+function tensor(name, shape) {
+  return { name, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) };
+}
+
+function languageModel() {
+  return [tensor('wte.weight', [50, 8]), tensor('h.0.attn.c_attn.weight', [8, 24])];
+}
+
+function halfAResnet() {
   return [tensor('conv1.weight', [8, 3, 7, 7]), tensor('layer1.0.conv1.weight', [8, 8, 3, 3]), tensor('layer1.0.bn1.weight', [8])];
 }

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { put, safetensors, smallPictures, smallVit, temporaryFolder } from './lib/files.mjs';
+import { safetensors, smallModel, smallPictures, temporaryFolder } from './lib/files.mjs';
 import * as step from './lib/steps.mjs';
 import { visit } from './lib/visit.mjs';
 
 const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../target/site');
-const model = () => put(temporaryFolder(), 'small.safetensors', safetensors(smallVit(), { metadata: { num_heads: '2' } }));
+const model = () => smallModel();
 const SETTINGS = 'size=16&measure=2&heads=2&layers=2&batch=4&steps=6&validate=3&lr=0.001';
 
 /** The page with everything measured, for the settings of an address. */
@@ -67,7 +67,7 @@ test('a family of two sizes keeps every model and is drawn against its size', { 
     assert.match(await visit.at('experiment-chart').getAttribute('aria-label'), /heads/);
     assert.match(await step.waitFor(visit, 'experiment-words', /heads/), /Inherited: best with .*lie .* points/);
     const models = await visit.at('trial-run').locator('option').allTextContents();
-    assert.equal(models.length, 4);
+    assert.equal(models.length, 5, 'four trained ones and the ancestor, which has classes');
     assert.match(models[3], /1 heads × 1 layers.*from scratch/);
     await visit.at('trial-run').selectOption('2');
     const file = await step.saveFrom(visit, 'export-safetensors', path.join(temporaryFolder(), 'small-one.safetensors'));
@@ -84,10 +84,11 @@ test('a sweep is a heat map and keeps its best model; a stopped one shows what i
     const points = await rows(visit, 'experiment-table');
     assert.deepEqual(points.map((cells) => `${cells[5]} ${cells[6]}`), ['0.0001 2', '0.001 2', '0.0001 4', '0.001 4']);
     assert.match(await step.waitFor(visit, 'experiment-words', /best with rate/), /best and the worst of 4/);
-    assert.equal(await visit.at('trial-run').locator('option').count(), 1, 'the best model alone');
+    assert.equal(await visit.at('trial-run').locator('option').count(), 2, 'the best model alone, and the ancestor');
     await visit.at('experiment-race').selectOption('1');
     assert.equal((await rows(visit, 'train-table')).length, 3, 'the curves of one race');
 
+    await step.open(visit, 'train-steps');
     await step.enter(visit, 'train-steps', 400);
     await visit.at('train-start').click();
     await step.waitFor(visit, 'train-status', /step [2-9].*race 1 of 4/);
