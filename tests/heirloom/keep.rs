@@ -69,6 +69,7 @@ pub fn notices(engine: &Engine1) -> Vec<String> {
     heard_all(engine).into_iter().filter_map(text).collect()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 pub fn saves(engine: &Engine1) -> usize {
     heard_all(engine).iter().filter(|event| matches!(event, Event::Project(ProjectEvent::Saved(_)))).count()
 }
@@ -77,6 +78,7 @@ pub fn race_of(engine: &Engine1) -> Option<RaceReport> {
     find(&engine.heard.borrow(), |event| if let Event::Race(race) = event { Some(race.clone()) } else { None })
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 pub fn list_of(engine: &Engine1) -> ProjectList {
     let list = |event: &Event| match event {
         Event::Project(ProjectEvent::List(list)) => Some(list.clone()),
@@ -86,6 +88,7 @@ pub fn list_of(engine: &Engine1) -> ProjectList {
 }
 
 /// Two seeds, drop-path and augmentation: everything random there is.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn race(steps: usize) -> TrainSettings {
     TrainSettings { seeds: 2, steps, drop_path: 0.2, validate_every: 2, ..training() }
 }

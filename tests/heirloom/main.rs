@@ -9,29 +9,24 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 #[macro_use]
 mod support;
 
+mod by_layers;
 mod checkpoint;
 mod cluster;
+mod cnn;
 mod data;
 mod device;
 mod journal;
+mod keep;
 mod kernels;
 mod layers;
+mod pool;
 mod session;
+mod starts;
 mod train;
 mod vit;
 
-// Held natively only, so far: their runs in Chromium are still to be seen.
-#[cfg(not(target_arch = "wasm32"))]
-mod by_layers;
-#[cfg(not(target_arch = "wasm32"))]
-mod cnn;
+// Nothing in them needs a device.
 #[cfg(not(target_arch = "wasm32"))]
 mod experiment;
-#[cfg(not(target_arch = "wasm32"))]
-mod keep;
-#[cfg(not(target_arch = "wasm32"))]
-mod pool;
-#[cfg(not(target_arch = "wasm32"))]
-mod starts;
 #[cfg(not(target_arch = "wasm32"))]
 mod statistics;

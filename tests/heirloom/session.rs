@@ -1,9 +1,6 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
-#[cfg(not(target_arch = "wasm32"))]
 mod cnn;
-#[cfg(not(target_arch = "wasm32"))]
 mod pool;
-#[cfg(not(target_arch = "wasm32"))]
 mod trial;
 
 use std::cell::{Cell, RefCell};
@@ -17,7 +14,6 @@ use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 
-#[cfg(not(target_arch = "wasm32"))]
 mod condense;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
@@ -73,7 +69,6 @@ pub fn refs(files: &[FileHandle]) -> Vec<FileRef> {
     files.iter().enumerate().map(file).collect()
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 mod experiments;
 
 pub type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;

@@ -1,6 +1,9 @@
 //! Stages of a CNN as layers: what is inherited, what does not fit, and what is compared.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::BTreeSet;
 
+#[cfg(not(target_arch = "wasm32"))]
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use heirloom::cnn::{CnnConfig, RandomWeights, Shortcut};

@@ -2,6 +2,7 @@
 
 use super::*;
 use burn::tensor::Device;
+#[cfg(not(target_arch = "wasm32"))]
 use rand::{Rng, SeedableRng};
 
 /// Largest difference of two races' curves.
@@ -25,6 +26,7 @@ fn difference(a: &RaceReport, b: &RaceReport) -> f32 {
 }
 
 /// Works until `enough`, or nothing is left to do.
+#[cfg(not(target_arch = "wasm32"))]
 async fn work_until(engine: &mut Engine1, enough: impl Fn(&Engine1) -> bool) {
     while !enough(engine) && engine.runner.work().await {}
 }

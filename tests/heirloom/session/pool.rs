@@ -69,6 +69,7 @@ async fn export(engine: &mut Engine1, run: usize) -> (String, Vec<u8>) {
 }
 
 /// Works until the report of the pool says so; then the job still runs.
+#[cfg(not(target_arch = "wasm32"))]
 async fn work_until(engine: &mut Engine1, settings: PoolSettings, is_there: impl Fn(&PoolReport) -> bool) {
     engine.heard.borrow_mut().clear();
     engine.runner.handle(Command::MakePool(settings), Vec::new()).await;

@@ -253,7 +253,6 @@ fn classifier_of_a_vit_says_its_branches_and_classes() {
     });
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 on_every_engine! {
     async fn two_halves_of_a_batch_change_the_weights_as_the_whole_batch_does(device: Device) {
         let settings = RunSettings {
