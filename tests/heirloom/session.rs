@@ -2,7 +2,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod cnn;
 #[cfg(not(target_arch = "wasm32"))]
-mod pool;
+pub mod pool;
 #[cfg(not(target_arch = "wasm32"))]
 mod trial;
 
