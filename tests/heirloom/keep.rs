@@ -1,12 +1,14 @@
 //! What is kept comes back: races, models, projects, zips; and what cannot be kept is said.
 
 mod handing_on;
+mod pools;
 mod projects;
 mod resume;
 mod storage;
 mod trouble;
 
 use crate::session::{Engine1, ancestor, descendant, find, pictures, refs, training};
+use heirloom::platform::file::FileHandle;
 use heirloom::platform::storage::Storage;
 use heirloom::session::protocol::*;
 
@@ -75,6 +77,44 @@ pub fn saves(engine: &Engine1) -> usize {
 
 pub fn race_of(engine: &Engine1) -> Option<RaceReport> {
     find(&engine.heard.borrow(), |event| if let Event::Race(race) = event { Some(race.clone()) } else { None })
+}
+
+/// The newest report of a pool.
+pub fn pool_of(engine: &Engine1, method: Method) -> Option<PoolReport> {
+    find(&engine.heard.borrow(), |event| match event {
+        Event::Pool(report) if report.settings.method == method => Some((**report).clone()),
+        _ => None,
+    })
+}
+
+/// Works until `enough`, or nothing is left to do.
+pub async fn work_until(engine: &mut Engine1, enough: impl Fn(&Engine1) -> bool) {
+    while !enough(engine) && engine.runner.work().await {}
+}
+
+/// Asks for a save and works until it is done.
+pub async fn save(engine: &mut Engine1) {
+    let before = saves(engine);
+    engine.runner.handle(Command::Project(ProjectCommand::Save), Vec::new()).await;
+    work_until(engine, |engine| saves(engine) > before).await;
+}
+
+/// The open project as a zip.
+pub async fn zip_of(engine: &mut Engine1) -> Vec<u8> {
+    let heard = engine.send(Command::Project(ProjectCommand::Export), Vec::new()).await;
+    let zip = heard.into_iter().find_map(|(event, bytes)| match event {
+        Event::File { name, .. } if name == "First.zip" => bytes,
+        _ => None,
+    });
+    zip.expect("a zip")
+}
+
+/// Opens a project's zip; what was complained of.
+pub async fn import(engine: &mut Engine1, zip: Vec<u8>) -> Vec<String> {
+    let files = vec![FileHandle::from_bytes("project.zip", zip)];
+    let command = Command::Project(ProjectCommand::Import { files: refs(&files) });
+    engine.send(command, files).await;
+    notices(engine)
 }
 
 pub fn list_of(engine: &Engine1) -> ProjectList {
