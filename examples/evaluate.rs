@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Normalise, evaluation_picture, open, walk};
+use heirloom::data::{Normalise, evaluation_picture, model_files, open, walk};
 use heirloom::device::{acquire_cpu, acquire_webgpu};
 use heirloom::model::Model;
 use heirloom::platform::file::FileHandle;
@@ -44,8 +44,8 @@ fn arguments() -> Result<Arguments, Failure> {
         let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
         match argument.as_str() {
             "--json" => found.json = true,
-            "--mean" => found.mean = Some(three(&value()?)?),
-            "--std" => found.std = Some(three(&value()?)?),
+            "--mean" => found.mean = Some(Normalise::channels(&value()?)?),
+            "--std" => found.std = Some(Normalise::channels(&value()?)?),
             "--engine" => {
                 found.is_webgpu = match value()?.as_str() {
                     "cpu" => false,
@@ -66,25 +66,6 @@ fn arguments() -> Result<Arguments, Failure> {
         return Err("`--std` must be above 0".into());
     }
     Ok(found)
-}
-
-fn three(text: &str) -> Result<[f32; 3], Failure> {
-    let numbers = text.split(',').map(|number| number.trim().parse()).collect::<Result<Vec<f32>, _>>()?;
-    numbers.try_into().map_err(|_| format!("`{text}` is not three numbers with commas between").into())
-}
-
-/// The weights, and what describes them in the same folder.
-fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
-    let path = Path::new(model);
-    let name = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let handle = |path: &Path| FileHandle::from_path(name(path), path);
-    if !path.is_dir() {
-        let config = path.with_file_name("config.json");
-        let all = [Some(path), config.exists().then_some(config.as_path())];
-        return Ok(all.into_iter().flatten().map(handle).collect::<Result<_, _>>()?);
-    }
-    let paths = std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
-    Ok(paths.iter().filter(|path| path.is_file()).map(|path| handle(path)).collect::<Result<_, _>>()?)
 }
 
 /// Names of the folders, sorted, and the files in each.
@@ -146,7 +127,7 @@ impl Eye<'_> {
 }
 
 async fn run(arguments: &Arguments) -> Result<Value, Failure> {
-    let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
+    let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
     checkpoint.check_complete()?;
     for assumption in &checkpoint.assumptions {
         eprintln!("assumed: {assumption}");

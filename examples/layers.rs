@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use burn::tensor::Device;
 use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, walk};
+use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, model_files, walk};
 use heirloom::learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names};
 use heirloom::learngene::{Descendant, Scratch, StartingPoint};
 use heirloom::model::Model;
@@ -152,20 +152,6 @@ fn choice<T: Copy>(option: &str, text: &str, choices: &[(&str, T)]) -> Result<T,
     let known = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let found = choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
     found.ok_or_else(|| format!("`{option}` knows {}, found `{text}`", known()).into())
-}
-
-fn model_files(model: &Path) -> Result<Vec<FileHandle>, Failure> {
-    if model.is_dir() {
-        return Ok(walk(model)?);
-    }
-    let named = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let mut found = vec![FileHandle::from_path(named(model), model)?];
-    // The description that a model's folder holds beside the weights.
-    let config = model.with_file_name("config.json");
-    if config.exists() {
-        found.push(FileHandle::from_path("config.json", config)?);
-    }
-    Ok(found)
 }
 
 /// Lets the page's own engine condense the ancestor.

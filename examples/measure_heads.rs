@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Normalise, evaluation_picture, open, walk};
+use heirloom::data::{Normalise, evaluation_picture, model_files, open};
 use heirloom::device::{acquire_cpu, acquire_webgpu};
 use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
 use heirloom::platform::file::FileHandle;
@@ -38,8 +38,8 @@ fn arguments() -> Result<Arguments, Failure> {
         let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
         match argument.as_str() {
             "--json" => found.json = true,
-            "--mean" => found.mean = Some(three(&value()?)?),
-            "--std" => found.std = Some(three(&value()?)?),
+            "--mean" => found.mean = Some(Normalise::channels(&value()?)?),
+            "--std" => found.std = Some(Normalise::channels(&value()?)?),
             "--eps" => found.eps = Some(value()?.parse()?),
             "--engine" => {
                 found.is_webgpu = match value()?.as_str() {
@@ -59,28 +59,8 @@ fn arguments() -> Result<Arguments, Failure> {
     Ok(found)
 }
 
-fn three(text: &str) -> Result<[f32; 3], Failure> {
-    let numbers = text.split(',').map(|number| number.trim().parse()).collect::<Result<Vec<f32>, _>>()?;
-    numbers.try_into().map_err(|_| format!("`{text}` is not three numbers with commas between").into())
-}
-
-fn files(model: &str) -> Result<Vec<FileHandle>, Failure> {
-    let path = Path::new(model);
-    let name = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    if !path.is_dir() {
-        let mut files = vec![FileHandle::from_path(name(path), path)?];
-        // The description that a model's folder holds beside the weights.
-        let config = path.with_file_name("config.json");
-        if config.exists() {
-            files.push(FileHandle::from_path("config.json", config)?);
-        }
-        return Ok(files);
-    }
-    Ok(walk(path)?)
-}
-
 async fn run(arguments: Arguments) -> Result<Value, Failure> {
-    let checkpoint = Checkpoint::open(&files(&arguments.model)?).await?;
+    let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
     checkpoint.check_complete()?;
     let acquired = if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
     let config = checkpoint.config.vit().ok_or("this model has no attention heads; a Vision Transformer is needed")?;

@@ -15,11 +15,10 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan};
+use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
 use heirloom::learngene::pool::{Positions, StitchStart, auxiliary_config, frozen};
 use heirloom::learngene::stitch::{Configuration, StitchNet};
 use heirloom::model::ModelConfig;
-use heirloom::platform::file::FileHandle;
 use heirloom::session::RaceBatches;
 use heirloom::train::{
     AdamWSettings, AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolPlan, PoolReport, Pooling, RunSettings, Schedule,
@@ -129,30 +128,6 @@ fn number<T: std::str::FromStr>(option: &str, text: &str) -> Result<T, Failure> 
     text.parse().map_err(|_| format!("`{option}` needs a number, found `{text}`").into())
 }
 
-/// The files under a path, named relative to the folder that holds it, in a fixed order.
-fn files(path: &Path, name: &str, found: &mut Vec<FileHandle>) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
-    if !path.is_dir() {
-        found.push(FileHandle::from_path(name, path)?);
-        return Ok(());
-    }
-    let mut entries =
-        std::fs::read_dir(path).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        files(&entry.path(), &format!("{name}/{}", entry.file_name().to_string_lossy()), found)?;
-    }
-    Ok(())
-}
-
-fn files_of(path: &str) -> Result<Vec<FileHandle>, Failure> {
-    let path = Path::new(path);
-    let name = path.file_name().map_or_else(|| "files".into(), |name| name.to_string_lossy().into_owned());
-    let mut found = Vec::new();
-    files(path, &name, &mut found)?;
-    Ok(found)
-}
-
 /// What all runs share.
 struct Stage {
     arguments: Arguments,
@@ -166,7 +141,7 @@ struct Stage {
 
 impl Stage {
     async fn set(arguments: Arguments, device: &Device) -> Result<Self, Failure> {
-        let checkpoint = Checkpoint::open(&files_of(&arguments.model)?).await?;
+        let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
         checkpoint.check_complete()?;
         let ModelConfig::Vit(config) = &checkpoint.config else {
             return Err(
@@ -177,7 +152,7 @@ impl Stage {
         let said = checkpoint.preprocessing.as_ref();
         let normalise = said.map_or_else(Normalise::default, |said| Normalise { mean: said.mean, std: said.std });
         let mut set = PictureSet::new();
-        set.add(&files_of(&arguments.pictures)?, None, |_| std::ops::ControlFlow::Continue(())).await?;
+        set.add(&walk(Path::new(&arguments.pictures))?, None, |_| std::ops::ControlFlow::Continue(())).await?;
         let classes = set.split(SplitPlan::default())?.classes.len();
         let ancestor = frozen(&ancestor, arguments.size).await?;
         Ok(Self { arguments, ancestor, normalise, set, classes, features: MemoryFeatures::default() })

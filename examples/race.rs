@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use heirloom::data::walk;
+use heirloom::data::{model_files, walk};
 use heirloom::platform::file::FileHandle;
 use heirloom::platform::storage::Storage;
 use heirloom::session::Runner;
@@ -188,20 +188,6 @@ fn sizes(option: &str, text: &str) -> Result<Vec<(usize, usize)>, Failure> {
         Ok((number(option, heads.to_owned())?, number(option, layers.to_owned())?))
     };
     text.split(',').map(|one| size(one.trim())).collect()
-}
-
-/// The files of a model: one file with the description beside it, or a folder with everything.
-fn model_files(model: &Path) -> Result<Vec<FileHandle>, Failure> {
-    if model.is_dir() {
-        return Ok(walk(model)?);
-    }
-    let name = model.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy());
-    let mut found = vec![FileHandle::from_path(name, model)?];
-    let config = model.with_file_name("config.json");
-    if config.exists() {
-        found.push(FileHandle::from_path("config.json", config)?);
-    }
-    Ok(found)
 }
 
 /// The page's engine, and the last things it said.

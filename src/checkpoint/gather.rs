@@ -2,6 +2,7 @@
 
 use super::description::Hints;
 use super::error::CheckpointError;
+use super::packed;
 use super::safetensors_file;
 use super::sniff::{Kind, SNIFF_BYTES, sniff};
 use super::stored::Stored;
@@ -16,8 +17,10 @@ const MAX_JSON: u64 = 16 << 20;
 /// Everything the files say, nothing of their tensors read yet.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// Name of the first file with weights.
+    /// Name of the first file with weights; that of the package which it lies in.
     pub name: String,
+    /// The files; those of a package in its place.
+    pub files: Vec<FileHandle>,
     /// Tensors by the file's own key.
     pub tensors: BTreeMap<String, Stored>,
     /// Free text of the safetensors files.
@@ -30,12 +33,20 @@ pub(super) struct Gathered {
 
 /// Reads headers and descriptions.
 pub(super) async fn gather(files: &[FileHandle]) -> Result<Gathered, CheckpointError> {
-    let mut kinds = Vec::with_capacity(files.len());
-    for file in files {
-        let head = file.read(0..file.len().min(SNIFF_BYTES)).await?;
-        kinds.push(sniff(file.name(), &head));
-    }
     let mut gathered = Gathered::default();
+    let (mut kinds, mut names) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+    for file in files {
+        let inside = match kind_of(file).await? {
+            Kind::Zip => packed::files(file).await?,
+            _ => None,
+        };
+        for one in inside.unwrap_or_else(|| vec![file.clone()]) {
+            kinds.push(kind_of(&one).await?);
+            names.push(file.name().to_owned());
+            gathered.files.push(one);
+        }
+    }
+    let files = gathered.files.clone();
     let (mut shards, mut unfit) = (BTreeSet::new(), Vec::new());
     let has_safetensors = kinds.contains(&Kind::Safetensors);
     for (index, (file, kind)) in files.iter().zip(kinds).enumerate() {
@@ -45,13 +56,13 @@ pub(super) async fn gather(files: &[FileHandle]) -> Result<Gathered, CheckpointE
                 let (tensors, metadata) = safetensors_file::read_header(index, file).await?;
                 gathered.hints.add_metadata(&name, &metadata)?;
                 gathered.metadata.extend(metadata);
-                gathered.add(files, index, tensors)?;
+                gathered.add(&names, index, tensors)?;
             }
             Kind::Zip | Kind::TorchLegacy if has_safetensors => {
                 gathered.notes.push(format!("`{name}` is not used, the safetensors file beside it is"));
             }
             Kind::Zip | Kind::TorchLegacy => match torch_file::read(index, file, kind == Kind::Zip).await {
-                Ok(tensors) => gathered.add(files, index, tensors)?,
+                Ok(tensors) => gathered.add(&names, index, tensors)?,
                 Err(error @ CheckpointError::NotWeights { .. }) => unfit.push((name, error)),
                 Err(error) => return Err(error),
             },
@@ -59,22 +70,22 @@ pub(super) async fn gather(files: &[FileHandle]) -> Result<Gathered, CheckpointE
             Kind::Other(found) => unfit.push((name.clone(), CheckpointError::NotWeights { name, found })),
         }
     }
-    gathered.finish(files, shards, unfit)
+    gathered.finish(shards, unfit)
+}
+
+async fn kind_of(file: &FileHandle) -> Result<Kind, CheckpointError> {
+    Ok(sniff(file.name(), &file.read(0..file.len().min(SNIFF_BYTES)).await?))
 }
 
 impl Gathered {
-    fn add(
-        &mut self,
-        files: &[FileHandle],
-        index: usize,
-        tensors: Vec<(String, Stored)>,
-    ) -> Result<(), CheckpointError> {
+    /// Adds the tensors of a file; `names` are those of all files as they were handed over.
+    fn add(&mut self, names: &[String], index: usize, tensors: Vec<(String, Stored)>) -> Result<(), CheckpointError> {
         if self.name.is_empty() {
-            self.name = files[index].name().into();
+            self.name.clone_from(&names[index]);
         }
         for (key, stored) in tensors {
             if let Some(other) = self.tensors.get(&key) {
-                let (first, second) = (files[other.file].name().into(), files[index].name().into());
+                let (first, second) = (names[other.file].clone(), names[index].clone());
                 return Err(CheckpointError::Duplicate { key, first, second });
             }
             self.tensors.insert(key, stored);
@@ -104,7 +115,6 @@ impl Gathered {
 
     fn finish(
         mut self,
-        files: &[FileHandle],
         mut shards: BTreeSet<String>,
         unfit: Vec<(String, CheckpointError)>,
     ) -> Result<Self, CheckpointError> {
@@ -118,13 +128,13 @@ impl Gathered {
             self.notes.push(format!("`{name}` is not used"));
         }
         if self.name.is_empty() {
-            let names = files.iter().take(3).map(|file| format!("`{}`", file.name())).collect::<Vec<_>>().join(", ");
-            let found = if files.is_empty() { "no files".into() } else { names };
+            let names =
+                self.files.iter().take(3).map(|file| format!("`{}`", file.name())).collect::<Vec<_>>().join(", ");
+            let found = if self.files.is_empty() { "no files".into() } else { names };
             return Err(CheckpointError::NoWeights { found });
         }
-        shards.extend(files.iter().flat_map(|file| siblings(file.name())));
-        let present: BTreeSet<&str> = files.iter().map(FileHandle::name).collect();
-        match shards.into_iter().find(|shard| !present.contains(shard.as_str())) {
+        shards.extend(self.files.iter().flat_map(|file| siblings(file.name())));
+        match shards.into_iter().find(|shard| self.files.iter().all(|file| file.name() != shard)) {
             Some(shard) => Err(CheckpointError::MissingShard { shard }),
             None => Ok(self),
         }

@@ -59,11 +59,7 @@ pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) ->
     let own = hints.own.as_ref().map(|own| &own.config);
     match (own, style) {
         (Some(config), _) => {
-            match config {
-                ModelConfig::Vit(config) => check_bounds(file, config)?,
-                ModelConfig::Stitched(config) => check_stitched(file, config)?,
-                ModelConfig::Cnn(config) => infer_cnn::check_bounds(file, config)?,
-            }
+            check_config(file, config)?;
             Ok(Inferred::plain(config.clone(), Vec::new()))
         }
         (None, Style::Stitched) => {
@@ -293,6 +289,18 @@ fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
             damaged(format!("one tensor would have {elements} elements"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Keeps a description from being absurd before anybody allocates by it; `file` names where it stood.
+///
+/// # Errors
+/// Names the number that makes no sense.
+pub fn check_config(file: &str, config: &ModelConfig) -> Result<(), CheckpointError> {
+    match config {
+        ModelConfig::Vit(config) => check_bounds(file, config),
+        ModelConfig::Stitched(config) => check_stitched(file, config),
+        ModelConfig::Cnn(config) => infer_cnn::check_bounds(file, config),
     }
 }
 

@@ -16,6 +16,7 @@ mod nearest;
 mod onnx;
 mod open;
 mod package;
+mod packed;
 mod pickle;
 mod resample;
 mod safetensors_file;
@@ -30,6 +31,7 @@ pub mod zip_directory;
 
 pub use description::{Description, METADATA_KEY, Preprocessing};
 pub use error::{CheckpointError, WOULD_FIT};
+pub use infer::check_config;
 pub use onnx::{OnnxError, write_onnx};
 pub use open::Checkpoint;
 pub use package::write_package;

@@ -22,7 +22,7 @@ const MAX_NEAREST: usize = 200;
 pub struct Checkpoint {
     /// The model.
     pub config: ModelConfig,
-    /// Name of the file (the first one, of several shards).
+    /// Name of the file (the first one, of several shards) or of the package.
     pub name: String,
     /// Family and naming style, e.g. `ViT (Hugging Face names)`.
     pub family: String,
@@ -48,8 +48,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Recognises what was dropped: one `.safetensors`, several shards, or a `.pth`/`.pt`/`.bin` state dict, with or
-    /// without the JSON files that describe it. Kinds are told by content, not by name. Only headers are read.
+    /// Recognises what was dropped: one `.safetensors`, several shards, a `.pth`/`.pt`/`.bin` state dict, with or
+    /// without the JSON files that describe it, or a package as it was exported. Kinds are told by content, not by name. Only headers are read.
     ///
     /// # Errors
     /// When there are no weights, they are damaged, or belong to a model that is none of those
@@ -62,7 +62,7 @@ impl Checkpoint {
         let inferred = infer(&gathered.name, &sorted.shapes(&gathered), &gathered.hints, naming.style)?;
         sorted.apply(&inferred);
         sorted.check_shapes(&gathered, &inferred)?;
-        Ok(build(gathered, naming, sorted, inferred, files))
+        Ok(build(gathered, naming, sorted, inferred))
     }
 
     /// Reads one tensor of the model by its timm key, as `f32`. Nothing else is kept in memory.
@@ -127,13 +127,7 @@ impl Checkpoint {
     }
 }
 
-fn build(
-    gathered: Gathered,
-    naming: Naming,
-    mut sorted: Sorted,
-    inferred: Inferred,
-    files: &[FileHandle],
-) -> Checkpoint {
+fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Inferred) -> Checkpoint {
     let Inferred { config, mut assumptions, .. } = inferred;
     let known: Vec<String> = config.tensors().into_iter().map(|(key, _)| key).collect();
     let known_set: HashSet<&str> = known.iter().map(String::as_str).collect();
@@ -169,7 +163,7 @@ fn build(
         preprocessing,
         name: gathered.name,
         metadata: gathered.metadata,
-        files: files.to_vec(),
+        files: gathered.files,
         recipes: sorted.recipes,
         stored: gathered.tensors,
         config,

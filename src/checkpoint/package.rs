@@ -53,7 +53,7 @@ fn readme(description: &Description, resize: usize) -> String {
     if description.labels.is_some() {
         text.push_str("labels.txt         the names of the classes, one a line, in the order of the scores\n");
     }
-    text.push_str(&format!("\nIn Heirloom\n\nUnpack the folder and drop {WEIGHTS} into step 1.\n\n"));
+    text.push_str(&format!("\nIn Heirloom\n\nDrop the zip, or {WEIGHTS} alone, on step 1.\n\n"));
     text + &vit.map(in_python).unwrap_or_default() + &preparing(description, resize)
 }
 

@@ -3,6 +3,7 @@
 //! As with safetensors only the description is read, here a pickle; tensors stay in the file until they are wanted.
 
 use super::error::CheckpointError;
+use super::packed;
 use super::pickle::{Id, Node, Pickle, PickleError, StorageRef, TensorRef};
 use super::stored::{Dtype, Place, Stored};
 use super::zip_directory::{self, Entry};
@@ -46,7 +47,7 @@ async fn zip(file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> {
     let entries = zip_directory::read(file).await?;
     let roots = entries.iter().filter_map(|entry| entry.name.strip_suffix("data.pkl"));
     let root = roots.filter(|root| root.is_empty() || root.ends_with('/')).min_by_key(|root| root.len());
-    let Some(root) = root else { return Err(other_zip(file, &entries)) };
+    let Some(root) = root else { return Err(packed::refusal(file, &entries)) };
     let find = |name: &str| entries.iter().find(|entry| entry.name.strip_prefix(root) == Some(name));
     if let Some(order) = find("byteorder")
         && content(file, order, 16).await?.starts_with(b"big")
@@ -81,18 +82,6 @@ async fn content(file: &FileHandle, entry: &Entry, most: u64) -> Result<Vec<u8>,
     }
     let start = zip_directory::data_start(file, entry.header).await?;
     Ok(file.read(start..start.saturating_add(entry.size)).await?)
-}
-
-fn other_zip(file: &FileHandle, entries: &[Entry]) -> CheckpointError {
-    let some = entries.iter().filter(|entry| !entry.name.ends_with('/')).take(3);
-    let some = some.map(|entry| format!("`{}`", entry.name)).collect::<Vec<_>>().join(", ");
-    let what = if entries.iter().any(|entry| entry.name.ends_with(".npy")) {
-        "a NumPy archive (weights of JAX models come so)"
-    } else {
-        "a zip archive and no PyTorch checkpoint"
-    };
-    let found = format!("{what} with {} files ({some}), which would have to be unpacked first", entries.len());
-    CheckpointError::NotWeights { name: file.name().into(), found }
 }
 
 /// Magic number, protocol version, system, the dictionary, the storages' keys; then the storages, each after its

@@ -34,6 +34,6 @@ pub use set::{Added, KnownPicture, Looked, Picture, PictureSet, Refused};
 pub use single::{evaluation_picture, open, picture_url, thumbnail};
 pub use source::{MAX_FILE_BYTES, Source};
 pub use split::{Labelled, Split, SplitPlan};
-pub use transform::{Augment, Crop, Normalise, evaluation_crop, evaluation_side};
+pub use transform::{Augment, Crop, Normalise, NotChannels, evaluation_crop, evaluation_side};
 #[cfg(not(target_arch = "wasm32"))]
-pub use walk::walk;
+pub use walk::{model_files, walk};

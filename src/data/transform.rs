@@ -19,6 +19,11 @@ pub struct Normalise {
     pub std: [f32; 3],
 }
 
+/// A text that is not a number for each channel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not three numbers with commas between")]
+pub struct NotChannels(String);
+
 impl Default for Normalise {
     /// ImageNet's.
     fn default() -> Self {
@@ -27,6 +32,15 @@ impl Default for Normalise {
 }
 
 impl Normalise {
+    /// A number for each channel, as options of programs have them: `0.5,0.5,0.5`.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn channels(text: &str) -> Result<[f32; 3], NotChannels> {
+        let numbers: Option<Vec<f32>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+        numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| NotChannels(text.to_owned()))
+    }
+
     /// Writes a picture as `[3, height, width]` into `out`; `mirrored` flips it left to right.
     ///
     /// # Panics

@@ -18,6 +18,23 @@ pub fn walk(folder: &Path) -> Result<Vec<FileHandle>, DataError> {
     Ok(files)
 }
 
+/// The files of a model: one file and the `config.json` that describes it in the same folder, or a folder with
+/// everything.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn model_files(model: &Path) -> Result<Vec<FileHandle>, DataError> {
+    if model.is_dir() {
+        return walk(model);
+    }
+    let config = model.with_file_name("config.json");
+    let named = |path: &Path| {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        FileHandle::from_path(name, path).map_err(DataError::File)
+    };
+    [Some(model), config.exists().then_some(config.as_path())].into_iter().flatten().map(named).collect()
+}
+
 fn list(folder: &Path, name: &str, files: &mut Vec<FileHandle>) -> Result<(), DataError> {
     let fail = |error: std::io::Error| DataError::Folder {
         path: folder.to_string_lossy().into_owned(),

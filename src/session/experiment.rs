@@ -156,7 +156,7 @@ impl Runner {
         let trained = job.race.reports().iter().enumerate().map(|(run, report)| {
             let (model, classes) = (job.race.model(run)?.fold(), job.classes.clone());
             let (arm, seed) = (job.settings.arms[report.arm], report.seed);
-            Some(Trained { model, classes, normalise, arm, seed, kept: Kept::default() })
+            Some(Trained { model, classes, normalise, arm, seed, cut: None, kept: Kept::default() })
         });
         self.trained.truncate(job.queue.first_run());
         self.trained.extend(trained);

@@ -1,10 +1,11 @@
 //! Nothing lost: what the person brought, measured and trained is kept in a store (in the browser: OPFS) and comes back
-//! after a reload, a crash of the engine or the loss of the GPU; a race under way goes on where it was saved.
+//! after a reload, a crash of the engine or the loss of the GPU; a race or pool under way goes on where it was saved.
 //!
-//! The seam to the rest of the session is narrow: [`SavedWork`](work::SavedWork) is what is kept, `save.rs` makes one
-//! from a [`Runner`], `restore.rs` makes a runner of one. Everything happens between two pieces of work, in turns of a
+//! The seam to the rest of the session is narrow: [`SavedWork`](work::SavedWork) is what is kept, `take_down.rs` makes
+//! one from a [`Runner`], `restore.rs` makes a runner of one. Everything happens between two pieces of work, in turns of a
 //! few milliseconds: first new files are copied, then, when it is time, a generation is written.
 
+mod check;
 mod copy;
 mod export;
 mod import;
@@ -12,6 +13,7 @@ mod missing;
 mod restore;
 mod save;
 mod store;
+mod take_down;
 pub mod work;
 
 use std::cell::Cell;
@@ -29,8 +31,8 @@ use crate::platform::clock::{now_ms, unix_ms};
 use crate::platform::file::FileHandle;
 use crate::platform::storage::{Storage, StorageError};
 
-/// A race under way is saved when its last saved state is this old, ms; writing takes some seconds more, so that never
-/// more than 30 s are lost.
+/// A race or pool under way is saved when its last saved state is this old, ms; writing takes some seconds more, so
+/// that never more than 30 s are lost.
 const EVERY: f64 = 25_000.0;
 /// Between two saves the engine works at least so many times as long as a save took.
 const WORK_PER_SAVE: f64 = 9.0;
@@ -43,7 +45,7 @@ pub(super) enum Change {
     /// Nothing.
     #[default]
     None,
-    /// Something that can wait for the next save of a running race.
+    /// Something that can wait for the next save of a running job.
     Soon,
     /// The end of a job, a pause: at once.
     Now,
@@ -83,13 +85,13 @@ pub(super) struct Keeper {
     newest: (u64, usize),
     /// When the last save began and what it took, ms.
     last: (f64, f64),
-    /// Passes over the pictures that the running race had made at the last save.
+    /// Passes over the pictures that the running job had made at the last save.
     passes: usize,
     /// Why the last save failed, and when it is tried again.
     trouble: Option<(String, f64)>,
     /// A project whose files have to be dropped again first.
     waiting: Option<Waiting>,
-    /// Whether a restored race waits for the person.
+    /// Whether a restored job waits for the person.
     calm: bool,
     /// The store is only memory, which holds an imported project and keeps nothing.
     is_fleeting: bool,
@@ -135,11 +137,13 @@ impl Runner {
                 | C::SetClusters(_)
         );
         if changes_inputs {
-            self.hold_race_inputs().await;
+            self.hold_job_inputs().await;
         }
         match command {
             C::Pause | C::Stop => self.keeper.note(Change::Now),
-            C::Continue | C::PlanDescendant(_) | C::Train(_) | C::Experiment(_) => self.keeper.note(Change::Soon),
+            C::Continue | C::PlanDescendant(_) | C::Train(_) | C::Experiment(_) | C::MakePool(_) | C::CutOut { .. } => {
+                self.keeper.note(Change::Soon)
+            }
             _ if changes_inputs => self.keeper.note(Change::Soon),
             _ => {}
         }
@@ -175,8 +179,8 @@ impl Runner {
         let is_over = now - began >= EVERY - took.min(EVERY / 2.0);
         let has_rested = now - began >= (1.0 + WORK_PER_SAVE) * took;
         match &self.job {
-            Some(Job::Race(job)) if !job.is_paused() => {
-                let is_new_pass = job.passes() > keeper.passes;
+            Some(job) if job.is_kept() && !job.is_paused() => {
+                let is_new_pass = job.passes() > Some(keeper.passes);
                 change == Change::Now || is_over || has_rested && (is_new_pass || change == Change::Soon)
             }
             Some(Job::Measure(_) | Job::Condense(_)) => change == Change::Now,
@@ -194,8 +198,7 @@ impl Runner {
                 return;
             }
             ProjectCommand::Save => {
-                let is_racing = matches!(self.job, Some(Job::Race(_)));
-                if is_racing || self.keeper.change.get() > Change::None {
+                if self.is_working() || self.keeper.change.get() > Change::None {
                     self.keeper.note(Change::Now);
                 }
                 return;
@@ -305,6 +308,11 @@ impl Runner {
         keeper.change.set(Change::None);
     }
 
+    /// Whether there is a job under way that is kept.
+    fn is_working(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::is_kept)
+    }
+
     /// Saves what is open, if there is anything unsaved.
     async fn leave(&mut self) -> Result<(), KeepError> {
         if self.keeper.projects.is_none() || self.keeper.is_fleeting || self.keeper.waiting.is_some() {
@@ -314,8 +322,7 @@ impl Runner {
             self.save_next().await;
         }
         while self.copy_next().await {}
-        let is_racing = matches!(self.job, Some(Job::Race(_)));
-        if self.keeper.change.get() > Change::None || is_racing {
+        if self.keeper.change.get() > Change::None || self.is_working() {
             self.begin_saving();
             while self.keeper.saving.is_some() {
                 self.save_next().await;

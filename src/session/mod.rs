@@ -31,7 +31,6 @@ pub use export::{curves, weights};
 pub use heads::cluster_report;
 pub use judge::{judge, sum_up};
 pub use open::normalise;
-pub use pool::{PoolJobHeader, PoolJobState};
 pub use queue::Queue;
 pub use race::{RaceBatches, loader_settings, run_settings};
 pub use runner::{Outlet, Request, Runner};

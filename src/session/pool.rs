@@ -6,6 +6,7 @@
 //! side so that they can be compared.
 
 mod features;
+pub mod made;
 mod report;
 mod set_up;
 mod state;
@@ -14,22 +15,18 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use self::features::BoundedFeatures;
+use self::made::Made;
+pub(super) use self::made::Pools;
 use self::set_up::Frame;
-pub use self::state::{PoolJobHeader, PoolJobState};
-use super::keep::work::Kept;
-use super::protocol::{
-    CutReport, Event, JobKind, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, Progress, RaceState,
-    StartValue,
-};
+pub use self::state::PoolJobHeader;
+use super::keep::work::{Kept, SavedInputs};
+use super::protocol::{CutReport, Event, JobKind, Method, PoolSettings, PoolStage, Progress, RaceState, StartValue};
 use super::race::{RaceBatches, Trained};
 use super::runner::{Job, Runner};
-use crate::data::Normalise;
 use crate::device::read;
-use crate::learngene::stitch::StitchNet;
 use crate::model::Model;
 use crate::platform::clock::now_ms;
 use crate::train::{PoolAdvance, Pooling, TrainError};
-use crate::vit::Vit;
 
 /// Times a configuration names one picture for its time; once more before, unmeasured.
 const TIMED: usize = 5;
@@ -46,30 +43,11 @@ pub(super) struct PoolJob {
     judged: usize,
     /// Steps when the page last heard of it, and the stage then.
     told: (usize, PoolStage),
-    is_paused: bool,
-}
-
-/// A pool as it ended.
-pub(super) struct Made {
-    report: PoolReport,
-    normalise: Normalise,
-    /// The stitched net; `None` when it ended before.
-    net: Option<StitchNet>,
-    /// Anchors that were done when it ended before there was a net.
-    anchors: Vec<Vit>,
-}
-
-/// What was made last, by method.
-#[derive(Default)]
-pub(super) struct Pools {
-    pool: Option<Made>,
-    stitch: Option<Made>,
-}
-
-impl Pools {
-    fn of(&mut self, method: Method) -> &mut Option<Made> {
-        if method == Method::Stitch { &mut self.stitch } else { &mut self.pool }
-    }
+    pub is_paused: bool,
+    /// What it was started with, once the person has changed something.
+    pub inputs: Option<SavedInputs>,
+    /// Which distilled models are kept already, one per model.
+    kept: Vec<Kept>,
 }
 
 impl Runner {
@@ -88,11 +66,10 @@ impl Runner {
         let (ancestor, batches) = self.pool_inputs(&frame).await?;
         let features = BoundedFeatures::new(!frame.settings.augment);
         let pool = Pooling::new(frame.plan(), ancestor, batches, features).map_err(|error| error.to_string())?;
-        let told = (0, PoolStage::Head);
-        Ok(PoolJob { pool, frame, times: Vec::new(), judged: 0, told, is_paused: false })
+        Ok(PoolJob::new(pool, frame))
     }
 
-    fn begin_pool(&mut self, job: PoolJob) {
+    pub(super) fn begin_pool(&mut self, job: PoolJob) {
         self.pace.begin(job.work_done() as usize);
         let state = if job.is_paused { RaceState::Paused } else { RaceState::Running };
         self.say(Event::Pool(Box::new(job.report(state))));
@@ -153,7 +130,7 @@ impl Runner {
             Some(_) => Vec::new(),
             None => job.pool.distilled().iter().map(|one| one.student.valid()).collect(),
         };
-        let made = Made { report, normalise: job.frame.normalise, net, anchors };
+        let made = Made { report, normalise: job.frame.normalise, net, anchors, kept: Kept::default() };
         *self.pools.of(job.frame.settings.method) = Some(made);
         self.end(JobKind::Pool, state == RaceState::Finished);
     }
@@ -169,33 +146,30 @@ impl Runner {
         let Some((model, chosen)) = made.cut(configuration) else {
             return self.fail(format!("configuration `{configuration}` is not there; choose one that is ready"));
         };
+        let widths = chosen.path.iter().map(|part| made.report.models[part.model].width).collect();
+        let cut = CutReport { run: self.trained.len(), method, configuration: chosen, widths };
         let trained = Trained {
             model,
             classes: made.report.classes.clone(),
             normalise: made.normalise,
             arm: StartValue::Inherited,
             seed: made.report.settings.seed,
+            cut: Some(cut.clone()),
             kept: Kept::default(),
         };
-        let widths = chosen.path.iter().map(|part| made.report.models[part.model].width).collect();
         self.trained.push(Some(trained));
-        self.say(Event::Cut(CutReport { run: self.trained.len() - 1, method, configuration: chosen, widths }));
-    }
-}
-
-impl Made {
-    /// A configuration as a model of its own; `None` when it cannot be cut out.
-    fn cut(&self, configuration: usize) -> Option<(Model, PoolConfiguration)> {
-        let chosen = self.report.configurations.get(configuration).filter(|one| one.is_ready)?;
-        let model = match &self.net {
-            Some(net) => net.cut(configuration),
-            None => self.anchors.get(chosen.path.first()?.model)?.clone().into(),
-        };
-        Some((model, chosen.clone()))
+        self.say(Event::Cut(cut));
     }
 }
 
 impl PoolJob {
+    /// A job at its start, or one that is taken up again.
+    fn new(pool: Pooling<RaceBatches, BoundedFeatures>, frame: Frame) -> Self {
+        let kept = frame.models.iter().map(|_| Kept::default()).collect();
+        let told = (0, PoolStage::Head);
+        Self { pool, frame, times: Vec::new(), judged: 0, told, is_paused: false, inputs: None, kept }
+    }
+
     /// Does the next piece of work.
     async fn advance(&mut self) -> Result<(), TrainError> {
         if self.pool.is_finished() {

@@ -4,7 +4,9 @@ use super::arms::{ArmMaker, RaceStarts};
 use super::descendant::{TRAINING_COPIES, activation_bytes};
 use super::forecast::{Cost, Forecast, points_of};
 use super::keep::work::{Kept, SavedInputs};
-use super::protocol::{CurvePoint, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
+use super::protocol::{
+    CurvePoint, CutReport, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings,
+};
 use super::queue::Queue;
 use super::runner::Runner;
 use crate::data::{self, Augment, DataError, Loader, LoaderSettings, Normalise};
@@ -102,6 +104,8 @@ pub(super) struct Trained {
     pub normalise: Normalise,
     pub arm: StartValue,
     pub seed: u64,
+    /// Where it was cut from a pool; `None` for a descendant of a race.
+    pub cut: Option<CutReport>,
     /// Whether it is kept already.
     pub kept: Kept,
 }

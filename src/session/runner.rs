@@ -13,6 +13,7 @@ use super::bench::bench;
 use super::descendant::Planned;
 use super::export::Format;
 use super::heads::{Heads, MeasureJob};
+use super::keep::work::SavedInputs;
 use super::keep::{Change, Keeper, Turn};
 use super::layers::CondenseJob;
 use super::open::Ancestor;
@@ -46,6 +47,39 @@ pub(super) enum Job {
     Race(Box<RaceJob>),
     /// A pool is made.
     Pool(Box<PoolJob>),
+}
+
+impl Job {
+    /// Whether it is kept and goes on after a reload.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Race(_) | Self::Pool(_))
+    }
+
+    /// Whole passes over the pictures that it made, if it is kept.
+    pub fn passes(&self) -> Option<usize> {
+        match self {
+            Self::Race(job) => Some(job.passes()),
+            Self::Pool(job) => Some(job.passes()),
+            Self::Measure(_) | Self::Condense(_) => None,
+        }
+    }
+
+    pub fn is_paused(&self) -> bool {
+        match self {
+            Self::Race(job) => job.is_paused,
+            Self::Pool(job) => job.is_paused,
+            Self::Measure(_) | Self::Condense(_) => false,
+        }
+    }
+
+    /// Where it holds what it was started with, if it is kept.
+    pub fn inputs(&mut self) -> Option<&mut Option<SavedInputs>> {
+        match self {
+            Self::Race(job) => Some(&mut job.inputs),
+            Self::Pool(job) => Some(&mut job.inputs),
+            Self::Measure(_) | Self::Condense(_) => None,
+        }
+    }
 }
 
 /// The engine.

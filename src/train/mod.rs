@@ -35,7 +35,7 @@ pub use metrics::{CurvePoint, Tally};
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
 pub use pool::Pooling;
 pub use pool_plan::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Teaches};
-pub use pool_state::{PoolHeader, PoolState};
+pub use pool_state::{PoolHeader, PoolParts, PoolState};
 pub use race::{Advance, Race, RacePlan, RunReport};
 pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};
 pub use rank::spearman;

@@ -7,11 +7,10 @@
 //! SN-Net is the same machine: its anchors listen to the ancestor's answers only (`Positions::None`), its stitch layers
 //! start by least squares.
 
-use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::pool_plan::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport, Teaches};
+use super::pool_plan::{AuxiliaryPlan, PoolAdvance, PoolPlan, PoolReport};
 use super::{
     Batch, Batches, Classifier, Features, Probe, Run, RunSettings, Tally, Teacher, TrainError, distillation_loss,
     draw_configuration, judge, stitching_loss,
@@ -284,9 +283,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     async fn judge_start(&mut self, compared: usize) -> Result<PoolAdvance, TrainError> {
         let Some(&start) = self.plan.compared.get(compared) else {
             let net = self.started(self.plan.stitch_start).await?;
-            if self.plan.teacher == Teaches::LargestAnchor {
-                self.anchor_teacher = net.anchors.last().map(Module::valid);
-            }
+            self.anchor_teacher = self.teaching_anchor();
             self.net = Some(Run::new(net, RunSettings { seed: self.plan.seed, ..self.plan.tune.clone() }));
             self.phase = Phase::Tune;
             return Ok(PoolAdvance::Judged);

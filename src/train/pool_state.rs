@@ -4,11 +4,11 @@ use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use super::pool::{Phase, Pooling};
-use super::pool_plan::{PoolPlan, PoolReport};
-use super::state::{HostTensors, load_model, read_model, take};
-use super::{Batches, Classifier, Features, Probe, Run, RunHeader, RunState, TrainError};
+use super::pool_plan::{PoolPlan, PoolReport, Teaches};
+use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
+use super::{Batches, Classifier, Features, Probe, Run, RunHeader, RunState, SavedTensors, TrainError};
 use crate::learngene::pool::Auxiliary;
-use crate::vit::{RandomWeights, Vit};
+use crate::vit::Vit;
 
 /// What a saved pool says besides its tensors; serialise it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,6 @@ pub struct PoolHeader {
     live: Option<RunHeader>,
     distilled: usize,
     net: Option<RunHeader>,
-    has_anchor_teacher: bool,
 }
 
 impl PoolHeader {
@@ -41,32 +40,39 @@ impl PoolHeader {
 pub struct PoolState {
     /// Everything that is not a tensor.
     pub header: PoolHeader,
-    /// `head.…`, `live.…` and `net.…` as in [`RunState::tensors`]; `distilled.{i}.{path}` with the maps.
+    /// As [`PoolParts::live`], and `distilled.{i}.{path}` with the maps.
     pub tensors: HostTensors,
 }
 
-fn add(all: &mut HostTensors, prefix: &str, tensors: HostTensors) {
-    all.extend(tensors.into_iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)));
+/// A whole pool, its tensors still on the device.
+#[derive(Debug)]
+pub struct PoolParts {
+    /// Everything that is not a tensor.
+    pub header: PoolHeader,
+    /// What is in training: `head.…`, `live_head.…`, `live.…` and `net.…`, as in [`RunState::tensors`].
+    pub live: Vec<DeviceTensor>,
+    /// The distilled models with their maps, which never change again; named without `distilled.{i}.`.
+    pub distilled: Vec<(usize, Vec<DeviceTensor>)>,
 }
 
-async fn save_run<M: Classifier>(
+fn take_down<M: Classifier>(
     run: Option<&Run<M>>,
     prefix: &str,
-    all: &mut HostTensors,
+    live: &mut Vec<DeviceTensor>,
 ) -> Result<Option<RunHeader>, TrainError> {
     let Some(run) = run else { return Ok(None) };
-    let RunState { header, tensors } = run.save().await?;
-    add(all, prefix, tensors);
+    let (header, parts) = run.parts()?;
+    live.extend(parts.into_iter().map(|part| part.under(prefix)));
     Ok(Some(header))
 }
 
-fn restore_run<M: Classifier>(
+async fn restore_run<M: Classifier, T: SavedTensors>(
     model: M,
     header: RunHeader,
     prefix: &str,
-    all: &mut HostTensors,
+    tensors: &mut T,
 ) -> Result<Run<M>, TrainError> {
-    Run::restore(model, RunState { header, tensors: take(all, &format!("{prefix}.")) })
+    Run::restore(model, RunState { header, tensors: tensors.take(prefix).await? })
 }
 
 impl<B: Batches, F: Features> Pooling<B, F> {
@@ -76,30 +82,34 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     /// # Errors
     /// When the device does not answer.
     pub async fn save(&self) -> Result<PoolState, TrainError> {
-        let mut tensors = HostTensors::new();
-        let head = self.head.save().await?;
-        add(&mut tensors, "head", head.tensors);
-        let live_head = save_run(self.live_head.as_ref(), "live_head", &mut tensors).await?;
-        let live = save_run(self.live.as_ref(), "live", &mut tensors).await?;
-        let net = save_run(self.net.as_ref(), "net", &mut tensors).await?;
-        for (at, auxiliary) in self.distilled.iter().enumerate() {
-            add(&mut tensors, &format!("distilled.{at}"), read_model(auxiliary).await?);
+        let PoolParts { header, live, distilled } = self.parts()?;
+        let mut tensors = read_parts(live).await?;
+        for (at, parts) in distilled {
+            let prefix = format!("distilled.{at}.");
+            tensors.extend(read_parts(parts.into_iter().map(|part| part.under(&prefix)).collect()).await?);
         }
-        if let Some(anchor) = &self.anchor_teacher {
-            add(&mut tensors, "anchor", read_model(anchor).await?);
-        }
+        Ok(PoolState { header, tensors })
+    }
+
+    /// The same with all tensors still on the device. Drop them before the pool goes on.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn parts(&self) -> Result<PoolParts, TrainError> {
+        let (head, mut live) = self.head.parts()?;
+        live = live.into_iter().map(|part| part.under("head.")).collect();
         let header = PoolHeader {
             plan: self.plan.clone(),
             phase: self.phase,
             report: self.report.clone(),
-            head: head.header,
-            live_head,
-            live,
+            head,
+            live_head: take_down(self.live_head.as_ref(), "live_head.", &mut live)?,
+            live: take_down(self.live.as_ref(), "live.", &mut live)?,
             distilled: self.distilled.len(),
-            net,
-            has_anchor_teacher: self.anchor_teacher.is_some(),
+            net: take_down(self.net.as_ref(), "net.", &mut live)?,
         };
-        Ok(PoolState { header, tensors })
+        let distilled = self.distilled.iter().map(parts_of_model).enumerate().collect();
+        Ok(PoolParts { header, live, distilled })
     }
 
     /// The pool a state was saved from, with the same ancestor and pictures.
@@ -107,8 +117,8 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     /// # Errors
     /// When the state belongs to another pool or is incomplete.
     pub async fn restore(state: PoolState, ancestor: Vit, batches: B, features: F) -> Result<Self, TrainError> {
-        let pool = Self::new(state.header.plan.clone(), ancestor, batches, features)?;
-        pool.resume(state).await
+        let PoolState { header, mut tensors } = state;
+        Self::new(header.plan.clone(), ancestor, batches, features)?.resume(header, &mut tensors).await
     }
 
     /// As [`Pooling::restore`], a net of given anchors ([`Pooling::of_anchors`]).
@@ -121,43 +131,44 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         batches: B,
         features: F,
     ) -> Result<Self, TrainError> {
-        let plan = state.header.plan.clone();
-        let classes = plan.auxiliaries.first().and_then(|one| one.config.classes).unwrap_or(0);
-        Self::of_anchors(plan, anchors, classes, batches, features)?.resume(state).await
+        let PoolState { header, mut tensors } = state;
+        let classes = header.plan.auxiliaries.first().and_then(|one| one.config.classes).unwrap_or(0);
+        Self::of_anchors(header.plan.clone(), anchors, classes, batches, features)?.resume(header, &mut tensors).await
     }
 
-    /// Goes on where a state stood; this pool is at its start.
-    async fn resume(self, state: PoolState) -> Result<Self, TrainError> {
-        let (mut pool, PoolState { header, mut tensors }) = (self, state);
+    /// A pool at its start goes on where a saved one of the same plan stood. Tensors are asked for model by model, so
+    /// that only one lies on the host at a time.
+    ///
+    /// # Errors
+    /// When the state belongs to another pool or is incomplete.
+    pub async fn resume<T: SavedTensors>(self, header: PoolHeader, tensors: &mut T) -> Result<Self, TrainError> {
+        let mut pool = self;
         if header.plan != pool.plan {
             return Err(TrainError::State("its anchors are others".into()));
         }
-        if header.distilled > pool.plan.auxiliaries.len()
-            || header.report.distil_losses.len() != pool.plan.auxiliaries.len()
-        {
+        let planned = pool.plan.auxiliaries.len();
+        if header.distilled > planned || header.report.distil_losses.len() != planned {
             return Err(TrainError::State("it has more auxiliary models than its plan".into()));
         }
         pool.report = header.report;
-        pool.head = restore_run(pool.head.model()?, header.head, "head", &mut tensors)?;
+        pool.head = restore_run(pool.head.model()?, header.head, "head.", tensors).await?;
         for at in 0..header.distilled {
             let model = pool.fresh_auxiliary(at).await;
-            pool.distilled.push(load_model(model, &take(&mut tensors, &format!("distilled.{at}.")))?.valid());
+            let saved = tensors.take(&format!("distilled.{at}.")).await?;
+            pool.distilled.push(load_model(model, &saved)?.valid());
         }
         if let (Some(live), Some(next)) = (header.live_head, pool.plan.auxiliaries.get(header.distilled)) {
             let widths = [next.config.embed_dim, next.config.classes.unwrap_or(1)];
             let probe = Probe::start(widths, pool.plan.seed, &pool.device);
-            pool.live_head = Some(restore_run(probe, live, "live_head", &mut tensors)?);
+            pool.live_head = Some(restore_run(probe, live, "live_head.", tensors).await?);
         }
-        if let (Some(live), true) = (header.live, header.distilled < pool.plan.auxiliaries.len()) {
+        if let (Some(live), true) = (header.live, header.distilled < planned) {
             let model = pool.fresh_auxiliary(header.distilled).await;
-            pool.live = Some(restore_run(model, live, "live", &mut tensors)?);
+            pool.live = Some(restore_run(model, live, "live.", tensors).await?);
         }
         if let Some(net) = header.net {
-            pool.net = Some(restore_run(pool.unstitched()?, net, "net", &mut tensors)?);
-        }
-        if let (Some(plan), true) = (pool.plan.auxiliaries.last(), header.has_anchor_teacher) {
-            let Ok(anchor) = Vit::load(&plan.config, &mut RandomWeights { seed: 0 }, &pool.device).await;
-            pool.anchor_teacher = Some(load_model(anchor, &take(&mut tensors, "anchor."))?.valid());
+            pool.net = Some(restore_run(pool.unstitched()?, net, "net.", tensors).await?);
+            pool.anchor_teacher = pool.teaching_anchor();
         }
         pool.phase = match header.phase {
             // What was fitted and compared is not kept; it is measured again.
@@ -167,11 +178,31 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             }
             phase => phase,
         };
-        match pool.phase {
-            Phase::Tune | Phase::JudgeAll | Phase::Finished if pool.net.is_none() => {
-                Err(TrainError::State("its stitched net is missing".into()))
+        match pool.lacks() {
+            Some(error) => Err(error),
+            None => Ok(pool),
+        }
+    }
+
+    /// The largest anchor as it was before fine-tuning, where that is the teacher.
+    pub(super) fn teaching_anchor(&self) -> Option<Vit> {
+        let teaches = self.plan.teacher == Teaches::LargestAnchor;
+        self.distilled.last().filter(|_| teaches).map(|largest| largest.student.valid())
+    }
+
+    /// What a restored pool lacks for its phase; `None` when nothing.
+    fn lacks(&self) -> Option<TrainError> {
+        let missing = |what: &str| Some(TrainError::State(format!("its {what} is missing")));
+        let ways = self.net.as_ref().map(|net| net.model().map_or(0, |net| net.configurations().len()));
+        match self.phase {
+            Phase::Fit | Phase::Tune | Phase::JudgeAll | Phase::Finished
+                if self.distilled.len() < self.plan.auxiliaries.len() =>
+            {
+                missing("last auxiliary model")
             }
-            _ => Ok(pool),
+            Phase::Tune | Phase::JudgeAll | Phase::Finished if ways.is_none() => missing("stitched net"),
+            Phase::Finished if ways != Some(self.report.accuracy.len()) => missing("accuracy"),
+            _ => None,
         }
     }
 

@@ -25,7 +25,8 @@ pub struct DeviceTensor {
 
 impl DeviceTensor {
     /// The same tensor, its name behind `prefix`.
-    pub(super) fn under(mut self, prefix: &str) -> Self {
+    #[must_use]
+    pub fn under(mut self, prefix: &str) -> Self {
         self.name.insert_str(0, prefix);
         self
     }

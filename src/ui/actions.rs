@@ -191,11 +191,14 @@ impl App {
         self.send(Command::ExportCurves, Vec::new());
     }
 
-    /// Where dropped files go: checkpoints are told by their ending, all else is pictures.
-    pub fn sort_dropped(self, picked: Vec<Picked>) {
+    /// Where dropped files go: checkpoints are told by their ending, all else is pictures. A zip is taken for a model
+    /// where it was dropped on the first step.
+    pub fn sort_dropped(self, picked: Vec<Picked>, on_ancestor: bool) {
         let is_model = |picked: &Picked| {
             let name = picked.path.to_lowercase();
-            [".safetensors", ".pth", ".pt", ".bin", ".onnx", ".json"].iter().any(|ending| name.ends_with(ending))
+            let is_zip = on_ancestor && name.ends_with(".zip");
+            let endings = [".safetensors", ".pth", ".pt", ".bin", ".onnx", ".json"];
+            is_zip || endings.iter().any(|ending| name.ends_with(ending))
         };
         let (models, pictures): (Vec<_>, Vec<_>) = picked.into_iter().partition(is_model);
         let has_weights = models.iter().any(|picked| !picked.path.to_lowercase().ends_with(".json"));

@@ -350,7 +350,11 @@ fn dropped(app: App, event: &DragEvent) {
     }
     let dropped = files::of_drop(&transfer);
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let to_try = target.is_some_and(|target| target.closest("[data-drop=predict]").is_ok_and(|found| found.is_some()));
+    let is_on = |place: &str| {
+        let found = target.as_ref().and_then(|target| target.closest(place).ok().flatten());
+        found.is_some()
+    };
+    let (to_try, on_ancestor) = (is_on("[data-drop=predict]"), is_on("#ancestor"));
     app.spoken.set(text().pictures.walking.to_owned());
     spawn_local(async move {
         let (picked, failed) = dropped.collect().await;
@@ -360,7 +364,7 @@ fn dropped(app: App, event: &DragEvent) {
         if to_try {
             app.predict(picked);
         } else if failed.is_empty() || !picked.is_empty() {
-            app.sort_dropped(picked);
+            app.sort_dropped(picked, on_ancestor);
         }
     });
 }

@@ -120,23 +120,19 @@ impl Choice {
 
     /// Each keeps what it was when the text holds nothing that can be used.
     pub fn set_sizes(&mut self, text: &str) {
-        let size = |one: &str| {
-            let (heads, layers) = one.split_once(['x', '×', 'X', '*'])?;
-            Some((within(heads, 1, 64)?, within(layers, 1, 64)?))
-        };
         keep(&mut self.sizes, items(text).filter_map(size));
     }
 
     pub fn set_rates(&mut self, text: &str) {
-        keep(&mut self.rates, numbers(text).filter(|rate| *rate > 0.0 && *rate <= 1.0));
+        keep(&mut self.rates, items(text).filter_map(rate));
     }
 
     pub fn set_batches(&mut self, text: &str) {
-        keep(&mut self.batches, items(text).filter_map(|one| within(one, 1, 1_024)));
+        keep(&mut self.batches, items(text).filter_map(batch));
     }
 
     pub fn set_shares(&mut self, text: &str) {
-        keep(&mut self.shares, numbers(text).filter(|share| *share > 0.0 && *share <= 100.0));
+        keep(&mut self.shares, items(text).filter_map(share));
     }
 
     /// A value as it stands in the address.
@@ -153,7 +149,7 @@ impl Choice {
         }
     }
 
-    /// Reads one of these; whether it was understood.
+    /// Reads one of these; whether all of it was understood. What was not leaves everything as it is.
     pub fn set_word(&mut self, key: &str, value: &str) -> bool {
         let list = value.replace('+', " ");
         match key {
@@ -161,19 +157,43 @@ impl Choice {
                 Some(kind) => self.kind = kind,
                 None => return false,
             },
-            "arms" => {
-                self.arms =
-                    StartValue::ALL.into_iter().filter(|arm| value.split('+').any(|one| one == arm.name())).collect()
-            }
-            "sizes" => self.set_sizes(&list),
-            "rates" => self.set_rates(&list),
-            "batches" => self.set_batches(&list),
-            "shares" => self.set_shares(&list),
-            "order" => self.is_interleaved = value != "alone",
+            "arms" => match items(&list).map(StartValue::of_name).collect::<Option<Vec<_>>>() {
+                Some(arms) => self.arms = StartValue::ALL.into_iter().filter(|arm| arms.contains(arm)).collect(),
+                None => return false,
+            },
+            "sizes" if are_all(&list, size) => self.set_sizes(&list),
+            "rates" if are_all(&list, rate) => self.set_rates(&list),
+            "batches" if are_all(&list, batch) => self.set_batches(&list),
+            "shares" if are_all(&list, share) => self.set_shares(&list),
+            "order" if ["together", "alone"].contains(&value) => self.is_interleaved = value == "together",
             _ => return false,
         }
         true
     }
+}
+
+/// Heads and layers: `6x3`.
+fn size(text: &str) -> Option<(usize, usize)> {
+    let (heads, layers) = text.split_once(['x', '×', 'X', '*'])?;
+    Some((within(heads, 1, 64)?, within(layers, 1, 64)?))
+}
+
+fn rate(text: &str) -> Option<f64> {
+    number(text).filter(|rate| *rate > 0.0 && *rate <= 1.0)
+}
+
+fn batch(text: &str) -> Option<usize> {
+    within(text, 1, 1_024)
+}
+
+/// Per cent.
+fn share(text: &str) -> Option<f64> {
+    number(text).filter(|share| *share > 0.0 && *share <= 100.0)
+}
+
+/// Whether there is an item, and none that is not understood.
+fn are_all<T>(text: &str, read: fn(&str) -> Option<T>) -> bool {
+    items(text).next().is_some() && items(text).all(|one| read(one).is_some())
 }
 
 fn join(items: impl Iterator<Item = String>) -> String {
@@ -184,8 +204,8 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', ',', ';']).map(str::trim).filter(|one| !one.is_empty())
 }
 
-fn numbers(text: &str) -> impl Iterator<Item = f64> {
-    items(text).filter_map(|one| one.trim_end_matches('%').parse::<f64>().ok()).filter(|number| number.is_finite())
+fn number(text: &str) -> Option<f64> {
+    text.trim_end_matches('%').parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 fn within(text: &str, least: usize, most: usize) -> Option<usize> {

@@ -159,6 +159,15 @@ impl PoolView {
     pub fn of(self, method: Method) -> RwSignal<Option<PoolReport>> {
         if method == Method::Stitch { self.stitch } else { self.pool }
     }
+
+    /// Nothing is known of pools: another project is being opened.
+    pub(super) fn clear(self) {
+        self.pool.set(None);
+        self.stitch.set(None);
+        self.cuts.set(Vec::new());
+        self.budget.set(None);
+        self.picked.set(None);
+    }
 }
 
 /// Whether a method makes a pool.

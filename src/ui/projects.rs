@@ -170,6 +170,7 @@ impl App {
         self.attention.set(None);
         self.descendant.set(None);
         self.race.set(None);
+        self.pools.clear();
         self.layers.report.set(None);
         self.experiments.report.set(None);
         self.experiments.shown.set(None);

@@ -9,6 +9,8 @@ mod hostile;
 #[cfg(not(target_arch = "wasm32"))]
 mod open;
 #[cfg(not(target_arch = "wasm32"))]
+mod packed;
+#[cfg(not(target_arch = "wasm32"))]
 mod refuse;
 #[cfg(not(target_arch = "wasm32"))]
 mod resample;

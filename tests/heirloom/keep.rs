@@ -1,12 +1,16 @@
 //! What is kept comes back: races, models, projects, zips; and what cannot be kept is said.
+// Half of the tests, and so of their helpers, are native only.
+#![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 mod handing_on;
+mod pools;
 mod projects;
 mod resume;
 mod storage;
 mod trouble;
 
 use crate::session::{Engine1, ancestor, descendant, find, pictures, refs, training};
+use heirloom::platform::file::FileHandle;
 use heirloom::platform::storage::Storage;
 use heirloom::session::protocol::*;
 
@@ -69,7 +73,6 @@ pub fn notices(engine: &Engine1) -> Vec<String> {
     heard_all(engine).into_iter().filter_map(text).collect()
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 pub fn saves(engine: &Engine1) -> usize {
     heard_all(engine).iter().filter(|event| matches!(event, Event::Project(ProjectEvent::Saved(_)))).count()
 }
@@ -78,7 +81,44 @@ pub fn race_of(engine: &Engine1) -> Option<RaceReport> {
     find(&engine.heard.borrow(), |event| if let Event::Race(race) = event { Some(race.clone()) } else { None })
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+/// The newest report of a pool.
+pub fn pool_of(engine: &Engine1, method: Method) -> Option<PoolReport> {
+    find(&engine.heard.borrow(), |event| match event {
+        Event::Pool(report) if report.settings.method == method => Some((**report).clone()),
+        _ => None,
+    })
+}
+
+/// Works until `enough`, or nothing is left to do.
+pub async fn work_until(engine: &mut Engine1, enough: impl Fn(&Engine1) -> bool) {
+    while !enough(engine) && engine.runner.work().await {}
+}
+
+/// Asks for a save and works until it is done.
+pub async fn save(engine: &mut Engine1) {
+    let before = saves(engine);
+    engine.runner.handle(Command::Project(ProjectCommand::Save), Vec::new()).await;
+    work_until(engine, |engine| saves(engine) > before).await;
+}
+
+/// The open project as a zip.
+pub async fn zip_of(engine: &mut Engine1) -> Vec<u8> {
+    let heard = engine.send(Command::Project(ProjectCommand::Export), Vec::new()).await;
+    let zip = heard.into_iter().find_map(|(event, bytes)| match event {
+        Event::File { name, .. } if name == "First.zip" => bytes,
+        _ => None,
+    });
+    zip.expect("a zip")
+}
+
+/// Opens a project's zip; what was complained of.
+pub async fn import(engine: &mut Engine1, zip: Vec<u8>) -> Vec<String> {
+    let files = vec![FileHandle::from_bytes("project.zip", zip)];
+    let command = Command::Project(ProjectCommand::Import { files: refs(&files) });
+    engine.send(command, files).await;
+    notices(engine)
+}
+
 pub fn list_of(engine: &Engine1) -> ProjectList {
     let list = |event: &Event| match event {
         Event::Project(ProjectEvent::List(list)) => Some(list.clone()),
@@ -88,7 +128,6 @@ pub fn list_of(engine: &Engine1) -> ProjectList {
 }
 
 /// Two seeds, drop-path and augmentation: everything random there is.
-#[cfg(not(target_arch = "wasm32"))]
 pub fn race(steps: usize) -> TrainSettings {
     TrainSettings { seeds: 2, steps, drop_path: 0.2, validate_every: 2, ..training() }
 }

@@ -1,6 +1,6 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
 mod cnn;
-mod pool;
+pub mod pool;
 mod trial;
 
 use std::cell::{Cell, RefCell};

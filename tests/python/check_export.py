@@ -3,9 +3,10 @@
 usage: python3 check_export.py FOLDER [--only numpy|timm|onnx]
 
 FOLDER holds cases that `cargo test exports` wrote: NAME.json (pictures and our own scores), NAME.safetensors,
-NAME.zip (the package) and NAME.onnx. NumPy is needed: a forward pass in it reads every Vision Transformer's safetensors
-file. Where timm is installed, it loads them too, with strict=True, by the very lines of Python that the package's README.txt gives, and the
-packages of its own shapes by the one line. Where onnx and onnxruntime are installed, they check and run the graphs.
+NAME.zip (the package) and NAME.onnx. NumPy is needed: a forward pass in it reads the safetensors file of every Vision
+Transformer and of every stitched pair of them. Where timm is installed, it loads single ones too, with strict=True, by
+the very lines of Python that the package's README.txt gives, and the packages of its own shapes by the one line. Where
+onnx and onnxruntime are installed, they check and run the graphs.
 """
 import argparse
 import importlib.util
@@ -88,10 +89,16 @@ class NumpyVit:
         hidden = hidden * 0.5 * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2)))
         return x + self.linear(hidden, f"{key}.mlp.fc2") * scale(2)
 
-    def __call__(self, pictures):
-        c, x = self.config, self.embed(pictures.astype(np.float64))
-        for layer in range(c["depth"]):
+    def blocks(self, x, layers):
+        for layer in layers:
             x = self.block(x, f"blocks.{layer}")
+        return x
+
+    def __call__(self, pictures):
+        return self.answer(self.blocks(self.embed(pictures.astype(np.float64)), range(self.config["depth"])))
+
+    def answer(self, x):
+        c = self.config
         if c["pool"] == "avg":
             prefix = c["cls_token"] + c["distilled"] + c["register_tokens"]
             pooled = self.norm(x[:, prefix:].mean(1), "fc_norm")
@@ -104,20 +111,41 @@ class NumpyVit:
         return (scores + self.linear(x[:, 1], "head_dist")) / 2 if c["distilled"] else scores
 
 
+class NumpyStitched:
+    """The first layers of one Vision Transformer, a linear layer, the last layers of another."""
+
+    def __init__(self, tensors, config):
+        part = lambda name: {key.partition(".")[2]: value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        self.config, self.stitch = config, part("stitch")
+        self.front, self.end = (NumpyVit(part(name), config[name]) for name in ("front", "end"))
+
+    @property
+    def unused(self):
+        return self.front.unused | self.end.unused | set(self.stitch) - {"weight", "bias"}
+
+    def __call__(self, pictures):
+        x = self.front.embed(pictures.astype(np.float64))
+        x = self.front.blocks(x, range(self.config["front_layer"] + 1))
+        x = x @ self.stitch["weight"].T.astype(np.float64) + self.stitch["bias"]
+        return self.end.answer(self.end.blocks(x, range(self.config["end_layer"], self.config["end"]["depth"])))
+
+
 def by_numpy(case):
-    if not case.is_vit:
+    # Convolutional networks are left to onnxruntime: NumPy has no convolution.
+    if not (case.is_vit or case.is_stitched):
         return {}
     tensors, metadata = read_safetensors(case.path("safetensors"))
     description = json.loads(metadata["heirloom"])
     assert description.get("labels") == case.labels and description["preprocessing"] == case.preprocessing
-    model = NumpyVit(tensors, description["config"])
+    model = (NumpyStitched if case.is_stitched else NumpyVit)(tensors, description["config"])
     scores = model(case.pictures)
     assert not model.unused, f"tensors that the model does not use: {model.unused}"
     return {"NumPy": scores}
 
 
 def by_timm(case):
-    """The README's lines, and the one line for timm's own shapes."""
+    """The README's lines, and the one line for timm's own shapes. timm has no stitched model, so the README says nothing
+    of it for Python."""
     if not case.is_vit:
         return {}
     import timm
@@ -167,7 +195,7 @@ class Case:
         told = json.loads(path.read_text())
         self.pictures = np.array(told["pictures"], np.float32).reshape(told["shape"])
         self.scores = np.array(told["scores"], np.float32).reshape(-1, told["outputs"])
-        self.is_vit = "embed_dim" in told["config"]
+        self.is_vit, self.is_stitched = "embed_dim" in told["config"], "front" in told["config"]
         self.config, self.labels, self.preprocessing = told["config"], told.get("labels"), told["preprocessing"]
 
     def path(self, ending):

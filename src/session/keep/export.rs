@@ -65,11 +65,13 @@ impl Runner {
 
     fn all_kept(&self) -> Vec<Kept> {
         let trained = self.trained.iter().flatten().map(|trained| trained.kept.clone());
-        let runs = match &self.job {
+        let pools = self.pools.all().map(|made| made.kept.clone());
+        let of_job = match &self.job {
             Some(Job::Race(job)) => job.all_kept(),
+            Some(Job::Pool(job)) => job.all_kept(),
             _ => Vec::new(),
         };
-        trained.chain(runs).collect()
+        trained.chain(pools).chain(of_job).collect()
     }
 
     async fn write_zip(&mut self) -> Result<(), KeepError> {

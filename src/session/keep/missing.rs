@@ -43,6 +43,9 @@ impl Runner {
         if let Some(report) = &waiting.generation.work.last_race {
             self.say(Event::Race(report.clone()));
         }
+        for pool in &waiting.generation.work.pools {
+            self.say(Event::Pool(Box::new(pool.report.clone())));
+        }
         self.keeper.waiting = Some(waiting);
     }
 

@@ -1,5 +1,5 @@
 //! Making a session of what was kept: the ancestor is opened, the pictures are taken back, the heads stand as they were
-//! measured, models are loaded, and a race goes on at the step it was saved at.
+//! measured, models are loaded, and a race or a pool goes on at the step it was saved at.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,19 @@ use sha2::{Digest, Sha256};
 use super::Change;
 use super::missing::Waiting;
 use super::store::{Generation, KeepError, Newest, Projects};
-use super::work::{Part, SavedInputs, SavedModel, SavedRace, StoredFile, hex, is_sane, of_hex};
+use super::work::{Part, SavedInputs, SavedModel, SavedPool, SavedPoolJob, SavedRace, StoredFile, hex, of_hex};
 use crate::checkpoint::Sealed;
 use crate::data::{KnownPicture, Normalise, Source};
 use crate::model::Model;
 use crate::platform::clock::{now_ms, unix_ms, yield_now};
 use crate::platform::file::FileHandle;
 use crate::session::forecast::Forecast;
+use crate::session::pool::made::Made;
 use crate::session::protocol::{Event, ProjectEvent, RaceState};
 use crate::session::race::Trained;
 use crate::session::runner::{Job, Runner};
 use crate::train::{HostTensors, SavedTensors, TrainError};
 
-/// Largest number of a model's configuration.
-const MOST_IN_CONFIG: f64 = 1e6;
 /// Bytes read at a time.
 const SLICE: u64 = 2 << 20;
 
@@ -68,11 +67,16 @@ impl Runner {
         let Some(projects) = self.keeper.projects.clone() else { return Ok(()) };
         let Generation { work, sealed, .. } = generation;
         self.flops_per_second = work.flops_per_second;
-        // A race goes on with what it was started with, whatever the person has changed since.
-        let first = work.race.as_ref().and_then(|race| race.inputs.as_ref()).unwrap_or(&work.inputs);
+        for pool in work.pools.clone() {
+            self.load_pool(&projects, pool).await?;
+        }
+        // A job goes on with what it was started with, whatever the person has changed since.
+        let first = work.earlier_inputs().unwrap_or(&work.inputs);
         self.take_inputs(&projects, first, &given).await?;
-        if let Some(race) = work.race.clone() {
-            self.resume_race(&projects, race, sealed).await?;
+        match (work.race.clone(), work.pool_job.clone()) {
+            (Some(race), _) => self.take_up_race(&projects, race, sealed).await?,
+            (None, Some(pool)) => self.take_up_pool(&projects, pool, sealed).await?,
+            (None, None) => {}
         }
         if *first != work.inputs {
             self.take_inputs(&projects, &work.inputs, &given).await?;
@@ -92,6 +96,11 @@ impl Runner {
             self.say(Event::Race(report.clone()));
             if let Some(queue) = &self.last_queue {
                 self.say(Event::Experiment(queue.report(None)));
+            }
+        }
+        for trained in self.trained.iter().flatten() {
+            if let Some(cut) = &trained.cut {
+                self.say(Event::Cut(cut.clone()));
             }
         }
         if !given.is_empty() {
@@ -151,11 +160,10 @@ impl Runner {
         }
     }
 
-    async fn resume_race(&mut self, projects: &Projects, race: SavedRace, sealed: Sealed) -> Result<(), KeepError> {
+    async fn take_up_race(&mut self, projects: &Projects, race: SavedRace, sealed: Sealed) -> Result<(), KeepError> {
         let SavedRace { queue, is_paused, header, trained, inputs } = race;
         let fresh = self.begin_race(queue, Forecast::new(self.flops_per_second)).map_err(KeepError::Unfit)?;
-        let mut tensors =
-            KeptTensors { projects: projects.clone(), id: self.keeper.id.clone(), sealed, trained: trained.clone() };
+        let mut tensors = self.kept_tensors(projects, sealed, "trained", &trained);
         let mut job = fresh.resume(header, &mut tensors).await?;
         for (run, part) in trained {
             *job.kept(run).borrow_mut() = Some(part);
@@ -175,18 +183,53 @@ impl Runner {
         Ok(())
     }
 
+    async fn take_up_pool(&mut self, projects: &Projects, pool: SavedPoolJob, sealed: Sealed) -> Result<(), KeepError> {
+        let SavedPoolJob { header, inputs, distilled } = pool;
+        let mut tensors = self.kept_tensors(projects, sealed, "distilled", &distilled);
+        let mut job = self.resume_pool(header, &mut tensors).await.map_err(KeepError::Unfit)?;
+        for (model, part) in distilled {
+            *job.kept(model).borrow_mut() = Some(part);
+        }
+        job.inputs = inputs;
+        job.is_paused |= self.keeper.calm;
+        self.keeper.passes = job.passes();
+        self.begin_pool(job);
+        Ok(())
+    }
+
+    /// A pool that ended, with its weights.
+    async fn load_pool(&mut self, projects: &Projects, saved: SavedPool) -> Result<(), KeepError> {
+        let Some(acquired) = &self.acquired else { return Err(KeepError::Unfit("there is no device".into())) };
+        let mut tensors = match &saved.part {
+            Some(part) => SealedTensors(Some(open_part(projects, &self.keeper.id, part).await?)),
+            None => SealedTensors(None),
+        };
+        let made = Made::restore(saved, &mut tensors, &acquired.device.clone().inner()).await?;
+        let report = made.report.clone();
+        *self.pools.of(report.settings.method) = Some(made);
+        self.say(Event::Pool(Box::new(report)));
+        Ok(())
+    }
+
+    fn kept_tensors(&self, projects: &Projects, sealed: Sealed, kind: &str, parts: &[(usize, Part)]) -> KeptTensors {
+        let parts = parts.iter().map(|(at, part)| (format!("{kind}.{at}."), part.clone())).collect();
+        KeptTensors {
+            projects: projects.clone(),
+            id: self.keeper.id.clone(),
+            sealed: SealedTensors(Some(sealed)),
+            parts,
+        }
+    }
+
     async fn load_trained(&self, projects: &Projects, saved: SavedModel) -> Result<Trained, KeepError> {
         let Some(acquired) = &self.acquired else { return Err(KeepError::Unfit("there is no device".into())) };
         let Some(part) = saved.part else { return Err(KeepError::Unfit("a trained model was not saved".into())) };
-        if !is_sane(&serde_json::to_value(&saved.config).unwrap_or_default(), MOST_IN_CONFIG) {
-            return Err(KeepError::Unfit(format!("the size of `{}` makes no sense", part.name)));
-        }
         let sealed = open_part(projects, &self.keeper.id, &part).await?;
         let device = acquired.device.clone().inner();
         let model = Model::load(&saved.config, &mut &sealed, &device).await?;
         let normalise = Normalise { mean: saved.mean, std: saved.std };
-        let SavedModel { classes, arm, seed, .. } = saved;
-        Ok(Trained { model, classes, normalise, arm, seed, kept: std::rc::Rc::new(Some(part).into()) })
+        let SavedModel { classes, arm, seed, cut, .. } = saved;
+        Ok(Trained { model, classes, normalise, arm, seed, cut, kept: std::rc::Rc::new(Some(part).into()) })
     }
 }
 
@@ -219,26 +262,34 @@ async fn open_part(projects: &Projects, id: &str, part: &Part) -> Result<Sealed,
     }
 }
 
-/// The tensors of a race: those under way in the generation, those of trained runs in their parts.
+/// The tensors of a job: those in training in the generation, those of models that are done in their parts.
 struct KeptTensors {
     projects: Projects,
     id: String,
-    sealed: Sealed,
-    trained: Vec<(usize, Part)>,
+    sealed: SealedTensors,
+    /// Parts by the prefix that their tensors are asked for under.
+    parts: Vec<(String, Part)>,
 }
 
 impl SavedTensors for KeptTensors {
     async fn take(&mut self, prefix: &str) -> Result<HostTensors, TrainError> {
-        let say = |error: &dyn std::fmt::Display| TrainError::State(error.to_string());
-        let part = self.trained.iter().find(|(run, _)| prefix == format!("trained.{run}."));
-        let opened = match part {
-            Some((_, part)) => Some(open_part(&self.projects, &self.id, part).await.map_err(|error| say(&error))?),
-            None => None,
+        let Some((_, part)) = self.parts.iter().find(|(named, _)| named == prefix) else {
+            return self.sealed.take(prefix).await;
         };
-        let (sealed, prefix) = opened.as_ref().map_or((&self.sealed, prefix), |sealed| (sealed, ""));
+        let opened = open_part(&self.projects, &self.id, part).await;
+        SealedTensors(Some(opened.map_err(|error| TrainError::State(error.to_string()))?)).take("").await
+    }
+}
+
+/// The tensors of a sealed file; none without one.
+struct SealedTensors(Option<Sealed>);
+
+impl SavedTensors for SealedTensors {
+    async fn take(&mut self, prefix: &str) -> Result<HostTensors, TrainError> {
         let mut tensors = HostTensors::new();
+        let Some(sealed) = &self.0 else { return Ok(tensors) };
         for name in sealed.names(prefix) {
-            let tensor = sealed.tensor(&name).await.map_err(|error| say(&error))?;
+            let tensor = sealed.tensor(&name).await.map_err(|error| TrainError::State(error.to_string()))?;
             tensors.insert(name[prefix.len()..].to_owned(), tensor);
         }
         Ok(tensors)

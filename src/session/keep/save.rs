@@ -1,18 +1,16 @@
 //! Writing a generation: first the models that were trained since the last one, each as a part of its own, then the
-//! state of the race under way, tensor by tensor. The race rests meanwhile, so nothing is copied on the device; commands
+//! state of the job under way, tensor by tensor. The job rests meanwhile, so nothing is copied on the device; commands
 //! are heard between two turns.
 
 use std::collections::{HashSet, VecDeque};
 
 use super::store::{KeepError, Projects, bytes_of};
-use super::work::{
-    Kept, Part, SavedHeads, SavedInputs, SavedModel, SavedRace, SavedWork, StoredFile, StoredPicture, VERSION, hex,
-};
+use super::take_down::{Piece, Place};
+use super::work::{Kept, Part, SavedWork, hex};
 use super::{Change, TRY_AGAIN};
 use crate::checkpoint::SealedWriter;
 use crate::device::read;
-use crate::model::Model;
-use crate::platform::clock::{now_ms, unix_ms};
+use crate::platform::clock::now_ms;
 use crate::platform::storage::StorageError;
 use crate::session::protocol::{Event, ProjectEvent, Saved};
 use crate::session::runner::{Job, Runner};
@@ -32,29 +30,13 @@ pub(super) struct Saving {
     passes: usize,
 }
 
-/// A file that is still to be written.
-enum Piece {
-    /// The model of a finished run of the race under way.
-    Run { run: usize, tensors: Vec<DeviceTensor>, kept: Kept },
-    /// A trained model.
-    Model { index: usize, model: Box<Model>, kept: Kept },
-    /// The generation itself, the last one.
-    Generation { tensors: Vec<DeviceTensor> },
-}
-
-/// What becomes of a written file.
-enum Place {
-    Run(usize, Kept),
-    Model(usize, Kept),
-    Generation,
-}
-
 /// A file being written.
 struct Writing {
     writer: SealedWriter,
     tensors: VecDeque<Values>,
     name: String,
-    place: Place,
+    /// What becomes of it; `None` for the generation itself.
+    place: Option<(Place, Kept)>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "a few hundred wait at a time; a box each would cost more")]
@@ -73,44 +55,6 @@ impl Values {
 }
 
 impl Runner {
-    /// What the person brought and measured, as it is kept.
-    pub(super) fn saved_inputs(&self) -> SavedInputs {
-        let file = |path: &str, len: u64, sha: &[u8; 32]| StoredFile { path: path.into(), len, sha256: hex(sha) };
-        let of_ancestor = self.ancestor.iter().flat_map(|ancestor| &ancestor.files).zip(&self.keeper.ancestor);
-        let of_ancestor = of_ancestor.filter_map(|(one, sha)| Some(file(one.path(), one.len(), sha.as_ref()?)));
-        let pictures = self.pictures.set.pictures().iter().zip(&self.keeper.pictures);
-        let pictures = pictures.map(|(picture, sha)| StoredPicture {
-            file: file(&picture.path, picture.source.len(), sha),
-            class: picture.class.clone(),
-        });
-        let refused = self.pictures.set.refused().iter();
-        SavedInputs {
-            ancestor: of_ancestor.collect(),
-            pictures: pictures.collect(),
-            refused: refused.map(|one| (one.path.clone(), one.reason.to_string())).collect(),
-            split: self.pictures.settings,
-            preparation: self.ancestor.as_ref().map(|ancestor| ancestor.summary.preparation),
-            condensed: self.condensed.clone(),
-            heads: self.heads.as_ref().map(|heads| SavedHeads {
-                report: heads.report.clone(),
-                shown: heads.shown.clone(),
-                clusters: heads.settings,
-            }),
-        }
-    }
-
-    /// Before inputs change under a race: keeps those it was started with.
-    pub(super) async fn hold_race_inputs(&mut self) {
-        if self.keeper.projects.is_none() || !matches!(&self.job, Some(Job::Race(job)) if job.inputs.is_none()) {
-            return;
-        }
-        while self.copy_next().await {}
-        let inputs = self.saved_inputs();
-        if let Some(Job::Race(job)) = &mut self.job {
-            job.inputs = Some(inputs);
-        }
-    }
-
     /// Takes down what there is to save; [`Runner::save_next`] writes it.
     pub(super) fn begin_saving(&mut self) {
         let began = now_ms();
@@ -120,73 +64,11 @@ impl Runner {
             Ok((work, _)) if work.is_empty() => {}
             Ok((work, pieces)) => {
                 let (_, slot) = self.keeper.newest;
-                let passes = match &self.job {
-                    Some(Job::Race(job)) => job.passes(),
-                    _ => 0,
-                };
+                let passes = self.job.as_ref().and_then(Job::passes).unwrap_or(0);
                 self.keeper.saving = Some(Saving { work, slot: 1 - slot.min(1), pieces, writing: None, began, passes });
             }
             Err(error) => self.not_saved(&error),
         }
-    }
-
-    fn take_down(&self) -> Result<(SavedWork, VecDeque<Piece>), KeepError> {
-        let inputs = self.saved_inputs();
-        let (mut pieces, mut live) = (VecDeque::new(), Vec::new());
-        let race = match &self.job {
-            Some(Job::Race(job)) => {
-                let parts = job.race.parts()?;
-                live = parts.live;
-                let mut trained = Vec::new();
-                for (run, tensors) in parts.trained {
-                    let kept = job.kept(run);
-                    match kept.borrow().clone() {
-                        Some(part) => trained.push((run, part)),
-                        None => pieces.push_back(Piece::Run { run, tensors, kept: kept.clone() }),
-                    }
-                }
-                let before = job.inputs.clone().filter(|before| *before != inputs);
-                let (queue, is_paused) = (job.queue.clone(), job.is_paused());
-                Some(SavedRace { queue, is_paused, header: parts.header, inputs: before, trained })
-            }
-            _ => None,
-        };
-        let mut models = Vec::new();
-        for (index, trained) in self.trained.iter().enumerate() {
-            let Some(trained) = trained else {
-                models.push(None);
-                continue;
-            };
-            let part = trained.kept.borrow().clone();
-            if part.is_none() {
-                let (model, kept) = (Box::new(trained.model.clone()), trained.kept.clone());
-                pieces.push_back(Piece::Model { index, model, kept });
-            }
-            models.push(Some(SavedModel {
-                part,
-                config: trained.model.config(),
-                classes: trained.classes.clone(),
-                mean: trained.normalise.mean,
-                std: trained.normalise.std,
-                arm: trained.arm,
-                seed: trained.seed,
-            }));
-        }
-        pieces.push_back(Piece::Generation { tensors: live });
-        let work = SavedWork {
-            version: VERSION,
-            generation: self.keeper.newest.0 + 1,
-            saved_at: unix_ms(),
-            page: self.keeper.page.clone(),
-            inputs,
-            descendant: self.planned.as_ref().map(|planned| planned.settings.clone()),
-            race,
-            models,
-            last_race: self.last_race.clone(),
-            last_queue: self.last_queue.clone(),
-            flops_per_second: self.flops_per_second,
-        };
-        Ok((work, pieces))
     }
 
     /// Writes for a moment.
@@ -279,7 +161,11 @@ impl Saving {
             None => {
                 let Some(Writing { writer, name, place, .. }) = self.writing.take() else { return Ok(false) };
                 let (len, seal) = writer.finish()?;
-                self.written(place, Part { name, len, sha256: hex(&seal) });
+                if let Some((place, kept)) = place {
+                    let part = Part { name, len, sha256: hex(&seal) };
+                    *kept.borrow_mut() = Some(part.clone());
+                    place.note(&mut self.work, part);
+                }
             }
         }
         Ok(false)
@@ -287,22 +173,25 @@ impl Saving {
 
     async fn begin(&self, projects: &Projects, id: &str, piece: Piece) -> Result<Writing, KeepError> {
         let device = |tensors: Vec<DeviceTensor>| tensors.into_iter().map(Values::Device).collect::<VecDeque<_>>();
-        let part_name = |kind: &str, index: usize| format!("{}-{kind}{index}", self.work.generation);
-        let (name, place, tensors) = match piece {
-            Piece::Run { run, tensors, kept } => (part_name("run", run), Place::Run(run, kept), device(tensors)),
+        let (place, tensors) = match piece {
+            Piece::Part { place, tensors, kept } => (Some((place, kept)), device(tensors)),
             Piece::Model { index, model, kept } => {
                 let state = model.state().await?.into_iter().map(|(name, tensor)| Values::Host(name, tensor));
-                (part_name("model", index), Place::Model(index, kept), state.collect())
+                (Some((Place::Model(index), kept)), state.collect())
             }
-            Piece::Generation { tensors } => (String::new(), Place::Generation, device(tensors)),
+            Piece::Generation { tensors } => (None, device(tensors)),
         };
-        let (path, metadata) = match &place {
-            Place::Generation => {
+        let (name, path, metadata) = match &place {
+            None => {
                 let metadata = serde_json::to_string(&self.work);
                 let metadata = metadata.map_err(|error| KeepError::Unfit(error.to_string()))?;
-                (Projects::slot_path(id, self.slot), metadata)
+                (String::new(), Projects::slot_path(id, self.slot), metadata)
             }
-            _ => (Projects::part_path(id, &name), String::new()),
+            Some((place, _)) => {
+                let name = place.file_name(self.work.generation);
+                let path = Projects::part_path(id, &name);
+                (name, path, String::new())
+            }
         };
         let shapes = tensors.iter().map(Values::name_and_shape);
         match SealedWriter::create(&projects.storage, &path, &metadata, shapes).await {
@@ -315,32 +204,13 @@ impl Saving {
         }
     }
 
-    /// Notes a written part where the generation and whoever holds the model will find it.
-    fn written(&mut self, place: Place, part: Part) {
-        match place {
-            Place::Run(run, kept) => {
-                *kept.borrow_mut() = Some(part.clone());
-                if let Some(race) = &mut self.work.race {
-                    race.trained.push((run, part));
-                }
-            }
-            Place::Model(index, kept) => {
-                *kept.borrow_mut() = Some(part.clone());
-                if let Some(Some(model)) = self.work.models.get_mut(index) {
-                    model.part = Some(part);
-                }
-            }
-            Place::Generation => {}
-        }
-    }
-
     /// Removes the file that broke off, so that it takes no room.
     async fn give_up(mut self, projects: &Projects, id: &str) {
         let Some(Writing { writer, name, place, .. }) = self.writing.take() else { return };
         drop(writer);
         let path = match place {
-            Place::Generation => Projects::slot_path(id, self.slot),
-            _ => Projects::part_path(id, &name),
+            None => Projects::slot_path(id, self.slot),
+            Some(_) => Projects::part_path(id, &name),
         };
         if let Err(StorageError::Denied { reason }) = projects.storage.remove(&path).await {
             log::warn!("`{path}` broke off and could not be removed: {reason}");

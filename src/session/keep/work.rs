@@ -5,24 +5,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::model::ModelConfig;
+use crate::session::pool::PoolJobHeader;
 use crate::session::protocol::{
-    ClusterSettings, CondenseReport, DescendantPlan, HeadsReport, Preparation, RaceReport, SplitSettings, StartValue,
+    ClusterSettings, CondenseReport, CutReport, DescendantPlan, HeadsReport, PoolReport, Preparation, RaceReport,
+    SplitSettings, StartValue,
 };
 use crate::session::queue::Queue;
 use crate::train::RaceHeader;
+use crate::vit::VitConfig;
 
 /// Version of what is written; another one is refused.
 pub const VERSION: u32 = 1;
-/// Largest number of a planned descendant: heads, layers, px.
-const MOST_PLANNED: f64 = 8_192.0;
-/// Largest number of the settings of races: steps, most likely.
-const MOST_IN_QUEUE: f64 = 1e9;
-/// Most entries of a list in a configuration.
-const MOST_LISTED: usize = 1_024;
-
 /// Everything a [`Runner`](crate::session::Runner) must get back to go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedWork {
@@ -46,6 +41,12 @@ pub struct SavedWork {
     pub last_race: Option<RaceReport>,
     /// The last experiment, as far as it got; `None` where the last race stood alone.
     pub last_queue: Option<Queue>,
+    /// The pool under way.
+    #[serde(default)]
+    pub pool_job: Option<SavedPoolJob>,
+    /// What was made last of pools, at most one per method.
+    #[serde(default)]
+    pub pools: Vec<SavedPool>,
     /// Floating-point operations per second that training reached.
     pub flops_per_second: Option<f64>,
 }
@@ -115,6 +116,35 @@ pub struct SavedRace {
     pub trained: Vec<(usize, Part)>,
 }
 
+/// A pool under way. Its tensors are `head.…`, `live.…` and `net.…` in the generation's own file and one part per
+/// distilled model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedPoolJob {
+    /// Where it stands.
+    pub header: PoolJobHeader,
+    /// What it was started with, where the person has changed something since.
+    pub inputs: Option<SavedInputs>,
+    /// Its distilled models.
+    pub distilled: Vec<(usize, Part)>,
+}
+
+/// A pool that ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedPool {
+    /// The numbers, with every configuration.
+    pub report: PoolReport,
+    /// Mean and deviation of its pictures' channels.
+    pub mean: [f32; 3],
+    /// See `mean`.
+    pub std: [f32; 3],
+    /// Its models, smallest first; fewer than planned when it was stopped before they were stitched.
+    pub configs: Vec<VitConfig>,
+    /// Whether they are stitched.
+    pub is_net: bool,
+    /// Their weights; written before the generation is.
+    pub part: Option<Part>,
+}
+
 /// A trained descendant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedModel {
@@ -132,6 +162,9 @@ pub struct SavedModel {
     pub arm: StartValue,
     /// Its seed.
     pub seed: u64,
+    /// Where it was cut from a pool.
+    #[serde(default)]
+    pub cut: Option<CutReport>,
 }
 
 /// A sealed file of a project beside its generations; it never changes.
@@ -156,74 +189,34 @@ impl SavedWork {
             && self.race.is_none()
             && self.models.is_empty()
             && self.last_race.is_none()
+            && self.pool_job.is_none()
+            && self.pools.is_empty()
     }
 
     /// All parts it needs.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
-        let trained = self.race.iter().flat_map(|race| race.trained.iter().map(|(_, part)| part));
-        trained.chain(self.models.iter().flatten().filter_map(|model| model.part.as_ref()))
+        let trained = self.race.iter().flat_map(|race| &race.trained);
+        let distilled = self.pool_job.iter().flat_map(|pool| &pool.distilled);
+        let of_jobs = trained.chain(distilled).map(|(_, part)| part);
+        let models = self.models.iter().flatten().filter_map(|model| model.part.as_ref());
+        of_jobs.chain(models).chain(self.pools.iter().filter_map(|pool| pool.part.as_ref()))
     }
 
-    /// All files it needs, those of a race that was started with others included.
+    /// What the job under way was started with, where that is something else than what is there now.
+    pub fn earlier_inputs(&self) -> Option<&SavedInputs> {
+        let of_pool = self.pool_job.as_ref().and_then(|pool| pool.inputs.as_ref());
+        self.race.as_ref().and_then(|race| race.inputs.as_ref()).or(of_pool)
+    }
+
+    /// All files it needs, those of a job that was started with others included.
     pub fn files(&self) -> impl Iterator<Item = &StoredFile> {
-        let earlier = self.race.iter().filter_map(|race| race.inputs.as_ref());
-        [&self.inputs].into_iter().chain(earlier).flat_map(SavedInputs::files)
-    }
-
-    /// Keeps what comes from another machine from being absurd before anybody allocates by it.
-    ///
-    /// # Errors
-    /// Says what is out of bounds.
-    pub fn check(&self) -> Result<(), String> {
-        if self.version != VERSION {
-            return Err(format!("it was written in format {}, this program reads format {VERSION}", self.version));
-        }
-        let Some(race) = &self.race else { return self.descendant.as_ref().map_or(Ok(()), check_descendant) };
-        let queue = serde_json::to_value(&race.queue.settings).unwrap_or_default();
-        let current = race.queue.current().filter(|_| is_sane(&queue, MOST_IN_QUEUE));
-        let Some(settings) = current else { return Err("its races make no sense".into()) };
-        check_descendant(&settings.descendant)?;
-        let plan = race.header.plan();
-        let fits =
-            plan.arms == settings.arms.len() && plan.seeds.len() == settings.seeds && plan.steps == settings.steps;
-        if !fits {
-            return Err("its race is not the one of its settings".into());
-        }
-        within("arms", settings.arms.len(), 64)?;
-        within("seeds", settings.seeds, 1_000)?;
-        within("batch", settings.batch, 1 << 16)?;
-        within("steps", settings.steps, 1 << 30)
+        [&self.inputs].into_iter().chain(self.earlier_inputs()).flat_map(SavedInputs::files)
     }
 }
 
 impl SavedInputs {
     fn files(&self) -> impl Iterator<Item = &StoredFile> {
         self.ancestor.iter().chain(self.pictures.iter().map(|picture| &picture.file))
-    }
-}
-
-fn check_descendant(plan: &DescendantPlan) -> Result<(), String> {
-    match is_sane(&serde_json::to_value(plan).unwrap_or_default(), MOST_PLANNED) {
-        true => Ok(()),
-        false => Err("the size of its descendant makes no sense".into()),
-    }
-}
-
-/// Keeps the numbers of a configuration from abroad where arithmetic with them cannot overflow: none is negative or
-/// above `most`.
-pub fn is_sane(config: &Value, most: f64) -> bool {
-    match config {
-        Value::Number(number) => number.as_f64().is_some_and(|number| (0.0..=most).contains(&number)),
-        Value::Array(all) => all.len() <= MOST_LISTED && all.iter().all(|value| is_sane(value, most)),
-        Value::Object(all) => all.values().all(|value| is_sane(value, most)),
-        _ => true,
-    }
-}
-
-fn within(what: &str, value: usize, most: usize) -> Result<(), String> {
-    match (1..=most).contains(&value) {
-        true => Ok(()),
-        false => Err(format!("`{what}` would be {value}, between 1 and {most} makes sense")),
     }
 }
 

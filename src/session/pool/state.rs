@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::PoolJob;
 use super::features::BoundedFeatures;
+use crate::session::keep::work::Kept;
 use crate::session::protocol::PoolSettings;
-use crate::session::runner::{Job, Runner};
-use crate::train::{HostTensors, PoolHeader, PoolState, Pooling, TrainError};
+use crate::session::runner::Runner;
+use crate::train::{PoolHeader, PoolParts, Pooling, SavedTensors, TrainError};
 
 /// What a saved job says besides its tensors; serialise it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,48 +25,56 @@ impl PoolJobHeader {
     }
 }
 
-/// A whole job on the host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PoolJobState {
-    /// Everything that is not a tensor.
-    pub header: PoolJobHeader,
-    /// As [`PoolState::tensors`].
-    pub tensors: HostTensors,
+/// What keeping a pool in the making needs of it.
+impl PoolJob {
+    /// Whole passes over the pictures, over all models.
+    pub fn passes(&self) -> usize {
+        let (steps, _) = self.pool.progress();
+        steps * self.frame.settings.batch / self.frame.pictures[0].max(1)
+    }
+
+    /// Whether and where a distilled model is kept.
+    pub fn kept(&self, model: usize) -> Kept {
+        self.kept.get(model).cloned().unwrap_or_default()
+    }
+
+    pub fn all_kept(&self) -> Vec<Kept> {
+        self.kept.clone()
+    }
+
+    /// Everything there is of it, its tensors still on the device; possible between any two pieces of work.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn parts(&self) -> Result<(PoolJobHeader, PoolParts), TrainError> {
+        let parts = self.pool.parts()?;
+        let (settings, pool, times) = (self.frame.settings.clone(), parts.header.clone(), self.times.clone());
+        Ok((PoolJobHeader { settings, pool, times, is_paused: self.is_paused }, parts))
+    }
 }
 
 impl Runner {
-    /// The pool in the making, if there is one; possible between any two calls of [`Runner::work`].
+    /// A saved pool where it stood, with the same ancestor and pictures.
     ///
     /// # Errors
-    /// When the device does not answer.
-    pub async fn save_pool(&self) -> Result<Option<PoolJobState>, TrainError> {
-        let Some(Job::Pool(job)) = &self.job else { return Ok(None) };
-        let PoolState { header: pool, tensors } = job.pool.save().await?;
-        let (settings, times, is_paused) = (job.frame.settings.clone(), job.times.clone(), job.is_paused);
-        Ok(Some(PoolJobState { header: PoolJobHeader { settings, pool, times, is_paused }, tensors }))
-    }
-
-    /// Takes a saved pool up where it stood, with the same ancestor and pictures.
-    ///
-    /// # Errors
-    /// A sentence: another job is running, or ancestor, pictures and state do not belong together.
-    pub async fn restore_pool(&mut self, state: PoolJobState) -> Result<(), String> {
-        if self.job.is_some() {
-            return Err("another job is running; stop it first".into());
-        }
-        let PoolJobState { header: PoolJobHeader { settings, pool, times, is_paused }, tensors } = state;
+    /// A sentence: ancestor, pictures and state do not belong together.
+    pub(in crate::session) async fn resume_pool<T: SavedTensors>(
+        &self,
+        header: PoolJobHeader,
+        tensors: &mut T,
+    ) -> Result<PoolJob, String> {
+        let PoolJobHeader { settings, pool: header, times, is_paused } = header;
         let frame = self.frame(settings)?;
-        if frame.plan() != *pool.plan() {
+        if frame.plan() != *header.plan() {
             return Err("the saved pool was made with other classes or pictures; bring those back first".into());
         }
         let (ancestor, batches) = self.pool_inputs(&frame).await?;
         let features = BoundedFeatures::new(!frame.settings.augment);
-        let state = PoolState { header: pool, tensors };
-        let pool = Pooling::restore(state, ancestor, batches, features).await.map_err(|error| error.to_string())?;
-        let mut job = PoolJob { pool, frame, times, judged: 0, told: (0, super::PoolStage::Head), is_paused };
+        let fresh = Pooling::new(frame.plan(), ancestor, batches, features).map_err(|error| error.to_string())?;
+        let pool = fresh.resume(header, tensors).await.map_err(|error| error.to_string())?;
+        let mut job = PoolJob { times, is_paused, ..PoolJob::new(pool, frame) };
         job.judged = job.judged_before();
         job.told = (job.pool.progress().0, job.stage());
-        self.begin_pool(job);
-        Ok(())
+        Ok(job)
     }
 }

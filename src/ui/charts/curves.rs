@@ -9,6 +9,7 @@ use crate::session::protocol::statistics::{Spread, spread};
 use crate::session::protocol::{CurvePoint, RaceReport, StartValue};
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 /// What a curve shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -168,16 +169,8 @@ pub fn CurvesTable() -> impl IntoView {
         unit(t.train_loss, t.loss_unit),
     ];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.curves>
-                <table data-testid="train-table">
-                    <thead>
-                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="train-table" label=t.curves columns=names.to_vec()>
+            {rows}
+        </TableView>
     }
 }

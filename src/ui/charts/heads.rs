@@ -9,6 +9,7 @@ use crate::session::protocol::{ClusterReport, HeadsReport};
 use crate::ui::format::digits;
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 /// Mean distance of a head that looks at every patch alike, as a share of the picture's side (14 × 14 patches).
 const UNIFORM: f64 = 0.52;
@@ -272,22 +273,10 @@ pub fn HeadsTable() -> impl IntoView {
             .collect()
         })
     };
+    let names = [t.layer, t.head, t.distance, t.deviation, t.entropy, t.cluster, t.centroid];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.chart_title>
-                <table data-testid="heads-table">
-                    <thead>
-                        <tr>
-                            {[t.layer, t.head, t.distance, t.deviation, t.entropy, t.cluster, t.centroid]
-                                .map(|name| view! { <th scope="col">{name}</th> })
-                                .into_iter()
-                                .collect_view()}
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="heads-table" label=t.chart_title columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
     }
 }

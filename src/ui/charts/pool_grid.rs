@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use crate::session::protocol::{PathPart, PoolConfiguration, PoolModel, PoolReport};
 use crate::ui::pools::path_name;
 use crate::ui::state::App;
@@ -53,6 +54,7 @@ pub fn PoolGrid() -> impl IntoView {
             <div class="legend">
                 <p>{t.grid_legend}</p>
             </div>
+            <SavePicture name="pool"/>
         </figure>
     }
 }

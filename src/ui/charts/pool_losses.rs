@@ -2,12 +2,14 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use super::axis::Scale;
 use super::marks;
 use crate::session::protocol::{LossPoint, PoolReport};
 use crate::ui::format::plain;
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 18.0;
@@ -51,6 +53,7 @@ pub fn PoolLosses() -> impl IntoView {
             <div class="legend">
                 <ul>{names}</ul>
             </div>
+            <SavePicture name="pool-losses"/>
         </figure>
     }
 }
@@ -132,16 +135,8 @@ pub fn PoolLossTable() -> impl IntoView {
     };
     let names = [t.measure, t.step_axis, t.loss_axis];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.loss_title>
-                <table data-testid="pool-losses-table">
-                    <thead>
-                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="pool-losses-table" label=t.loss_title columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
     }
 }

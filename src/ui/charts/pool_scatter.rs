@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::SavePicture;
 use super::axis::Scale;
 use super::marks;
 use crate::session::protocol::{Method, PoolConfiguration, PoolReport};
@@ -9,6 +10,7 @@ use crate::ui::format::{digits, percent, plain, short};
 use crate::ui::pools::path_name;
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 18.0;
@@ -53,6 +55,7 @@ pub fn PoolScatter() -> impl IntoView {
                 <ul>{ways}</ul>
                 <p>{t.legend_anchor} " · " {t.legend_chosen} " · " {t.legend_start}</p>
             </div>
+            <SavePicture name="pool-scatter"/>
         </figure>
     }
 }
@@ -183,17 +186,9 @@ pub fn PoolTable() -> impl IntoView {
         t.choose,
     ];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.chart_title>
-                <table data-testid="pool-table">
-                    <thead>
-                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="pool-table" label=t.chart_title columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
     }
 }
 

@@ -8,6 +8,7 @@ use super::SavePicture;
 use crate::session::protocol::{DescendantParts, DescendantSummary, HeadSource};
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 const ROW: f64 = 92.0;
 const TOP: f64 = 34.0;
@@ -131,16 +132,8 @@ pub fn SharingTable() -> impl IntoView {
     };
     let names = [text().heads.layer, t.table_head, t.table_ancestor_layer, t.table_source, t.table_members];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.chart_title>
-                <table data-testid="descendant-table">
-                    <thead>
-                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="descendant-table" label=t.chart_title columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
     }
 }

@@ -6,6 +6,7 @@ use super::SavePicture;
 use crate::session::protocol::{CondenseReport, Likeness};
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 /// Height of a row, px.
 const ROW: f64 = 24.0;
@@ -116,11 +117,10 @@ fn tone(value: f32) -> usize {
 pub fn SimilarityTable() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().layers;
-    let head = move || {
-        let names = app.layers.report.with(|report| report.as_ref().map(|r| r.pseudo_layers.clone()));
-        let names = names.unwrap_or_default().into_iter();
-        let names = [t.layer.to_owned()].into_iter().chain(names).chain([t.score.to_owned(), t.chosen.to_owned()]);
-        names.map(|name| view! { <th scope="col">{name}</th> }).collect_view()
+    let names = move || -> Vec<String> {
+        let pseudo = app.layers.report.with(|report| report.as_ref().map(|r| r.pseudo_layers.clone()));
+        let pseudo = pseudo.unwrap_or_default().into_iter();
+        [t.layer.to_owned()].into_iter().chain(pseudo).chain([t.score.to_owned(), t.chosen.to_owned()]).collect()
     };
     let rows = move || {
         app.layers.report.with(|report| {
@@ -143,16 +143,8 @@ pub fn SimilarityTable() -> impl IntoView {
         })
     };
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.chart_title>
-                <table data-testid="cka-table">
-                    <thead>
-                        <tr>{head}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="cka-table" label=t.chart_title columns=Signal::derive(names)>
+            {rows}
+        </TableView>
     }
 }

@@ -7,6 +7,7 @@ use crate::session::protocol::{DescendantParts, DescendantSummary, LayerSource};
 use crate::ui::format::short;
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 const ROW: f64 = 30.0;
 const WIDTH: f64 = 320.0;
@@ -93,16 +94,8 @@ pub fn StackTable() -> impl IntoView {
     };
     let names = [t.table_layer, t.table_source, t.table_parameters];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.stack_title>
-                <table data-testid="descendant-table">
-                    <thead>
-                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="descendant-table" label=t.stack_title columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
     }
 }

@@ -21,7 +21,7 @@ pub fn AncestorStep() -> impl IntoView {
     view! {
         <Step id="ancestor" number=1 heading=&t.heading missing=None>
             <div class="drop">
-                <Picker id="ancestor-input" label accept=".safetensors,.pth,.pt,.bin,.json" on_pick=move |picked| app.open_ancestor(picked)/>
+                <Picker id="ancestor-input" label accept=".safetensors,.pth,.pt,.bin,.json,.zip" on_pick=move |picked| app.open_ancestor(picked)/>
                 <p class="hint">{t.hint}<br/>{text().page.drop_here}</p>
             </div>
             <JobBar kind=JobKind::Open stop_id="ancestor-stop"/>

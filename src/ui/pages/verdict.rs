@@ -9,6 +9,7 @@ use crate::session::protocol::{
 use crate::ui::format::{digits, percent, percent_with, plain, short};
 use crate::ui::state::App;
 use crate::ui::strings::text;
+use crate::ui::widgets::TableView;
 
 fn name(arm: StartValue) -> &'static str {
     (text().training.arm)(arm)
@@ -98,18 +99,15 @@ pub fn RaceVerdict() -> impl IntoView {
     view! {
         <div aria-live="polite">{sentences}</div>
         <Show when=move || all.with(Option::is_some)>
-            <details class="more">
-                <summary>{t.numbers}</summary>
-                <p class="hint">{note}</p>
-                <div class="scroll" tabindex="0" role="region" aria-label=t.numbers>
-                    <table data-testid="statistics-table">
-                        <thead>
-                            <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            </details>
+            <TableView
+                testid="statistics-table"
+                label=t.numbers
+                columns=names.map(String::from).to_vec()
+                title=t.numbers
+                note=view! { <p class="hint">{note}</p> }.into_any()
+            >
+                {rows}
+            </TableView>
         </Show>
     }
 }
@@ -205,17 +203,9 @@ pub fn ExperimentTable() -> impl IntoView {
         t.column_highest,
     ];
     view! {
-        <details class="more">
-            <summary>{text().page.as_table}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label=t.numbers>
-                <table data-testid="experiment-table">
-                    <thead>
-                        <tr>{names.map(|name| view! { <th scope="col">{name}</th> }).into_iter().collect_view()}</tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <TableView testid="experiment-table" label=t.numbers columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
     }
 }
 

@@ -6,6 +6,7 @@ mod notices;
 mod picker;
 mod progress;
 mod step;
+mod table;
 
 pub use copy::copy_text;
 pub use field::{Check, NumberField};
@@ -13,3 +14,4 @@ pub use notices::Notices;
 pub use picker::Picker;
 pub use progress::JobBar;
 pub use step::{More, Step};
+pub use table::TableView;

@@ -15,6 +15,22 @@ export async function run(file, { data, shape }) {
 
 export const open = (file) => ort.InferenceSession.create(file, { logSeverityLevel: 3 });
 
+/** Pictures (`pixel(x, y)` gives `[r, g, b]`) as the model sees them, prepared as `metadata` of its file says. */
+export function tensor(pictures, said) {
+  const [mean, std, size] = [JSON.parse(said.mean), JSON.parse(said.std), Number(said.image_size)];
+  const data = new Float32Array(pictures.length * 3 * size * size);
+  pictures.forEach((pixel, at) => {
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++) {
+        pixel(x, y).forEach((value, channel) => {
+          data[((at * 3 + channel) * size + y) * size + x] = (value / 255 - mean[channel]) / std[channel];
+        });
+      }
+    }
+  });
+  return { data, shape: [pictures.length, 3, size, size] };
+}
+
 /** Shares of scores. */
 export function softmax(scores) {
   const most = Math.max(...scores);

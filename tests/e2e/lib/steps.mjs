@@ -145,3 +145,9 @@ export async function enter(visit, handle, value) {
   await field.fill(String(value));
   await field.press('Tab');
 }
+
+/** What the page says of the picture named last: per cent by class, as text. */
+export async function shares(visit) {
+  const bars = await visit.at('prediction').last().locator('li').evaluateAll((rows) => rows.map((row) => row.textContent.trim()));
+  return Object.fromEntries(bars.map((bar) => bar.match(/(\w+?)\s*([\d.,]+)\s*%/).slice(1, 3)));
+}

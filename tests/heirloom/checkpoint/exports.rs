@@ -14,7 +14,7 @@ use heirloom::cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
 use heirloom::device::read;
 use heirloom::model::{Model, ModelConfig};
 use heirloom::platform::file::FileHandle;
-use heirloom::vit::{HostTensor, Pool, VitConfig};
+use heirloom::vit::{HostTensor, Pool, StitchedConfig, VitConfig};
 use serde_json::json;
 
 /// Pictures that every model is asked about.
@@ -64,6 +64,21 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("no_classifier", VitConfig { classes: None, mlp_dim: 50, norm_eps: 1e-12, ..tiny() }),
         ("deep", VitConfig { depth: 6, embed_dim: 64, num_heads: 4, mlp_dim: 256, image_size: 32, ..tiny() }),
         ("one_channel", VitConfig { channels: 1, ..tiny() }),
+    ]
+}
+
+/// Two models stitched together, as they are cut out of a pool: other widths, heads and depths, layers left out on both
+/// sides.
+fn stitched() -> Vec<(&'static str, StitchedConfig)> {
+    let deep = |config: VitConfig| VitConfig { depth: 4, ..config };
+    let wide = |config: VitConfig| VitConfig { embed_dim: 48, num_heads: 3, mlp_dim: 96, ..config };
+    let tokens = VitConfig { register_tokens: 2, layer_scale: true, pool: Pool::Avg, ..tiny() };
+    let distilled = VitConfig { distilled: true, ..tiny() };
+    let between = |front, end, front_layer, end_layer| StitchedConfig { front, end, front_layer, end_layer };
+    vec![
+        ("stitched", between(tiny(), wide(tiny()), 0, 1)),
+        ("stitched_registers_and_average", between(deep(tokens.clone()), deep(wide(tokens)), 2, 3)),
+        ("stitched_distilled", between(distilled.clone(), wide(deep(distilled)), 1, 0)),
     ]
 }
 
@@ -150,6 +165,10 @@ fn every_variant_is_written_for_other_programs_to_check() {
     pollster::block_on(async {
         let device = crate::support::device().await;
         for (name, config) in variants() {
+            write_case(name, config.into(), &device).await;
+        }
+        for (name, config) in stitched() {
+            config.check().unwrap();
             write_case(name, config.into(), &device).await;
         }
         for (name, config) in networks() {

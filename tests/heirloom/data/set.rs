@@ -161,3 +161,26 @@ fn walking_a_folder_names_files_from_the_folder_on() {
     let error = heirloom::data::walk(std::path::Path::new("no/such/folder")).unwrap_err();
     assert!(error.to_string().contains("`no/such/folder` could not be listed"), "{error}");
 }
+
+#[test]
+fn a_model_is_a_file_with_its_description_beside_it_or_a_whole_folder() {
+    let names = |path: &str| -> Vec<String> {
+        let files = heirloom::data::model_files(std::path::Path::new(path)).unwrap();
+        files.iter().map(|file| file.path().to_owned()).collect()
+    };
+    let folder = "tests/fixtures/checkpoints/hf_vit";
+    assert_eq!(names(&format!("{folder}/model.safetensors")), ["model.safetensors", "config.json"]);
+    assert!(names(folder).contains(&"hf_vit/config.json".to_owned()), "{:?}", names(folder));
+    assert_eq!(names("tests/fixtures/checkpoints/vit.safetensors"), ["vit.safetensors"]);
+    assert!(heirloom::data::model_files(std::path::Path::new("no/such.pth")).is_err());
+}
+
+#[test]
+fn channels_are_three_numbers_with_commas_between() {
+    use heirloom::data::Normalise;
+    assert_eq!(Normalise::channels("0.5, 0.25,1"), Ok([0.5, 0.25, 1.0]));
+    for bad in ["0.5", "0.5,0.5", "1,2,3,4", "a,b,c", ""] {
+        let said = Normalise::channels(bad).unwrap_err().to_string();
+        assert_eq!(said, format!("`{bad}` is not three numbers with commas between"));
+    }
+}

@@ -2,7 +2,6 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use super::*;
-use heirloom::platform::file::FileHandle;
 use std::io::{Cursor, Read, Write};
 
 /// A trained project as a zip, and what its first model says.
@@ -12,19 +11,7 @@ async fn exported(name: &str) -> (Vec<u8>, Prediction) {
     bring(&mut engine, 3).await;
     engine.send(Command::Train(TrainSettings { steps: 2, ..training() }), Vec::new()).await;
     let said = prediction(&mut engine, 0).await;
-    let heard = engine.send(Command::Project(ProjectCommand::Export), Vec::new()).await;
-    let zip = heard.into_iter().find_map(|(event, bytes)| match event {
-        Event::File { name, .. } if name == "First.zip" => bytes,
-        _ => None,
-    });
-    (zip.expect("a zip"), said)
-}
-
-async fn import(engine: &mut Engine1, zip: Vec<u8>) -> Vec<String> {
-    let files = vec![FileHandle::from_bytes("project.zip", zip)];
-    let command = Command::Project(ProjectCommand::Import { files: refs(&files) });
-    engine.send(command, files).await;
-    notices(engine)
+    (zip_of(&mut engine).await, said)
 }
 
 #[test]

@@ -25,12 +25,6 @@ fn difference(a: &RaceReport, b: &RaceReport) -> f32 {
     worst
 }
 
-/// Works until `enough`, or nothing is left to do.
-#[cfg(not(target_arch = "wasm32"))]
-async fn work_until(engine: &mut Engine1, enough: impl Fn(&Engine1) -> bool) {
-    while !enough(engine) && engine.runner.work().await {}
-}
-
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
@@ -51,9 +45,7 @@ fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
             for _ in 0..random.random_range(1..35) {
                 engine.runner.work().await;
             }
-            let before = saves(&engine);
-            engine.runner.handle(Command::Project(ProjectCommand::Save), Vec::new()).await;
-            work_until(&mut engine, |engine| saves(engine) > before).await;
+            save(&mut engine).await;
             let lost = random.random_range(0..12);
             for _ in 0..lost {
                 engine.runner.work().await;

@@ -2,7 +2,6 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use super::*;
-use heirloom::platform::file::FileHandle;
 
 /// The generations of the only project: path and counter, the newest first.
 fn generations(place: &Place) -> Vec<(std::path::PathBuf, u64)> {

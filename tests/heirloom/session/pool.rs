@@ -1,13 +1,16 @@
 //! Pools and stitched anchors as the page makes them.
+// Half of the tests, and so of their helpers, are native only.
+#![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 use burn::tensor::Device;
+use heirloom::platform::file::FileHandle;
 use heirloom::session::protocol::*;
 
 use super::{Engine1, ancestor, error, find, pictures, refs};
 
 type Heard = Vec<(Event, Option<Vec<u8>>)>;
 
-fn settings(method: Method) -> PoolSettings {
+pub fn settings(method: Method) -> PoolSettings {
     let steps = if cfg!(target_arch = "wasm32") { 2 } else { 12 };
     PoolSettings {
         method,
@@ -46,7 +49,7 @@ async fn make(engine: &mut Engine1, settings: PoolSettings) -> PoolReport {
     report(&heard)
 }
 
-async fn cut(engine: &mut Engine1, method: Method, configuration: usize) -> CutReport {
+pub async fn cut(engine: &mut Engine1, method: Method, configuration: usize) -> CutReport {
     let heard = engine.send(Command::CutOut { method, configuration }, Vec::new()).await;
     assert_eq!(error(&heard), None);
     find(&heard, |event| if let Event::Cut(cut) = event { Some(cut.clone()) } else { None }).unwrap()
@@ -58,18 +61,21 @@ async fn predict(engine: &mut Engine1, run: usize) -> Vec<(String, f32)> {
     find(&heard, |event| if let Event::Prediction(said) = event { Some(said.classes.clone()) } else { None }).unwrap()
 }
 
-async fn export(engine: &mut Engine1, run: usize) -> (String, Vec<u8>) {
-    let heard = engine.send(Command::ExportSafetensors { run: Some(run) }, Vec::new()).await;
+async fn file_of(engine: &mut Engine1, command: Command) -> (String, Vec<u8>) {
+    let heard = engine.send(command, Vec::new()).await;
     assert_eq!(error(&heard), None);
     let file = |(event, bytes): &(Event, Option<Vec<u8>>)| match event {
-        Event::File { name, .. } if name.ends_with("safetensors") => Some((name.clone(), bytes.clone()?)),
+        Event::File { name, .. } => Some((name.clone(), bytes.clone()?)),
         _ => None,
     };
     heard.iter().find_map(file).unwrap()
 }
 
+async fn export(engine: &mut Engine1, run: usize) -> (String, Vec<u8>) {
+    file_of(engine, Command::ExportSafetensors { run: Some(run) }).await
+}
+
 /// Works until the report of the pool says so; then the job still runs.
-#[cfg(not(target_arch = "wasm32"))]
 async fn work_until(engine: &mut Engine1, settings: PoolSettings, is_there: impl Fn(&PoolReport) -> bool) {
     engine.heard.borrow_mut().clear();
     engine.runner.handle(Command::MakePool(settings), Vec::new()).await;
@@ -194,6 +200,47 @@ mod native {
         });
     }
 
+    /// What a model cut out of a pool says of a picture it also says as an ancestor, opened from its file or its package.
+    #[test]
+    fn models_cut_out_of_a_pool_open_again_as_ancestors_from_a_file_and_from_a_package() {
+        pollster::block_on(async {
+            let mut engine = ready().await;
+            make(&mut engine, settings(Method::Pool)).await;
+            let picture = vec![pictures(1).remove(0)];
+            // A whole anchor, and two of different width stitched together.
+            for configuration in [0, 3] {
+                let run = cut(&mut engine, Method::Pool, configuration).await.run;
+                let said = predict(&mut engine, run).await;
+                let of_file = export(&mut engine, run).await;
+                let of_package = file_of(&mut engine, Command::ExportPackage { run: Some(run) }).await;
+                for (name, bytes) in [of_file, of_package] {
+                    let mut other = Engine1::start().await;
+                    let heard = other.open(FileHandle::from_bytes(name.clone(), bytes)).await;
+                    assert_eq!(error(&heard), None, "{name}");
+                    let summary =
+                        find(
+                            &heard,
+                            |event| if let Event::Ancestor(found) = event { Some(found.clone()) } else { None },
+                        );
+                    let summary = summary.unwrap();
+                    assert_eq!(matches!(summary.shape, AncestorShape::Stitched(_)), configuration == 3, "{name}");
+                    assert_eq!((summary.name.as_str(), summary.classes), (name.as_str(), Some(2)));
+                    assert!(summary.missing.is_empty() && summary.unexpected.is_empty(), "{summary:?}");
+                    let command = Command::Predict { run: None, files: refs(&picture) };
+                    let heard = other.send(command, picture.clone()).await;
+                    assert_eq!(error(&heard), None, "{name}");
+                    let again = find(&heard, |event| {
+                        if let Event::Prediction(said) = event { Some(said.classes.clone()) } else { None }
+                    });
+                    let again = again.unwrap();
+                    for ((class, share), (other, expected)) in again.iter().zip(&said) {
+                        assert!(class == other && (share - expected).abs() < 1e-5, "{name}: {again:?}, {said:?}");
+                    }
+                }
+            }
+        });
+    }
+
     #[test]
     fn a_paused_pool_waits_and_then_goes_on() {
         pollster::block_on(async {
@@ -204,29 +251,6 @@ mod native {
             assert!(!engine.runner.work().await, "a paused pool works");
             let finished = report(&engine.send(Command::Continue, Vec::new()).await);
             assert_eq!(finished.state, RaceState::Finished);
-        });
-    }
-
-    #[test]
-    fn a_saved_pool_goes_on_in_another_engine_exactly_as_it_would_have() {
-        pollster::block_on(async {
-            let middle = |now: &PoolReport| now.stage == PoolStage::Tune && now.steps[0] > 40;
-            let mut engine = ready().await;
-            work_until(&mut engine, settings(Method::Pool), middle).await;
-            let saved = engine.runner.save_pool().await.unwrap().unwrap();
-            let there = report(&engine.send(Command::Continue, Vec::new()).await);
-
-            let mut other = ready().await;
-            let text = serde_json::to_string(&saved.header).unwrap();
-            let header = serde_json::from_str(&text).unwrap();
-            let state = heirloom::session::PoolJobState { header, tensors: saved.tensors };
-            other.runner.restore_pool(state).await.unwrap();
-            let here = report(&other.send(Command::Continue, Vec::new()).await);
-            let accuracies =
-                |report: &PoolReport| report.configurations.iter().map(|one| one.accuracy).collect::<Vec<_>>();
-            assert_eq!(accuracies(&here), accuracies(&there));
-            assert_eq!(here.tune_loss, there.tune_loss);
-            assert_eq!(here.state, RaceState::Finished);
         });
     }
 

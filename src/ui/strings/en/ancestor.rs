@@ -11,7 +11,7 @@ pub(super) const ANCESTOR: Ancestor = Ancestor {
                 Hugging Face names. Several parts of one model can be chosen together.",
     },
     input: "Choose a model file",
-    hint: "ViT, DeiT, DINOv2, ResNet or VGG · .safetensors, .pth",
+    hint: "ViT, DeiT, DINOv2, ResNet or VGG · .safetensors, .pth, or a .zip package saved here",
     again: "Choose another model",
     layers: "Layers",
     heads: "Heads per layer",
