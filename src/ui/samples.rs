@@ -8,6 +8,7 @@ use web_sys::File;
 use super::files::Picked;
 use super::state::App;
 use super::strings::text;
+use crate::session::protocol::JobKind;
 
 /// A shipped set of pictures; its zip and its credits are in `static/samples`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +31,14 @@ impl Sample {
 
 /// Fetches a set from where the page came from and adds it as if the person had chosen the zip.
 pub fn add(app: App, sample: Sample) {
+    app.begin_job(JobKind::Pictures);
     spawn_local(async move {
         match fetch(sample.file()).await {
             Some(file) => app.add_pictures(vec![Picked { path: file.name(), file }], None),
-            None => app.complain((text().pictures.sample_missing)(sample.file())),
+            None => {
+                app.end_job(JobKind::Pictures);
+                app.complain((text().pictures.sample_missing)(sample.file()));
+            }
         }
     });
 }

@@ -32,6 +32,8 @@ mod keep;
 #[cfg(not(target_arch = "wasm32"))]
 mod pool;
 #[cfg(not(target_arch = "wasm32"))]
+mod shipped;
+#[cfg(not(target_arch = "wasm32"))]
 mod starts;
 #[cfg(not(target_arch = "wasm32"))]
 mod statistics;

@@ -7,6 +7,10 @@ pub(super) const LESSONS: Lessons = Lessons {
     title: "Settings",
     presets: "Presets for lessons",
     preset: |id| match id {
+        "story" => (
+            "The story of Show me",
+            "For the shipped files on a slow laptop: a very small descendant, few pictures to check with, a very short race.",
+        ),
         "quick" => (
             "Quick look (2 minutes)",
             "A tiny descendant and a short race, to see the whole story once; the numbers are rough.",
