@@ -109,6 +109,8 @@ struct Telling {
     /// Since when nothing works on it.
     idle: Option<f64>,
     has_shown_sight: bool,
+    /// The person wants to go on: no time for reading.
+    is_hurried: bool,
     /// Messages from this number on came during it.
     first_notice: usize,
 }
@@ -206,7 +208,10 @@ impl App {
         let Scene::At(stage) = self.story.scene.get_untracked() else { return };
         self.story.is_held.set(false);
         match stage {
-            Stage::Race if has_job(self, JobKind::Train) => self.stop(),
+            Stage::Race if has_job(self, JobKind::Train) => {
+                self.story.telling.update_value(|telling| telling.is_hurried = true);
+                self.stop();
+            }
             Stage::Naming => {
                 self.stop_work_of(stage);
                 leave(self, stage);
@@ -295,7 +300,8 @@ fn look(app: App) {
     }
     let is_idle = telling.done.is_none() && !is_working(app);
     telling.idle = telling.idle.filter(|_| is_idle).or(is_idle.then_some(now));
-    let has_read = telling.done.is_some_and(|done| now - done >= READ_FOUND && now - telling.since >= READ);
+    let is_read = |done: f64| telling.is_hurried || (now - done >= READ_FOUND && now - telling.since >= READ);
+    let has_read = telling.done.is_some_and(is_read);
     let has_stalled = telling.idle.is_some_and(|idle| now - idle >= STALLED);
     story.telling.set_value(telling);
     if has_stalled {

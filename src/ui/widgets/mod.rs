@@ -5,6 +5,7 @@ mod field;
 mod notices;
 mod picker;
 mod progress;
+mod sheet;
 mod step;
 
 pub use copy::copy_text;
@@ -12,4 +13,5 @@ pub use field::{Check, NumberField};
 pub use notices::Notices;
 pub use picker::Picker;
 pub use progress::JobBar;
+pub use sheet::sheet;
 pub use step::{More, Step};
