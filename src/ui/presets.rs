@@ -13,7 +13,7 @@ pub struct Preset {
 
 /// What Show me sets where the person has chosen nothing, so that its story ends within two minutes on two cores
 /// without a GPU. Work is counted in billions of floating-point operations (GFLOP) of the classroom ancestor (64 px, 65
-/// tokens, width 192); the engine there does some 6 GFLOP a second, or more.
+/// tokens, width 192) and reckoned with 6 GFLOP a second.
 ///
 /// * `measure=10`: one pass of 0.4 GFLOP a picture, two pictures of each of five classes;
 /// * `size=64`: as many tokens as the ancestor knows, so nothing is resampled;

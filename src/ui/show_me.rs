@@ -224,6 +224,10 @@ impl App {
     /// Tries again from the first stage that has no result.
     pub fn go_on_with_story(self) {
         let Scene::Halted(at) = self.story.scene.get_untracked() else { return };
+        let is_still_here = |id: &Option<String>| id.as_ref().is_some_and(|id| *id == self.projects.id());
+        if self.story.leaving.with_value(is_still_here) {
+            self.new_project();
+        }
         let missing = Stage::ALL.into_iter().find(|stage| *stage == at || !is_done(self, *stage));
         enter(self, missing.unwrap_or(at));
     }
@@ -256,10 +260,18 @@ fn close(app: App, scene: Scene) {
 
 fn enter(app: App, stage: Stage) {
     let first_notice = app.notices.with_untracked(|all| all.iter().map(|shown| shown.id + 1).max().unwrap_or(0));
-    app.story.telling.set_value(Telling { since: js_sys::Date::now(), first_notice, ..Telling::default() });
     app.story.is_done.set(false);
     app.story.scene.set(Scene::At(stage));
-    bring_into_sight(&format!("#{}-title", stage.section()));
+    let has_shown_sight = bring_into_sight(&sight_of(stage));
+    if !has_shown_sight {
+        bring_into_sight(&format!("#{}-title", stage.section()));
+    }
+    let since = js_sys::Date::now();
+    app.story.telling.set_value(Telling { since, first_notice, has_shown_sight, ..Telling::default() });
+}
+
+fn sight_of(stage: Stage) -> String {
+    format!("[data-testid={}]", stage.sight())
 }
 
 fn leave(app: App, stage: Stage) {
@@ -296,7 +308,7 @@ fn look(app: App) {
         story.is_done.set(true);
     }
     if !telling.has_shown_sight {
-        telling.has_shown_sight = bring_into_sight(&format!("[data-testid={}]", stage.sight()));
+        telling.has_shown_sight = bring_into_sight(&sight_of(stage));
     }
     let is_idle = telling.done.is_none() && !is_working(app);
     telling.idle = telling.idle.filter(|_| is_idle).or(is_idle.then_some(now));
