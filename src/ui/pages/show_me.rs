@@ -248,9 +248,8 @@ fn found(app: App, stage: Stage) -> Option<String> {
         Stage::Heads => app.heads.with(|heads| {
             let heads = heads.as_ref()?;
             let all = || heads.distance.iter().flatten().map(|distance| f64::from(*distance));
-            let (near, far) = (all().reduce(f64::min)?, all().reduce(f64::max)?);
-            let between = [&*digits(near), &*digits(far)];
-            Some((t.found_heads)(all().count(), heads.pictures.len(), between, heads.image_size))
+            let (near, far) = (digits(all().reduce(f64::min)?), digits(all().reduce(f64::max)?));
+            Some((t.found_heads)(all().count(), heads.pictures.len(), [&near, &far], heads.image_size))
         }),
         Stage::Clusters => app.clusters.with(|clusters| {
             let clusters = clusters.as_ref()?;
