@@ -260,7 +260,8 @@ struct Lesson {
     drop_path: Option<Tensor<2>>,
 }
 
-/// `(1 − a) · CE(labels) + a · T² · CE(teacher at T) + m · |told − map|² / |map|²`, each a mean, `[1]`.
+/// `(1 − a) · CE(labels) + a · T² · CE(teacher at T) + m · MSE(told, map) / variance(map)`, `[1]`: the last part is the share
+/// of the map that is not explained.
 fn loss(student: &Student, plan: &AncestorPlan, lesson: Lesson) -> Tensor<1> {
     let Lesson { images, targets, taught, seen, drop_path } = lesson;
     let Looked { logits, told } = student.look(images, seen.clone(), drop_path);
@@ -270,8 +271,8 @@ fn loss(student: &Student, plan: &AncestorPlan, lesson: Lesson) -> Tensor<1> {
     let mut loss = hard * (1.0 - plan.answers) + soft * (plan.answers * TEMPERATURE * TEMPERATURE);
     if let Some(told) = told {
         let map = seen.map_or(map.clone(), |seen| map.select(1, seen));
-        let size = map.clone().square().mean();
-        loss = loss + (told - map).square().mean() / size * plan.map;
+        let spread = (map.clone() - map.clone().mean_dim(1).mean_dim(0)).square().mean();
+        loss = loss + (told - map).square().mean() / spread * plan.map;
     }
     loss
 }
