@@ -301,11 +301,13 @@ impl Kept {
         for slot in 0..2 {
             let name = format!("state.{slot}");
             let Ok(file) = self.storage.file(&name, &name).await else { continue };
-            let found = read_state(file).await.unwrap_or_else(|error| {
-                eprintln!("{error}");
-                None
-            });
-            let Some(found) = found else { continue };
+            let found = match read_state(file).await {
+                Ok(found) => found,
+                Err(error) => {
+                    eprintln!("{error}");
+                    continue;
+                }
+            };
             if newest.as_ref().is_none_or(|newest| newest.0.header.step < found.0.header.step) {
                 self.slot = 1 - slot;
                 newest = Some(found);
@@ -354,8 +356,8 @@ impl Kept {
     }
 }
 
-/// `None` when it is not ours.
-async fn read_state(file: FileHandle) -> Result<Option<(RunState, f64)>, Failure> {
+/// A state and the seconds it had taken.
+async fn read_state(file: FileHandle) -> Result<(RunState, f64), Failure> {
     let sealed = Sealed::open(file).await?;
     sealed.verify().await?;
     let said: Value = serde_json::from_str(sealed.metadata())?;
@@ -365,7 +367,7 @@ async fn read_state(file: FileHandle) -> Result<Option<(RunState, f64)>, Failure
         let tensor = sealed.tensor(&name).await?;
         tensors.insert(name, tensor);
     }
-    Ok(Some((RunState { header, tensors }, said["seconds"].as_f64().unwrap_or_default())))
+    Ok((RunState { header, tensors }, said["seconds"].as_f64().unwrap_or_default()))
 }
 
 async fn teacher(place: &Path, vit: &Vit) -> Result<MapTeacher, Failure> {

@@ -217,6 +217,7 @@ impl<B: Batches> AncestorRun<B> {
     /// When the loss is not finite, or pictures or device fail.
     pub async fn step(&mut self) -> Result<Stepped, TrainError> {
         let Self { plan, run, batches, teacher, config, device } = self;
+        let (plan, device) = (&*plan, &*device);
         let (step, seed) = (run.steps_taken(), plan.run.seed);
         let batch = batches.training(seed, step).await?;
         let (images, labels) = (batch.images(device)?, batch.targets(device));
@@ -232,7 +233,6 @@ impl<B: Batches> AncestorRun<B> {
         });
         let taught = teacher.as_ref().map(|teacher| teacher.teach(images.clone(), grid));
         let targets = smoothed_targets(labels, classes, plan.run.label_smoothing);
-        let plan = &*plan;
         run.step_by(|student| loss(student, plan, Lesson { images, targets, taught, seen, drop_path })).await
     }
 

@@ -129,7 +129,8 @@ impl SpreadHeads {
         // Brightness, then differences of the channels, which are about three times as weak.
         let colour = |mixture: usize, channel: usize| match (mixture, channels) {
             (0, _) => (channels as f32).sqrt().recip(),
-            (_, 3) => 3.0 * [[0.707, 0.0, -0.707], [-0.408, 0.816, -0.408]][mixture - 1][channel],
+            (1, 3) => [1.0, 0.0, -1.0][channel] * 3.0 / 2.0_f32.sqrt(),
+            (2, 3) => [-1.0, 2.0, -1.0][channel] * 3.0 / 6.0_f32.sqrt(),
             _ => f32::from(mixture == channel),
         };
         let fine = (patch / 2).max(1);
@@ -140,7 +141,7 @@ impl SpreadHeads {
             let mut mixed = vec![0.0; channels * patch * patch];
             for (mixture, across, down) in every(channels, fine) {
                 let gain = 1.0 + 1.5 * ((across * across + down * down) as f32).sqrt();
-                let share = scale * gain * 1.137 * truncated_normal(&mut random);
+                let share = scale * gain * truncated_normal(&mut random);
                 for (at, value) in mixed.iter_mut().enumerate() {
                     let (channel, row, column) = (at / (patch * patch), at / patch % patch, at % patch);
                     *value += share * colour(mixture, channel) * cosine(down, row) * cosine(across, column);
@@ -152,9 +153,10 @@ impl SpreadHeads {
     }
 
     fn values(&self, key: &str, shape: &[usize]) -> Vec<f32> {
-        let scaled = |scale: f32| {
+        let count = shape.iter().product();
+        let scaled = |scale: f32| -> Vec<f32> {
             let mut random = generator_of(self.seed, key);
-            (0..shape.iter().product()).map(|_| scale * truncated_normal(&mut random)).collect()
+            (0..count).map(|_| scale * truncated_normal(&mut random)).collect()
         };
         let fan_in = || (shape.iter().skip(1).product::<usize>().max(1) as f32).sqrt().recip();
         // What is added to the tokens, layer after layer, shall not outgrow them.
@@ -165,7 +167,7 @@ impl SpreadHeads {
             _ if key.ends_with("attn.qkv.weight") => self.qkv(key),
             _ if key.ends_with("mlp.fc1.weight") => scaled(fan_in()),
             _ if key.ends_with("attn.proj.weight") || key.ends_with("mlp.fc2.weight") => scaled(residual * fan_in()),
-            _ => RandomWeights { seed: self.seed }.values(key, shape.iter().product()),
+            _ => RandomWeights { seed: self.seed }.values(key, count),
         }
     }
 }
