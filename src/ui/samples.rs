@@ -32,8 +32,11 @@ impl Sample {
 /// Fetches a set from where the page came from and adds it as if the person had chosen the zip.
 pub fn add(app: App, sample: Sample) {
     app.begin_job(JobKind::Pictures);
+    app.shipped.has_samples_coming.set(true);
     spawn_local(async move {
-        match fetch(sample.file()).await {
+        let fetched = fetch(sample.file()).await;
+        app.shipped.has_samples_coming.set(false);
+        match fetched {
             Some(file) => app.add_pictures(vec![Picked { path: file.name(), file }], None),
             None => {
                 app.end_job(JobKind::Pictures);

@@ -124,6 +124,8 @@ pub struct Fetching {
 #[derive(Clone, Copy)]
 pub struct ShippedState {
     pub fetching: RwSignal<Option<Fetching>>,
+    /// Sample pictures are on their way; the engine knows nothing of them yet.
+    pub has_samples_coming: RwSignal<bool>,
     aborter: StoredValue<Option<AbortController>, LocalStorage>,
     /// Counts what was begun, so that a fetch that was overtaken is known as such.
     turn: StoredValue<usize>,
@@ -131,7 +133,12 @@ pub struct ShippedState {
 
 impl ShippedState {
     pub fn new() -> Self {
-        Self { fetching: RwSignal::new(None), aborter: StoredValue::new_local(None), turn: StoredValue::new(0) }
+        Self {
+            fetching: RwSignal::new(None),
+            has_samples_coming: RwSignal::new(false),
+            aborter: StoredValue::new_local(None),
+            turn: StoredValue::new(0),
+        }
     }
 
     /// Breaks off what is being fetched, if anything is.

@@ -405,7 +405,9 @@ fn has_job(app: App, kind: JobKind) -> bool {
 }
 
 fn is_working(app: App) -> bool {
-    app.jobs.with_untracked(|jobs| !jobs.is_empty()) || app.shipped.fetching.with_untracked(Option::is_some)
+    let is_fetching =
+        app.shipped.fetching.with_untracked(Option::is_some) || app.shipped.has_samples_coming.get_untracked();
+    is_fetching || app.jobs.with_untracked(|jobs| !jobs.is_empty())
 }
 
 /// Whether the engine is there, the right project open, and nothing else going on.
