@@ -2,6 +2,7 @@
 
 use gloo::net::http::Request;
 use js_sys::{Array, Uint8Array};
+use leptos::prelude::Set;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
