@@ -72,11 +72,11 @@ impl Shipped {
     /// The smaller one first.
     pub const ALL: [Self; 2] = [Self::Classroom, Self::VitS14];
 
-    /// Its name in `data-testid`s.
-    pub fn id(self) -> &'static str {
+    /// The `data-testid` of its button.
+    pub fn handle(self) -> &'static str {
         match self {
-            Self::Classroom => "classroom",
-            Self::VitS14 => "vit-s14",
+            Self::Classroom => "shipped-classroom",
+            Self::VitS14 => "shipped-vit-s14",
         }
     }
 

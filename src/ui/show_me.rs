@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 use self::conduct::{close, enter, has_job, has_pictures, is_done, leave, look};
 use super::state::App;
+use super::strings::text;
 use crate::session::protocol::JobKind;
 
 /// Time between two looks.
@@ -152,7 +153,10 @@ impl App {
             && !has_pictures(self);
         match is_empty {
             true => self.tell_with_what_is_here(),
-            false => self.story.scene.set(Scene::Asking),
+            false => {
+                self.story.scene.set(Scene::Asking);
+                self.spoken.set(text().show_me.asking.to_owned());
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::ui::show_me::{Scene, Stage};
 use crate::ui::state::{App, EngineState};
 use crate::ui::strings::text;
 use crate::ui::trial::Way;
-use crate::ui::widgets::JobBar;
+use crate::ui::widgets::{JobBar, Press, line, row, said};
 
 #[component]
 pub fn ShowMe() -> impl IntoView {
@@ -30,11 +30,11 @@ pub fn ShowMe() -> impl IntoView {
     let inside = move || {
         frame.track();
         match scene.get_untracked() {
-            Scene::Off => view! { <Offer/> }.into_any(),
-            Scene::Asking => view! { <Ask/> }.into_any(),
-            Scene::At(_) => view! { <Tell scene/> }.into_any(),
-            Scene::Halted(_) => view! { <Halted/> }.into_any(),
-            Scene::Ended => view! { <End/> }.into_any(),
+            Scene::Off => offer(app),
+            Scene::Asking => ask(app),
+            Scene::At(_) => tell(app, scene),
+            Scene::Halted(_) => halted(app),
+            Scene::Ended => end(app),
         }
     };
     Effect::new(move |before: Option<_>| {
@@ -60,177 +60,107 @@ fn keep_focus() {
     }
 }
 
-#[component]
-fn Offer() -> impl IntoView {
-    let app = expect_context::<App>();
+fn stored(words: impl Into<String>) -> Signal<String> {
+    Signal::stored(words.into())
+}
+
+fn offer(app: App) -> Vec<AnyView> {
     let t = &text().show_me;
     let card = Shipped::Classroom.card();
-    let offer = card.map(|card| view! { <p>{(t.offer)(&card.name, &bytes(card.bytes))}</p> });
-    view! {
-        {offer}
-        <div class="row">
-            <button type="button" data-testid="show-me" disabled=move || app.busy() on:click=move |_| app.show_me()>
-                {t.button}
-            </button>
-            <span class="hint">{move || app.busy().then_some(t.busy)}</span>
-        </div>
-    }
+    let words = card.map(|card| (t.offer)(&card.name, &bytes(card.bytes))).unwrap_or_default();
+    let show = Press::new("show-me", t.button, move |_| app.show_me()).off_while(move || app.busy());
+    vec![line("", "show-me-offer", stored(words)), row(vec![show.hint(move || if app.busy() { t.busy } else { "" })])]
 }
 
-#[component]
-fn Ask() -> impl IntoView {
-    let app = expect_context::<App>();
+fn ask(app: App) -> Vec<AnyView> {
     let t = &text().show_me;
-    let has_no_heads = Memo::new(move |_| app.has_no_heads());
-    let is_kept = Memo::new(move |_| app.projects.unsaved.with(Option::is_none));
-    view! {
-        <p class="lead" data-testid="show-me-asks" role="status">{t.asking}</p>
-        <div class="choices">
-            <button
-                type="button"
-                data-testid="show-me-here"
-                aria-describedby="show-me-here-hint"
-                disabled=move || has_no_heads.get()
-                on:click=move |_| app.tell_with_what_is_here()
-            >
-                {t.here}
-            </button>
-            <span class="hint" id="show-me-here-hint">{move || if has_no_heads.get() { t.no_heads } else { t.here_hint }}</span>
-            <button
-                type="button"
-                data-testid="show-me-new"
-                aria-describedby="show-me-new-hint"
-                disabled=move || !is_kept.get()
-                on:click=move |_| app.tell_in_new_project()
-            >
-                {t.anew}
-            </button>
-            <span class="hint" id="show-me-new-hint">{move || if is_kept.get() { t.anew_hint } else { t.not_kept }}</span>
-            <button type="button" class="quiet" data-testid="show-me-close" on:click=move |_| app.stop_story()>{t.never_mind}</button>
-        </div>
-    }
+    let is_kept = move || app.projects.unsaved.with(Option::is_none);
+    let here = Press::new("show-me-here", t.here, move |_| app.tell_with_what_is_here())
+        .off_while(move || app.has_no_heads())
+        .hint(move || if app.has_no_heads() { t.no_heads } else { t.here_hint });
+    let anew = Press::new("show-me-new", t.anew, move |_| app.tell_in_new_project())
+        .off_while(move || !is_kept())
+        .hint(move || if is_kept() { t.anew_hint } else { t.not_kept });
+    let close = Press::new("show-me-close", t.never_mind, move |_| app.stop_story()).quiet();
+    vec![line("lead", "show-me-asks", stored(t.asking)), row(vec![here]), row(vec![anew]), row(vec![close])]
 }
 
-#[component]
-fn Tell(scene: Memo<Scene>) -> impl IntoView {
-    let app = expect_context::<App>();
+fn tell(app: App, scene: Memo<Scene>) -> Vec<AnyView> {
     let t = &text().show_me;
     let stage = Memo::new(move |before: Option<&Stage>| match scene.get() {
         Scene::At(stage) => stage,
         _ => before.copied().unwrap_or(Stage::Ancestor),
     });
-    let words = move || {
-        let stage = stage.get();
-        let words = (t.stage)(stage);
-        view! {
-            <p class="story-title">
-                <span class="story-place">{(t.place)(stage as usize + 1, Stage::ALL.len())}</span> " " <strong>{words.title}</strong>
-            </p>
-            <p>{words.sentence} " " <span class="term">{words.term}</span></p>
-        }
-    };
-    let told = move || app.story.is_done.get().then(|| found(app, stage.get())).flatten();
+    let words = move || (t.stage)(stage.get());
+    let place = Signal::derive(move || (t.place)(stage.get() as usize + 1, Stage::ALL.len()));
+    let title = said(move || words().title);
+    let found =
+        Signal::derive(move || app.story.is_done.get().then(|| found(app, stage.get())).flatten().unwrap_or_default());
     let is_waiting = move || !matches!(app.engine.get(), EngineState::Ready(_));
+    let spoken = view! {
+        <div aria-live="polite" data-testid="show-me-stage">
+            <p class="story-title">
+                <span class="story-place">{move || place.get()}</span> " " <strong>{move || title.get()}</strong>
+            </p>
+            {line("", "show-me-words", said(move || words().sentence))}
+            {line("term", "show-me-term", said(move || words().term))}
+            {line("story-found", "show-me-found", found)}
+            {line("hint", "show-me-waits", said(move || if is_waiting() { t.waiting_engine } else { "" }))}
+        </div>
+    };
     let bar = move || stage.get().job().map(|kind| view! { <JobBar kind/> });
     let is_held = app.story.is_held;
-    let can_skip = Memo::new(move |_| app.can_skip());
-    view! {
-        <div aria-live="polite" data-testid="show-me-stage">
-            {words}
-            <p class="story-found" data-testid="show-me-found">{told}</p>
-            <p class="hint">{move || is_waiting().then_some(t.waiting_engine)}</p>
-        </div>
-        <FetchBar is_plain=true/>
-        {bar}
-        <div class="row">
-            <button
-                type="button"
-                class="quiet"
-                data-testid="show-me-hold"
-                aria-pressed=move || is_held.get().to_string()
-                on:click=move |_| is_held.update(|held| *held = !*held)
-            >
-                {move || if is_held.get() { t.release } else { t.hold }}
-            </button>
-            <button
-                type="button"
-                class="quiet"
-                data-testid="show-me-skip"
-                disabled=move || !can_skip.get()
-                title=move || (!can_skip.get()).then_some(t.skip_hint)
-                on:click=move |_| app.skip_stage()
-            >
-                {t.skip}
-            </button>
-            <button type="button" class="quiet" data-testid="show-me-stop" on:click=move |_| app.stop_story()>{t.stop}</button>
-        </div>
-    }
+    let hold = Press::new("show-me-hold", t.hold, move |_| is_held.update(|held| *held = !*held))
+        .words(said(move || if is_held.get() { t.release } else { t.hold }));
+    let skip = Press::new("show-me-skip", t.skip, move |_| app.skip_stage())
+        .off_while(move || !app.can_skip())
+        .hint(move || if app.can_skip() { "" } else { t.skip_hint });
+    let stop = Press::new("show-me-stop", t.stop, move |_| app.stop_story());
+    let fetching = view! { <FetchBar is_plain=true/> };
+    vec![spoken.into_any(), fetching.into_any(), bar.into_any(), row(vec![hold.quiet(), stop.quiet(), skip.quiet()])]
 }
 
-#[component]
-fn Halted() -> impl IntoView {
-    let app = expect_context::<App>();
+fn halted(app: App) -> Vec<AnyView> {
     let t = &text().show_me;
-    view! {
-        <p class="lead" data-testid="show-me-halted" role="status">{t.halted}</p>
-        <div class="row">
-            <button type="button" data-testid="show-me-go-on" on:click=move |_| app.go_on_with_story()>{t.go_on}</button>
-            <button type="button" class="quiet" data-testid="show-me-stop" on:click=move |_| app.stop_story()>{t.stop}</button>
-        </div>
-    }
+    let again = Press::new("show-me-go-on", t.go_on, move |_| app.go_on_with_story());
+    let stop = Press::new("show-me-stop", t.stop, move |_| app.stop_story()).quiet();
+    vec![line("lead", "show-me-halted", stored(t.halted)), row(vec![again, stop])]
 }
 
-#[component]
-fn End() -> impl IntoView {
-    let app = expect_context::<App>();
+fn end(app: App) -> Vec<AnyView> {
     let t = &text().show_me;
-    let took = app.story.took.get_untracked().map(|seconds| (t.took)(&duration(seconds)));
-    let untrained = move || (!has_model(app)).then_some(t.untrained);
+    let took = app.story.took.get_untracked().map(|seconds| (t.took)(&duration(seconds))).unwrap_or_default();
+    let classes = untrack(|| {
+        let names = app.race.with(|race| race.as_ref().map(|race| race.classes.join(", ")));
+        names.filter(|_| app.story.has_doodles.get() && has_model(app))
+    });
+    let untrained = if untrack(|| has_model(app)) { "" } else { t.untrained };
     let own = t.own.map(|(id, words)| {
         view! { <li><a href=format!("#{id}") on:click=move |event| jump(&event, id)>{words}</a></li> }
     });
-    let classes = move || {
-        let names = app.race.with(|race| race.as_ref().map(|race| race.classes.join(", ")));
-        names.filter(|_| app.story.has_doodles.get() && has_model(app))
-    };
-    let draw = move |event| {
+    let draw = Press::new("show-me-draw", t.draw_it, move |event| {
         app.trial.glance.set(None);
         app.trial.way.set(Way::Pad);
         jump(&event, "trial");
-    };
-    let is_small =
-        Memo::new(move |_| app.settings.with(|settings| settings.differing(&STORY.settings(settings)).is_empty()));
-    let usual = move |_| {
+    });
+    let is_small = move || app.settings.with(|settings| settings.differing(&STORY.settings(settings)).is_empty());
+    let usual = Press::new("show-me-usual", t.usual, move |_| {
         app.settings.update(|settings| *settings = Settings { engine: settings.engine, ..Settings::default() });
-    };
-    view! {
-        <div data-testid="show-me-end" role="status">
-            <p class="story-title"><strong>{t.ended}</strong></p>
-            <p>{took} " " {untrained}</p>
-        </div>
-        {move || {
-            classes()
-                .map(|classes| {
-                    view! {
-                        <p>{(t.draw)(&classes)}</p>
-                        <div class="row">
-                            <button type="button" data-testid="show-me-draw" on:click=draw>{t.draw_it}</button>
-                        </div>
-                    }
-                })
-        }}
-        <p class="sub">{t.yours}</p>
-        <ul class="plain" data-testid="show-me-own">{own.into_iter().collect_view()}</ul>
-        <div class="row">
-            <Show when=move || is_small.get()>
-                <button type="button" class="quiet" data-testid="show-me-usual" on:click=usual>{t.usual}</button>
-                <span class="hint">{t.usual_hint}</span>
-            </Show>
-            <button type="button" class="quiet" data-testid="show-me-close" on:click=move |_| app.stop_story()>{t.close}</button>
-        </div>
+    });
+    let usual = usual.quiet().off_while(move || !is_small()).hint(move || if is_small() { t.usual_hint } else { "" });
+    let close = Press::new("show-me-close", t.close, move |_| app.stop_story()).quiet();
+    let mut views = vec![
+        line("story-title", "show-me-end", stored(format!("{} {took} {untrained}", t.ended))),
+        line("sub", "show-me-yours", stored(t.yours)),
+        view! { <ul class="plain" data-testid="show-me-own">{own.into_iter().collect_view()}</ul> }.into_any(),
+        row(vec![usual, close]),
+    ];
+    if let Some(classes) = classes {
+        views.insert(1, line("", "show-me-classes", stored((t.draw)(&classes))));
+        views.insert(2, row(vec![draw]));
     }
+    views
 }
-
 /// What a stage found, in a sentence, from what is on the screen.
 fn found(app: App, stage: Stage) -> Option<String> {
     let t = &text().show_me;

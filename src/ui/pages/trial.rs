@@ -20,7 +20,7 @@ use crate::ui::pools::cut_name;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::trial::Way;
-use crate::ui::widgets::{JobBar, Picker, Step};
+use crate::ui::widgets::{JobBar, Picker, Press, Step, row};
 
 /// Pictures kept for checking that are named at a time.
 const AT_ONCE: usize = 6;
@@ -156,18 +156,10 @@ fn Validation() -> impl IntoView {
     });
     view! {
         <Show when=move || has_any.get()>
-            <div class="row validation">
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid="try-validation"
-                    disabled=move || app.busy()
-                    on:click=move |_| app.predict_validation(AT_ONCE)
-                >
-                    {words.validation}
-                </button>
-                <span class="hint">{words.validation_hint}</span>
-            </div>
+            {
+                let take = Press::new("try-validation", words.validation, move |_| app.predict_validation(AT_ONCE));
+                row(vec![take.quiet().off_while(move || app.busy()).hint(move || words.validation_hint)])
+            }
         </Show>
     }
 }

@@ -13,6 +13,7 @@ use crate::ui::presets::STORY;
 use crate::ui::samples::{self, Sample};
 use crate::ui::shipped::Shipped;
 use crate::ui::state::{App, EngineState};
+use crate::ui::strings::text;
 use crate::ui::trial::Way;
 
 /// Shortest time for the words of a stage, ms: some thirty words.
@@ -59,6 +60,12 @@ pub(super) fn leave(app: App, stage: Stage) {
 fn end(app: App) {
     app.story.took.set(Some((js_sys::Date::now() - app.story.started.get_value()) / 1e3));
     close(app, Scene::Ended);
+    app.spoken.set(text().show_me.ended.to_owned());
+}
+
+fn halt(app: App, stage: Stage) {
+    app.story.scene.set(Scene::Halted(stage));
+    app.spoken.set(text().show_me.halted.to_owned());
 }
 
 /// Looks whether there is something to do.
@@ -67,7 +74,7 @@ pub(super) fn look(app: App) {
     let Scene::At(stage) = story.scene.get_untracked() else { return };
     let (now, mut telling) = (js_sys::Date::now(), story.telling.get_value());
     if has_failed(app, telling.first_notice) {
-        return story.scene.set(Scene::Halted(stage));
+        return halt(app, stage);
     }
     if !telling.is_begun {
         if is_free(app) {
@@ -91,7 +98,7 @@ pub(super) fn look(app: App) {
     let has_stalled = telling.idle.is_some_and(|idle| now - idle >= STALLED);
     story.telling.set_value(telling);
     if has_stalled {
-        story.scene.set(Scene::Halted(stage));
+        halt(app, stage);
     } else if has_read && !story.is_held.get_untracked() {
         leave(app, stage);
     }
