@@ -52,9 +52,6 @@ pub struct Card {
     pub recipe: String,
     pub licence: String,
     pub limits: String,
-    /// `config.json` of its family, where the file does not describe itself.
-    #[serde(default)]
-    config: Option<serde_json::Value>,
 }
 
 /// A measured accuracy.
@@ -86,6 +83,11 @@ impl Shipped {
             Self::Classroom => "classroom.safetensors",
             Self::VitS14 => "vit_s14.safetensors",
         }
+    }
+
+    /// `config.json` of its family, where the file does not describe itself.
+    fn config(self) -> Option<&'static str> {
+        (self == Self::VitS14).then_some(include_str!("../../static/ancestors/configs/vit_s14.json"))
     }
 
     /// Its card; `None` when the program was built with one that cannot be read.
@@ -202,10 +204,9 @@ async fn get(app: App, which: Shipped, card: &Card, signal: &AbortSignal, turn: 
             File::new_with_blob_sequence(&pieces, which.file())
         }
     };
-    let config = card.config.as_ref().map(|config| {
-        let pieces = Array::of1(&JsValue::from_str(&config.to_string()));
-        File::new_with_str_sequence(&pieces, "config.json")
-    });
+    let config = which
+        .config()
+        .map(|config| File::new_with_str_sequence(&Array::of1(&JsValue::from_str(config)), "config.json"));
     let files = [Some(weights), config].into_iter().flatten();
     let picked = files.map(|file| file.map(|file| Picked { path: file.name(), file }));
     picked.collect::<Result<_, _>>().map_err(|_| Fault::Missing)

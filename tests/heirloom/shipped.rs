@@ -43,8 +43,9 @@ fn every_card_tells_the_sizes_that_are_recognised_and_what_the_page_shows() {
     for path in ending("safetensors") {
         let card = card_of(&path);
         let mut files = vec![FileHandle::from_path(path.file_name().unwrap().to_str().unwrap(), &path).unwrap()];
-        if let Some(config) = card.get("config") {
-            files.push(FileHandle::from_bytes("config.json", config.to_string().into_bytes()));
+        let config = Path::new(FOLDER).join("configs").join(path.with_extension("json").file_name().unwrap());
+        if config.exists() {
+            files.push(FileHandle::from_path("config.json", config).unwrap());
         }
         let checkpoint =
             pollster::block_on(Checkpoint::open(&files)).unwrap_or_else(|error| panic!("{path:?}: {error}"));
