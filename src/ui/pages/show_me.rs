@@ -25,17 +25,15 @@ pub fn ShowMe() -> impl IntoView {
     let t = &text().show_me;
     let scene = Memo::new(move |_| app.story.scene.get());
     let is_told = move || matches!(scene.get(), Scene::At(_) | Scene::Halted(_));
-    // What is told of a stage changes, the frame around it stays: so the buttons keep the focus.
-    let frame = Memo::new(move |_| std::mem::discriminant(&scene.get()));
-    let inside = move || {
-        frame.track();
-        match scene.get_untracked() {
-            Scene::Off => offer(app),
-            Scene::Asking => ask(app),
-            Scene::At(_) => tell(app, scene),
-            Scene::Halted(_) => halted(app),
-            Scene::Ended => end(app),
-        }
+    // What is told of a stage changes, the frame around it stays: so the buttons keep the focus. Another frame is made
+    // anew, so that no button turns into another one under a finger.
+    let frame = Memo::new(move |_| frame_of(scene.get()));
+    let inside = move |_| match scene.get_untracked() {
+        Scene::Off => offer(app),
+        Scene::Asking => ask(app),
+        Scene::At(_) => tell(app, scene),
+        Scene::Halted(_) => halted(app),
+        Scene::Ended => end(app),
     };
     Effect::new(move |before: Option<_>| {
         let now = frame.get();
@@ -46,8 +44,18 @@ pub fn ShowMe() -> impl IntoView {
     });
     view! {
         <section class="story" class:telling=is_told id="story" tabindex="-1" aria-label=t.title>
-            {inside}
+            <For each=move || [frame.get()] key=|frame| *frame children=inside/>
         </section>
+    }
+}
+
+fn frame_of(scene: Scene) -> usize {
+    match scene {
+        Scene::Off => 0,
+        Scene::Asking => 1,
+        Scene::At(_) => 2,
+        Scene::Halted(_) => 3,
+        Scene::Ended => 4,
     }
 }
 
