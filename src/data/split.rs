@@ -215,18 +215,29 @@ impl Split {
 
     /// At most `count` training pictures, evenly over the classes: the first of each class by path, then the second, …
     pub fn spread(&self, count: usize) -> Vec<Labelled> {
+        let mut train = self.in_turn(&self.train);
+        train.truncate(count);
+        train
+    }
+
+    /// At most `count` validation pictures in the same order, after `skip` others; past the last one it begins again.
+    pub fn spread_validation(&self, skip: usize, count: usize) -> Vec<Labelled> {
+        let all = self.in_turn(&self.validation);
+        let skip = skip % all.len().max(1);
+        all.iter().cycle().skip(skip).take(count.min(all.len())).copied().collect()
+    }
+
+    /// The first of each class by path, then the second, …
+    fn in_turn(&self, side: &[Labelled]) -> Vec<Labelled> {
         let mut turns = vec![0; self.classes.len()];
-        let mut ranked: Vec<_> = self
-            .train
-            .iter()
-            .map(|&labelled| {
-                let turn = turns[labelled.label];
-                turns[labelled.label] += 1;
-                (turn, labelled)
-            })
-            .collect();
+        let turn = |&labelled: &Labelled| {
+            let turn = turns[labelled.label];
+            turns[labelled.label] += 1;
+            (turn, labelled)
+        };
+        let mut ranked: Vec<_> = side.iter().map(turn).collect();
         ranked.sort_by_key(|(turn, labelled)| (*turn, labelled.label));
-        ranked.into_iter().take(count).map(|(_, labelled)| labelled).collect()
+        ranked.into_iter().map(|(_, labelled)| labelled).collect()
     }
 }
 

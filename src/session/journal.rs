@@ -155,7 +155,9 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::Condense(_) => Some(JobKind::Condense),
         Command::Train(_) | Command::Experiment(_) => Some(JobKind::Train),
         Command::MakePool(_) => Some(JobKind::Pool),
-        Command::Predict { .. } | Command::Confusion { .. } => Some(JobKind::Evaluate),
+        Command::Predict { .. } | Command::PredictValidation { .. } | Command::Confusion { .. } => {
+            Some(JobKind::Evaluate)
+        }
         _ => None,
     }
 }

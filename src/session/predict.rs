@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::heads::pixels;
 use super::protocol::{Event, JobKind, PictureAt, Prediction};
 use super::runner::Runner;
-use crate::data::{DataError, Normalise, evaluation_picture, open, thumbnail};
+use crate::data::{DataError, Normalise, Source, evaluation_picture, open, thumbnail};
 use crate::device::{ReadError, read};
 use crate::model::Model;
 use crate::platform::clock::yield_now;
@@ -72,7 +72,7 @@ impl Runner {
         self.named.files = files;
         let total = self.named.files.len();
         for done in 0..total {
-            match name(&namer, &self.named.files[done], PictureAt::Named(done)).await {
+            match name_file(&namer, &self.named.files[done], PictureAt::Named(done)).await {
                 Ok(prediction) => self.say(Event::Prediction(prediction)),
                 Err(error) => self.fail(error),
             }
@@ -85,10 +85,46 @@ impl Runner {
         self.end(JobKind::Evaluate, true);
     }
 
+    pub(super) async fn predict_validation(&mut self, run: Option<usize>, skip: usize, count: usize) {
+        self.pace.begin(0);
+        let finished = match self.name_validation(run, skip, count).await {
+            Ok(finished) => finished,
+            Err(reason) => {
+                self.fail(reason);
+                false
+            }
+        };
+        self.end(JobKind::Evaluate, finished);
+    }
+
+    /// Whether it came to the end.
+    async fn name_validation(&mut self, run: Option<usize>, skip: usize, count: usize) -> Result<bool, String> {
+        let namer = self.namer(run)?;
+        let split = self.pictures.split.as_ref();
+        let split = split.ok_or("there are no pictures to check with; add some, at least two classes with two each")?;
+        let chosen = split.spread_validation(skip, count).into_iter();
+        let chosen: Vec<_> = chosen.map(|one| (one.picture, split.classes[one.label].clone())).collect();
+        for (done, (index, truth)) in chosen.iter().enumerate() {
+            let picture = &self.pictures.set.pictures()[*index];
+            let (path, source) = (picture.path.clone(), picture.source.clone());
+            let at = PictureAt::Path(path.clone());
+            match name(&namer, &path, &source, at).await {
+                Ok(said) => self.say(Event::Prediction(Prediction { truth: Some(truth.clone()), ..said })),
+                Err(error) => self.fail(error),
+            }
+            self.progress(JobKind::Evaluate, done + 1, chosen.len(), "naming pictures");
+            yield_now().await;
+            if self.flow().is_break() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     pub(super) async fn glance(&mut self, run: Option<usize>, files: Vec<FileHandle>) {
         let prediction = match (self.namer(run), files.into_iter().next()) {
             (Ok(namer), Some(file)) => {
-                let prediction = name(&namer, &file, PictureAt::Glanced).await;
+                let prediction = name_file(&namer, &file, PictureAt::Glanced).await;
                 self.named.glanced = Some(file);
                 prediction.map_err(|error| self.fail(error)).ok()
             }
@@ -102,16 +138,20 @@ impl Runner {
     }
 }
 
-async fn name(namer: &Namer, file: &FileHandle, picture: PictureAt) -> Result<Prediction, PredictError> {
-    let source = open(file).await?;
+async fn name_file(namer: &Namer, file: &FileHandle, picture: PictureAt) -> Result<Prediction, PredictError> {
+    name(namer, file.path(), &open(file).await?, picture).await
+}
+
+async fn name(namer: &Namer, path: &str, source: &Source, picture: PictureAt) -> Result<Prediction, PredictError> {
     let side = namer.model.config().image_size();
-    let image = evaluation_picture(file.path(), &source, side).await?;
+    let image = evaluation_picture(path, source, side).await?;
     let device = namer.model.device();
     let data = TensorData::new(pixels(&image, &namer.normalise), [1, 3, side, side]);
     let logits = namer.model.logits(Tensor::from_data(data, &device), None);
     let shares = read(softmax(logits, 1)).await?;
     let mut classes: Vec<_> = namer.classes.iter().cloned().zip(shares).collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let thumbnail = thumbnail(file.path(), &source, SHOWN).await?;
-    Ok(Prediction { name: file.name().to_string(), picture, thumbnail, classes })
+    let thumbnail = thumbnail(path, source, SHOWN).await?;
+    let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+    Ok(Prediction { name, picture, thumbnail, classes, truth: None })
 }

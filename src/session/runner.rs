@@ -180,6 +180,7 @@ impl Runner {
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
             Command::Predict { run, .. } => self.predict(run, files).await,
+            Command::PredictValidation { run, skip, count } => self.predict_validation(run, skip, count).await,
             Command::Glance { run, .. } => self.glance(run, files).await,
             Command::Confusion { run } => self.confusion(run).await,
             Command::ExportSafetensors { run } => self.export_model(run, Format::Safetensors).await,

@@ -42,6 +42,8 @@ impl App {
         if picked.is_empty() {
             return;
         }
+        // A shipped one on its way must not take the place of what the person chose meanwhile.
+        self.shipped.cancel();
         self.begin_job(JobKind::Open);
         let (files, handles) = hand_over(picked);
         self.send(Command::OpenAncestor { files }, handles);
@@ -168,6 +170,15 @@ impl App {
         self.begin_job(JobKind::Evaluate);
         let (files, handles) = hand_over(picked);
         self.send(Command::Predict { run: self.namer(), files }, handles);
+    }
+
+    /// Has pictures named that were kept for checking, one of each class in turn; others each time.
+    pub fn predict_validation(self, count: usize) {
+        self.predictions.set(Vec::new());
+        self.begin_job(JobKind::Evaluate);
+        let skip = self.trial.next_validation.get_value();
+        self.trial.next_validation.set_value(skip + count);
+        self.send(Command::PredictValidation { run: self.namer(), skip, count }, Vec::new());
     }
 
     pub fn ask_confusion(self) {

@@ -10,7 +10,7 @@ use web_sys::{DragEvent, Element, HtmlElement, UrlSearchParams};
 
 use super::pages::{
     AncestorStep, CompareStep, DescendantStep, HeadsStep, HomeStep, LayersStep, Lessons, MethodChoice, PicturesStep,
-    PoolStep, ProjectsBar, SmallModelsStep, StackStep, TrainingStep, TrialStep,
+    PoolStep, ProjectsBar, ShowMe, SmallModelsStep, StackStep, TrainingStep, TrialStep,
 };
 use super::pools::is_pool;
 use super::settings::{Fault, Settings};
@@ -85,6 +85,7 @@ fn steps() -> impl IntoView {
         Method::Pool | Method::Stitch => view! { <SmallModelsStep/> <PoolStep/> <CompareStep/> }.into_any(),
     };
     view! {
+        <ShowMe/>
         <Lessons/>
         <AncestorStep/>
         <PicturesStep/>
@@ -199,7 +200,7 @@ fn Footer() -> impl IntoView {
 }
 
 /// Goes to a step without touching the address, where the settings stand.
-fn jump(event: &ev::MouseEvent, id: &str) {
+pub fn jump(event: &ev::MouseEvent, id: &str) {
     event.prevent_default();
     if let Some(heading) = document().get_element_by_id(&format!("{id}-title")) {
         heading.scroll_into_view();

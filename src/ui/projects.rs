@@ -23,6 +23,8 @@ pub struct Projects {
     pub unsaved: RwSignal<Option<String>>,
     /// The clock of "saved … ago", ms since 1970.
     pub now: RwSignal<f64>,
+    /// Whether the open project is on the screen as far as it was kept.
+    pub is_open: RwSignal<bool>,
     /// Id of the open project.
     id: StoredValue<String>,
     /// Settings of the page as the engine knows them.
@@ -38,10 +40,16 @@ impl Projects {
             saved: RwSignal::new(None),
             unsaved: RwSignal::new(None),
             now: RwSignal::new(js_sys::Date::now()),
+            is_open: RwSignal::new(false),
             id: StoredValue::default(),
             page: StoredValue::default(),
             asked_to_persist: StoredValue::new(false),
         }
+    }
+
+    /// Id of the open project.
+    pub fn id(self) -> String {
+        self.id.get_value()
     }
 
     /// Whether the work is in the browser's store.
@@ -120,6 +128,7 @@ impl App {
         match event {
             ProjectEvent::Opening { id, name, page } => self.project_opening(id, name, page),
             ProjectEvent::Opened => {
+                projects.is_open.set(true);
                 if self.ancestor.with_untracked(Option::is_some) {
                     self.spoken.set((text().projects.opened)(&projects.name.get_untracked()));
                 }
@@ -153,6 +162,9 @@ impl App {
         let before = projects.id.get_value();
         if before != id {
             projects.saved.set(None);
+            if !before.is_empty() {
+                self.shipped.cancel();
+            }
             // Settings in the address were given with the link, or are those of the visit before.
             let has_address = before.is_empty() && window().location().hash().is_ok_and(|hash| hash.len() > 1);
             if !page.is_empty() && !has_address {
@@ -161,6 +173,7 @@ impl App {
             projects.page.set_value(page);
             projects.id.set_value(id);
         }
+        projects.is_open.set(false);
         projects.name.set(name);
         self.forget_answers();
         self.ancestor.set(None);

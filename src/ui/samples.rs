@@ -2,12 +2,14 @@
 
 use gloo::net::http::Request;
 use js_sys::{Array, Uint8Array};
+use leptos::prelude::Set;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
 use super::files::Picked;
 use super::state::App;
 use super::strings::text;
+use crate::session::protocol::JobKind;
 
 /// A shipped set of pictures; its zip and its credits are in `static/samples`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +32,17 @@ impl Sample {
 
 /// Fetches a set from where the page came from and adds it as if the person had chosen the zip.
 pub fn add(app: App, sample: Sample) {
+    app.begin_job(JobKind::Pictures);
+    app.shipped.has_samples_coming.set(true);
     spawn_local(async move {
-        match fetch(sample.file()).await {
+        let fetched = fetch(sample.file()).await;
+        app.shipped.has_samples_coming.set(false);
+        match fetched {
             Some(file) => app.add_pictures(vec![Picked { path: file.name(), file }], None),
-            None => app.complain((text().pictures.sample_missing)(sample.file())),
+            None => {
+                app.end_job(JobKind::Pictures);
+                app.complain((text().pictures.sample_missing)(sample.file()));
+            }
         }
     });
 }

@@ -197,6 +197,18 @@ impl Settings {
         Self::read_fragment(fragment).0
     }
 
+    /// Takes from a fragment of our own what is still as usual here: what the person chose stays. `is_meant` picks keys.
+    pub fn fill(&mut self, fragment: &str, is_meant: impl Fn(&str) -> bool) {
+        let (usual, given) = (Self::default(), Self::from_fragment(fragment));
+        for setting in TABLE.iter().filter(|setting| is_meant(setting.key)) {
+            let value = setting.write(&given);
+            if setting.write(self) == setting.write(&usual) && value != setting.write(&usual) {
+                // A value that was written can be read.
+                let _ = setting.read(self, &value);
+            }
+        }
+    }
+
     /// Keys whose values differ, in the order of the table.
     pub fn differing(&self, other: &Self) -> Vec<&'static Setting> {
         TABLE.iter().filter(|setting| setting.write(self) != setting.write(other)).collect()

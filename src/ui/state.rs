@@ -9,6 +9,8 @@ use super::layers::LayersState;
 use super::pools::PoolView;
 use super::projects::Projects;
 use super::settings::Settings;
+use super::shipped::ShippedState;
+use super::show_me::Story;
 use super::strings::text;
 use super::trial::Trial;
 use super::{actions, bench, files, restart};
@@ -79,6 +81,8 @@ pub struct App {
     pub trial: Trial,
     pub settings: RwSignal<Settings>,
     pub projects: Projects,
+    pub shipped: ShippedState,
+    pub story: Story,
     /// Width for drawings, px.
     pub width: RwSignal<f64>,
     /// Sentence for screen readers.
@@ -114,6 +118,8 @@ impl App {
             confusion: RwSignal::new(None),
             trial: Trial::new(),
             projects: Projects::new(),
+            shipped: ShippedState::new(),
+            story: Story::new(),
             settings: RwSignal::default(),
             width: RwSignal::new(640.0),
             spoken: RwSignal::default(),

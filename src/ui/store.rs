@@ -41,6 +41,11 @@ pub async fn file(path: &str) -> Option<File> {
     Some(JsFuture::from(handle.get_file()).await.ok()?.unchecked_into())
 }
 
+/// A file that somebody handed over and that a project holds, by its SHA-256 in hexadecimal. It may be half written.
+pub async fn blob(sha256: &str) -> Option<File> {
+    file(&format!("blobs/{sha256}")).await
+}
+
 /// A zip of which nothing is copied: the stored files stay where they are until the browser writes the download.
 pub async fn together(pieces: &[ZipPiece]) -> Option<Blob> {
     let parts = Array::new();

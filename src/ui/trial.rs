@@ -40,6 +40,8 @@ pub struct Trial {
     pub look: RwSignal<Option<Look>>,
     /// Small pictures by path; nothing inside where there is none to be had.
     pub thumbnails: RwSignal<HashMap<String, Option<String>>>,
+    /// Checking pictures that were named already.
+    pub next_validation: StoredValue<usize>,
     /// Paths asked for.
     asked: StoredValue<HashSet<String>>,
 }
@@ -56,6 +58,7 @@ impl Trial {
             looking: RwSignal::new(None),
             look: RwSignal::new(None),
             thumbnails: RwSignal::default(),
+            next_validation: StoredValue::new(0),
             asked: StoredValue::default(),
         }
     }
@@ -85,6 +88,7 @@ impl Trial {
     pub fn forget_pictures(self) {
         self.thumbnails.set(HashMap::new());
         self.asked.set_value(HashSet::new());
+        self.next_validation.set_value(0);
     }
 
     /// The engine that was asked is gone.

@@ -11,7 +11,7 @@ const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../
 const now = async (visit) => (await visit.at('settings-now').textContent()).trim();
 
 async function openPresets(visit) {
-  await visit.page.locator('.lessons summary').click();
+  await visit.page.locator('.lessons summary').first().click();
 }
 
 test('a copied link opens with the same settings', { timeout: 120_000 }, async () => {

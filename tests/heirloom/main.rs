@@ -25,8 +25,12 @@ mod starts;
 mod train;
 mod vit;
 
-// Nothing in them needs a device.
+// Nothing in them needs a device, or the files of the house.
+#[cfg(not(target_arch = "wasm32"))]
+mod ancestor;
 #[cfg(not(target_arch = "wasm32"))]
 mod experiment;
+#[cfg(not(target_arch = "wasm32"))]
+mod shipped;
 #[cfg(not(target_arch = "wasm32"))]
 mod statistics;

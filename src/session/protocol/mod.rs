@@ -123,6 +123,16 @@ pub enum Command {
         /// The pictures.
         files: Vec<FileRef>,
     },
+    /// Name some of the validation pictures, one class after the other, as if they had been handed over; each is answered
+    /// with [`Event::Prediction`].
+    PredictValidation {
+        /// As in [`Command::Predict`].
+        run: Option<usize>,
+        /// How many come before the first one; past the last picture it begins again.
+        skip: usize,
+        /// How many are named, at most.
+        count: usize,
+    },
     /// Name one picture on the way (a camera's frame, a drawing), without the ceremony of a job; always answered with
     /// one [`Event::Glance`], so that the page never has two on the way.
     Glance {

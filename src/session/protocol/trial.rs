@@ -24,6 +24,9 @@ pub struct Prediction {
     pub thumbnail: String,
     /// Class names with probabilities, largest first.
     pub classes: Vec<(String, f32)>,
+    /// The class it is filed under, where it is a picture of the set.
+    #[serde(default)]
+    pub truth: Option<String>,
 }
 
 /// How a model named the validation pictures.

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::preparation::PreparationFields;
+use super::shipped::ShippedAncestors;
 use crate::session::protocol::{AncestorShape, AncestorSummary, JobKind, StageShape};
 use crate::ui::format::short;
 use crate::ui::state::App;
@@ -24,6 +25,7 @@ pub fn AncestorStep() -> impl IntoView {
                 <Picker id="ancestor-input" label accept=".safetensors,.pth,.pt,.bin,.json,.zip" on_pick=move |picked| app.open_ancestor(picked)/>
                 <p class="hint">{t.hint}<br/>{text().page.drop_here}</p>
             </div>
+            <ShippedAncestors/>
             <JobBar kind=JobKind::Open stop_id="ancestor-stop"/>
             <Show when=move || has.get()>
                 <div data-testid="ancestor-summary" class="summary">

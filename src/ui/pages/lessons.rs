@@ -9,7 +9,7 @@ use crate::ui::presets::{PRESETS, Preset, nearest};
 use crate::ui::settings::Settings;
 use crate::ui::state::App;
 use crate::ui::strings::text;
-use crate::ui::widgets::copy_text;
+use crate::ui::widgets::{copy_text, sheet};
 
 /// Differences named before the rest is only counted.
 const MOST_CHANGES: usize = 6;
@@ -30,6 +30,10 @@ pub fn Lessons() -> impl IntoView {
                 <summary>{t.presets}</summary>
                 <ul class="presets" data-testid="presets">{presets}</ul>
                 <ChooseEngine/>
+            </details>
+            <details class="more" data-testid="lesson-sheet">
+                <summary>{t.sheet_title}</summary>
+                {sheet(t.sheet)}
             </details>
         </section>
     }

@@ -1,6 +1,6 @@
 //! Step 6: show a model pictures, and see where it is wrong.
 
-mod answer;
+pub mod answer;
 mod camera;
 pub mod gallery;
 mod look;
@@ -20,7 +20,10 @@ use crate::ui::pools::cut_name;
 use crate::ui::state::App;
 use crate::ui::strings::text;
 use crate::ui::trial::Way;
-use crate::ui::widgets::{JobBar, Picker, Step};
+use crate::ui::widgets::{JobBar, Picker, Press, Step, row};
+
+/// Pictures kept for checking that are named at a time.
+const AT_ONCE: usize = 6;
 
 #[component]
 pub fn TrialStep() -> impl IntoView {
@@ -125,6 +128,7 @@ fn Ways() -> impl IntoView {
                 <Picker id="try-input" label=t.input accept="image/*" on_pick=move |picked| app.predict(picked)/>
                 <p class="hint">{t.hint}</p>
             </div>
+            <Validation/>
             <div class="predictions" aria-live="polite">
                 {move || app.predictions.with(|all| all.iter().map(|one| answer(app, one)).collect_view())}
             </div>
@@ -139,6 +143,24 @@ fn Ways() -> impl IntoView {
             {choices.into_iter().collect_view()}
         </fieldset>
         {panel}
+    }
+}
+
+/// Pictures of the set that no model learned from.
+#[component]
+fn Validation() -> impl IntoView {
+    let app = expect_context::<App>();
+    let words = &text().trying;
+    let has_any = Memo::new(move |_| {
+        app.pictures.with(|set| set.as_ref().is_some_and(|set| set.classes.iter().any(|class| class.validation > 0)))
+    });
+    view! {
+        <Show when=move || has_any.get()>
+            {
+                let take = Press::new("try-validation", words.validation, move |_| app.predict_validation(AT_ONCE));
+                row(vec![take.quiet().off_while(move || app.busy()).hint(move || words.validation_hint)])
+            }
+        </Show>
     }
 }
 

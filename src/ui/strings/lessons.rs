@@ -11,6 +11,9 @@ pub struct Lessons {
     pub change: fn(&str, &str, &str) -> String,
     pub more_changes: fn(usize) -> String,
     pub chosen_preset: fn(&str) -> String,
+    pub sheet_title: &'static str,
+    /// Of `docs`, in Markdown.
+    pub sheet: &'static str,
     pub copy: &'static str,
     pub copied: &'static str,
     pub by_hand: &'static str,

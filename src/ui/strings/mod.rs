@@ -10,11 +10,15 @@ mod lessons;
 mod pool;
 mod projects;
 mod race;
+mod shipped;
+mod show_me;
 mod trying;
 
 pub use cnn::Cnn;
 pub use lessons::Lessons;
 pub use projects::Projects;
+pub use shipped::ShippedWords;
+pub use show_me::{ShowMe, StageWords};
 pub use trying::Trying;
 
 pub use self::pool::PoolWords;
@@ -57,6 +61,8 @@ pub struct Strings {
     pub lessons: Lessons,
     pub home: Home,
     pub projects: Projects,
+    pub shipped: ShippedWords,
+    pub show_me: ShowMe,
 }
 
 pub struct Page {

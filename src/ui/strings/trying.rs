@@ -4,6 +4,10 @@
 pub struct Trying {
     pub ways: &'static str,
     pub way_files: &'static str,
+    pub validation: &'static str,
+    pub validation_hint: &'static str,
+    /// Of a picture of the set: whether it was named rightly, and its class.
+    pub truth: fn(bool, &str) -> String,
     pub way_camera: &'static str,
     pub way_pad: &'static str,
     pub ancestor_itself: fn(&str) -> String,

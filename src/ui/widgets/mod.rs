@@ -4,7 +4,9 @@ mod copy;
 mod field;
 mod notices;
 mod picker;
+mod plain;
 mod progress;
+mod sheet;
 mod step;
 mod table;
 
@@ -12,6 +14,8 @@ pub use copy::copy_text;
 pub use field::{Check, NumberField};
 pub use notices::Notices;
 pub use picker::Picker;
+pub use plain::{Press, line, row, said};
 pub use progress::JobBar;
+pub use sheet::sheet;
 pub use step::{More, Step};
 pub use table::TableView;

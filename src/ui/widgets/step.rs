@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::ui::state::App;
 use crate::ui::strings::{Heading, text};
 
 /// A step with its heading; while `missing` says what is needed first, that stands in place of the content.
@@ -13,11 +14,13 @@ pub fn Step(
     #[prop(into)] missing: Signal<Option<&'static str>>,
     children: ChildrenFn,
 ) -> impl IntoView {
+    let app = expect_context::<App>();
     let title_id = StoredValue::new(format!("{id}-title"));
+    let is_told = Memo::new(move |_| app.story.section() == Some(id));
     let is_possible = Memo::new(move |_| missing.get().is_none());
     let children = StoredValue::new(children);
     view! {
-        <section class="step" id=id aria-labelledby=title_id.get_value() class:waiting=move || !is_possible.get()>
+        <section class="step" id=id aria-labelledby=title_id.get_value() class:waiting=move || !is_possible.get() class:told=is_told>
             <div class="step-head">
                 <span class="number" aria-hidden="true">{number}</span>
                 <h2 id=title_id.get_value() tabindex="-1">

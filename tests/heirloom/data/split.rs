@@ -176,6 +176,18 @@ fn pictures_to_measure_spread_over_the_classes() {
     assert_eq!(labels(99).len(), split.train.len());
 }
 
+#[test]
+fn pictures_to_show_come_from_the_validation_class_by_class_and_begin_again_at_the_end() {
+    let set = block_on(set_of(&[("a", 10), ("b", 10), ("c", 5)]));
+    let split = split(&set, 0.2, 1);
+    let labels = |skip, count| split.spread_validation(skip, count).iter().map(|l| l.label).collect::<Vec<_>>();
+    assert_eq!(labels(0, 5), [0, 1, 2, 0, 1]);
+    assert_eq!(labels(3, 4), [0, 1, 0, 1], "after the last one the first one again");
+    assert_eq!(labels(8, 99), [0, 1, 0, 1, 2], "each picture once, at most");
+    assert!(split.spread_validation(1, 5).iter().all(|one| split.validation.contains(one)));
+    assert_eq!(Split::default().spread_validation(3, 5), []);
+}
+
 /// Needs the flowers5 sample beside the checkout (or `HEIRLOOM_SHARED`); passes where it is absent.
 #[test]
 fn the_flowers_sample_comes_with_its_own_split() {

@@ -71,6 +71,63 @@ on_every_engine! {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
+fn checking_pictures_are_named_with_the_class_they_are_filed_under() {
+    pollster::block_on(async {
+        let mut engine = Engine1::start().await;
+        let ask = |skip, count| Command::PredictValidation { run: None, skip, count };
+        engine.open(namer()).await;
+        let heard = engine.send(ask(0, 4), Vec::new()).await;
+        assert!(error(&heard).is_some_and(|said| said.contains("no pictures to check with")));
+
+        let files = pictures(10);
+        engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+        let heard = engine.send(Command::Confusion { run: None }, Vec::new()).await;
+        let judged =
+            find(&heard, |event| if let Event::Confusion(all) = event { Some(all.clone()) } else { None }).unwrap();
+        let mut checked: Vec<_> = judged.pictures.iter().flatten().flatten().map(|one| one.path.clone()).collect();
+        checked.sort();
+        assert_eq!(checked.len(), 4);
+
+        let heard = engine.send(ask(1, 9), Vec::new()).await;
+        assert_eq!(error(&heard), None);
+        let named: Vec<_> = heard
+            .iter()
+            .filter_map(|(event, _)| match event {
+                Event::Prediction(prediction) => Some(prediction.clone()),
+                _ => None,
+            })
+            .collect();
+        let truths: Vec<_> = named.iter().map(|one| one.truth.as_deref().unwrap()).collect();
+        assert_eq!(truths, ["red", "blue", "red", "blue"]);
+        let mut paths: Vec<_> = named
+            .iter()
+            .map(|one| match &one.picture {
+                PictureAt::Path(path) => path.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        for (path, one) in paths.iter().zip(&named) {
+            assert!(
+                path.contains(one.truth.as_deref().unwrap()) && path.ends_with(&format!("/{}", one.name)),
+                "{path}: {one:?}"
+            );
+            // The same answer as judging gives.
+            let all = judged.pictures.iter().flatten().flatten();
+            let same = all.filter(|judged| judged.path == *path).map(|one| &judged.classes[one.said]).next();
+            assert_eq!(same, Some(&one.classes[0].0));
+        }
+        paths.sort();
+        assert_eq!(paths, checked);
+        let ended = find(&heard, |event| match event {
+            Event::JobEnded { job: JobKind::Evaluate, finished } => Some(*finished),
+            _ => None,
+        });
+        assert_eq!(ended, Some(true));
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
 fn a_glance_that_fails_is_answered_all_the_same() {
     pollster::block_on(async {
         let mut engine = Engine1::start().await;

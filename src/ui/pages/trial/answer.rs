@@ -16,6 +16,11 @@ pub fn said(prediction: &Prediction) -> String {
     first.map(|(class, share)| (text().trial.is)(class, &percent(f64::from(*share)))).unwrap_or_default()
 }
 
+/// Whether the surest class is the one that the picture is filed under.
+pub fn is_right(prediction: &Prediction) -> bool {
+    prediction.truth.is_some() && prediction.truth.as_ref() == prediction.classes.first().map(|(class, _)| class)
+}
+
 /// Bars of the likeliest classes.
 pub fn bars(prediction: &Prediction) -> impl IntoView + use<> {
     let bar = |(class, share): &(String, f32)| {
@@ -50,11 +55,15 @@ pub fn look_button(app: App, prediction: &Prediction) -> impl IntoView + use<> {
 
 /// A named file.
 pub fn answer(app: App, prediction: &Prediction) -> impl IntoView + use<> {
+    let truth = prediction.truth.as_ref().map(|truth| {
+        view! { <p class="hint" data-testid="prediction-truth">{(text().trying.truth)(is_right(prediction), truth)}</p> }
+    });
     view! {
         <article class="prediction" data-testid="prediction">
             <img src=prediction.thumbnail.clone() alt=prediction.name.clone() width="96"/>
             <div>
                 <p class="lead"><strong>{said(prediction)}</strong> " " <span class="file">{prediction.name.clone()}</span></p>
+                {truth}
                 {bars(prediction)}
                 {look_button(app, prediction)}
             </div>

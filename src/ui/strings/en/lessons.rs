@@ -7,6 +7,10 @@ pub(super) const LESSONS: Lessons = Lessons {
     title: "Settings",
     presets: "Presets for lessons",
     preset: |id| match id {
+        "story" => (
+            "The story of Show me",
+            "For the shipped files on a slow laptop: a very small descendant, few pictures to check with, a very short race.",
+        ),
         "quick" => (
             "Quick look (2 minutes)",
             "A tiny descendant and a short race, to see the whole story once; the numbers are rough.",
@@ -27,6 +31,8 @@ pub(super) const LESSONS: Lessons = Lessons {
     change: |name, value, usual| format!("{name} {value} (there {usual})"),
     more_changes: |count| format!("and {} more", plural(count, "change", "changes")),
     chosen_preset: |preset| format!("Settings are now: {preset}."),
+    sheet_title: "For teachers: a lesson of 40 minutes",
+    sheet: include_str!("../../../../docs/lesson.md"),
     copy: "Copy link with these settings",
     copied: "Link copied.",
     by_hand: "Your browser does not let the page copy. Copy the marked address yourself:",

@@ -11,6 +11,8 @@ mod pictures;
 mod pool;
 mod projects;
 mod race;
+mod shipped;
+mod show_me;
 mod training;
 mod trial;
 mod trying;
@@ -42,6 +44,8 @@ pub static EN: Strings = Strings {
     lessons: lessons::LESSONS,
     home: home::HOME,
     projects: projects::PROJECTS,
+    shipped: shipped::SHIPPED,
+    show_me: show_me::SHOW_ME,
 };
 
 const PAGE: Page = Page {

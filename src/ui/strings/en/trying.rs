@@ -5,6 +5,9 @@ use crate::ui::strings::Trying;
 pub(super) const TRYING: Trying = Trying {
     ways: "Show it",
     way_files: "pictures",
+    validation: "Take pictures kept for checking",
+    validation_hint: "none of them was learned from; other ones each time",
+    truth: |is_right, class| if is_right { format!("right: it is {class}") } else { format!("wrong: it is {class}") },
     way_camera: "the camera",
     way_pad: "a drawing",
     ancestor_itself: |name| format!("the ancestor itself ({name})"),

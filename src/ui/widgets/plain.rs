@@ -1,0 +1,82 @@
+//! Buttons and lines of text whose words come from signals. Each view of its own type costs kilobytes of program; these
+//! are one type however often they are used.
+
+use leptos::ev::MouseEvent;
+use leptos::prelude::*;
+
+/// A button.
+pub struct Press {
+    /// Its `data-testid`.
+    pub id: &'static str,
+    pub is_quiet: bool,
+    pub words: Signal<String>,
+    pub is_off: Signal<bool>,
+    /// What is shown beside it, and read out with it; may be empty.
+    pub hint: Signal<String>,
+    pub act: Callback<MouseEvent>,
+}
+
+impl Press {
+    /// A button that can always be pressed.
+    pub fn new(id: &'static str, words: &'static str, act: impl Fn(MouseEvent) + Send + Sync + 'static) -> Self {
+        Self {
+            id,
+            is_quiet: false,
+            words: Signal::stored(words.to_owned()),
+            is_off: Signal::stored(false),
+            hint: Signal::stored(String::new()),
+            act: Callback::new(act),
+        }
+    }
+
+    pub fn quiet(self) -> Self {
+        Self { is_quiet: true, ..self }
+    }
+
+    pub fn off_while(self, is_off: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { is_off: Signal::derive(is_off), ..self }
+    }
+
+    pub fn hint(self, hint: impl Fn() -> &'static str + Send + Sync + 'static) -> Self {
+        Self { hint: said(hint), ..self }
+    }
+
+    pub fn words(self, words: Signal<String>) -> Self {
+        Self { words, ..self }
+    }
+
+    /// Draws it, with its hint behind it.
+    pub fn draw(self) -> AnyView {
+        let Self { id, is_quiet, words, is_off, hint, act } = self;
+        let hint_id = format!("{id}-hint");
+        view! {
+            <button
+                type="button"
+                class:quiet=is_quiet
+                data-testid=id
+                aria-describedby=hint_id.clone()
+                disabled=move || is_off.get()
+                on:click=move |event| act.run(event)
+            >
+                {move || words.get()}
+            </button>
+            <span class="hint" id=hint_id>{move || hint.get()}</span>
+        }
+        .into_any()
+    }
+}
+
+/// A paragraph; nothing is seen of it while it is empty.
+pub fn line(class: &'static str, id: &'static str, words: Signal<String>) -> AnyView {
+    view! { <p class=class data-testid=id>{move || words.get()}</p> }.into_any()
+}
+
+/// Buttons side by side.
+pub fn row(presses: Vec<Press>) -> AnyView {
+    view! { <div class="row">{presses.into_iter().map(Press::draw).collect::<Vec<_>>()}</div> }.into_any()
+}
+
+/// Words of the page as a signal.
+pub fn said(words: impl Fn() -> &'static str + Send + Sync + 'static) -> Signal<String> {
+    Signal::derive(move || words().to_owned())
+}
