@@ -23,6 +23,8 @@ const PLOT: [f64; 4] = [64.0, 44.0, 700.0, 306.0];
 /// Width of a letter of the legend, px, about.
 const LETTER: f64 = 7.2;
 const LEGEND_LINE: f64 = 22.0;
+/// Shapes before they repeat; then they are hollow, and lines broken.
+const SHAPES: usize = 6;
 
 /// An axis.
 pub struct Axis {
@@ -100,7 +102,7 @@ impl Chart {
         for (series, (left, below)) in self.series.iter().zip(&legend) {
             let (cx, cy) = (left + 8.0, HEIGHT + below + 4.0);
             let mark = marks::path(series.style, cx, cy, 5.0);
-            let _ = writeln!(out, "<path class=\"s{} mark\" d=\"{mark}\"/>", series.style % COLOURS.len());
+            let _ = writeln!(out, "<path class=\"{} mark\" d=\"{mark}\"/>", class(series.style));
             let _ =
                 writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", cx + 12.0, cy + 4.5, escaped(&series.name));
         }
@@ -179,8 +181,12 @@ fn ticks(axis: &Axis, scale: Scale) -> Vec<(f64, String)> {
     places.into_iter().map(|at| (at, format!("{at:.digits$}"))).collect()
 }
 
+fn class(style: usize) -> String {
+    format!("s{}{}", style % COLOURS.len(), if style < SHAPES { "" } else { " more" })
+}
+
 fn draw(out: &mut String, series: &Series, x: Scale, y: Scale) {
-    let class = format!("s{}", series.style % COLOURS.len());
+    let class = class(series.style);
     let place = |at: f64, height: f64| format!("{:.1} {:.1}", x.at(at), y.at(height));
     let points = &series.points;
     if series.is_line && points.len() > 1 {
@@ -214,7 +220,8 @@ fn style() -> String {
         "<style>text{{font:13px system-ui,sans-serif}}.title{{font-weight:600;font-size:15px}}\
          .end{{text-anchor:end}}.middle{{text-anchor:middle}}path{{fill:none}}\
          .line{{stroke:var(--mark);stroke-width:2}}.whisker{{stroke:var(--mark);stroke-width:1.5;opacity:.6}}\
-         .band{{fill:var(--mark);opacity:.13}}.mark{{fill:var(--mark)}}{}\
+         .band{{fill:var(--mark);opacity:.13}}.mark{{fill:var(--mark)}}\
+         .more.mark{{fill:none;stroke:var(--mark);stroke-width:1.5}}.more.line{{stroke-dasharray:5 3}}{}\
          @media (prefers-color-scheme:dark){{{}}}</style>\n",
         paper("#1c1a17", "#5d574e", "#dcd6cb", false),
         paper("#ece8df", "#aaa396", "#3a3832", true)

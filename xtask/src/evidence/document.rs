@@ -112,7 +112,7 @@ fn header(page: &mut Page<'_>, records: &[(&Unit, &Record)]) {
         records.len(),
         page.units.len()
     ));
-    let mut facts = Table::new(["", ""]);
+    let mut facts = Table::of_words(["", ""]);
     facts.row(["commit (`+`: with changes)".to_owned(), distinct(|record| &record.commit)]);
     facts.row(["machine".to_owned(), distinct(|record| &record.machine)]);
     facts.row(["engine".to_owned(), engine(&profile.engine).to_owned()]);
@@ -138,7 +138,7 @@ fn engine(name: &str) -> &str {
 }
 
 fn worlds(page: &mut Page<'_>) {
-    let mut table = Table::new([
+    let mut table = Table::of_words([
         "set",
         "pictures",
         "to train on",
@@ -170,7 +170,7 @@ fn verdicts(page: &mut Page<'_>) {
         "{RULE} {SEEDS_NEEDED} seeds. A seed that never reached the fixed accuracy counts with all its steps."
     ));
     let claims = claims(page.results, page.profile);
-    let mut table = Table::new(["claim", "published", "here"]);
+    let mut table = Table::of_words(["claim", "published", "here"]);
     for claim in &claims {
         let name = format!("{}: {}", title(claim.method), lower(claim.name));
         table.row([name, claim.published.to_owned(), claim.verdict()]);

@@ -43,8 +43,7 @@ fn about(page: &mut Page<'_>, method: Method) {
 
 /// Which colour and shape a start has.
 fn style(arm: &str) -> usize {
-    let order = ["inherited", "scratch", "first", "last", "random", "selection", "tleg", "whole"];
-    order.iter().position(|one| *one == arm).unwrap_or(0)
+    ARMS.into_iter().chain(MORE_ARMS).position(|one| one == arm).unwrap_or(0)
 }
 
 fn point(x: f64, height: &Summary) -> Point {

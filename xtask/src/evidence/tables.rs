@@ -8,13 +8,19 @@ pub const NOT_RUN: &str = "not run";
 /// A table of words.
 pub struct Table {
     head: Vec<String>,
+    is_words: bool,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these headings.
     pub fn new(head: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { head: head.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self { head: head.into_iter().map(Into::into).collect(), is_words: false, rows: Vec::new() }
+    }
+
+    /// A table of sentences, all to the left.
+    pub fn of_words(head: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { is_words: true, ..Self::new(head) }
     }
 
     /// Adds a row; cells that are missing at its end stay empty.
@@ -24,13 +30,14 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// As Markdown: the first column to the left, the others to the right.
+    /// As Markdown: the first column to the left, numbers to the right.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
             let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
             format!("| {} |\n", cells.join(" | "))
         };
-        let rule: Vec<&str> = (0..self.head.len()).map(|at| if at == 0 { "---" } else { "---:" }).collect();
+        let rule: Vec<&str> =
+            (0..self.head.len()).map(|at| if at == 0 || self.is_words { "---" } else { "---:" }).collect();
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
         format!("{}| {} |\n{rows}", line(&self.head), rule.join(" | "))
     }
