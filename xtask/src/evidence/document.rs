@@ -172,25 +172,17 @@ fn verdicts(page: &mut Page<'_>) {
     let claims = claims(page.results, page.profile);
     let mut table = Table::of_words(["claim", "published", "here"]);
     for claim in &claims {
-        let name = format!("{}: {}", title(claim.method), lower(claim.name));
+        let name = format!("{}: {}", claim.method.title(), lower(claim.name));
         table.row([name, claim.published.to_owned(), claim.verdict()]);
     }
     page.say(table.markdown());
     for method in [Method::Layers, Method::Cluster, Method::Pool] {
         let of_method = claims.iter().filter(|claim| claim.method == method);
         let lines: Vec<String> = of_method.map(|claim| format!("* {}", claim.sentence())).collect();
-        page.say(format!("{}\n\n{}", title(method), lines.join("\n")));
+        page.say(format!("{}\n\n{}", method.title(), lines.join("\n")));
     }
     let option = if page.profile.name == "cpu" { "" } else { " --full" };
     page.say(format!("<details><summary>Command</summary>\n\n```sh\ncargo xtask evidence{option}\n```\n\n</details>"));
-}
-
-fn title(method: Method) -> &'static str {
-    match method {
-        Method::Layers => "Learngene",
-        Method::Cluster => "Cluster-Learngene",
-        Method::Pool => "Learngene Pool",
-    }
 }
 
 fn lower(text: &str) -> String {

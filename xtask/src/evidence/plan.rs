@@ -25,6 +25,15 @@ impl Method {
         }
     }
 
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Layers => "Learngene",
+            Self::Cluster => "Cluster-Learngene",
+            Self::Pool => "Learngene Pool",
+        }
+    }
+
     /// The example that runs it.
     pub fn program(self) -> &'static str {
         match self {
@@ -104,7 +113,7 @@ pub const RATES: [f64; 3] = [0.3, 1.0, 3.0];
 
 /// Ancestor of the CPU profile.
 const CLASSROOM: &str = "static/ancestors/classroom.safetensors";
-const BOTH: &[Method] = &[Method::Layers, Method::Cluster, Method::Pool];
+const ALL: &[Method] = &[Method::Layers, Method::Cluster, Method::Pool];
 
 /// What one unit varies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,11 +160,11 @@ impl Unit {
 fn classroom(name: &str, about: &'static str) -> World {
     World {
         name: name.to_owned(),
-        ancestor: "classroom ViT, 7 layers, 6 heads, width 192 (shipped)",
+        ancestor: "classroom ViT, 7 layers, 6 heads, width 192, learned on CIFAR-10 (shipped)",
         model: CLASSROOM.to_owned(),
         pictures: format!("static/samples/{name}.zip"),
         about,
-        methods: BOTH,
+        methods: ALL,
         size: 32,
         tokens: Some(17),
         heads: 6,

@@ -105,7 +105,7 @@ impl Race {
                 is_line: true,
             };
             let chart = Chart {
-                title: format!("{}, {}: accuracy while training", self.method.name(), world.name),
+                title: format!("{}, {}: accuracy while training", self.method.title(), world.name),
                 x: Axis::numbers("optimiser steps"),
                 y: Axis::numbers("accuracy, %"),
                 series: self.arms().iter().map(series).filter(|series| !series.points.is_empty()).collect(),
@@ -185,7 +185,8 @@ impl Race {
         page.say("### Other learning rates");
         page.say(
             "Accuracy at the end, %, at the learning rate of the set times a factor; *apart*: best minus worst of a seed, \
-             points; *best*: at the factor that is best for this start in the mean.",
+             points (a start that is bad everywhere has a small one too); *best*: at the factor that is best for this start \
+             in the mean.",
         );
         let mut table = self.head("start", |world| {
             let factors = RATES.iter().map(|rate| format!("{}: × {rate}", world.name));
@@ -231,7 +232,7 @@ impl Race {
             let ticks = values(*at, "").into_iter().enumerate().map(|(place, (_, word, _))| (place as f64, word));
             let title = if name == "rates" { "factor of the learning rate" } else { "share of the training pictures" };
             let chart = Chart {
-                title: format!("{}, {}: accuracy {words}", self.method.name(), world.name),
+                title: format!("{}, {}: accuracy {words}", self.method.title(), world.name),
                 x: Axis { title: title.to_owned(), ticks: ticks.collect() },
                 y: Axis::numbers("accuracy at the end, %"),
                 series: FEW_ARMS.iter().map(series).filter(|series| !series.points.is_empty()).collect(),
