@@ -75,7 +75,7 @@ impl Race {
         page.say("### Steps to a fixed accuracy");
         page.say(
             "The accuracy is nine tenths of the best that scratch has in the mean at any step, so that scratch reaches \
-             it too.",
+             it in the mean.",
         );
         let fixed = |world: usize| results.fixed_accuracy(self.place(world));
         let mut table =
