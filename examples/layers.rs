@@ -5,7 +5,8 @@
 //!
 //! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per
 //! class. More options: `--size PX`, `--first-seed N` (seeds are counted from there), `--share X` (of the pictures of each
-//! class, instead of `--per-class`), `--engine cpu|webgpu`, `--batch N`, `--lr X`, `--rates 0.3,1,3` (factors of the learning rate), `--freeze EPOCHS`,
+//! class, instead of `--per-class`), `--engine cpu|webgpu`, `--batch N`, `--lr X`, `--rates 0.3,1,3` (factors of the
+//! learning rate), `--freeze EPOCHS`,
 //! `--classes A,B` (race on these only), `--condense-classes A,B`, `--condense-steps N`, `--pseudo-layers N`,
 //! `--probe N` (pictures layers are compared on), `--likeness cka|learned`, `--score mean|max`, `--arms A,B` of
 //! `inherited`, `scratch`, `first`, `last`, `random`, `whole`, `--every N` (steps between measured points),

@@ -4,8 +4,8 @@
 //! `cargo run --release --example pool -- MODEL PICTURES_DIR --blocks N --distil-steps N --pool-steps N --seeds N --json`
 //!
 //! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per class
-//! (under `train` and `test`, if it likes). More options: `--first-seed N` (seeds are counted from there), `--engine
-//! cpu|webgpu`, `--widths A,B` (of the auxiliary models), `--size PX`, `--batch N`,
+//! (under `train` and `test`, if it likes). More options: `--first-seed N` (seeds are counted from there),
+//! `--engine cpu|webgpu`, `--widths A,B` (of the auxiliary models), `--size PX`, `--batch N`,
 //! `--lr X` (distillation), `--pool-lr X`, `--head-steps N`, `--start learned|pinv|least-squares|random` (of the stitch
 //! layers that are fine-tuned), `--augment`, `--sn-net` (also SN-Net with independently trained anchors, for as many
 //! steps, under the same teacher). With `--json` standard output holds one JSON object, else a table; how far it is goes

@@ -4,10 +4,11 @@
 //! `cargo run --release --example race -- MODEL PICTURES_DIR --arms inherited,scratch --heads N --layers N --steps N --seeds N --size PX [--json]`
 //!
 //! `--arms`: inherited, scratch, first, last, random, selection, tleg, whole. `--share X` trains on that share of the
-//! pictures. `--first-seed N` starts to count the seeds there, so that they can be raced apart with the same result. Experiments: `--family 6x6,3x4` (heads × layers), `--rates X,Y --batches N,M` (a sweep), `--shares 0.05,0.25,1`.
+//! pictures. `--first-seed N` starts to count the seeds there, so that they can be raced apart with the same result.
+//! Experiments: `--family 6x6,3x4` (heads × layers), `--rates X,Y --batches N,M` (a sweep), `--shares 0.05,0.25,1`.
 //!
-//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per class. More
-//! options: `--one-by-one` (an arm after the other), `--micro-batch N`, `--accuracy X` (what steps are counted to, 0..1), `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
+//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per
+//! class. More options: `--one-by-one` (an arm after the other), `--micro-batch N`, `--accuracy X` (what steps are counted to, 0..1), `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
 //! heads are measured on), `--paper-literal` (no scale on output projections), `--no-augment`, `--drop-path X`, `--engine cpu|webgpu`.
 //! `--keep DIR` keeps the work in a folder every 30 s or pass over the pictures; broken off and started again with the same
 //! folder, it goes on where it was.
