@@ -36,4 +36,4 @@ pub use package::write_package;
 pub use resample::resample_pos_embed;
 pub use sealed::{Sealed, SealedError, SealedWriter};
 pub use timm::timm_form;
-pub use write::{write_config, write_safetensors};
+pub use write::{write_config, write_half_safetensors, write_safetensors};

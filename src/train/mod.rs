@@ -3,6 +3,7 @@
 //! The constraint that shaped it: the engine is one thread that must answer the page between any two optimiser steps,
 //! so everything here advances in small asynchronous pieces and owns its whole state, which can be saved and restored.
 
+mod ancestor;
 mod batches;
 mod distill;
 mod drop_path;
@@ -24,6 +25,7 @@ mod state;
 mod stitching;
 mod teacher;
 
+pub use ancestor::{AncestorPlan, AncestorRun, ChannelStatistics, MapTeacher, Student};
 pub use batches::{Batch, Batches, Starts};
 pub use distill::{Lesson, Probe, distillation_loss, soft_targets};
 pub use drop_path::drop_path_factors;

@@ -43,7 +43,7 @@ impl Weights for RandomWeights {
 }
 
 /// A standard normal number within two deviations (Box-Muller, redrawn outside).
-fn truncated_normal(random: &mut ChaCha8Rng) -> f32 {
+pub(super) fn truncated_normal(random: &mut ChaCha8Rng) -> f32 {
     loop {
         let radius = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
         let normal = radius * (std::f32::consts::TAU * random.random::<f32>()).cos();

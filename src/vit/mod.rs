@@ -5,6 +5,7 @@ mod config;
 mod init;
 mod layers;
 mod model;
+mod spread;
 mod state;
 mod stitched;
 
@@ -13,4 +14,5 @@ pub use config::{Pool, VitConfig};
 pub use init::RandomWeights;
 pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed, Seen};
 pub use model::{Hooks, SeeHeads, SeeTokens, Vit};
+pub use spread::SpreadHeads;
 pub use stitched::{End, Stitched, StitchedConfig, StitchedError};

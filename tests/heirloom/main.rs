@@ -22,6 +22,8 @@ mod vit;
 
 // Held natively only, so far: their runs in Chromium are still to be seen.
 #[cfg(not(target_arch = "wasm32"))]
+mod ancestor;
+#[cfg(not(target_arch = "wasm32"))]
 mod by_layers;
 #[cfg(not(target_arch = "wasm32"))]
 mod cnn;

@@ -1,0 +1,90 @@
+//! What the page says about the shipped ancestor is so.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use heirloom::checkpoint::Checkpoint;
+use heirloom::data::{PictureSet, SplitPlan, evaluation_picture};
+use heirloom::device::cpu;
+use heirloom::platform::file::FileHandle;
+use heirloom::session::normalise;
+use heirloom::vit::{Vit, VitConfig};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::heads;
+
+/// What it may take to fetch.
+const MOST_BYTES: u64 = 6_700_000;
+/// Pictures of each shipped sample that heads are measured on, as the page does it.
+const MEASURED: usize = 8;
+
+fn place(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("static").join(file)
+}
+
+fn card() -> Value {
+    serde_json::from_slice(&std::fs::read(place("ancestors/classroom.json")).unwrap()).unwrap()
+}
+
+async fn checkpoint() -> Checkpoint {
+    let file = FileHandle::from_path("classroom.safetensors", place("ancestors/classroom.safetensors")).unwrap();
+    Checkpoint::open(&[file]).await.unwrap()
+}
+
+#[test]
+fn the_classroom_ancestor_opens_without_a_question_and_is_what_its_card_says() {
+    pollster::block_on(async {
+        let (card, checkpoint) = (card(), checkpoint().await);
+        checkpoint.check_complete().unwrap();
+        assert!(checkpoint.unexpected.is_empty(), "{:?}", checkpoint.unexpected);
+        assert!(checkpoint.assumptions.is_empty(), "{:?}", checkpoint.assumptions);
+        assert_eq!((checkpoint.dtype.as_str(), card["family"].as_str().unwrap()), ("F16", checkpoint.family.as_str()));
+        let VitConfig { image_size, patch_size, embed_dim, num_heads, depth, .. } = checkpoint.config.vit().unwrap();
+        let shape = [image_size, patch_size, embed_dim, num_heads, depth].map(|&number| number as u64);
+        assert_eq!(
+            ["image_size", "patch_size", "width", "heads", "layers"].map(|key| card[key].as_u64().unwrap()),
+            shape
+        );
+        assert_eq!(card["parameters"].as_u64().unwrap(), checkpoint.parameters);
+        assert_eq!(serde_json::from_value::<Vec<String>>(card["classes"].clone()).unwrap(), checkpoint.labels.unwrap());
+        assert_eq!(checkpoint.preprocessing.unwrap().image_size as u64, shape[0]);
+    });
+}
+
+#[test]
+fn the_classroom_ancestor_is_the_file_of_its_card_and_small_enough() {
+    let (card, file) = (card(), std::fs::read(place("ancestors/classroom.safetensors")).unwrap());
+    assert_eq!(card["bytes"].as_u64().unwrap(), file.len() as u64);
+    assert!(file.len() as u64 <= MOST_BYTES, "{} bytes", file.len());
+    let sha: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(card["sha256"].as_str().unwrap(), sha);
+}
+
+#[test]
+fn the_classroom_ancestors_heads_differ_on_both_shipped_samples() {
+    pollster::block_on(async {
+        let checkpoint = checkpoint().await;
+        let model = Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &cpu()).await.unwrap();
+        let side = model.config.image_size;
+        for sample in ["samples/clothes.zip", "samples/doodles.zip"] {
+            let mut set = PictureSet::new();
+            let zip = FileHandle::from_path(sample, place(sample)).unwrap();
+            set.add(&[zip], None, |_| ControlFlow::Continue(())).await.unwrap();
+            let mut pictures = Vec::new();
+            for one in set.split(SplitPlan::default()).unwrap().spread(MEASURED) {
+                let picture = &set.pictures()[one.picture];
+                let image = evaluation_picture(&picture.path, &picture.source, side).await.unwrap();
+                let mut pixels = vec![0.0; 3 * side * side];
+                normalise(&checkpoint).write(&image, false, &mut pixels);
+                pictures.push(pixels);
+            }
+            assert_eq!(pictures.len(), MEASURED);
+            let (distance, clusters) = heads(&model, pictures).await;
+            let several = clusters.layers.iter().filter(|layer| layer.len() >= 2).count();
+            assert!(2 * several >= clusters.layers.len(), "{sample}: {distance:?}");
+            let kept = clusters.kept_heads() as f32 / clusters.total_heads() as f32;
+            assert!((0.4..=0.85).contains(&kept), "{sample}: {kept} of the heads are kept: {distance:?}");
+        }
+    });
+}
