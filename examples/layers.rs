@@ -3,8 +3,10 @@
 //! `cargo run --release --example layers -- MODEL PICTURES_DIR --method layers --k N --layers N --steps N --seeds N
 //! --per-class 5,20,60 --json`
 //!
-//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR has a folder per class. More
-//! options: `--size PX`, `--batch N`, `--lr X`, `--rates 0.3,1,3` (factors of the learning rate), `--freeze EPOCHS`,
+//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per
+//! class. More options: `--size PX`, `--first-seed N` (seeds are counted from there), `--share X` (of the pictures of each
+//! class, instead of `--per-class`), `--engine cpu|webgpu`, `--batch N`, `--lr X`, `--rates 0.3,1,3` (factors of the
+//! learning rate), `--freeze EPOCHS`,
 //! `--classes A,B` (race on these only), `--condense-classes A,B`, `--condense-steps N`, `--pseudo-layers N`,
 //! `--probe N` (pictures layers are compared on), `--likeness cka|learned`, `--score mean|max`, `--arms A,B` of
 //! `inherited`, `scratch`, `first`, `last`, `random`, `whole`, `--every N` (steps between measured points),
@@ -18,10 +20,12 @@ use std::rc::Rc;
 
 use burn::tensor::Device;
 use heirloom::checkpoint::Checkpoint;
+use heirloom::cnn::CnnConfig;
 use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, model_files, walk};
-use heirloom::learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names};
+use heirloom::device::{acquire_cpu, acquire_webgpu};
+use heirloom::learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names, layer_parameters};
 use heirloom::learngene::{Descendant, Scratch, StartingPoint};
-use heirloom::model::Model;
+use heirloom::model::{Model, ModelConfig};
 use heirloom::platform::clock::now_ms;
 use heirloom::platform::file::FileHandle;
 use heirloom::session::protocol::{
@@ -31,7 +35,8 @@ use heirloom::session::{RaceBatches, Runner, normalise, weights};
 use heirloom::train::{
     AdamWSettings, Advance, Batches, Race, RacePlan, RunReport, RunSettings, Schedule, Starts, TrainError,
 };
-use serde_json::{Value, json};
+use heirloom::vit::VitConfig;
+use serde_json::{Map, Value, json};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -42,14 +47,17 @@ struct Arguments {
     model: String,
     pictures: String,
     json: bool,
+    engine: Engine,
     k: usize,
     layers: usize,
     steps: usize,
     seeds: usize,
+    first_seed: u64,
     batch: usize,
     lr: f64,
     rates: Vec<f64>,
     freeze: f64,
+    share: f64,
     per_class: Vec<usize>,
     classes: Vec<String>,
     arms: Vec<String>,
@@ -66,14 +74,17 @@ impl Default for Arguments {
             model: String::new(),
             pictures: String::new(),
             json: false,
+            engine: Engine::Cpu,
             k: 3,
             layers: 4,
             steps: 30,
             seeds: 1,
+            first_seed: 1,
             batch: 16,
             lr: 1e-4,
             rates: vec![1.0],
             freeze: 0.0,
+            share: 1.0,
             per_class: Vec::new(),
             classes: Vec::new(),
             arms: ARMS.map(String::from).to_vec(),
@@ -100,6 +111,11 @@ fn arguments() -> Result<Arguments, Failure> {
             "--layers" => found.layers = number(&option, &value()?)?,
             "--steps" => found.steps = number(&option, &value()?)?,
             "--seeds" => found.seeds = number(&option, &value()?)?,
+            "--first-seed" => found.first_seed = number(&option, &value()?)?,
+            "--share" => found.share = number(&option, &value()?)?,
+            "--engine" => {
+                found.engine = choice(&option, &value()?, &[("cpu", Engine::Cpu), ("webgpu", Engine::WebGpu)])?;
+            }
             "--batch" => found.batch = number(&option, &value()?)?,
             "--lr" => found.lr = number(&option, &value()?)?,
             "--rates" => found.rates = numbers(&option, &value()?)?,
@@ -173,7 +189,7 @@ async fn condense(arguments: &Arguments) -> Result<CondenseReport, Failure> {
     };
     let (model, pictures) = (model_files(Path::new(&arguments.model))?, walk(Path::new(&arguments.pictures))?);
     for (command, files) in [
-        (Command::Start { engine: Some(Engine::Cpu) }, Vec::new()),
+        (Command::Start { engine: Some(arguments.engine) }, Vec::new()),
         (Command::OpenAncestor { files: references(&model) }, model),
         (Command::AddPictures { files: references(&pictures), class: None }, pictures),
         (Command::Condense(arguments.condense.clone()), Vec::new()),
@@ -197,7 +213,10 @@ struct Stage {
 }
 
 async fn stage(arguments: &Arguments) -> Result<Stage, Failure> {
-    let device = heirloom::device::cpu();
+    let device = match arguments.engine {
+        Engine::Cpu => acquire_cpu().await?.device,
+        Engine::WebGpu => acquire_webgpu().await?.device,
+    };
     let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
     let config = checkpoint.config.clone();
     let ancestor = Model::load(&config, &mut &checkpoint, &device).await?;
@@ -207,6 +226,7 @@ async fn stage(arguments: &Arguments) -> Result<Stage, Failure> {
     if !arguments.classes.is_empty() {
         split = only(&split, &arguments.classes)?;
     }
+    let split = split.share_of_training(arguments.share, SplitPlan::default().seed);
     Ok(Stage { ancestor, normalise: normalise(&checkpoint), pictures, split, device })
 }
 
@@ -268,6 +288,24 @@ impl Arms<'_> {
     }
 }
 
+impl Arms<'_> {
+    /// Parameters that a start keeps of the ancestor: stem, layers and final norm.
+    fn stored(&self, arm: &str) -> Result<u64, Failure> {
+        if arm == "scratch" {
+            return Ok(0);
+        }
+        let (ancestor, plan) = (&self.stage.ancestor, self.plan(arm, self.arguments.first_seed));
+        let inherited = plan.chosen.len();
+        let config = WholeLayers::new(ancestor.clone(), plan, 1, ancestor.config().image_size())?.config();
+        let random: u64 = layer_parameters(&config).iter().skip(inherited).sum();
+        Ok(match config {
+            ModelConfig::Vit(config) => VitConfig { classes: None, ..config }.parameters(),
+            ModelConfig::Cnn(config) => CnnConfig { classes: None, ..config }.parameters(),
+            ModelConfig::Stitched(_) => return Err(LayersError::Stitched.into()),
+        } - random)
+    }
+}
+
 impl Starts<Descendant> for Arms<'_> {
     async fn start(&mut self, arm: usize, seed: u64) -> Result<Descendant, TrainError> {
         self.descendant(&self.names[arm], seed).await.map_err(|error| TrainError::Source(error.to_string()))
@@ -283,7 +321,7 @@ struct Heat {
 async fn race(stage: &Stage, arguments: &Arguments, chosen: &[usize], heat: &Heat) -> Result<Value, Failure> {
     let mut arms = Arms { stage, arguments, chosen, names: Vec::new() };
     let mut left_out = Vec::new();
-    let seeds: Vec<u64> = (1..=arguments.seeds as u64).collect();
+    let seeds: Vec<u64> = (arguments.first_seed..).take(arguments.seeds).collect();
     for arm in &arguments.arms {
         match seeds.iter().find_map(|&seed| arms.layers(arm, seed).err()) {
             Some(reason) => left_out.push((arm.clone(), reason.to_string())),
@@ -291,6 +329,8 @@ async fn race(stage: &Stage, arguments: &Arguments, chosen: &[usize], heat: &Hea
         }
     }
     let names = arms.names.clone();
+    let stored =
+        names.iter().map(|arm| Ok((arm.clone(), json!(arms.stored(arm)?)))).collect::<Result<Map<_, _>, Failure>>()?;
     let loader = LoaderSettings {
         image_size: arguments.condense.image_size,
         batch: arguments.batch,
@@ -351,9 +391,10 @@ async fn race(stage: &Stage, arguments: &Arguments, chosen: &[usize], heat: &Hea
         }
     }
     let runs: Vec<Value> = race.reports().iter().map(|report| run_json(&names[report.arm], report)).collect();
-    Ok(
-        json!({ "per_class": heat.per_class, "rate": heat.rate, "lr": heat.rate * arguments.lr, "left_out": left_out, "runs": runs }),
-    )
+    Ok(json!({
+        "per_class": heat.per_class, "rate": heat.rate, "lr": heat.rate * arguments.lr, "left_out": left_out, "runs": runs,
+        "stored": stored,
+    }))
 }
 
 fn run_json(arm: &str, report: &RunReport) -> Value {
@@ -371,9 +412,10 @@ async fn run(arguments: &Arguments) -> Result<Value, Failure> {
     let scores: Vec<f64> = scores.scores.iter().copied().map(f64::from).collect();
     let chosen = best(&scores, arguments.k);
     eprintln!("chosen: {:?}", chosen.iter().map(|layer| &report.ancestor_layers[*layer]).collect::<Vec<_>>());
-    let mut races = Vec::new();
+    let (mut races, mut pictures) = (Vec::new(), Value::Null);
     if arguments.steps > 0 {
         let stage = stage(arguments).await?;
+        pictures = json!({ "train": stage.split.train.len(), "validation": stage.split.validation.len() });
         let sizes = arguments.per_class.iter().copied().map(Some);
         let sizes: Vec<_> = if arguments.per_class.is_empty() { vec![None] } else { sizes.collect() };
         for per_class in sizes {
@@ -382,7 +424,7 @@ async fn run(arguments: &Arguments) -> Result<Value, Failure> {
             }
         }
     }
-    Ok(json!({ "condensed": report, "chosen": chosen, "races": races }))
+    Ok(json!({ "condensed": report, "chosen": chosen, "pictures": pictures, "races": races }))
 }
 
 fn tables(found: &Value) {

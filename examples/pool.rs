@@ -3,8 +3,9 @@
 //!
 //! `cargo run --release --example pool -- MODEL PICTURES_DIR --blocks N --distil-steps N --pool-steps N --seeds N --json`
 //!
-//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR has a folder per class (under
-//! `train` and `test`, if it likes). More options: `--widths A,B` (of the auxiliary models), `--size PX`, `--batch N`,
+//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per class
+//! (under `train` and `test`, if it likes). More options: `--first-seed N` (seeds are counted from there),
+//! `--engine cpu|webgpu`, `--widths A,B` (of the auxiliary models), `--size PX`, `--batch N`,
 //! `--lr X` (distillation), `--pool-lr X`, `--head-steps N`, `--start learned|pinv|least-squares|random` (of the stitch
 //! layers that are fine-tuned), `--augment`, `--sn-net` (also SN-Net with independently trained anchors, for as many
 //! steps, under the same teacher). With `--json` standard output holds one JSON object, else a table; how far it is goes
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use burn::tensor::Device;
 use heirloom::checkpoint::Checkpoint;
 use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
+use heirloom::device::{acquire_cpu, acquire_webgpu};
 use heirloom::learngene::pool::{Positions, StitchStart, auxiliary_config, frozen};
 use heirloom::learngene::stitch::{Configuration, StitchNet};
 use heirloom::model::ModelConfig;
@@ -50,6 +52,8 @@ struct Arguments {
     distil_steps: usize,
     pool_steps: usize,
     seeds: u64,
+    first_seed: u64,
+    is_webgpu: bool,
     lr: f64,
     pool_lr: f64,
     start: StitchStart,
@@ -71,6 +75,8 @@ impl Default for Arguments {
             distil_steps: 300,
             pool_steps: 300,
             seeds: 3,
+            first_seed: 1,
+            is_webgpu: false,
             lr: 1e-3,
             pool_lr: 5e-4,
             start: StitchStart::Learned,
@@ -97,6 +103,14 @@ fn arguments() -> Result<Arguments, Failure> {
             "--distil-steps" => found.distil_steps = number(&argument, &value()?)?,
             "--pool-steps" => found.pool_steps = number(&argument, &value()?)?,
             "--seeds" => found.seeds = number(&argument, &value()?)?,
+            "--first-seed" => found.first_seed = number(&argument, &value()?)?,
+            "--engine" => {
+                found.is_webgpu = match value()?.as_str() {
+                    "cpu" => false,
+                    "webgpu" => true,
+                    other => return Err(format!("`{other}` is no engine; `cpu` and `webgpu` are").into()),
+                }
+            }
             "--lr" => found.lr = number(&argument, &value()?)?,
             "--pool-lr" => found.pool_lr = number(&argument, &value()?)?,
             "--start" => found.start = start(&value()?)?,
@@ -280,17 +294,17 @@ fn configurations(net: &StitchNet, reports: &[PoolReport]) -> (Vec<Value>, Optio
 }
 
 /// Everything about one kind of net, over its seeds.
-fn summary(net: &StitchNet, reports: &[PoolReport]) -> Value {
+fn summary(net: &StitchNet, reports: &[PoolReport], first_seed: u64) -> Value {
     let (configurations, correlation) = configurations(net, reports);
     let flops: Vec<f64> = net.configs().iter().map(|config| config.flops() as f64).collect();
-    let seed = |(at, report): (usize, &PoolReport)| {
+    let seed = |(seed, report): (u64, &PoolReport)| {
         let accuracy: Vec<f64> = report.accuracy.iter().map(|&value| f64::from(value)).collect();
         json!({
-            "seed": at + 1, "spearman": spearman(&flops, &accuracy), "accuracy": accuracy,
+            "seed": seed, "spearman": spearman(&flops, &accuracy), "accuracy": accuracy,
             "ancestor_accuracy": report.ancestor_accuracy,
         })
     };
-    let seeds: Vec<Value> = reports.iter().enumerate().map(seed).collect();
+    let seeds: Vec<Value> = (first_seed..).zip(reports).map(seed).collect();
     json!({
         "configurations": configurations, "spearman": correlation, "seeds": seeds,
         "stored_parameters": net.parameters(),
@@ -315,18 +329,19 @@ fn table(title: &str, summary: &Value) {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let (json, sn_net, seeds) = (arguments.json, arguments.sn_net, arguments.seeds);
-    let mut stage = Stage::set(arguments, &heirloom::device::cpu()).await?;
+    let Arguments { json, sn_net, seeds, first_seed, is_webgpu, .. } = arguments;
+    let acquired = if is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
+    let mut stage = Stage::set(arguments, &acquired.device).await?;
     let mut summaries = Vec::new();
     for is_sn_net in [false, true].into_iter().take(1 + usize::from(sn_net)) {
         let (mut reports, mut last) = (Vec::new(), None);
-        for seed in 1..=seeds {
+        for seed in (first_seed..).take(seeds as usize) {
             let (net, report) = stage.run(seed, is_sn_net).await?;
             reports.push(report);
             last = Some(net);
         }
         let net = last.ok_or("there is no seed")?;
-        summaries.push(summary(&net, &reports));
+        summaries.push(summary(&net, &reports, first_seed));
     }
     let mut summaries = summaries.into_iter();
     let mut pool = summaries.next().unwrap_or_default();

@@ -4,32 +4,36 @@
 //! `cargo run --release --example race -- MODEL PICTURES_DIR --arms inherited,scratch --heads N --layers N --steps N --seeds N --size PX [--json]`
 //!
 //! `--arms`: inherited, scratch, first, last, random, selection, tleg, whole. `--share X` trains on that share of the
-//! pictures. Experiments: `--family 6x6,3x4` (heads × layers), `--rates X,Y --batches N,M` (a sweep), `--shares 0.05,0.25,1`.
+//! pictures. `--first-seed N` starts to count the seeds there, so that they can be raced apart with the same result.
+//! Experiments: `--family 6x6,3x4` (heads × layers), `--rates X,Y --batches N,M` (a sweep), `--shares 0.05,0.25,1`.
 //!
-//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR has a folder per class. More
-//! options: `--one-by-one` (an arm after the other), `--micro-batch N`, `--accuracy X` (what steps are counted to, 0..1), `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
+//! MODEL is a checkpoint file or a folder with its shards and `config.json`; PICTURES_DIR, or a zip, has a folder per
+//! class. More options: `--one-by-one` (an arm after the other), `--micro-batch N`, `--accuracy X` (what steps are counted to, 0..1), `--batch N`, `--lr X`, `--warmup N`, `--validate-every N` (0 = once per epoch), `--measure N` (pictures the
 //! heads are measured on), `--paper-literal` (no scale on output projections), `--no-augment`, `--drop-path X`, `--engine cpu|webgpu`.
 //! `--keep DIR` keeps the work in a folder every 30 s or pass over the pictures; broken off and started again with the same
 //! folder, it goes on where it was.
-//! With `--json` standard output holds one JSON object with the curve of every arm and seed and their statistics, else a
-//! table; how far it is goes to standard error.
+//! With `--json` standard output holds one JSON object with the curve of every arm and seed, their statistics, and the
+//! parameters that each start keeps of the ancestor (`stored`), else a table; how far it is goes to standard error.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use heirloom::checkpoint::Checkpoint;
 use heirloom::data::{model_files, walk};
+use heirloom::learngene::cluster::whole_layers_parameters;
 use heirloom::platform::file::FileHandle;
 use heirloom::platform::storage::Storage;
 use heirloom::session::Runner;
 use heirloom::session::protocol::statistics::statistics;
 use heirloom::session::protocol::{
-    Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design, Engine, Event,
+    ClusterReport, Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design, Engine, Event,
     ExperimentReport, ExperimentSettings, FileRef, MeasureSettings, NoticeLevel, ProjectCommand, ProjectEvent,
     RaceReport, Saved, StartValue, TrainSettings, sensitivity,
 };
-use serde_json::{Value, json};
+use heirloom::vit::VitConfig;
+use serde_json::{Map, Value, json};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -63,6 +67,7 @@ impl Default for Arguments {
             descendant: descendant.into(),
             arms: vec![StartValue::Inherited, StartValue::Scratch],
             seeds: 1,
+            first_seed: 1,
             steps: 100,
             batch: 16,
             // An inherited layer whose LayerScale was folded in has output weights near 0.005; AdamW moves each weight by about
@@ -128,6 +133,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--size" => descendant.image_size = number(&argument, value()?)?,
             "--steps" => train.steps = number(&argument, value()?)?,
             "--seeds" => train.seeds = number(&argument, value()?)?,
+            "--first-seed" => train.first_seed = number(&argument, value()?)?,
             "--batch" => train.batch = number(&argument, value()?)?,
             "--lr" => train.lr = number(&argument, value()?)?,
             "--warmup" => train.warmup_steps = number(&argument, value()?)?,
@@ -195,16 +201,18 @@ struct Driver {
     runner: Runner,
     failure: Rc<RefCell<Option<String>>>,
     descendant: Rc<RefCell<Option<DescendantSummary>>>,
+    clusters: Rc<RefCell<Option<ClusterReport>>>,
     race: Rc<RefCell<Option<RaceReport>>>,
     experiment: Rc<RefCell<Option<ExperimentReport>>>,
 }
 
 impl Driver {
     fn new() -> Self {
-        let (failure, descendant, race, experiment) = Default::default();
-        let driver =
-            Self { runner: Runner::new(Box::new(|_, _| {}), Rc::default()), failure, descendant, race, experiment };
+        let (failure, descendant, clusters, race, experiment) = Default::default();
+        let runner = Runner::new(Box::new(|_, _| {}), Rc::default());
+        let driver = Self { runner, failure, descendant, clusters, race, experiment };
         let (failure, descendant) = (driver.failure.clone(), driver.descendant.clone());
+        let clusters = driver.clusters.clone();
         let (race, experiment) = (driver.race.clone(), driver.experiment.clone());
         let outlet = move |event: Event, _: Option<Vec<u8>>| match event {
             Event::Notice(notice) if notice.level == NoticeLevel::Error => {
@@ -220,6 +228,7 @@ impl Driver {
                 eprintln!("{} of {}  {}{}", progress.done, progress.total, progress.note, left.unwrap_or_default());
             }
             Event::Descendant(summary) => *descendant.borrow_mut() = Some(summary),
+            Event::Clusters(report) => *clusters.borrow_mut() = Some(report),
             Event::Race(report) => *race.borrow_mut() = Some(report),
             Event::Experiment(report) => *experiment.borrow_mut() = Some(report),
             _ => {}
@@ -244,7 +253,9 @@ impl Driver {
 
 /// What came of it.
 struct Outcome {
+    ancestor: Option<VitConfig>,
     descendant: Option<DescendantSummary>,
+    clusters: Option<ClusterReport>,
     races: Vec<RaceReport>,
     experiment: Option<ExperimentReport>,
 }
@@ -252,6 +263,7 @@ struct Outcome {
 async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let Arguments { model, pictures, engine, measure, keep, descendant, train, .. } = arguments;
     let folder = walk(Path::new(pictures))?;
+    let ancestor = Checkpoint::open(&model_files(Path::new(model))?).await?.config.vit().cloned();
     let settings = MeasureSettings { pictures: *measure, renormalise: false };
     let descendant = DescendantPlan::from(*descendant);
     let race = TrainSettings { descendant: descendant.clone(), ..train.clone() };
@@ -276,15 +288,37 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Some(experiment) => experiment.races.clone(),
         None => vec![driver.race.take().ok_or("the race gave no report")?],
     };
-    Ok(Outcome { descendant: driver.descendant.take(), races, experiment })
+    Ok(Outcome { ancestor, descendant: driver.descendant.take(), clusters: driver.clusters.take(), races, experiment })
+}
+
+/// Parameters that a start needs of the ancestor, without classifiers; `None` where nothing is known of them.
+fn stored(outcome: &Outcome, race: &RaceReport, start: StartValue) -> Option<u64> {
+    let ancestor = outcome.ancestor.as_ref()?;
+    let run = race.runs.iter().find(|run| run.arm == start)?;
+    Some(match start {
+        StartValue::Scratch => 0,
+        StartValue::Inherited => outcome.clusters.as_ref()?.stored_parameters,
+        StartValue::First | StartValue::Last | StartValue::Random | StartValue::Whole => {
+            whole_layers_parameters(ancestor, run.size.0.min(ancestor.depth))
+        }
+        // Two layers are all that a line needs.
+        StartValue::Tleg => whole_layers_parameters(ancestor, 2),
+        StartValue::Selection => run.parameters - ((ancestor.embed_dim + 1) * race.classes.len()) as u64,
+    })
 }
 
 fn as_json(outcome: &Outcome, accuracy: Option<f64>) -> Value {
-    let race = |race: &RaceReport| json!({ "race": race, "statistics": statistics(race, accuracy) });
+    let stored = |race: &RaceReport| -> Map<String, Value> {
+        let arms = race.settings.arms.iter();
+        arms.map(|&start| (start.name().into(), json!(stored(outcome, race, start)))).collect()
+    };
+    let race =
+        |race: &RaceReport| json!({ "race": race, "statistics": statistics(race, accuracy), "stored": stored(race) });
     match &outcome.experiment {
         None => {
             let race = &outcome.races[0];
-            json!({ "descendant": outcome.descendant, "race": race, "statistics": statistics(race, accuracy) })
+            let statistics = statistics(race, accuracy);
+            json!({ "descendant": outcome.descendant, "race": race, "statistics": statistics, "stored": stored(race) })
         }
         Some(experiment) => json!({
             "descendant": outcome.descendant,

@@ -1,4 +1,4 @@
-//! Listing a folder on disk, for the native examples; the page lists what was dropped.
+//! Listing a folder (or a zip) on disk, for the native examples; the page lists what was dropped.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use super::error::DataError;
 use crate::platform::file::FileHandle;
 
 /// All files below `folder`, in alphabetical order, called by their path from `folder`'s own name on
-/// (`flowers/train/daisy/1.jpg`), as a browser calls the files of a dropped folder. Links to folders are not followed.
+/// (`flowers/train/daisy/1.jpg`), as a browser calls the files of a dropped folder. Links to folders are not followed. A
+/// file, such as a zip of pictures, is listed alone.
 ///
 /// # Errors
 /// When a folder or a file in it cannot be read.
@@ -14,6 +15,10 @@ pub fn walk(folder: &Path) -> Result<Vec<FileHandle>, DataError> {
     let name = folder.canonicalize().ok();
     let name = name.as_deref().and_then(Path::file_name).map_or(String::new(), |name| name.to_string_lossy().into());
     let mut files = Vec::new();
+    if folder.is_file() {
+        let file = FileHandle::from_path(name.clone(), folder).map_err(|error| DataError::picture(&name, error))?;
+        return Ok(vec![file]);
+    }
     list(folder, &name, &mut files)?;
     Ok(files)
 }

@@ -195,7 +195,7 @@ impl Runner {
             run: RunSettings { freeze_steps, ..run_settings(settings) },
             steps: settings.steps,
             arms: settings.arms.len(),
-            seeds: (1..=settings.seeds as u64).collect(),
+            seeds: (settings.first_seed..).take(settings.seeds).collect(),
             validate_every: settings.validate_every,
             is_interleaved: settings.is_interleaved,
             micro_batch: settings.micro_batch,

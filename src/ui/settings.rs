@@ -149,6 +149,7 @@ impl Settings {
             descendant,
             arms: self.race.arms.clone(),
             seeds: self.seeds,
+            first_seed: 1,
             steps: self.steps,
             batch: self.batch,
             lr: self.lr,

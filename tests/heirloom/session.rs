@@ -140,6 +140,7 @@ pub fn training() -> TrainSettings {
         descendant: descendant().into(),
         arms: vec![StartValue::Inherited, StartValue::Scratch],
         seeds: 1,
+        first_seed: 1,
         steps: if cfg!(target_arch = "wasm32") { 2 } else { 30 },
         batch: 4,
         lr: 3e-3,

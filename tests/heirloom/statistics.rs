@@ -17,6 +17,7 @@ fn settings(arms: &[StartValue], seeds: usize) -> TrainSettings {
         descendant: descendant.into(),
         arms: arms.to_vec(),
         seeds,
+        first_seed: 1,
         steps: 100,
         batch: 4,
         lr: 1e-3,

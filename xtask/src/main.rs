@@ -1,10 +1,11 @@
-//! The house's commands: `cargo xtask serve | test | build | bench`.
+//! The house's commands: `cargo xtask serve | test | build | bench | evidence`.
 //!
 //! Each installs what it needs through the ordinary clients (rustup, cargo, npm, apt) and says so first. Tools go into
 //! `target/tools`, so that their versions follow this checkout and collide with nothing.
 
 mod bench;
 mod browser;
+mod evidence;
 mod exports;
 mod house;
 mod node;
@@ -23,7 +24,14 @@ cargo xtask test [STAGE...]          every check; or only these: format clippy n
 cargo xtask build                    the static site in dist/, made small by wasm-opt
 cargo xtask bench [--dist] [--webgpu] [--no-peers] [--runs N]
                                      MM and W0 to W3 in the built page, beside other engines
-                                     (--dist: the site of `build`; --webgpu: MM and W0 on WebGPU too)";
+                                     (--dist: the site of `build`; --webgpu: MM and W0 on WebGPU too)
+cargo xtask evidence [--full] [--list] [--only PATTERN] [--minutes N] [--jobs N] [--check] [--accept-old]
+                     [--data DIR] [--engine cpu|webgpu]
+                                     races of all methods, and docs/evidence.md with tables and pictures; goes on where
+                                     it was broken off (--full: larger, for a GPU or a night; --list: what is done;
+                                     --only: units whose name holds PATTERN; --minutes: begins none after that;
+                                     --check: runs them again and compares; --accept-old: results of another version
+                                     count; --data: a folder with models and pictures for --full)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +44,7 @@ fn main() -> ExitCode {
         "test" => stages::test(&house, rest),
         "build" => site::build(&house),
         "bench" => bench::bench(&house, rest),
+        "evidence" => evidence::evidence(&house, rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

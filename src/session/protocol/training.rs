@@ -69,6 +69,9 @@ pub struct TrainSettings {
     pub arms: Vec<StartValue>,
     /// Seeds per arm.
     pub seeds: usize,
+    /// The first of them; the others follow it. Seeds may so be raced apart, with the same result.
+    #[serde(default = "first")]
+    pub first_seed: u64,
     /// Optimiser steps per arm and seed.
     pub steps: usize,
     /// Pictures per step.
@@ -98,6 +101,10 @@ pub struct TrainSettings {
     /// Pictures that go through the model at a time, whose gradients are added to one step; 0 = the whole batch.
     #[serde(default)]
     pub micro_batch: usize,
+}
+
+fn first() -> u64 {
+    1
 }
 
 fn whole() -> f64 {

@@ -1,4 +1,4 @@
-//! From numbers to places, and the round numbers between.
+//! From numbers to places, and the round numbers between. `xtask` draws with it too, so it names nothing of the page.
 
 /// A linear scale from a range of numbers to a range of px.
 #[derive(Clone, Copy)]

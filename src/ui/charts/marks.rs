@@ -1,4 +1,5 @@
-//! Marks that differ in shape as well as in colour, so that nobody has to tell colours apart.
+//! Marks that differ in shape as well as in colour, so that nobody has to tell colours apart. `xtask` draws with them too,
+//! so this names nothing of the page.
 
 /// Shapes before they repeat.
 const SHAPES: usize = 6;

@@ -158,6 +158,8 @@ fn walking_a_folder_names_files_from_the_folder_on() {
     let files = heirloom::data::walk(std::path::Path::new("tests/fixtures/pictures")).unwrap();
     let paths: Vec<_> = files.iter().map(FileHandle::path).collect();
     assert!(paths.contains(&"pictures/rgb.png") && paths.is_sorted(), "{paths:?}");
+    let zip = heirloom::data::walk(std::path::Path::new("static/samples/doodles.zip")).unwrap();
+    assert_eq!(zip.iter().map(FileHandle::path).collect::<Vec<_>>(), ["doodles.zip"]);
     let error = heirloom::data::walk(std::path::Path::new("no/such/folder")).unwrap_err();
     assert!(error.to_string().contains("`no/such/folder` could not be listed"), "{error}");
 }

@@ -126,3 +126,21 @@ fn progress_warms_up_first_and_then_tells_the_time_that_is_left() {
         assert_eq!(last.total, 400);
     });
 }
+
+#[test]
+fn a_seed_raced_alone_gives_the_curve_it_has_among_others() {
+    pollster::block_on(async {
+        let race = |first_seed, seeds| TrainSettings { first_seed, seeds, ..short() };
+        let curve = async |settings: TrainSettings| {
+            let (_, heard) = run(Design::Race, settings).await;
+            assert_eq!(error(&heard), None);
+            let report =
+                find(&heard, |event| if let Event::Race(race) = event { Some(race.clone()) } else { None }).unwrap();
+            let of_seed_2 = report.runs.into_iter().filter(|run| run.seed == 2);
+            of_seed_2.map(|run| (run.arm, run.points)).collect::<Vec<_>>()
+        };
+        let among_others = curve(race(1, 2)).await;
+        assert_eq!(among_others.len(), 2);
+        assert_eq!(curve(race(2, 1)).await, among_others);
+    });
+}

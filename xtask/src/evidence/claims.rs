@@ -1,0 +1,351 @@
+//! The published claims, and what was measured of each.
+
+use super::numbers::{Finding, Summary, finding, verdict};
+use super::plan::{Method, Profile, RATES, World};
+use super::results::{Net, Results, Run};
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Optimiser steps.
+    Steps,
+    /// A share of pictures named rightly, 0..1.
+    Accuracy,
+    /// A difference of two such shares.
+    Points,
+    /// A rank correlation.
+    Rank,
+}
+
+impl Measure {
+    /// Mean and deviation with the unit.
+    pub fn write(self, summary: &Summary) -> String {
+        let Summary { mean, deviation, .. } = *summary;
+        match self {
+            Self::Steps => format!("{mean:.0} ± {deviation:.0} steps"),
+            Self::Accuracy => format!("{} %", percent(summary)),
+            Self::Points => format!("{} points", percent(summary)),
+            Self::Rank => format!("{mean:.2} ± {deviation:.2}"),
+        }
+    }
+}
+
+/// Mean and deviation of shares, per cent.
+pub fn percent(summary: &Summary) -> String {
+    format!("{:.1} ± {:.1}", 100.0 * summary.mean, 100.0 * summary.deviation)
+}
+
+/// What one world says of a claim: values of the start in question and of what it is compared with, one per seed.
+pub struct Side {
+    /// Name of the world.
+    pub world: String,
+    /// The start in question.
+    pub ours: Vec<f64>,
+    /// What it is compared with.
+    pub theirs: Vec<f64>,
+}
+
+/// A published claim.
+pub struct Claim {
+    /// The method.
+    pub method: Method,
+    /// The claim in a few words.
+    pub name: &'static str,
+    /// What was published of it.
+    pub published: &'static str,
+    /// What is compared here, and with what.
+    pub compared: &'static str,
+    /// How the values are written.
+    pub measure: Measure,
+    /// Whether the smaller value is the claimed one.
+    pub is_less: bool,
+    /// One per world.
+    pub sides: Vec<Side>,
+}
+
+impl Claim {
+    /// The finding of every world.
+    pub fn findings(&self) -> Vec<Finding> {
+        let one = |side: &Side| match self.is_less {
+            true => finding(&side.theirs, &side.ours),
+            false => finding(&side.ours, &side.theirs),
+        };
+        self.sides.iter().map(one).collect()
+    }
+
+    /// What came of it, in words.
+    pub fn verdict(&self) -> String {
+        verdict(&self.findings())
+    }
+
+    /// The claim in a sentence with its numbers.
+    pub fn sentence(&self) -> String {
+        let side = |side: &Side| match (Summary::of(&side.ours), Summary::of(&side.theirs)) {
+            (Some(ours), Some(theirs)) => {
+                format!("{}: {} against {}", side.world, self.measure.write(&ours), self.measure.write(&theirs))
+            }
+            _ => format!("{}: not run", side.world),
+        };
+        let sides: Vec<String> = self.sides.iter().map(side).collect();
+        format!("**{}: {}.** {} {}.", self.name, self.verdict(), self.compared, sides.join("; "))
+    }
+}
+
+/// All claims, with what was measured.
+pub fn claims(results: &Results, profile: &Profile) -> Vec<Claim> {
+    let source = Source { results, profile };
+    let mut all = source.of_starts(
+        Method::Layers,
+        [
+            "the inherited layers converge faster (abstract)",
+            "less sensitive to hyper-parameters (abstract)",
+            "better accuracy (abstract)",
+            "fewer training samples (abstract)",
+            "fewer training samples (abstract)",
+        ],
+    );
+    all.extend(source.of_starts(
+        Method::Cluster,
+        [
+            "4.0 times less training than scratch (ImageNet)",
+            "not published for this method",
+            "not claimed: with all of ImageNet it does not beat scratch when shares are compared",
+            "+7.09 points with 25 % of ImageNet",
+            "no share below 25 % is quoted",
+        ],
+    ));
+    all.push(source.half_the_training());
+    all.push(source.stores_less());
+    all.extend(source.of_pools());
+    all
+}
+
+struct Source<'a> {
+    results: &'a Results,
+    profile: &'a Profile,
+}
+
+impl Source<'_> {
+    fn sides(&self, method: Method, values: impl Fn(usize) -> (Vec<f64>, Vec<f64>)) -> Vec<Side> {
+        let worlds = self.profile.worlds.iter().enumerate().filter(|(_, world)| world.methods.contains(&method));
+        let side = |(at, world): (usize, &World)| {
+            let (ours, theirs) = values(at);
+            Side { world: world.name.clone(), ours, theirs }
+        };
+        worlds.map(side).collect()
+    }
+
+    fn steps(&self, method: Method, world: usize, arm: &str) -> Vec<f64> {
+        let place = (method, world, 100, 1.0);
+        let Some(accuracy) = self.results.fixed_accuracy(place) else { return Vec::new() };
+        let all = self.profile.steps as f64;
+        self.results.steps(place, arm, accuracy).into_iter().map(|steps| steps.unwrap_or(all)).collect()
+    }
+
+    /// The four claims of Learngene, the last at two shares of the pictures.
+    fn of_starts(&self, method: Method, published: [&'static str; 5]) -> Vec<Claim> {
+        let last = |world, share, arm| self.results.last((method, world, share, 1.0), arm);
+        let accuracy =
+            |share: usize| self.sides(method, |world| (last(world, share, "inherited"), last(world, share, "scratch")));
+        let claim = |at: usize, name, compared, measure, sides| Claim {
+            method,
+            name,
+            published: published[at],
+            compared,
+            measure,
+            is_less: matches!(measure, Measure::Steps | Measure::Points),
+            sides,
+        };
+        let over_rates = |world, arm| self.results.over_rates((method, world, 100), &RATES, arm);
+        vec![
+            claim(
+                0,
+                "Converges faster",
+                "Steps to the fixed accuracy, inherited against scratch.",
+                Measure::Steps,
+                self.sides(method, |world| {
+                    (self.steps(method, world, "inherited"), self.steps(method, world, "scratch"))
+                }),
+            ),
+            claim(
+                1,
+                "Less sensitive to the learning rate",
+                "Best minus worst accuracy over three learning rates, inherited against scratch.",
+                Measure::Points,
+                self.sides(method, |world| (over_rates(world, "inherited"), over_rates(world, "scratch"))),
+            ),
+            claim(
+                2,
+                "Better accuracy with all pictures",
+                "Accuracy at the end with all pictures, inherited against scratch.",
+                Measure::Accuracy,
+                accuracy(100),
+            ),
+            claim(
+                3,
+                "Better with a quarter of the pictures",
+                "Accuracy at the end with 25 % of the pictures, inherited against scratch.",
+                Measure::Accuracy,
+                accuracy(25),
+            ),
+            claim(
+                4,
+                "Better with a tenth of the pictures",
+                "Accuracy at the end with 10 % of the pictures, inherited against scratch.",
+                Measure::Accuracy,
+                accuracy(10),
+            ),
+        ]
+    }
+
+    fn half_the_training(&self) -> Claim {
+        let (method, half) = (Method::Cluster, (self.profile.steps / 2) as f64);
+        let at_half = |world| {
+            let runs = self.results.runs((method, world, 100, 1.0), "inherited");
+            let point = |run: &Run| {
+                let reached = run.curve.iter().rev().find(|point| point.0 <= half);
+                if run.diverged { 0.0 } else { reached.map_or(0.0, |point| point.1) }
+            };
+            runs.iter().map(point).collect()
+        };
+        Claim {
+            method,
+            name: "Better than scratch after half the steps",
+            published: "+9.87 points over scratch at half the epochs (ImageNet, Small)",
+            compared: "Accuracy of the inherited start after half the steps against scratch after all of them.",
+            measure: Measure::Accuracy,
+            is_less: false,
+            sides: self
+                .sides(method, |world| (at_half(world), self.results.last((method, world, 100, 1.0), "scratch"))),
+        }
+    }
+
+    fn stores_less(&self) -> Claim {
+        let method = Method::Cluster;
+        let sides = self.sides(method, |world| {
+            let place = (method, world, 100, 1.0);
+            let stored = |arm| self.results.stored(place, arm);
+            let is_smaller =
+                matches!((stored("inherited"), stored("first")), (Some(ours), Some(theirs)) if ours < theirs);
+            let (ours, theirs) = (self.results.last(place, "inherited"), self.results.last(place, "first"));
+            // A learngene that is not smaller cannot show the claim, however good it is.
+            if is_smaller || ours.is_empty() { (ours, theirs) } else { (theirs.clone(), theirs) }
+        });
+        Claim {
+            method,
+            name: "Better than whole layers that store more",
+            published: "78.43 % with 15.1 M inherited parameters against under 75 % with 18.0 M (ten whole layers)",
+            compared: "Accuracy at the end, inherited against the first whole layers, where the learngene stores less.",
+            measure: Measure::Accuracy,
+            is_less: false,
+            sides,
+        }
+    }
+
+    fn of_pools(&self) -> Vec<Claim> {
+        let method = Method::Pool;
+        let against = |pick: fn(&Net) -> f64| {
+            let picked = |world, is_sn_net| self.results.nets(world, is_sn_net).iter().map(pick).collect();
+            self.sides(method, |world| (picked(world, false), picked(world, true)))
+        };
+        let claim = |name, published, compared, measure, sides| Claim {
+            method,
+            name,
+            published,
+            compared,
+            measure,
+            is_less: false,
+            sides,
+        };
+        vec![
+            claim(
+                "Larger configurations are better",
+                "accuracy rises with the operations; the trend to look for is a rank correlation of 0.8",
+                "Rank correlation (Spearman) of accuracy with operations, against 0.8.",
+                Measure::Rank,
+                self.sides(method, |world| {
+                    let ranks: Vec<f64> = self.results.nets(world, false).iter().map(|net| net.spearman).collect();
+                    let wanted = vec![0.8; ranks.len()];
+                    (ranks, wanted)
+                }),
+            ),
+            claim(
+                "Better than SN-Net over all configurations",
+                "SN-Net is the baseline of the method; no figure is quoted",
+                "Mean accuracy over all configurations, pool against SN-Net.",
+                Measure::Accuracy,
+                against(Net::mean_accuracy),
+            ),
+            claim(
+                "The smallest model is better than SN-Net's",
+                "SN-Net is the baseline of the method; no figure is quoted",
+                "Accuracy of the smallest model, pool against SN-Net.",
+                Measure::Accuracy,
+                against(|net| net.smallest().map_or(0.0, |one| one.accuracy)),
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::claims;
+    use crate::evidence::plan::cpu;
+    use crate::evidence::results::{Results, tests::made_up};
+
+    #[test]
+    fn a_start_that_rises_sooner_is_seen_to_and_what_was_not_run_is_said() {
+        let profile = cpu();
+        let units = profile.units();
+        let made = made_up(&units);
+        let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
+        let all = claims(&results, &profile);
+        let faster = all.iter().find(|claim| claim.name == "Converges faster").unwrap();
+        assert_eq!(faster.verdict(), "seen on both sets");
+        assert!(faster.sentence().contains("doodles: ") && faster.sentence().contains(" steps against "));
+        let ranks = all.iter().find(|claim| claim.name == "Larger configurations are better").unwrap();
+        assert_eq!(ranks.verdict(), "seen on both sets");
+
+        let of_doodles = made.iter().filter(|(unit, _)| unit.setting.world == 0);
+        let half = Results::of(of_doodles.map(|(unit, json)| (unit, json)));
+        let faster = claims(&half, &profile).remove(0);
+        assert_eq!(faster.verdict(), "seen on the one set; 1 not run");
+        assert!(faster.sentence().contains("clothes: not run"));
+
+        let nothing = claims(&Results::default(), &profile);
+        assert!(nothing.iter().all(|claim| claim.verdict() == "not run"));
+        assert_eq!(nothing.len(), all.len());
+    }
+
+    #[test]
+    fn a_learngene_that_stores_more_shows_nothing() {
+        let profile = cpu();
+        let units = profile.units();
+        let mut made = made_up(&units);
+        let verdict = |made: &[(crate::evidence::plan::Unit, crate::evidence::json::Json)]| {
+            let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
+            let all = claims(&results, &profile);
+            all.iter().find(|claim| claim.name == "Better than whole layers that store more").unwrap().verdict()
+        };
+        assert_eq!(verdict(&made), "seen on both sets");
+        for (_, json) in &mut made {
+            let text = format!("{json:?}");
+            if text.contains("Number(100.0)") {
+                set_stored(json, 300.0);
+            }
+        }
+        assert_eq!(verdict(&made), "not seen");
+    }
+
+    fn set_stored(json: &mut crate::evidence::json::Json, value: f64) {
+        use crate::evidence::json::Json;
+        match json {
+            Json::Object(fields) => fields.iter_mut().for_each(|(key, inside)| match (&**key, inside) {
+                ("inherited", number @ Json::Number(_)) => *number = Json::Number(value),
+                (_, inside) => set_stored(inside, value),
+            }),
+            Json::List(values) => values.iter_mut().for_each(|inside| set_stored(inside, value)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What the pools say, beside SN-Net.
+
+use super::chart::{Axis, Chart, Point, Series};
+use super::claims::percent;
+use super::document::Page;
+use super::numbers::Summary;
+use super::plan::{Method, World};
+use super::results::{Configuration, Net};
+use super::tables::{NOT_RUN, Table, cell, count};
+
+const NAMES: [(&str, bool); 2] = [("pool", false), ("SN-Net", true)];
+
+/// Tables and pictures.
+pub fn section(page: &mut Page<'_>) {
+    page.say(
+        "Two auxiliary models are distilled from the ancestor, stitched and fine-tuned together; SN-Net has anchors of the \
+         same sizes that heard only the ancestor's answers, stitched by least squares, for as many steps under the same \
+         teacher. Both judge every configuration on the same pictures.",
+    );
+    summary(page);
+    starts(page);
+    let worlds = page.profile.worlds.clone();
+    for (at, world) in worlds.iter().enumerate().filter(|(_, world)| world.methods.contains(&Method::Pool)) {
+        configurations(page, at, world);
+    }
+}
+
+fn commands(page: &mut Page<'_>, world: Option<usize>) {
+    page.commands(|setting| setting.method == Method::Pool && world.is_none_or(|world| setting.world == world));
+}
+
+fn worlds<'a>(page: &Page<'a>) -> impl Iterator<Item = (usize, &'a World)> + use<'a> {
+    page.profile.worlds.iter().enumerate().filter(|(_, world)| world.methods.contains(&Method::Pool))
+}
+
+/// Values of all seeds.
+fn over(nets: &[Net], pick: impl Fn(&Net) -> f64) -> Vec<f64> {
+    nets.iter().map(pick).collect()
+}
+
+fn summary(page: &mut Page<'_>) {
+    page.say("### The two nets, summed up");
+    let mut table = Table::new([
+        "set",
+        "net",
+        "models",
+        "stored parameters",
+        "the same, each model stored apart",
+        "accuracy of all, %",
+        "smallest model: parameters",
+        "its accuracy, %",
+        "largest model: parameters",
+        "its accuracy, %",
+        "Spearman, accuracy with operations",
+    ]);
+    for (at, world) in worlds(page) {
+        for (name, is_sn_net) in NAMES {
+            let (nets, seeds) = (page.results.nets(at, is_sn_net), page.profile.seeds);
+            let Some(first) = nets.first() else {
+                table.row([world.name.clone(), name.to_owned()].into_iter().chain((0..9).map(|_| NOT_RUN.to_owned())));
+                continue;
+            };
+            let apart: f64 = first.configurations.iter().map(|one| one.parameters).sum();
+            let accuracy = |pick: fn(&Net) -> Option<&Configuration>| {
+                cell(&over(&nets, |net| pick(net).map_or(0.0, |one| one.accuracy)), seeds, percent)
+            };
+            table.row([
+                world.name.clone(),
+                name.to_owned(),
+                first.configurations.len().to_string(),
+                count(Some(first.stored)),
+                count(Some(apart)),
+                cell(&over(&nets, Net::mean_accuracy), seeds, percent),
+                count(first.smallest().map(|one| one.parameters)),
+                accuracy(Net::smallest),
+                count(first.largest().map(|one| one.parameters)),
+                accuracy(Net::largest),
+                cell(&over(&nets, |net| net.spearman), seeds, |one| format!("{:.2} ± {:.2}", one.mean, one.deviation)),
+            ]);
+        }
+    }
+    page.say(table.markdown());
+    commands(page, None);
+}
+
+/// Start values of the stitch layers.
+fn starts(page: &mut Page<'_>) {
+    let names = ["learned", "pinv", "least_squares", "random"];
+    page.say("### Start values of the stitch layers");
+    page.say(
+        "Mean accuracy of all stitched models before fine-tuning, %. The gaps between learned and least squares are an \
+         open question; no claim is made of them.",
+    );
+    let mut table = Table::new(["set", "net"].into_iter().chain(names));
+    for (at, world) in worlds(page) {
+        for (name, is_sn_net) in NAMES {
+            let (nets, seeds) = (page.results.nets(at, is_sn_net), page.profile.seeds);
+            let cells = names.map(|start| {
+                let of_net = |net: &Net| {
+                    // Whole anchors have no stitch layer.
+                    let stitched = net.configurations.iter().filter(|one| one.path.contains("then"));
+                    let values =
+                        stitched.filter_map(|one| Some(one.at_start.iter().find(|(name, _)| name == start)?.1));
+                    Summary::of(&values.collect::<Vec<_>>()).map(|one| one.mean)
+                };
+                let values: Vec<f64> = nets.iter().filter_map(of_net).collect();
+                match values.is_empty() && !nets.is_empty() {
+                    true => "–".to_owned(),
+                    false => cell(&values, seeds, percent),
+                }
+            });
+            table.row([world.name.clone(), name.to_owned()].into_iter().chain(cells));
+        }
+    }
+    page.say(table.markdown());
+    commands(page, None);
+}
+
+fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
+    let seeds = page.profile.seeds;
+    let (ours, theirs) = (page.results.nets(at, false), page.results.nets(at, true));
+    page.say(format!("### All configurations, {}", world.name));
+    let mut table =
+        Table::new(["blocks × width", "parameters", "operations, 10⁶", "pool: accuracy, %", "SN-Net: accuracy, %"]);
+    let shape = ours.first().or(theirs.first()).map(|net| net.configurations.clone()).unwrap_or_default();
+    let mut order: Vec<usize> = (0..shape.len()).collect();
+    order.sort_by(|one, other| shape[*one].flops.total_cmp(&shape[*other].flops));
+    for place in order {
+        let values = |nets: &[Net]| -> Vec<f64> {
+            nets.iter().filter_map(|net| Some(net.configurations.get(place)?.accuracy)).collect()
+        };
+        let one = &shape[place];
+        table.row([
+            one.path.clone(),
+            count(Some(one.parameters)),
+            format!("{:.1}", one.flops / 1e6),
+            cell(&values(&ours), seeds, percent),
+            cell(&values(&theirs), seeds, percent),
+        ]);
+    }
+    if shape.is_empty() {
+        table.row([NOT_RUN; 5]);
+    }
+    page.say(table.markdown());
+    commands(page, Some(at));
+    let series = |(style, (name, nets)): (usize, (&str, &[Net]))| {
+        let points = (0..shape.len()).filter_map(|place| {
+            let values = nets.iter().filter_map(|net| Some(100.0 * net.configurations.get(place)?.accuracy));
+            let height = Summary::of(&values.collect::<Vec<_>>())?;
+            Some(Point { x: shape[place].flops / 1e6, y: height.mean, range: (height.low, height.high) })
+        });
+        Series { name: name.to_owned(), style: 2 * style, points: points.collect(), is_line: false }
+    };
+    let nets = [("pool", &*ours), ("SN-Net", &*theirs)];
+    let chart = Chart {
+        title: format!("{}: accuracy against operations", world.name),
+        x: Axis::numbers("operations of one picture, 10⁶"),
+        y: Axis::numbers("accuracy, %"),
+        series: nets.into_iter().enumerate().map(series).collect(),
+    };
+    page.draw(&format!("pool-{}-operations", world.name), &chart);
+}
