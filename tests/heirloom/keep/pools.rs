@@ -75,6 +75,7 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
                 for _ in 0..worked {
                     engine.runner.work().await;
                 }
+                let stood = pool_of(&engine, method).unwrap().steps[0];
                 save(&mut engine).await;
                 let lost = random.random_range(0..12);
                 for _ in 0..lost {
@@ -88,6 +89,7 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
                 assert_eq!(notices(&engine), Vec::<String>::new());
                 let restored = pool_of(&engine, method).expect("the pool is there");
                 assert_eq!(restored.state, RaceState::Running, "it goes on by itself");
+                assert!(restored.steps[0] >= stood, "it began anew: {:?} after {stood} steps", restored.steps);
                 work_until(&mut engine, |_| false).await;
                 let finished = pool_of(&engine, method).unwrap();
                 assert_eq!(finished.state, RaceState::Finished);
