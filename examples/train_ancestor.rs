@@ -416,15 +416,15 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             let (lr, norm) = (stepped.lr, stepped.norm);
             kept.log(&json!({ "step": step, "pictures": step * arguments.batch, "seconds": seconds, "loss": loss, "lr": lr, "norm": norm }))?;
         }
+        if step % arguments.save_every == 0 || step == steps {
+            kept.save(&ancestor.save().await?, before + began.elapsed().as_secs_f64()).await?;
+            kept.export(&ancestor.ancestor()?).await?;
+        }
         if step % arguments.judge_every == 0 || step == steps {
             let judged = if step == steps { usize::MAX } else { arguments.judge / JUDGED };
             let tally = ancestor.judge(judged).await?;
             let (accuracy, loss) = (tally.accuracy(), tally.mean_loss());
             kept.log(&json!({ "step": step, "pictures": step * arguments.batch, "seconds": seconds, "judged": tally.count(), "accuracy": accuracy, "validation_loss": loss }))?;
-        }
-        if step % arguments.save_every == 0 || step == steps {
-            kept.save(&ancestor.save().await?, before + began.elapsed().as_secs_f64()).await?;
-            kept.export(&ancestor.ancestor()?).await?;
         }
     }
     Ok(())

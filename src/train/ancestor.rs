@@ -70,9 +70,10 @@ impl Student {
         let mut tokens = vit.embed(images);
         if let Some(seen) = seen {
             let [_, count, _] = tokens.dims();
-            let front = tokens.clone().narrow(1, 0, prefix);
-            let patches = tokens.narrow(1, prefix, count - prefix).select(1, seen);
-            tokens = if prefix == 0 { patches } else { Tensor::cat(vec![front, patches], 1) };
+            let patches = tokens.clone().narrow(1, prefix, count - prefix).select(1, seen);
+            // A tensor of no tokens cannot be cut out.
+            let front = (prefix > 0).then(|| tokens.narrow(1, 0, prefix));
+            tokens = Tensor::cat(front.into_iter().chain([patches]).collect(), 1);
         }
         let tokens = vit.encode(tokens, &mut Hooks { drop_path, ..Default::default() });
         let [_, count, _] = tokens.dims();
