@@ -98,7 +98,11 @@ async function watch(visit) {
   // At the context, so that requests of workers are seen too; nothing foreign leaves the machine.
   await context.route(isForeign, (route) => route.abort());
   context.on('request', (request) => isForeign(request.url()) && fault(`foreign request: ${request.url()}`));
-  context.on('requestfailed', (request) => fault(`failed request: ${request.url()}: ${request.failure()?.errorText}`));
+  context.on('requestfailed', (request) => {
+    const why = request.failure()?.errorText;
+    // The browser fetches the icon when it likes, and drops that when it has no time left for it.
+    if (!(why === 'net::ERR_ABORTED' && request.url().endsWith('/icon.svg'))) fault(`failed request: ${request.url()}: ${why}`);
+  });
   context.on('console', (message) => message.type() === 'error' && fault(`console: ${message.text()}`));
   context.on('weberror', (event) => fault(`uncaught: ${event.error()}`));
   page.on('crash', () => fault('the tab crashed'));
