@@ -11,7 +11,8 @@
 //! Shape: `--size 64 --patch 8 --width 192 --heads 6 --layers 7`. Training: `--steps N`, `--batch N`, `--lr X`, `--warmup N`,
 //! `--decay X`, `--smoothing X`, `--drop-path X`, `--crop X` (smallest share of a picture's area that is seen), `--seen X` and
 //! `--seen-until X` (share of the patches seen, until which share of the steps), `--answers X` and `--map X` (weights of the
-//! teacher's answers and of its last map), `--seed N`, `--random-start`, `--pictures N` (train on the first N only).
+//! teacher's answers and of its last map), `--seed N`, `--random-start`, `--from FILE` (starts from a checkpoint of that
+//! shape), `--pictures N` (train on the first N only).
 //! Otherwise: `--engine cpu|webgpu`, `--save-every N`, `--judge-every N`, `--judge N` (test pictures judged on the way; all at
 //! the end). With `--resume` it goes on where it was, by the schedule given now.
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use burn::tensor::Device;
 use heirloom::checkpoint::{Checkpoint, Description, Preprocessing, Sealed, SealedWriter, write_half_safetensors};
 use heirloom::cnn::Cnn;
 use heirloom::data::{Augment, Normalise, evaluation_crop};
@@ -54,6 +56,7 @@ struct Arguments {
     sheets: PathBuf,
     out: PathBuf,
     teacher: Option<PathBuf>,
+    from: Option<PathBuf>,
     config: VitConfig,
     plan: AncestorPlan,
     batch: usize,
@@ -102,6 +105,7 @@ impl Default for Arguments {
             sheets: PathBuf::new(),
             out: PathBuf::new(),
             teacher: None,
+            from: None,
             config,
             plan: AncestorPlan { run, seen_patches: 1.0, all_patches_from: 0.0, answers: 0.5, map: 2.0 },
             batch: 32,
@@ -126,6 +130,7 @@ fn arguments() -> Result<Arguments, Failure> {
         let run = &mut plan.run;
         match argument.as_str() {
             "--teacher" => found.teacher = Some(value()?.into()),
+            "--from" => found.from = Some(value()?.into()),
             "--size" => config.image_size = number(&argument, value()?)?,
             "--patch" => config.patch_size = number(&argument, value()?)?,
             "--width" => config.embed_dim = number(&argument, value()?)?,
@@ -379,14 +384,26 @@ async fn teacher(place: &Path, vit: &Vit) -> Result<MapTeacher, Failure> {
     Ok(MapTeacher::new(cnn, [own.mean, own.std], vit, [NORMALISE.mean, NORMALISE.std])?)
 }
 
+/// The weights of an earlier training.
+async fn start(place: &Path, config: &VitConfig, device: &Device) -> Result<Vit, Failure> {
+    let checkpoint = Checkpoint::open(&[FileHandle::from_path("start", place)?]).await?;
+    checkpoint.check_complete()?;
+    if checkpoint.config.vit() != Some(config) {
+        let (found, expected) = (&checkpoint.config, config);
+        return Err(format!("{} holds {found:?}, expected {expected:?}", place.display()).into());
+    }
+    Ok(Vit::load(config, &mut &checkpoint, device).await?)
+}
+
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Acquired { device, name, .. } =
         if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
     let Arguments { config, plan, .. } = &arguments;
     let seed = plan.run.seed;
-    let vit = match arguments.is_random {
-        true => Vit::load(config, &mut RandomWeights { seed }, &device).await?,
-        false => Vit::load(config, &mut SpreadHeads { seed, config: config.clone() }, &device).await?,
+    let vit = match &arguments.from {
+        Some(place) => start(place, config, &device).await?,
+        None if arguments.is_random => Vit::load(config, &mut RandomWeights { seed }, &device).await?,
+        None => Vit::load(config, &mut SpreadHeads { seed, config: config.clone() }, &device).await?,
     };
     let teacher = match &arguments.teacher {
         Some(place) => Some(teacher(place, &vit).await?),

@@ -177,8 +177,26 @@ fn values_mut(tensor: &mut FloatTensor<Flex>) -> &mut [f32] {
     &mut tensor.storage_mut::<f32>()[start..end]
 }
 
-/// The loop of the CPU engine; plain enough that the compiler turns it into SIMD.
+/// The loop of the CPU engine, in pieces of a fixed length: they become SIMD also where code is built for size.
 fn adamw_slices(
+    parameter: &mut [f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    scale: f32,
+    numbers: AdamwNumbers,
+) {
+    const LANES: usize = 8;
+    let ((p, p_rest), (g, g_rest)) = (parameter.as_chunks_mut::<LANES>(), gradient.as_chunks::<LANES>());
+    let ((m, m_rest), (v, v_rest)) = (first.as_chunks_mut::<LANES>(), second.as_chunks_mut::<LANES>());
+    for ((p, g), (m, v)) in p.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
+        adamw_piece(p, g, m, v, scale, numbers);
+    }
+    adamw_piece(p_rest, g_rest, m_rest, v_rest, scale, numbers);
+}
+
+#[inline(always)]
+fn adamw_piece(
     parameter: &mut [f32],
     gradient: &[f32],
     first: &mut [f32],

@@ -8,6 +8,7 @@ mod exp;
 pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
+pub mod gelu;
 
 pub use attention_distance::{
     AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
@@ -16,3 +17,4 @@ pub use cka::{gram, own_squares, pair_squares};
 pub use density::{Density, density};
 pub use expand_heads::{HeadWeights, expand_heads};
 pub use ffn_map::ffn_map;
+pub use gelu::gelu;

@@ -2,10 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::gelu;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Tensor, assert_shape};
+
+use crate::kernels::gelu;
 
 /// Cuts a picture into patches and projects each (`patch_embed`).
 #[derive(Module, Debug)]

