@@ -12,7 +12,7 @@
 //! `--decay X`, `--smoothing X`, `--drop-path X`, `--crop X` (smallest share of a picture's area that is seen), `--seen X` and
 //! `--seen-until X` (share of the patches seen, until which share of the steps), `--answers X` and `--map X` (weights of the
 //! teacher's answers and of its last map), `--seed N`, `--random-start`, `--from FILE` (starts from a checkpoint of that
-//! shape), `--pictures N` (train on the first N only).
+//! shape), `--keep-start X` (share of that start in the weights that are written, which keeps its heads apart), `--pictures N` (train on the first N only).
 //! Otherwise: `--engine cpu|webgpu`, `--save-every N`, `--judge-every N`, `--judge N` (test pictures judged on the way; all at
 //! the end). With `--resume` it goes on where it was, by the schedule given now.
 
@@ -57,6 +57,7 @@ struct Arguments {
     out: PathBuf,
     teacher: Option<PathBuf>,
     from: Option<PathBuf>,
+    keep_start: f32,
     config: VitConfig,
     plan: AncestorPlan,
     batch: usize,
@@ -106,6 +107,7 @@ impl Default for Arguments {
             out: PathBuf::new(),
             teacher: None,
             from: None,
+            keep_start: 0.0,
             config,
             plan: AncestorPlan { run, seen_patches: 1.0, all_patches_from: 0.0, answers: 0.5, map: 2.0 },
             batch: 32,
@@ -130,6 +132,7 @@ fn arguments() -> Result<Arguments, Failure> {
         let run = &mut plan.run;
         match argument.as_str() {
             "--teacher" => found.teacher = Some(value()?.into()),
+            "--keep-start" => found.keep_start = number(&argument, value()?)?,
             "--from" => found.from = Some(value()?.into()),
             "--size" => config.image_size = number(&argument, value()?)?,
             "--patch" => config.patch_size = number(&argument, value()?)?,
@@ -291,13 +294,15 @@ impl Batches for Cifar {
 /// What lies in OUT_DIR.
 struct Kept {
     folder: PathBuf,
+    /// Weights that training began with, and their share in what is written.
+    start: Option<(Vit, f32)>,
     storage: Storage,
     slot: usize,
 }
 
 impl Kept {
-    fn open(folder: &Path) -> Result<Self, Failure> {
-        Ok(Self { folder: folder.to_path_buf(), storage: Storage::in_folder(folder)?, slot: 0 })
+    fn open(folder: &Path, start: Option<(Vit, f32)>) -> Result<Self, Failure> {
+        Ok(Self { folder: folder.to_path_buf(), start, storage: Storage::in_folder(folder)?, slot: 0 })
     }
 
     /// The newest whole state, and the seconds it had taken.
@@ -356,7 +361,13 @@ impl Kept {
             labels: Some(CLASSES.map(String::from).to_vec()),
             preprocessing: Some(Preprocessing { mean, std, image_size: vit.config.image_size }),
         };
-        let file = write_half_safetensors(vit.state().await?, &description);
+        let mut weights = vit.state().await?;
+        if let Some((start, share)) = &self.start {
+            for ((_, now), (_, then)) in weights.iter_mut().zip(start.state().await?) {
+                now.values.iter_mut().zip(then.values).for_each(|(now, then)| *now += share * (then - *now));
+            }
+        }
+        let file = write_half_safetensors(weights, &description);
         Ok(std::fs::write(self.folder.join("ancestor.safetensors"), file)?)
     }
 }
@@ -412,7 +423,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let student = Student::start(vit, teacher.as_ref(), seed);
     let cifar = Cifar::read(&arguments)?;
     eprintln!("{} parameters, {} training pictures, {name}", config.parameters(), cifar.used);
-    let mut kept = Kept::open(&arguments.out)?;
+    let start = (arguments.keep_start > 0.0).then(|| (student.vit.clone(), arguments.keep_start));
+    let mut kept = Kept::open(&arguments.out, start)?;
     let state = if arguments.is_resumed { kept.restore().await? } else { None };
     let before = state.as_ref().map_or(0.0, |(_, seconds)| *seconds);
     let mut ancestor = match state {

@@ -188,7 +188,7 @@ pub fn cpu() -> Profile {
     Profile {
         name: "cpu",
         seeds: 3,
-        steps: 240,
+        steps: 180,
         every: 10,
         batch: 16,
         pool_steps: [150, 200, 200],
