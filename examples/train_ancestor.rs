@@ -12,7 +12,8 @@
 //! `--decay X`, `--smoothing X`, `--drop-path X`, `--crop X` (smallest share of a picture's area that is seen), `--seen X` and
 //! `--seen-until X` (share of the patches seen, until which share of the steps), `--answers X` and `--map X` (weights of the
 //! teacher's answers and of its last map), `--seed N`, `--random-start`, `--from FILE` (starts from a checkpoint of that
-//! shape), `--keep-start X` (share of that start in the weights that are written, which keeps its heads apart), `--pictures N` (train on the first N only).
+//! shape), `--keep-start X` (share of that start in the weights that are
+//! written, which keeps its heads apart; what is judged is without it), `--pictures N` (train on the first N only).
 //! Otherwise: `--engine cpu|webgpu`, `--save-every N`, `--judge-every N`, `--judge N` (test pictures judged on the way; all at
 //! the end). With `--resume` it goes on where it was, by the schedule given now.
 

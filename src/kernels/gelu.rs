@@ -1,7 +1,7 @@
 //! GELU in its erf form, `x · Φ(x)` with Φ the normal distribution (Hendrycks and Gimpel 2016), forward and backward.
 //!
 //! It is the widest tensor of a Vision Transformer, and on the CPU engine the library's `erf` and `exp` are a call per
-//! number: a fifth of a training step. Here both share one exponential, in arithmetic that the compiler turns into SIMD.
+//! number: a tenth of a training step. Here both share one exponential, in arithmetic that the compiler turns into SIMD.
 //! On the GPU it stays composed of operations that fusion joins with their neighbours.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};

@@ -240,7 +240,7 @@ impl Source<'_> {
             if let (Some(ours), Some(theirs)) = (stored("inherited"), stored("first"))
                 && ours >= theirs
             {
-                side.but = Some("here the learngene stores more");
+                side.but = Some("here the learngene does not store less");
             }
         }
         Claim {
