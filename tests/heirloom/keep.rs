@@ -16,29 +16,20 @@ use heirloom::session::protocol::*;
 
 /// A place for a store that is removed at the end.
 #[cfg(not(target_arch = "wasm32"))]
-pub struct Place(std::path::PathBuf);
+pub struct Place(tempfile::TempDir);
 
 #[cfg(not(target_arch = "wasm32"))]
 impl Place {
-    pub fn new(name: &str) -> Self {
-        let place = std::env::temp_dir().join(format!("heirloom-keep-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&place);
-        Self(place)
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     pub fn storage(&self) -> Storage {
-        Storage::in_folder(&self.0).unwrap()
+        Storage::in_folder(self.0.path()).unwrap()
     }
 
     pub fn path(&self, inside: &str) -> std::path::PathBuf {
-        self.0.join(inside)
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.path().join(inside)
     }
 }
 

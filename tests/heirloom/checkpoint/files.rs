@@ -4,7 +4,6 @@ use heirloom::checkpoint::{Checkpoint, CheckpointError};
 use heirloom::platform::file::FileHandle;
 use heirloom::vit::{HostTensor, Pool, VitConfig};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// Tensors by key.
 pub type Tensors = BTreeMap<String, HostTensor>;
@@ -109,23 +108,4 @@ pub fn plain(tensors: &Tensors) -> Vec<u8> {
 pub fn constant(config: &VitConfig, value: f32) -> Tensors {
     let tensor = |shape: Vec<usize>| HostTensor { values: vec![value; shape.iter().product()], shape };
     config.tensors().into_iter().map(|(key, shape)| (key, tensor(shape))).collect()
-}
-
-/// A place for a file that is deleted when the test is over.
-pub struct Temporary(pub PathBuf);
-
-impl Temporary {
-    pub fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("heirloom-{}-{name}", std::process::id())))
-    }
-
-    pub fn handle(&self, name: &str) -> FileHandle {
-        FileHandle::from_path(name, &self.0).unwrap()
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        _ = std::fs::remove_file(&self.0);
-    }
 }

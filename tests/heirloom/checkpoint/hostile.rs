@@ -2,6 +2,7 @@
 
 use super::files::*;
 use heirloom::checkpoint::CheckpointError;
+use heirloom::platform::file::FileHandle;
 use std::io::{Seek, SeekFrom, Write};
 
 /// Opens a file and reads every tensor; what is wrong comes back as an error, never as a panic.
@@ -49,15 +50,15 @@ fn a_changed_byte_never_panics() {
 
 #[test]
 fn six_gigabytes_of_nothing_are_refused_without_reading_them() {
-    let file = Temporary::new("zeros.safetensors");
-    std::fs::File::create(&file.0).unwrap().set_len(6 << 30).unwrap();
-    let said = sentence(open(&[file.handle("zeros.safetensors")]));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(6 << 30).unwrap();
+    let said = sentence(open(&[FileHandle::from_path("zeros.safetensors", file.path()).unwrap()]));
     assert!(said.starts_with("`zeros.safetensors` is no safetensors file"), "{said}");
 }
 
 #[test]
 fn six_gigabytes_beside_a_model_are_never_touched() {
-    let file = Temporary::new("large.safetensors");
+    let file = tempfile::NamedTempFile::new().unwrap();
     let small = fixture_bytes("vit.safetensors");
     let length = u64::from_le_bytes(small[..8].try_into().unwrap()) as usize;
     let header = std::str::from_utf8(&small[8..8 + length]).unwrap().trim_end();
@@ -65,12 +66,13 @@ fn six_gigabytes_beside_a_model_are_never_touched() {
     let (start, end) = (data.len(), data.len() as u64 + (6 << 30));
     let huge = format!(r#","decoder.huge":{{"dtype":"F32","shape":[1610612736],"data_offsets":[{start},{end}]}}}}"#);
     let header = raw(&(header.strip_suffix('}').unwrap().to_string() + &huge), &[]);
-    let mut writer = std::fs::File::create(&file.0).unwrap();
+    let mut writer = file.as_file();
     writer.set_len(header.len() as u64 + end).unwrap();
     writer.seek(SeekFrom::Start(0)).unwrap();
     writer.write_all(&header).unwrap();
     writer.write_all(data).unwrap();
-    let checkpoint = open(&[file.handle("large.safetensors"), fixture("timm.json")]).unwrap();
+    let checkpoint =
+        open(&[FileHandle::from_path("large.safetensors", file.path()).unwrap(), fixture("timm.json")]).unwrap();
     assert_eq!(checkpoint.unexpected, [("decoder.huge".to_string(), None)]);
     assert_eq!(tensor(&checkpoint, "pos_embed"), crate_tensors("vit.safetensors")["pos_embed"]);
 }

@@ -231,7 +231,7 @@ fn opening_reads_headers_only_and_a_tensor_its_own_bytes() {
     };
     let Some(before) = read_so_far() else { return };
     // As large as DeiT-B in f32: 346 MB, of which nothing takes place on the disk.
-    let file = Temporary::new("deit_b.safetensors");
+    let file = tempfile::NamedTempFile::new().unwrap();
     let config = VitConfig {
         image_size: 224,
         patch_size: 16,
@@ -249,9 +249,9 @@ fn opening_reads_headers_only_and_a_tensor_its_own_bytes() {
         at = end;
     }
     let header = raw(&format!("{{{}}}", entries.join(",")), &[]);
-    std::fs::write(&file.0, &header).unwrap();
-    std::fs::File::options().write(true).open(&file.0).unwrap().set_len((header.len() + at) as u64).unwrap();
-    let checkpoint = open(&[file.handle("deit_b.safetensors")]).unwrap();
+    std::fs::write(file.path(), &header).unwrap();
+    file.as_file().set_len((header.len() + at) as u64).unwrap();
+    let checkpoint = open(&[FileHandle::from_path("deit_b.safetensors", file.path()).unwrap()]).unwrap();
     let opened = read_so_far().unwrap() - before;
     assert_eq!(checkpoint.config, config.into());
     assert!(opened < 64_000, "opening read {opened} bytes");

@@ -204,16 +204,17 @@ fn empty_batches_are_refused() {
 
 #[test]
 fn a_moved_file_is_an_error_and_not_a_broken_picture() {
-    let folder = std::env::temp_dir().join(format!("heirloom_moved_{}", std::process::id()));
+    // No dot at the start, as `tempdir` would choose: hidden folders are not walked.
+    let folder = tempfile::Builder::new().prefix("moved").tempdir().unwrap();
     for class in ["a", "b"] {
-        std::fs::create_dir_all(folder.join(class)).unwrap();
+        std::fs::create_dir(folder.path().join(class)).unwrap();
         for i in 0..3 {
             let number = i + if class == "a" { 0 } else { 10 };
-            std::fs::write(folder.join(class).join(format!("{i}.png")), super::png(number, 9, 9)).unwrap();
+            std::fs::write(folder.path().join(class).join(format!("{i}.png")), super::png(number, 9, 9)).unwrap();
         }
     }
-    let (_, mut loader) = loader(&heirloom::data::walk(&folder).unwrap(), settings());
-    std::fs::remove_dir_all(&folder).unwrap();
+    let (_, mut loader) = loader(&heirloom::data::walk(folder.path()).unwrap(), settings());
+    folder.close().unwrap();
     let error = block_on(loader.train_batch(0)).unwrap_err();
     assert!(error.to_string().contains("it may have been moved or changed"), "{error}");
     assert_eq!(loader.broken().count(), 0);

@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use heirloom::data::{DataError, MAX_FILE_BYTES, PictureSet};
@@ -141,15 +142,14 @@ fn thumbnails_are_small_jpegs_of_a_few_pictures() {
 /// A sparse file longer than memory allows must be told from a picture by its first bytes.
 #[test]
 fn a_file_of_many_gigabytes_is_refused_by_its_head() {
-    let place = std::env::temp_dir().join(format!("heirloom_sparse_{}", std::process::id()));
+    let mut place = tempfile::NamedTempFile::new().unwrap();
     let mut head = std::fs::read("tests/fixtures/pictures/progressive.jpg").unwrap();
     head.truncate(300);
-    std::fs::write(&place, head).unwrap();
-    std::fs::OpenOptions::new().write(true).open(&place).unwrap().set_len(6 << 30).unwrap();
-    let file = FileHandle::from_path("a/film.jpg", &place).unwrap();
+    place.write_all(&head).unwrap();
+    place.as_file().set_len(6 << 30).unwrap();
+    let file = FileHandle::from_path("a/film.jpg", place.path()).unwrap();
     assert!(file.len() > MAX_FILE_BYTES);
     let error = pollster::block_on(add(&mut PictureSet::new(), &[file])).unwrap_err().to_string();
-    std::fs::remove_file(&place).unwrap();
     assert!(error.contains("at most 67108864 are read"), "{error}");
 }
 

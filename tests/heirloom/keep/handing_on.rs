@@ -5,8 +5,8 @@ use super::*;
 use std::io::{Cursor, Read, Write};
 
 /// A trained project as a zip, and what its first model says.
-async fn exported(name: &str) -> (Vec<u8>, Prediction) {
-    let place = Place::new(name);
+async fn exported() -> (Vec<u8>, Prediction) {
+    let place = Place::new();
     let mut engine = engine_on(&place.storage(), begin()).await;
     bring(&mut engine, 3).await;
     engine.send(Command::Train(TrainSettings { steps: 2, ..training() }), Vec::new()).await;
@@ -17,8 +17,8 @@ async fn exported(name: &str) -> (Vec<u8>, Prediction) {
 #[test]
 fn a_project_opens_on_another_machine_and_predicts_the_same() {
     pollster::block_on(async {
-        let (zip, said) = exported("out").await;
-        let place = Place::new("in");
+        let (zip, said) = exported().await;
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         assert_eq!(import(&mut engine, zip.clone()).await, Vec::<String>::new());
         assert_eq!(list_of(&engine).projects[0].name, "First");
@@ -58,7 +58,7 @@ fn rewritten(zip: &[u8], change: impl Fn(&str, Vec<u8>) -> Option<(String, Vec<u
 #[test]
 fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind() {
     pollster::block_on(async {
-        let (zip, _) = exported("hostile").await;
+        let (zip, _) = exported().await;
         let flip = |bytes: &mut Vec<u8>| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
@@ -85,7 +85,7 @@ fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind
             ("no model", without("parts")),
             ("one model in place of another", swapped(&zip)),
         ];
-        let place = Place::new("refuses");
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         for (name, zip) in cases {
             let said = import(&mut engine, zip).await;

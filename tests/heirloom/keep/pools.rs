@@ -77,8 +77,8 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
             let expected = pool_of(&undisturbed, method).unwrap();
             assert_eq!(expected.state, RaceState::Finished);
             let (_, said) = cut_and_named(&mut undisturbed, method).await;
-            for kill in 0..4 {
-                let place = Place::new(&format!("pool-{}-{kill}", method.name()));
+            for _ in 0..4 {
+                let place = Place::new();
                 let mut engine = engine_with_pictures(&place.storage()).await;
                 engine.runner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
                 let worked = random.random_range(1..pieces - 20);
@@ -118,7 +118,7 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
 #[test]
 fn finished_pools_and_models_cut_out_of_them_come_back_and_go_along_in_the_zip() {
     pollster::block_on(async {
-        let place = Place::new("pools");
+        let place = Place::new();
         let mut engine = engine_with_pictures(&place.storage()).await;
         let mut made = Vec::new();
         for method in [Method::Pool, Method::Stitch] {
@@ -134,7 +134,7 @@ fn finished_pools_and_models_cut_out_of_them_come_back_and_go_along_in_the_zip()
         let mut engine = engine_on(&place.storage(), begin()).await;
         let zip = zip_of(&mut engine).await;
         drop(engine);
-        let other = Place::new("pools-elsewhere");
+        let other = Place::new();
         for (here, zip) in [(&place, None), (&other, Some(zip))] {
             let mut engine = engine_on(&here.storage(), begin()).await;
             if let Some(zip) = zip {
@@ -165,7 +165,7 @@ fn finished_pools_and_models_cut_out_of_them_come_back_and_go_along_in_the_zip()
 #[test]
 fn a_pool_stopped_while_it_was_distilled_comes_back_with_the_models_it_had() {
     pollster::block_on(async {
-        let place = Place::new("stopped-pool");
+        let place = Place::new();
         let mut engine = engine_with_pictures(&place.storage()).await;
         engine.heard.borrow_mut().clear();
         engine.runner.handle(Command::MakePool(settings(Method::Pool)), Vec::new()).await;
@@ -198,7 +198,7 @@ fn a_paused_pool_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_
         undisturbed.send(Command::MakePool(eventful(Method::Pool)), Vec::new()).await;
         let expected = pool_of(&undisturbed, Method::Pool).unwrap();
 
-        let place = Place::new("paused-pool");
+        let place = Place::new();
         let mut engine = engine_with_pictures(&place.storage()).await;
         engine.runner.handle(Command::MakePool(eventful(Method::Pool)), Vec::new()).await;
         for _ in 0..25 {

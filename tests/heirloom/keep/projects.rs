@@ -16,7 +16,7 @@ fn project(command: ProjectCommand) -> Command {
 #[test]
 fn projects_are_begun_renamed_opened_and_deleted_and_deleting_frees_their_room() {
     pollster::block_on(async {
-        let place = Place::new("several");
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         assert_eq!(names(&engine), Vec::<String>::new(), "an empty project is not stored");
         bring(&mut engine, 3).await;
@@ -57,7 +57,7 @@ fn projects_are_begun_renamed_opened_and_deleted_and_deleting_frees_their_room()
 #[test]
 fn a_race_goes_on_when_its_project_is_opened_again() {
     pollster::block_on(async {
-        let place = Place::new("racing");
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         bring(&mut engine, 3).await;
         engine.runner.handle(Command::Train(race(4)), Vec::new()).await;

@@ -36,7 +36,7 @@ fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
         let said = prediction(&mut undisturbed, 1).await;
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
         for kill in 0..4 {
-            let place = Place::new(&format!("kill{kill}"));
+            let place = Place::new();
             let mut engine = engine_on(&place.storage(), begin()).await;
             bring(&mut engine, 6).await;
             engine.heard.borrow_mut().clear();
@@ -77,7 +77,7 @@ fn a_paused_race_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_
         undisturbed.send(Command::Train(race(4)), Vec::new()).await;
         let expected = race_of(&undisturbed).unwrap();
 
-        let place = Place::new("paused");
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         bring(&mut engine, 5).await;
         engine.runner.handle(Command::Train(race(4)), Vec::new()).await;

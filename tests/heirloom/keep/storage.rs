@@ -46,8 +46,8 @@ on_every_engine! {
 #[test]
 fn a_folder_holds_what_was_written() {
     pollster::block_on(async {
-        holds_what_was_written(super::Place::new("holds").storage()).await;
-        let place = super::Place::new("full");
+        holds_what_was_written(super::Place::new().storage()).await;
+        let place = super::Place::new();
         says_when_it_is_full_and_gives_room_back(place.storage()).await;
     });
 }

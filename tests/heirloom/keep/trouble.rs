@@ -22,7 +22,7 @@ fn generations(place: &Place) -> Vec<(std::path::PathBuf, u64)> {
 fn a_torn_or_changed_newest_generation_gives_way_to_the_one_before_it_and_is_said() {
     pollster::block_on(async {
         for damage in ["cut", "changed", "empty"] {
-            let place = Place::new(damage);
+            let place = Place::new();
             let mut engine = engine_on(&place.storage(), begin()).await;
             bring(&mut engine, 3).await;
             engine.send(Command::SetSplit(SplitSettings { validation_share: 0.4, seed: 5 }), Vec::new()).await;
@@ -60,7 +60,7 @@ fn a_torn_or_changed_newest_generation_gives_way_to_the_one_before_it_and_is_sai
 #[test]
 fn two_damaged_generations_are_said_and_left_alone() {
     pollster::block_on(async {
-        let place = Place::new("both");
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         bring(&mut engine, 3).await;
         drop(engine);
@@ -79,7 +79,7 @@ fn two_damaged_generations_are_said_and_left_alone() {
 #[test]
 fn a_full_disk_is_said_once_and_the_race_goes_on_and_what_was_saved_stays() {
     pollster::block_on(async {
-        let place = Place::new("full");
+        let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         bring(&mut engine, 4).await;
         let used = place.storage().size("").await.unwrap();
@@ -107,7 +107,7 @@ fn a_full_disk_is_said_once_and_the_race_goes_on_and_what_was_saved_stays() {
 #[test]
 fn pictures_without_room_are_asked_for_again_and_then_the_work_goes_on() {
     pollster::block_on(async {
-        let place = Place::new("noroom");
+        let place = Place::new();
         let room = ancestor().len() + 1_500;
         let begin_small =
             || Command::Project(ProjectCommand::Begin { name: "x".into(), quota: Some(room), calm: false });

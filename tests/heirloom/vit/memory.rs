@@ -46,17 +46,15 @@ fn zeros(config: &VitConfig, folder: &std::path::Path) -> FileHandle {
 
 #[test]
 fn loading_holds_less_than_twice_the_weights() {
-    let folder = std::env::temp_dir().join(format!("heirloom-memory-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let config = deit_s();
-    let file = zeros(&config, &folder);
+    let file = zeros(&config, folder.path());
     let (most, model) = peak(|| {
         pollster::block_on(async {
             let checkpoint = Checkpoint::open(&[file]).await.unwrap();
             Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom::device::cpu()).await.unwrap()
         })
     });
-    std::fs::remove_dir_all(&folder).unwrap();
     let weights = 4 * model.config.parameters() as isize;
     println!("peak heap {most} bytes for {weights} bytes of weights");
     assert!(most < 2 * weights, "{most} bytes for {weights} bytes of weights");
