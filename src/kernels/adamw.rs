@@ -3,9 +3,9 @@
 //! Composed of tensor operations an update takes about twelve passes over parameter, gradient and moments; it is bound
 //! by memory, so the fused one reads four and writes three. It works in place wherever nobody else holds the tensors.
 
-use burn::backend::ops::FloatTensorOps;
+use super::flex::{self, values, values_mut};
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Shape, Tensor};
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::{CubeDim, calculate_cube_count_elemwise, prelude::*};
 
@@ -143,7 +143,7 @@ impl AdamwBackend for Flex {
             }
         }
         let sum = lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest);
-        Self::float_from_data(TensorData::new(vec![sum as f32], [1]), &Default::default())
+        flex::tensor(vec![sum as f32], Shape::new([1]))
     }
 
     fn adamw_update(
@@ -163,18 +163,6 @@ impl AdamwBackend for Flex {
         }
         (parameter, first, second)
     }
-}
-
-/// The elements of a contiguous tensor, which may be a window of a larger buffer.
-fn values(tensor: &FloatTensor<Flex>) -> &[f32] {
-    let (start, end) = tensor.layout().contiguous_offsets().unwrap_or_default();
-    &tensor.storage::<f32>()[start..end]
-}
-
-/// As [`values`], copied first when somebody else holds the buffer.
-fn values_mut(tensor: &mut FloatTensor<Flex>) -> &mut [f32] {
-    let (start, end) = tensor.layout().contiguous_offsets().unwrap_or_default();
-    &mut tensor.storage_mut::<f32>()[start..end]
 }
 
 /// The loop of the CPU engine, in pieces of a fixed length: they become SIMD also where code is built for size.

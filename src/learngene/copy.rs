@@ -40,7 +40,7 @@ pub(super) fn fresh_layer_scale(layer_scale: &LayerScale) -> LayerScale {
 }
 
 /// A patch embedding of its own with the same values.
-pub(super) fn fresh_patch_embed(patch_embed: &PatchEmbed) -> PatchEmbed {
+fn fresh_patch_embed(patch_embed: &PatchEmbed) -> PatchEmbed {
     PatchEmbed { proj: fresh_linear(&patch_embed.proj), patch_size: patch_embed.patch_size }
 }
 
@@ -62,6 +62,35 @@ pub(super) fn fresh_block(block: &Block) -> Block {
         mlp: block.mlp.as_ref().map(fresh_mlp),
         ls2: block.ls2.as_ref().map(fresh_layer_scale),
     }
+}
+
+/// Blocks in copies of everything that stands around the ancestor's, with `norm`'s norms behind them and a fresh
+/// classifier.
+///
+/// # Errors
+/// When the position embeddings cannot be read from the device.
+pub(super) async fn around(
+    ancestor: &Vit,
+    config: &VitConfig,
+    random: RandomWeights,
+    blocks: Vec<Block>,
+    norm: impl Fn(&LayerNorm) -> LayerNorm,
+) -> Result<Vit, ReadError> {
+    let device = ancestor.pos_embed.val().device();
+    let head_dist = || classifier(config, "head_dist", random, &device);
+    Ok(Vit {
+        patch_embed: fresh_patch_embed(&ancestor.patch_embed),
+        cls_token: ancestor.cls_token.as_ref().map(fresh),
+        dist_token: ancestor.dist_token.as_ref().map(fresh),
+        reg_token: ancestor.reg_token.as_ref().map(fresh),
+        pos_embed: fresh_pos_embed(ancestor, config).await?,
+        blocks,
+        norm: ancestor.norm.as_ref().map(&norm),
+        fc_norm: ancestor.fc_norm.as_ref().map(&norm),
+        head: classifier(config, "head", random, &device),
+        head_dist: if config.distilled { head_dist() } else { None },
+        config: config.clone(),
+    })
 }
 
 /// The ancestor's position embeddings for the descendant's grid of patches.

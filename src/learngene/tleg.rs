@@ -9,7 +9,7 @@ use burn::nn::{LayerNorm, Linear};
 use burn::tensor::Tensor;
 
 use super::cluster::ExpandError;
-use super::copy::{classifier, fresh, fresh_norm, fresh_patch_embed, fresh_pos_embed};
+use super::copy::{around, fresh_norm};
 use super::{Descendant, StartError, StartingPoint};
 use crate::model::ModelConfig;
 use crate::vit::{Attention, Block, LayerScale, Mlp, RandomWeights, Vit, VitConfig};
@@ -60,7 +60,6 @@ impl StartingPoint for Tleg {
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
         let (ancestor, config, random) = (&self.ancestor, &self.config, RandomWeights { seed });
-        let device = ancestor.pos_embed.val().device();
         if let Some(layer) = ancestor.blocks.iter().position(|block| block.mlp.is_none()) {
             return Err(StartError::NoFeedForward { layer });
         }
@@ -69,20 +68,7 @@ impl StartingPoint for Tleg {
             weights: line_weights(layer, config.depth, ancestor.blocks.len()),
         };
         let blocks = (0..config.depth).filter_map(|layer| line(layer).block()).collect();
-        let head_dist = || classifier(config, "head_dist", random, &device);
-        let vit = Vit {
-            patch_embed: fresh_patch_embed(&ancestor.patch_embed),
-            cls_token: ancestor.cls_token.as_ref().map(fresh),
-            dist_token: ancestor.dist_token.as_ref().map(fresh),
-            reg_token: ancestor.reg_token.as_ref().map(fresh),
-            pos_embed: fresh_pos_embed(ancestor, config).await?,
-            blocks,
-            norm: ancestor.norm.as_ref().map(fresh_norm),
-            fc_norm: ancestor.fc_norm.as_ref().map(fresh_norm),
-            head: classifier(config, "head", random, &device),
-            head_dist: if config.distilled { head_dist() } else { None },
-            config: config.clone(),
-        };
+        let vit = around(ancestor, config, random, blocks, fresh_norm).await?;
         Ok(vit.into())
     }
 }

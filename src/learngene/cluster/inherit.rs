@@ -6,9 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::expand::{ExpandError, ExpansionPlan, LayerPlan, descendant_config};
 use crate::kernels::{HeadWeights, expand_heads};
-use crate::learngene::copy::{
-    classifier, fresh, fresh_layer_scale, fresh_mlp, fresh_norm, fresh_patch_embed, fresh_pos_embed,
-};
+use crate::learngene::copy::{around, fresh, fresh_layer_scale, fresh_mlp, fresh_norm};
 use crate::learngene::{Descendant, SharedFfn, StartError, StartingPoint};
 use crate::model::ModelConfig;
 use crate::vit::{Attention, Block, Mlp, RandomWeights, Vit, VitConfig};
@@ -65,26 +63,13 @@ impl StartingPoint for Inherited {
 
     async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
         let (ancestor, random) = (&self.ancestor, RandomWeights { seed });
-        let (config, device) = (&self.config, self.device());
-        let head_dist = || classifier(config, "head_dist", random, &device);
-        let vit = Vit {
-            patch_embed: fresh_patch_embed(&ancestor.patch_embed),
-            cls_token: ancestor.cls_token.as_ref().map(fresh),
-            dist_token: ancestor.dist_token.as_ref().map(fresh),
-            reg_token: ancestor.reg_token.as_ref().map(fresh),
-            pos_embed: fresh_pos_embed(ancestor, config).await?,
-            blocks: self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<_, _>>()?,
-            norm: ancestor.norm.as_ref().map(fresh_norm),
-            fc_norm: ancestor.fc_norm.as_ref().map(fresh_norm),
-            head: classifier(config, "head", random, &device),
-            head_dist: if config.distilled { head_dist() } else { None },
-            config: config.clone(),
-        };
+        let blocks = self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<_, _>>()?;
+        let vit = around(ancestor, &self.config, random, blocks, fresh_norm).await?;
         let mut shared = Vec::with_capacity(self.plan.ffn_groups.len());
         for group in &self.plan.ffn_groups {
             let mlp = fresh_mlp(self.ffn(group.ffn_layer)?);
             let key = group.ffn_layer.to_string();
-            shared.push(SharedFfn::new(mlp, group.layers.clone(), random, &key, &device));
+            shared.push(SharedFfn::new(mlp, group.layers.clone(), random, &key, &self.device()));
         }
         Ok(Descendant::sharing(vit, shared))
     }

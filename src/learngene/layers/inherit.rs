@@ -9,7 +9,7 @@ use burn::nn::{LayerNorm, LayerNormConfig};
 
 use super::{LayersError, LayersPlan};
 use crate::cnn::{CnnConfig, StageConfig, Unit};
-use crate::learngene::copy::{classifier, fresh, fresh_block, fresh_norm, fresh_patch_embed, fresh_pos_embed};
+use crate::learngene::copy::{around, fresh_block, fresh_norm};
 use crate::learngene::{Descendant, StartError, StartingPoint};
 use crate::model::{Model, ModelConfig};
 use crate::vit::{Block, RandomWeights, Vit, VitConfig};
@@ -158,19 +158,6 @@ async fn start_vit(
         true => fresh_norm(norm),
         false => LayerNormConfig::new(config.embed_dim).with_epsilon(config.norm_eps).init(&device),
     };
-    let head_dist = || classifier(config, "head_dist", random, &device);
-    let vit = Vit {
-        patch_embed: fresh_patch_embed(&ancestor.patch_embed),
-        cls_token: ancestor.cls_token.as_ref().map(fresh),
-        dist_token: ancestor.dist_token.as_ref().map(fresh),
-        reg_token: ancestor.reg_token.as_ref().map(fresh),
-        pos_embed: fresh_pos_embed(ancestor, config).await?,
-        blocks,
-        norm: ancestor.norm.as_ref().map(norm),
-        fc_norm: ancestor.fc_norm.as_ref().map(norm),
-        head: classifier(config, "head", random, &device),
-        head_dist: if config.distilled { head_dist() } else { None },
-        config: config.clone(),
-    };
+    let vit = around(ancestor, config, random, blocks, norm).await?;
     Ok(Descendant::of_layers(vit, plan.chosen.len()))
 }

@@ -133,41 +133,24 @@ fn Look() -> impl IntoView {
     let layers = move || count(|heads| heads.distance.len());
     let heads = move || count(|heads| heads.distance.first().map_or(0, Vec::len));
     let pictures = move || count(|heads| heads.pictures.len());
+    let looking = move || <[usize; 3]>::from(app.looking.get());
+    let choice = move |id, label, count: Signal<usize>, place: usize| {
+        let on_choose = move |number| {
+            let mut looking = <[usize; 3]>::from(app.looking.get_untracked());
+            looking[place] = number;
+            let [layer, head, picture] = looking;
+            app.ask_attention(layer, head, picture);
+        };
+        view! { <Choice id label count chosen=Signal::derive(move || looking()[place]) on_choose/> }
+    };
     view! {
         <section class="look" aria-labelledby="maps-title">
             <h3 id="maps-title">{t.look}</h3>
             <p class="hint">{t.look_intro}</p>
             <div class="row">
-                <Choice
-                    id="map-layer"
-                    label=t.layer
-                    count=Signal::derive(layers)
-                    chosen=Signal::derive(move || app.looking.get().0)
-                    on_choose=move |layer| {
-                        let (_, head, picture) = app.looking.get_untracked();
-                        app.ask_attention(layer, head, picture);
-                    }
-                />
-                <Choice
-                    id="map-head"
-                    label=t.head
-                    count=Signal::derive(heads)
-                    chosen=Signal::derive(move || app.looking.get().1)
-                    on_choose=move |head| {
-                        let (layer, _, picture) = app.looking.get_untracked();
-                        app.ask_attention(layer, head, picture);
-                    }
-                />
-                <Choice
-                    id="map-picture"
-                    label=t.picture
-                    count=Signal::derive(pictures)
-                    chosen=Signal::derive(move || app.looking.get().2)
-                    on_choose=move |picture| {
-                        let (layer, head, _) = app.looking.get_untracked();
-                        app.ask_attention(layer, head, picture);
-                    }
-                />
+                {choice("map-layer", t.layer, Signal::derive(layers), 0)}
+                {choice("map-head", t.head, Signal::derive(heads), 1)}
+                {choice("map-picture", t.picture, Signal::derive(pictures), 2)}
             </div>
             <AttentionView/>
         </section>
