@@ -126,6 +126,8 @@ pub struct Setting {
     pub share: usize,
     /// Factor of the learning rate.
     pub rate: f64,
+    /// Whether the pool's stitch layers begin by least squares, as SN-Net's do, and not from the learned maps.
+    pub is_fitted: bool,
     /// The seed.
     pub seed: u64,
 }
@@ -249,38 +251,43 @@ impl Profile {
             worlds.filter(move |(_, world)| world.methods.contains(&method)).map(|(at, _)| at)
         };
         let mut all = Vec::new();
-        let mut add = |method: Method, share: usize, rate: f64| {
-            all.extend(tried(method).map(|world| Setting { method, world, share, rate, seed }));
+        let mut add = |method: Method, share: usize, rate: f64, is_fitted: bool| {
+            all.extend(tried(method).map(|world| Setting { method, world, share, rate, is_fitted, seed }));
         };
         for (share, rate) in [(100, 1.0), (25, 1.0), (10, 1.0), (100, RATES[0]), (100, RATES[2])] {
-            add(Method::Layers, share, rate);
-            add(Method::Cluster, share, rate);
+            add(Method::Layers, share, rate, false);
+            add(Method::Cluster, share, rate, false);
             if (share, rate) == (100, 1.0) {
-                add(Method::Pool, share, rate);
+                add(Method::Pool, share, rate, false);
+                add(Method::Pool, share, rate, true);
             }
         }
         all
     }
 
     fn unit(&self, setting: Setting) -> Unit {
-        let Setting { method, world, share, rate, seed } = setting;
+        let Setting { method, world, share, rate, is_fitted, seed } = setting;
         let world = &self.worlds[world];
         let id = match method {
+            Method::Pool if is_fitted => format!("pool/{}/least-squares/seed-{seed}", world.name),
             Method::Pool => format!("pool/{}/seed-{seed}", world.name),
             _ => format!("{}/{}/share-{share}/rate-{rate}/seed-{seed}", method.name(), world.name),
         };
         let mut arguments = vec![world.model.clone(), world.pictures.clone()];
         let options = if method == Method::Pool { self.pool(world) } else { self.race(world, setting) };
         arguments.extend(options.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]));
-        if method == Method::Pool {
-            arguments.push("--sn-net".to_owned());
+        match method {
+            Method::Pool if is_fitted => arguments.extend(["--start", "least-squares"].map(String::from)),
+            Method::Pool => arguments.push("--sn-net".to_owned()),
+            _ => {}
         }
         if self.engine != "cpu" {
             arguments.extend(["--engine".to_owned(), self.engine.clone()]);
         }
         arguments.extend(["--seeds", "1", "--first-seed"].map(String::from));
         arguments.extend([seed.to_string(), "--json".to_owned()]);
-        let runs = if method == Method::Pool { 2 * self.pool_steps.iter().sum::<usize>() } else { self.steps };
+        let nets = if is_fitted { 1 } else { 2 };
+        let runs = if method == Method::Pool { nets * self.pool_steps.iter().sum::<usize>() } else { self.steps };
         let arms = if method == Method::Pool { 1 } else { arms(&setting).len() };
         let tokens = world.tokens.unwrap_or(world.size) * world.layers;
         Unit { setting, id, program: method.program(), arguments, work: (runs * arms * tokens) as f64 }
@@ -342,8 +349,8 @@ mod tests {
         let commands: BTreeSet<String> = units.iter().map(super::Unit::command).collect();
         let ids: BTreeSet<&str> = units.iter().map(|unit| &*unit.id).collect();
         assert_eq!((commands.len(), ids.len()), (units.len(), units.len()));
-        // Two sets and three seeds: two methods under five settings, and a pool.
-        assert_eq!(units.len(), 2 * 3 * (2 * 5 + 1));
+        // Two sets and three seeds: two methods under five settings, and a pool with either start.
+        assert_eq!(units.len(), 2 * 3 * (2 * 5 + 2));
         assert!(units.iter().all(|unit| unit.inputs().iter().all(|path| path.starts_with("static/"))));
         assert!(units.iter().all(|unit| unit.arguments.ends_with(&["--json".to_owned()])));
     }

@@ -5,17 +5,16 @@ use super::claims::percent;
 use super::document::Page;
 use super::numbers::Summary;
 use super::plan::{Method, World};
-use super::results::{Configuration, Net};
+use super::results::{Configuration, Net, NetKind};
 use super::tables::{NOT_RUN, Table, cell, count};
-
-const NAMES: [(&str, bool); 2] = [("pool", false), ("SN-Net", true)];
 
 /// Tables and pictures.
 pub fn section(page: &mut Page<'_>) {
     page.say(
         "Two auxiliary models are distilled from the ancestor, stitched and fine-tuned together; SN-Net has anchors of the \
          same sizes that heard only the ancestor's answers, stitched by least squares, for as many steps under the same \
-         teacher. Both judge every configuration on the same pictures.",
+         teacher. A pool is made twice: with stitches that begin from the learned maps, as published, and with SN-Net's \
+         start. All three judge every configuration on the same pictures.",
     );
     summary(page);
     starts(page);
@@ -54,8 +53,8 @@ fn summary(page: &mut Page<'_>) {
         "Spearman, accuracy with operations",
     ]);
     for (at, world) in worlds(page) {
-        for (name, is_sn_net) in NAMES {
-            let (nets, seeds) = (page.results.nets(at, is_sn_net), page.profile.seeds);
+        for (name, kind) in NetKind::NAMED {
+            let (nets, seeds) = (page.results.nets(at, kind), page.profile.seeds);
             let Some(first) = nets.first() else {
                 table.row([world.name.clone(), name.to_owned()].into_iter().chain((0..9).map(|_| NOT_RUN.to_owned())));
                 continue;
@@ -93,8 +92,9 @@ fn starts(page: &mut Page<'_>) {
     );
     let mut table = Table::new(["set", "net"].into_iter().chain(names));
     for (at, world) in worlds(page) {
-        for (name, is_sn_net) in NAMES {
-            let (nets, seeds) = (page.results.nets(at, is_sn_net), page.profile.seeds);
+        // Before fine-tuning both pools are the same.
+        for (name, kind) in NetKind::NAMED.into_iter().filter(|(_, kind)| *kind != NetKind::FittedPool) {
+            let (nets, seeds) = (page.results.nets(at, kind), page.profile.seeds);
             let cells = names.map(|start| {
                 let of_net = |net: &Net| {
                     // Whole anchors have no stitch layer.
@@ -118,11 +118,13 @@ fn starts(page: &mut Page<'_>) {
 
 fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
     let seeds = page.profile.seeds;
-    let (ours, theirs) = (page.results.nets(at, false), page.results.nets(at, true));
+    let nets = NetKind::NAMED.map(|(name, kind)| (name, page.results.nets(at, kind)));
     page.say(format!("### All configurations, {}", world.name));
-    let mut table =
-        Table::new(["blocks × width", "parameters", "operations, 10⁶", "pool: accuracy, %", "SN-Net: accuracy, %"]);
-    let shape = ours.first().or(theirs.first()).map(|net| net.configurations.clone()).unwrap_or_default();
+    let mut heads = ["blocks × width", "parameters", "operations, 10⁶"].map(str::to_owned).to_vec();
+    heads.extend(nets.each_ref().map(|(name, _)| format!("{name}: accuracy, %")));
+    let mut table = Table::new(heads);
+    let shape = nets.iter().find_map(|(_, nets)| nets.first());
+    let shape = shape.map(|net| net.configurations.clone()).unwrap_or_default();
     let mut order: Vec<usize> = (0..shape.len()).collect();
     order.sort_by(|one, other| shape[*one].flops.total_cmp(&shape[*other].flops));
     for place in order {
@@ -130,33 +132,27 @@ fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
             nets.iter().filter_map(|net| Some(net.configurations.get(place)?.accuracy)).collect()
         };
         let one = &shape[place];
-        table.row([
-            one.path.clone(),
-            count(Some(one.parameters)),
-            format!("{:.1}", one.flops / 1e6),
-            cell(&values(&ours), seeds, percent),
-            cell(&values(&theirs), seeds, percent),
-        ]);
+        let about = [one.path.clone(), count(Some(one.parameters)), format!("{:.1}", one.flops / 1e6)];
+        table.row(about.into_iter().chain(nets.each_ref().map(|(_, nets)| cell(&values(nets), seeds, percent))));
     }
     if shape.is_empty() {
-        table.row([NOT_RUN; 5]);
+        table.row([NOT_RUN; 6]);
     }
     page.say(table.markdown());
     commands(page, Some(at));
-    let series = |(style, (name, nets)): (usize, (&str, &[Net]))| {
+    let series = |(style, (name, nets)): (usize, &(&str, Vec<Net>))| {
         let points = (0..shape.len()).filter_map(|place| {
             let values = nets.iter().filter_map(|net| Some(100.0 * net.configurations.get(place)?.accuracy));
             let height = Summary::of(&values.collect::<Vec<_>>())?;
             Some(Point { x: shape[place].flops / 1e6, y: height.mean, range: (height.low, height.high) })
         });
-        Series { name: name.to_owned(), style: 2 * style, points: points.collect(), is_line: false }
+        Series { name: (*name).to_owned(), style, points: points.collect(), is_line: false }
     };
-    let nets = [("pool", &*ours), ("SN-Net", &*theirs)];
     let chart = Chart {
         title: format!("{}: accuracy against operations", world.name),
         x: Axis::numbers("operations of one picture, 10⁶"),
         y: Axis::numbers("accuracy, %"),
-        series: nets.into_iter().enumerate().map(series).collect(),
+        series: nets.iter().enumerate().map(series).collect(),
     };
     page.draw(&format!("pool-{}-operations", world.name), &chart);
 }

@@ -50,6 +50,23 @@ impl Net {
     }
 }
 
+/// Which net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetKind {
+    /// A pool whose stitch layers begin from the learned maps, as published.
+    Pool,
+    /// A pool whose stitch layers begin by least squares, as SN-Net's do.
+    FittedPool,
+    /// SN-Net.
+    SnNet,
+}
+
+impl NetKind {
+    /// All of them, with their names for people.
+    pub const NAMED: [(&str, Self); 3] =
+        [("pool", Self::Pool), ("pool, least squares", Self::FittedPool), ("SN-Net", Self::SnNet)];
+}
+
 /// One model of a net.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
@@ -161,10 +178,13 @@ impl Results {
         Some((counts.0 as usize, counts.1 as usize))
     }
 
-    /// Pools of a world, one per seed, or the nets of SN-Net.
-    pub fn nets(&self, world: usize, is_sn_net: bool) -> Vec<Net> {
-        let pools = self.at((Method::Pool, world, 100, 1.0));
-        pools.filter_map(|json| net(if is_sn_net { json.get("sn_net") } else { json })).collect()
+    /// Nets of a world, one per seed.
+    pub fn nets(&self, world: usize, kind: NetKind) -> Vec<Net> {
+        let is_wanted = |one: &Setting| {
+            (one.method, one.world, one.is_fitted) == (Method::Pool, world, kind == NetKind::FittedPool)
+        };
+        let pools = self.all.iter().filter(|(setting, _)| is_wanted(setting)).map(|(_, json)| json);
+        pools.filter_map(|json| net(if kind == NetKind::SnNet { json.get("sn_net") } else { json })).collect()
     }
 }
 
@@ -220,7 +240,7 @@ fn configuration(json: &Json) -> Option<Configuration> {
 
 #[cfg(test)]
 pub mod tests {
-    use super::{Method, Results};
+    use super::{Method, NetKind, Results};
     use crate::evidence::json::Json;
     use crate::evidence::plan::{Unit, arms, cpu};
 
@@ -243,7 +263,10 @@ pub mod tests {
                 let all = [configuration(0), configuration(1), configuration(2)].join(",");
                 format!(r#""configurations":[{all}],"spearman":1.0,"stored_parameters":{stored}"#)
             };
-            return format!("{{{},\"sn_net\":{{{}}}}}", one(5000, 0.1), one(5000, 0.0));
+            return match unit.setting.is_fitted {
+                true => format!("{{{}}}", one(5000, 0.2)),
+                false => format!("{{{},\"sn_net\":{{{}}}}}", one(5000, 0.1), one(5000, 0.0)),
+            };
         }
         let run = |(at, arm): (usize, &&str)| {
             let pace = 0.3 - 0.04 * at as f64;
@@ -298,11 +321,12 @@ pub mod tests {
         let units = cpu().units();
         let made = made_up(&units);
         let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
-        let (ours, theirs) = (results.nets(0, false), results.nets(0, true));
-        assert_eq!((ours.len(), theirs.len(), ours[0].configurations.len()), (3, 3, 3));
-        assert!(ours[0].configurations[0].accuracy > theirs[0].configurations[0].accuracy);
+        let [ours, fitted, theirs] = NetKind::NAMED.map(|(_, kind)| results.nets(0, kind));
+        assert_eq!((ours.len(), fitted.len(), theirs.len(), ours[0].configurations.len()), (3, 3, 3, 3));
+        let first = |nets: &[super::Net]| nets[0].configurations[0].accuracy;
+        assert!(first(&fitted) > first(&ours) && first(&ours) > first(&theirs));
         assert_eq!(ours[0].configurations[0].path, "6 × 64");
-        assert!(results.nets(0, false).iter().all(|net| net.spearman == 1.0));
+        assert!(ours.iter().all(|net| net.spearman == 1.0));
     }
 
     #[test]
