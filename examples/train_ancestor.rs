@@ -11,9 +11,9 @@
 //! Shape: `--size 64 --patch 8 --width 192 --heads 6 --layers 7`. Training: `--steps N`, `--batch N`, `--lr X`, `--warmup N`,
 //! `--decay X`, `--smoothing X`, `--drop-path X`, `--crop X` (smallest share of a picture's area that is seen), `--seen X` and
 //! `--seen-until X` (share of the patches seen, until which share of the steps), `--answers X` and `--map X` (weights of the
-//! teacher's answers and of its last map), `--seed N`, `--random-start`, `--from FILE` (starts from a checkpoint of that
-//! shape), `--keep-start X` (share of that start in the weights that are
-//! written, which keeps its heads apart; what is judged is without it), `--pictures N` (train on the first N only).
+//! teacher's answers and of its last map), `--apart X` (weight of the term that keeps heads apart, in steps that see all
+//! patches), `--seed N`, `--random-start`, `--from FILE` (starts from a checkpoint of that shape), `--pictures N` (train on the
+//! first N only).
 //! Otherwise: `--engine cpu|webgpu`, `--save-every N`, `--judge-every N`, `--judge N` (test pictures judged on the way; all at
 //! the end). With `--resume` it goes on where it was, by the schedule given now.
 
@@ -58,7 +58,6 @@ struct Arguments {
     out: PathBuf,
     teacher: Option<PathBuf>,
     from: Option<PathBuf>,
-    keep_start: f32,
     config: VitConfig,
     plan: AncestorPlan,
     batch: usize,
@@ -108,9 +107,8 @@ impl Default for Arguments {
             out: PathBuf::new(),
             teacher: None,
             from: None,
-            keep_start: 0.0,
             config,
-            plan: AncestorPlan { run, seen_patches: 1.0, all_patches_from: 0.0, answers: 0.5, map: 2.0 },
+            plan: AncestorPlan { run, seen_patches: 1.0, all_patches_from: 0.0, answers: 0.5, map: 2.0, apart: 0.0 },
             batch: 32,
             crop: 0.6,
             pictures: usize::MAX,
@@ -133,7 +131,6 @@ fn arguments() -> Result<Arguments, Failure> {
         let run = &mut plan.run;
         match argument.as_str() {
             "--teacher" => found.teacher = Some(value()?.into()),
-            "--keep-start" => found.keep_start = number(&argument, value()?)?,
             "--from" => found.from = Some(value()?.into()),
             "--size" => config.image_size = number(&argument, value()?)?,
             "--patch" => config.patch_size = number(&argument, value()?)?,
@@ -151,6 +148,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--seen-until" => plan.all_patches_from = number(&argument, value()?)?,
             "--answers" => plan.answers = number(&argument, value()?)?,
             "--map" => plan.map = number(&argument, value()?)?,
+            "--apart" => plan.apart = number(&argument, value()?)?,
             "--batch" => found.batch = number(&argument, value()?)?,
             "--crop" => found.crop = number(&argument, value()?)?,
             "--pictures" => found.pictures = number(&argument, value()?)?,
@@ -295,15 +293,13 @@ impl Batches for Cifar {
 /// What lies in OUT_DIR.
 struct Kept {
     folder: PathBuf,
-    /// Weights that training began with, and their share in what is written.
-    start: Option<(Vit, f32)>,
     storage: Storage,
     slot: usize,
 }
 
 impl Kept {
-    fn open(folder: &Path, start: Option<(Vit, f32)>) -> Result<Self, Failure> {
-        Ok(Self { folder: folder.to_path_buf(), start, storage: Storage::in_folder(folder)?, slot: 0 })
+    fn open(folder: &Path) -> Result<Self, Failure> {
+        Ok(Self { folder: folder.to_path_buf(), storage: Storage::in_folder(folder)?, slot: 0 })
     }
 
     /// The newest whole state, and the seconds it had taken.
@@ -362,13 +358,7 @@ impl Kept {
             labels: Some(CLASSES.map(String::from).to_vec()),
             preprocessing: Some(Preprocessing { mean, std, image_size: vit.config.image_size }),
         };
-        let mut weights = vit.state().await?;
-        if let Some((start, share)) = &self.start {
-            for ((_, now), (_, then)) in weights.iter_mut().zip(start.state().await?) {
-                now.values.iter_mut().zip(then.values).for_each(|(now, then)| *now += share * (then - *now));
-            }
-        }
-        let file = write_half_safetensors(weights, &description);
+        let file = write_half_safetensors(vit.state().await?, &description);
         Ok(std::fs::write(self.folder.join("ancestor.safetensors"), file)?)
     }
 }
@@ -424,8 +414,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let student = Student::start(vit, teacher.as_ref(), seed);
     let cifar = Cifar::read(&arguments)?;
     eprintln!("{} parameters, {} training pictures, {name}", config.parameters(), cifar.used);
-    let start = (arguments.keep_start > 0.0).then(|| (student.vit.clone(), arguments.keep_start));
-    let mut kept = Kept::open(&arguments.out, start)?;
+    let mut kept = Kept::open(&arguments.out)?;
     let state = if arguments.is_resumed { kept.restore().await? } else { None };
     let before = state.as_ref().map_or(0.0, |(_, seconds)| *seconds);
     let mut ancestor = match state {

@@ -76,23 +76,32 @@ pub fn attention_distance(query: Tensor<4>, key: Tensor<4>, geometry: PatchGeome
 /// # Shapes
 /// As [`attention_distance`].
 pub fn attention_distance_composed(query: Tensor<4>, key: Tensor<4>, geometry: PatchGeometry) -> AttentionDistance {
-    let [batch, heads, tokens, head_dim] = query.dims();
+    let [batch, heads, _, head_dim] = query.dims();
+    let attention = softmax(query.matmul(key.transpose()) / (head_dim as f32).sqrt(), 3);
+    let entropy = (attention.clone() * attention.clone().clamp_min(1e-12).log()).sum_dim(3).mean_dim(2).neg();
+    AttentionDistance { distance: distance_of(attention, geometry), entropy: entropy.reshape([batch, heads]) }
+}
+
+/// Mean attention distance of every head from its attention; unlike the kernel's it has a gradient.
+///
+/// # Shapes
+/// - attention: `[batch, heads, tokens, tokens]`, rows (queries) sum to 1
+/// - output: px, `[batch, heads]`
+pub fn distance_of(attention: Tensor<4>, geometry: PatchGeometry) -> Tensor<2> {
+    let [batch, heads, tokens, _] = attention.dims();
     let PatchGeometry { grid, patch_size, prefix_tokens, renormalise } = geometry;
     let patches = grid * grid;
+    debug_assert_eq!(tokens, prefix_tokens + patches);
     let distances = (0..patches * patches).map(|i| {
         let (a, b) = (i / patches, i % patches);
         let (dx, dy) = ((a % grid).abs_diff(b % grid), (a / grid).abs_diff(b / grid));
         patch_size as f32 * ((dx * dx + dy * dy) as f32).sqrt()
     });
     let distances = TensorData::new(distances.collect::<Vec<f32>>(), [1, 1, patches, patches]);
-    let distances = Tensor::<4>::from_data(distances, &query.device());
-    let attention = softmax(query.matmul(key.transpose()) / (head_dim as f32).sqrt(), 3);
-    let entropy = (attention.clone() * attention.clone().clamp_min(1e-12).log()).sum_dim(3).mean_dim(2).neg();
+    let distances = Tensor::<4>::from_data(distances, &attention.device());
     let inside = attention.narrow(2, prefix_tokens, patches).narrow(3, prefix_tokens, patches);
     let inside = if renormalise { inside.clone() / inside.sum_dim(3) } else { inside };
-    let distance = (inside * distances).sum_dim(3).mean_dim(2);
-    debug_assert_eq!(tokens, prefix_tokens + patches);
-    AttentionDistance { distance: distance.reshape([batch, heads]), entropy: entropy.reshape([batch, heads]) }
+    (inside * distances).sum_dim(3).mean_dim(2).reshape([batch, heads])
 }
 
 /// The pass itself, on each engine.

@@ -12,6 +12,7 @@ pub mod gelu;
 
 pub use attention_distance::{
     AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
+    distance_of,
 };
 pub use cka::{gram, own_squares, pair_squares};
 pub use density::{Density, density};

@@ -14,12 +14,13 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use super::apart::Watch;
 use super::{
     Batches, Classifier, Run, RunSettings, RunState, Stepped, Tally, TrainError, cross_entropy, drop_path_factors,
     judge, smoothed_targets,
 };
 use crate::cnn::{self, Cnn};
-use crate::vit::{Hooks, RandomWeights, Vit, VitConfig};
+use crate::vit::{Hooks, RandomWeights, SeeHeads, Vit, VitConfig};
 use crate::weights::generator_of;
 
 /// Temperature at which the teacher's answers are matched: what it learned by heart it answers all too surely.
@@ -38,6 +39,8 @@ pub struct AncestorPlan {
     pub answers: f64,
     /// Weight of the teacher's map in the loss.
     pub map: f64,
+    /// Weight of the heads' closeness ([`super::closeness`]) in the loss, in steps that see all patches.
+    pub apart: f64,
 }
 
 /// The ancestor to be, and the layer that tells the teacher's map from its tokens (only while it is taught).
@@ -63,10 +66,17 @@ impl Student {
     }
 
     /// Answers and, if it is taught, what it tells of the patches it sees, `[batch, seen, channels]`. `seen` picks
-    /// patches; without it all are seen.
-    fn look(&self, images: Tensor<4>, seen: Option<Tensor<1, Int>>, drop_path: Option<Tensor<2>>) -> Looked {
+    /// patches; without it all are seen, and how close the heads are is said if somebody `watches`.
+    fn look(
+        &self,
+        images: Tensor<4>,
+        seen: Option<Tensor<1, Int>>,
+        drop_path: Option<Tensor<2>>,
+        watches: bool,
+    ) -> Looked {
         let vit = &self.vit;
         let prefix = vit.config.prefix_tokens();
+        let mut watch = (watches && seen.is_none()).then(|| Watch::new(&vit.config));
         let mut tokens = vit.embed(images);
         if let Some(seen) = seen {
             let [_, count, _] = tokens.dims();
@@ -75,13 +85,21 @@ impl Student {
             let front = (prefix > 0).then(|| tokens.narrow(1, 0, prefix));
             tokens = Tensor::cat(front.into_iter().chain([patches]).collect(), 1);
         }
-        let tokens = vit.encode(tokens, &mut Hooks { drop_path, ..Default::default() });
+        let is_watching = watch.is_some();
+        let mut see = |_: usize, query: &Tensor<4>, key: &Tensor<4>| {
+            if let Some(watch) = &mut watch {
+                watch.see(query, key);
+            }
+        };
+        let heads = is_watching.then_some(&mut see as SeeHeads<'_>);
+        let tokens = vit.encode(tokens, &mut Hooks { heads, drop_path, ..Default::default() });
+        let close = watch.and_then(Watch::closeness);
         let [_, count, _] = tokens.dims();
         let told = self.tell.as_ref().map(|tell| tell.forward(tokens.clone().narrow(1, prefix, count - prefix)));
         let features = vit.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens));
         let pooled = vit.pooled(features);
         let logits = vit.head.as_ref().map_or(pooled.clone(), |head| head.forward(pooled));
-        Looked { logits, told }
+        Looked { logits, told, close }
     }
 }
 
@@ -89,6 +107,8 @@ impl Student {
 struct Looked {
     logits: Tensor<2>,
     told: Option<Tensor<3>>,
+    /// How close the heads are, `[1]`.
+    close: Option<Tensor<1>>,
 }
 
 impl Classifier for Student {
@@ -261,13 +281,17 @@ struct Lesson {
     drop_path: Option<Tensor<2>>,
 }
 
-/// `(1 − a) · CE(labels) + a · T² · CE(teacher at T) + m · MSE(told, map) / variance(map)`, `[1]`: the last part is the share
-/// of the map that is not explained.
+/// `(1 − a) · CE(labels) + a · T² · CE(teacher at T) + m · MSE(told, map) / variance(map) + w · closeness`, `[1]`: the third
+/// part is the share of the map that is not explained.
 fn loss(student: &Student, plan: &AncestorPlan, lesson: Lesson) -> Tensor<1> {
     let Lesson { images, targets, taught, seen, drop_path } = lesson;
-    let Looked { logits, told } = student.look(images, seen.clone(), drop_path);
+    let Looked { logits, told, close } = student.look(images, seen.clone(), drop_path, plan.apart > 0.0);
     let hard = cross_entropy(logits.clone(), targets);
-    let Some(Taught { logits: answers, map }) = taught else { return hard };
+    let apart = |loss: Tensor<1>| match close {
+        Some(close) => loss + close * plan.apart,
+        None => loss,
+    };
+    let Some(Taught { logits: answers, map }) = taught else { return apart(hard) };
     let soft = cross_entropy(logits / TEMPERATURE, softmax(answers / TEMPERATURE, 1));
     let mut loss = hard * (1.0 - plan.answers) + soft * (plan.answers * TEMPERATURE * TEMPERATURE);
     if let Some(told) = told {
@@ -275,7 +299,7 @@ fn loss(student: &Student, plan: &AncestorPlan, lesson: Lesson) -> Tensor<1> {
         let spread = (map.clone() - map.clone().mean_dim(1).mean_dim(0)).square().mean();
         loss = loss + (told - map).square().mean() / spread * plan.map;
     }
-    loss
+    apart(loss)
 }
 
 /// Patches that a step sees, ascending; `None` = all.

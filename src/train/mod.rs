@@ -4,6 +4,7 @@
 //! so everything here advances in small asynchronous pieces and owns its whole state, which can be saved and restored.
 
 mod ancestor;
+mod apart;
 mod batches;
 mod distill;
 mod drop_path;
@@ -26,6 +27,7 @@ mod stitching;
 mod teacher;
 
 pub use ancestor::{AncestorPlan, AncestorRun, ChannelStatistics, MapTeacher, Student};
+pub use apart::{WANTED_GAP, closeness};
 pub use batches::{Batch, Batches, Starts};
 pub use distill::{Lesson, Probe, distillation_loss, soft_targets};
 pub use drop_path::drop_path_factors;

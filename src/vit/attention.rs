@@ -50,7 +50,7 @@ impl Vit {
 }
 
 /// `softmax(q k^T / sqrt(head_dim))`: `[batch, heads, tokens, head_dim]` twice to `[batch, heads, tokens, tokens]`.
-fn probabilities(query: Tensor<4>, key: Tensor<4>) -> Tensor<4> {
+pub fn probabilities(query: Tensor<4>, key: Tensor<4>) -> Tensor<4> {
     let [_, _, _, head_dim] = query.dims();
     softmax(query.matmul(key.transpose()) / (head_dim as f32).sqrt(), 3)
 }

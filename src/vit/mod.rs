@@ -10,6 +10,7 @@ mod state;
 mod stitched;
 
 pub use crate::weights::{HostTensor, StateError, Weights};
+pub use attention::probabilities;
 pub use config::{Pool, VitConfig};
 pub use init::RandomWeights;
 pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed, Seen};

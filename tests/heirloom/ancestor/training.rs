@@ -1,10 +1,14 @@
 //! The training loop on a tiny configuration.
 
+use burn::tensor::Tensor;
 use heirloom::cnn::{CnnConfig, Shortcut};
 use heirloom::device::{cpu, uniform};
 use heirloom::model::{Model, ModelConfig};
-use heirloom::train::{AncestorPlan, AncestorRun, Batch, Batches, MapTeacher, RunState, Schedule, Student, TrainError};
-use heirloom::vit::{SpreadHeads, Vit, VitConfig};
+use heirloom::train::{
+    AncestorPlan, AncestorRun, Batch, Batches, MapTeacher, RunState, Schedule, Student, TrainError, WANTED_GAP,
+    closeness,
+};
+use heirloom::vit::{RandomWeights, SpreadHeads, Vit, VitConfig};
 
 use crate::support::assert_close;
 use crate::train::models::{plain_settings, w0_config};
@@ -53,7 +57,7 @@ fn plan() -> AncestorPlan {
     let mut run = plain_settings(2e-3);
     run.schedule = Schedule { peak: 3e-3, floor: 0.0, warmup_steps: 2, steps: 10 };
     (run.drop_path, run.label_smoothing) = (0.1, 0.1);
-    AncestorPlan { run, seen_patches: 0.5, all_patches_from: 0.5, answers: 0.5, map: 1.0 }
+    AncestorPlan { run, seen_patches: 0.5, all_patches_from: 0.5, answers: 0.5, map: 1.0, apart: 0.0 }
 }
 
 async fn teacher(vit: &Vit, classes: usize) -> Result<MapTeacher, TrainError> {
@@ -129,6 +133,47 @@ fn patches_are_left_out_at_first_and_seen_from_the_middle_on() {
         let (whole, half, later) = (loss(1.0, 1.0).await, loss(0.5, 1.0).await, loss(0.5, 0.0).await);
         assert!((whole - half).abs() > 1e-5, "{whole} and {half}");
         assert_close(&[later], &[whole], 1e-6);
+    });
+}
+
+/// Closeness of one layer's heads, and its gradient by their distances.
+fn close(distance: &[f32], wanted: f64) -> (f32, Vec<f32>) {
+    let device = cpu().autodiff();
+    let distance = Tensor::<1>::from_floats(distance, &device).require_grad();
+    let close = closeness(distance.clone(), wanted);
+    let gradients = close.backward();
+    let values = |data: burn::tensor::TensorData| data.try_to_vec::<f32>().unwrap();
+    (values(close.into_data())[0], values(distance.grad(&gradients).unwrap().into_data()))
+}
+
+#[test]
+fn closeness_is_one_for_equal_heads_and_nothing_for_heads_a_gap_apart() {
+    assert_eq!(close(&[9.0, 9.0, 9.0], 4.0).0, 1.0);
+    assert_eq!(close(&[1.0, 9.0, 5.0], 4.0), (0.0, vec![0.0; 3]));
+    assert_eq!(close(&[7.0], 4.0).0, 0.0);
+    // One pair of three is half a gap apart: (1 / 2)^2 / 3, and the two are pushed away from each other.
+    let (value, gradient) = close(&[2.0, 4.0, 20.0], 4.0);
+    assert_close(&[value], &[0.25 / 3.0], 1e-6);
+    assert_close(&gradient, &[1.0 / 12.0, -1.0 / 12.0, 0.0], 1e-6);
+}
+
+#[test]
+fn heads_that_are_kept_apart_look_differently_far() {
+    pollster::block_on(async {
+        let layers = |apart: f64| async move {
+            let vit = Vit::load(&config(), &mut RandomWeights { seed: 4 }, &cpu()).await.unwrap();
+            let mut plan = AncestorPlan { apart, seen_patches: 1.0, ..plan() };
+            plan.run.schedule.steps = 40;
+            let mut run = AncestorRun::new(Student { vit, tell: None }, plan, Colours, None);
+            steps(&mut run, 40).await;
+            let batch = Colours::batch(7, 0, SIZE);
+            let pictures = batch.pixels.chunks(3 * SIZE * SIZE).map(<[f32]>::to_vec).collect();
+            let (distance, _) = super::heads(&run.ancestor().unwrap(), pictures).await;
+            let wanted = WANTED_GAP * SIZE as f64;
+            distance.iter().map(|layer| close(layer, wanted).0).collect::<Vec<_>>()
+        };
+        let (alone, apart) = (layers(0.0).await, layers(5.0).await);
+        assert!(alone.iter().zip(&apart).all(|(alone, apart)| *apart < 0.5 * alone), "{alone:?}, {apart:?}");
     });
 }
 
