@@ -13,8 +13,8 @@ use super::runner::{Job, Runner};
 use crate::data::{DataError, Normalise, evaluation_picture, picture_url};
 use crate::device::ReadError;
 use crate::learngene::cluster::{
-    self, Clusters, Grouping, Measured, Measurement, attention_of, cluster_measured, learngene_parameters, measure,
-    scaled_eps,
+    self, Clusters, Grouping, Measured, Measurement, Received, attention_of, cluster_measured, learngene_parameters,
+    measure, scaled_eps,
 };
 use crate::platform::clock::now_ms;
 use crate::platform::image::RgbImage8;
@@ -194,20 +194,23 @@ impl Runner {
         }
     }
 
-    pub(super) async fn show_attention(&mut self, layer: usize, head: usize, picture: usize) {
+    pub(super) async fn show_attention(&mut self, [layer, head]: [usize; 2], picture: usize, patch: Option<usize>) {
         let (Some(ancestor), Some(heads)) = (&self.ancestor, &self.heads) else {
             return self.fail("no heads are measured yet; measure them first");
         };
         let Ok(vit) = ancestor.vit() else { return };
-        let config = &vit.config;
-        let (Some(image), true) = (heads.pictures.get(picture), layer < config.depth && head < config.num_heads) else {
-            return self.fail("there is no such head or picture; choose one from the chart");
+        let (config, grid) = (&vit.config, vit.config.grid());
+        let patch = patch.unwrap_or(grid / 2 * grid + grid / 2);
+        let is_there = layer < config.depth && head < config.num_heads && patch < grid * grid;
+        let (Some(image), true) = (heads.pictures.get(picture), is_there) else {
+            return self.fail("there is no such head, picture or patch; choose one from the chart");
         };
         let pixels = pixels(image, &ancestor.normalise);
-        match attention_of(vit, pixels, layer, head).await {
-            Ok((received, from_cls)) => {
-                let grid = config.grid();
-                self.say(Event::Attention(AttentionMap { layer, head, picture, grid, received, from_cls }));
+        match attention_of(vit, pixels, [layer, head, patch]).await {
+            Ok(Received { from_all: received, from_cls, from_patch, distance: patch_distance }) => {
+                let map =
+                    AttentionMap { layer, head, picture, grid, received, from_cls, patch, from_patch, patch_distance };
+                self.say(Event::Attention(map));
             }
             Err(error) => self.fail(error),
         }

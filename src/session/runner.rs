@@ -168,7 +168,9 @@ impl Runner {
             Command::SetSplit(settings) => self.set_split(settings).await,
             Command::MeasureHeads(settings) => self.measure_heads(settings).await,
             Command::SetClusters(settings) => self.set_clusters(settings).await,
-            Command::ShowAttention { layer, head, picture } => self.show_attention(layer, head, picture).await,
+            Command::ShowAttention { layer, head, picture, patch } => {
+                self.show_attention([layer, head], picture, patch).await;
+            }
             Command::Condense(settings) => self.condense(settings).await,
             Command::PlanDescendant(settings) => self.plan_descendant(settings),
             Command::MakePool(settings) => self.make_pool(settings).await,

@@ -80,7 +80,15 @@ impl App {
 
     pub fn ask_attention(self, layer: usize, head: usize, picture: usize) {
         self.looking.set((layer, head, picture));
-        self.send(Command::ShowAttention { layer, head, picture }, Vec::new());
+        let patch = self.looking_from.get_untracked();
+        self.send(Command::ShowAttention { layer, head, picture, patch }, Vec::new());
+    }
+
+    /// The same head on the same picture, from another patch.
+    pub fn look_from(self, patch: usize) {
+        self.looking_from.set(Some(patch));
+        let (layer, head, picture) = self.looking.get_untracked();
+        self.ask_attention(layer, head, picture);
     }
 
     /// Clusters again when the heads or the settings changed.

@@ -66,6 +66,8 @@ pub struct App {
     pub clusters: RwSignal<Option<ClusterReport>>,
     /// Layer, head and picture whose attention is shown.
     pub looking: RwSignal<(usize, usize, usize)>,
+    /// The patch from which it looks; `None` for the middle one.
+    pub looking_from: RwSignal<Option<usize>>,
     pub attention: RwSignal<Option<AttentionMap>>,
     pub layers: LayersState,
     pub descendant: RwSignal<Option<DescendantSummary>>,
@@ -106,6 +108,7 @@ impl App {
             heads: RwSignal::new(None),
             clusters: RwSignal::new(None),
             looking: RwSignal::default(),
+            looking_from: RwSignal::default(),
             attention: RwSignal::new(None),
             layers: LayersState::new(),
             descendant: RwSignal::new(None),
@@ -230,6 +233,7 @@ impl App {
     fn heads_measured(self, report: HeadsReport) {
         self.end_job(JobKind::Measure);
         self.looking.set((0, 0, 0));
+        self.looking_from.set(None);
         self.attention.set(None);
         self.heads.set(Some(report));
         self.ask_attention(0, 0, 0);

@@ -46,6 +46,19 @@ test('a real ancestor becomes a trained descendant that opens again', { skip: ab
       assert.ok(await visit.at('heads-chart').isVisible());
     });
 
+    await then('a head looks from the patch that is pointed at', async () => {
+      const map = visit.at('map-from');
+      const middle = await step.waitFor(visit, 'map-from', /from the framed patch: [\d.]+ px far/);
+      assert.equal(await visit.at('map-patch').inputValue(), String(8 * 16 + 8), 'at first from the middle of 16 × 16 patches');
+      await map.locator('svg').first().click({ position: { x: 4, y: 4 } });
+      await map.locator('rect.frame[x="0"][y="0"]').first().waitFor();
+      assert.equal(await visit.at('map-patch').inputValue(), '0');
+      assert.notEqual(await map.locator('figcaption').textContent(), middle);
+      await visit.at('map-head').selectOption('3');
+      await visit.page.locator('.map[aria-label*="head 4"]').first().waitFor();
+      assert.equal(await visit.at('map-patch').inputValue(), '0', 'another head looks from the same patch');
+    });
+
     await then('clusters follow the slider at once', async () => {
       const moves = [];
       for (const [eps, kept] of [[0, 72], [100, 12], [0, 72], [100, 12]]) moves.push(await step.moveEps(visit, eps, kept));

@@ -14,6 +14,8 @@ use heirloom::session::Runner;
 use heirloom::session::protocol::*;
 use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 
+use crate::support::assert_close;
+
 mod condense;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
@@ -214,12 +216,34 @@ on_every_engine! {
 
     async fn attention_of_a_head_is_a_share_of_every_patch(_device: Device) {
         let mut engine = Engine1::with_everything_measured().await;
-        let heard = engine.send(Command::ShowAttention { layer: 1, head: 2, picture: 0 }, Vec::new()).await;
-        let map = find(&heard, |event| if let Event::Attention(map) = event { Some(map.clone()) } else { None }).unwrap();
-        assert_eq!((map.received.len(), map.from_cls.len()), (16, 16));
+        let map = attention(&mut engine, None).await.unwrap();
+        assert_eq!((map.received.len(), map.from_cls.len(), map.from_patch.len(), map.patch), (16, 16, 16, 2 * 4 + 2));
         let sum: f32 = map.received.iter().sum();
         assert!(sum > 0.5 && sum <= 1.0, "attention to patches sums to {sum}");
     }
+
+    async fn attention_of_all_patches_makes_up_the_mean_and_the_heads_distance(_device: Device) {
+        let mut engine = Engine1::with_everything_measured().await;
+        let heard = engine.send(Command::MeasureHeads(MeasureSettings { pictures: 1, renormalise: false }), Vec::new()).await;
+        let heads = find(&heard, |event| if let Event::Heads(heads) = event { Some(heads.clone()) } else { None }).unwrap();
+        let mut maps = Vec::new();
+        for patch in 0..16 {
+            maps.push(attention(&mut engine, Some(patch)).await.unwrap());
+        }
+        assert!(maps.iter().enumerate().all(|(patch, map)| map.patch == patch));
+        let mean = |value: &dyn Fn(&AttentionMap) -> f32| maps.iter().map(value).sum::<f32>() / 16.0;
+        let received: Vec<f32> = (0..16).map(|to| mean(&|map| map.from_patch[to])).collect();
+        assert_close(&received, &maps[0].received, 1e-5);
+        assert_close(&[mean(&|map| map.patch_distance)], &[heads.distance[1][2]], 1e-4);
+        assert!(attention(&mut engine, Some(16)).await.is_err_and(|said| said.contains("no such head, picture or patch")));
+    }
+}
+
+/// Attention of a head of the second layer, or what is said instead.
+async fn attention(engine: &mut Engine1, patch: Option<usize>) -> Result<AttentionMap, String> {
+    let heard = engine.send(Command::ShowAttention { layer: 1, head: 2, picture: 0, patch }, Vec::new()).await;
+    let map = find(&heard, |event| if let Event::Attention(map) = event { Some(map.clone()) } else { None });
+    map.ok_or_else(|| error(&heard).unwrap_or_default())
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -234,7 +258,7 @@ fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
             Command::Confusion { run: Some(0) },
             Command::ExportSafetensors { run: None },
             Command::ExportCurves,
-            Command::ShowAttention { layer: 0, head: 0, picture: 0 },
+            Command::ShowAttention { layer: 0, head: 0, picture: 0, patch: None },
         ] {
             let heard = engine.send(command.clone(), Vec::new()).await;
             let said = error(&heard).unwrap_or_else(|| panic!("{command:?} said nothing"));

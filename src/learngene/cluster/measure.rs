@@ -45,27 +45,47 @@ pub async fn measure(model: &Vit, pixels: Vec<f32>, renormalise: bool) -> Result
     Ok(Measurement { distance, entropy, output: values.next().unwrap_or_default() })
 }
 
-/// What each patch receives on average from all patches, and what it receives from CLS, `[grid * grid]` each.
+/// What each patch of one picture receives in one head, `[grid * grid]` each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// From all patches on average.
+    pub from_all: Vec<f32>,
+    /// From the CLS token; empty without one.
+    pub from_cls: Vec<f32>,
+    /// From one patch.
+    pub from_patch: Vec<f32>,
+    /// How far that patch looks, px: its term of the mean attention distance.
+    pub distance: f32,
+}
+
+/// The attention of one head on one picture (`[channels * size * size]`, normalised), and what patch number `patch`, row
+/// by row, attends to.
 ///
 /// # Errors
 /// When the device is lost.
 pub async fn attention_of(
     model: &Vit,
     pixels: Vec<f32>,
-    layer: usize,
-    head: usize,
-) -> Result<(Vec<f32>, Vec<f32>), ReadError> {
+    [layer, head, patch]: [usize; 3],
+) -> Result<Received, ReadError> {
     let VitConfig { channels, image_size, cls_token, .. } = model.config;
     let device = model.pos_embed.val().device();
     let images = Tensor::from_data(TensorData::new(pixels, [1, channels, image_size, image_size]), &device);
-    let (prefix, patches) = (model.config.prefix_tokens(), model.config.grid() * model.config.grid());
+    let (prefix, grid) = (model.config.prefix_tokens(), model.config.grid());
+    let patches = grid * grid;
     let (query, key) = model.queries_and_keys(images, layer);
     let [_, _, tokens, head_dim] = query.dims();
     let one = |x: Tensor<4>| x.narrow(1, head, 1).reshape([tokens, head_dim]);
     let scores = one(query).matmul(one(key).transpose()) / (head_dim as f32).sqrt();
     let attention = softmax(scores, 1);
     let to_patches = attention.narrow(1, prefix, patches);
-    let received = read(to_patches.clone().narrow(0, prefix, patches).mean_dim(0)).await?;
+    let from_all = read(to_patches.clone().narrow(0, prefix, patches).mean_dim(0)).await?;
+    let from_patch = read(to_patches.clone().narrow(0, prefix + patch, 1)).await?;
     let from_cls = if cls_token { read(to_patches.narrow(0, 0, 1)).await? } else { Vec::new() };
-    Ok((received, from_cls))
+    let far = |other: usize| {
+        let (x, y) = ((other % grid).abs_diff(patch % grid), (other / grid).abs_diff(patch / grid));
+        model.config.patch_size as f32 * ((x * x + y * y) as f32).sqrt()
+    };
+    let distance = from_patch.iter().enumerate().map(|(other, share)| share * far(other)).sum();
+    Ok(Received { from_all, from_cls, from_patch, distance })
 }

@@ -24,5 +24,5 @@ pub use expand::{
 };
 pub use ffn::FfnMatching;
 pub use inherit::Inherited;
-pub use measure::{Measurement, attention_of, measure};
+pub use measure::{Measurement, Received, attention_of, measure};
 pub use measured::{Measured, MeasuredError, cluster_measured};

@@ -101,4 +101,10 @@ pub struct AttentionMap {
     pub received: Vec<f32>,
     /// Attention of the CLS token, `[grid * grid]`; empty when the model has none.
     pub from_cls: Vec<f32>,
+    /// One patch, counted row by row from 0.
+    pub patch: usize,
+    /// Its attention, `[grid * grid]`.
+    pub from_patch: Vec<f32>,
+    /// How far it looks, px; the mean over patches and pictures is the head's distance.
+    pub patch_distance: f32,
 }

@@ -89,6 +89,8 @@ pub enum Command {
         head: usize,
         /// Which of the measured pictures.
         picture: usize,
+        /// From which patch, counted row by row from 0; without it from the middle.
+        patch: Option<usize>,
     },
     /// Compare the ancestor's layers with a pseudo descendant's (Learngene); answered with [`Event::Condensed`].
     Condense(CondenseSettings),

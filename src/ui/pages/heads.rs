@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::session::protocol::{ClusterReport, JobKind};
+use crate::session::protocol::{AttentionMap, ClusterReport, JobKind};
 use crate::ui::charts::{AttentionView, HeadsChart, HeadsTable};
 use crate::ui::format::{digits, duration, percent, plain, short};
 use crate::ui::settings::MOST_EPS;
@@ -133,6 +133,11 @@ fn Look() -> impl IntoView {
     let layers = move || count(|heads| heads.distance.len());
     let heads = move || count(|heads| heads.distance.first().map_or(0, Vec::len));
     let pictures = move || count(|heads| heads.pictures.len());
+    // Remembered, so that the list is not made anew with every map.
+    let of_map = move |part: fn(&AttentionMap) -> usize| {
+        Memo::new(move |_| app.attention.with(|map| map.as_ref().map_or(0, part)))
+    };
+    let (patches, patch) = (of_map(|map| map.grid * map.grid), of_map(|map| map.patch));
     let looking = move || <[usize; 3]>::from(app.looking.get());
     let choice = move |id, label, count: Signal<usize>, place: usize| {
         let on_choose = move |number| {
@@ -151,6 +156,13 @@ fn Look() -> impl IntoView {
                 {choice("map-layer", t.layer, Signal::derive(layers), 0)}
                 {choice("map-head", t.head, Signal::derive(heads), 1)}
                 {choice("map-picture", t.picture, Signal::derive(pictures), 2)}
+                <Choice
+                    id="map-patch"
+                    label=t.patch
+                    count=patches.into()
+                    chosen=patch.into()
+                    on_choose=move |patch| app.look_from(patch)
+                />
             </div>
             <AttentionView/>
         </section>

@@ -227,6 +227,8 @@ pub struct Heads {
     pub look: &'static str,
     pub look_intro: &'static str,
     pub picture: &'static str,
+    pub patch: &'static str,
+    pub from_patch: fn(&str) -> String,
     pub received: &'static str,
     pub from_cls: &'static str,
     pub dot: fn(usize, usize, &str, usize, bool) -> String,

@@ -127,7 +127,7 @@ on_every_engine! {
         assert!(heard.iter().any(|event| matches!(event, Event::Pictures(pictures) if pictures.classes.len() == 2)));
         assert!(difference(&race_of(&engine).unwrap(), &race.unwrap()) < 1e-6);
         assert_eq!(prediction(&mut engine, 0).await, said);
-        let heard = engine.send(Command::ShowAttention { layer: 1, head: 2, picture: 0 }, Vec::new()).await;
+        let heard = engine.send(Command::ShowAttention { layer: 1, head: 2, picture: 0, patch: None }, Vec::new()).await;
         assert!(find(&heard, |event| matches!(event, Event::Attention(_)).then_some(())).is_some());
     }
 }

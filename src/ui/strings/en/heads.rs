@@ -67,8 +67,10 @@ pub(super) const HEADS: Heads = Heads {
     no: "no",
     look: "What a head looks at",
     look_intro: "Bright places get much attention (drawn as A^0.25, as in the paper). Choose a head here or click a mark \
-                 in the chart.",
+                 in the chart; click the first picture to look from another of its patches.",
     picture: "Picture",
+    patch: "From patch",
+    from_patch: |distance| format!("from the framed patch: {distance} px far"),
     received: "from all patches on average",
     from_cls: "from the class token (CLS)",
     dot: |layer, head, distance, members, centroid| {
