@@ -66,7 +66,7 @@ pub(super) const HEADS: Heads = Heads {
     yes: "yes",
     no: "no",
     look: "What a head looks at",
-    look_intro: "Bright places get much attention (drawn as A^0.25, as in the paper). Choose a head here or click a mark \
+    look_intro: "Bright and warm places get much attention (drawn as A^0.25, as in the paper). Choose a head here or click a mark \
                  in the chart; click the first picture to look from another of its patches.",
     picture: "Picture",
     patch: "From patch",
