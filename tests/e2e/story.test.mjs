@@ -54,7 +54,7 @@ test('a real ancestor becomes a trained descendant that opens again', { skip: ab
       await map.locator('rect.frame[x="0"][y="0"]').first().waitFor();
       assert.equal(await visit.at('map-patch').inputValue(), '0');
       assert.notEqual(await map.locator('figcaption').textContent(), middle);
-      await visit.at('map-head').selectOption('3');
+      await visit.at('map-head').selectOption({ value: '3' });
       await visit.page.locator('.map[aria-label*="head 4"]').first().waitFor();
       assert.equal(await visit.at('map-patch').inputValue(), '0', 'another head looks from the same patch');
     });
