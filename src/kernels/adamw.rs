@@ -3,11 +3,12 @@
 //! Composed of tensor operations an update takes about twelve passes over parameter, gradient and moments; it is bound
 //! by memory, so the fused one reads four and writes three. It works in place wherever nobody else holds the tensors.
 
-use super::flex::{self, values, values_mut};
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
 use burn::tensor::{Shape, Tensor};
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::{CubeDim, calculate_cube_count_elemwise, prelude::*};
+
+use super::flex::{self, values, values_mut};
 
 /// Numbers of one AdamW update, the same for all tensors of a parameter group.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -53,7 +53,7 @@ pub(super) const TRYING: Trying = Trying {
     look_head: |head| format!("{head}"),
     look_average: "average of all",
     look_opacity: "Strength of the veil",
-    look_hint: "Bright places get much attention (drawn as A^0.25). The rollout multiplies the layers' mean attention, \
+    look_hint: "Bright and warm places get much attention (drawn as A^0.25). The rollout multiplies the layers' mean attention, \
                 half of it replaced by what passes straight through (Abnar & Zuidema 2020).",
     look_cls: "What the class token (CLS) looks at, as the model sees the picture.",
     look_mean: "What the patches look at on average, as the model sees the picture.",
