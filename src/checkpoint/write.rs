@@ -34,7 +34,9 @@ fn write_as<const BYTES: usize>(
     tensors: impl IntoIterator<Item = (String, HostTensor)>,
     description: &Description,
 ) -> Vec<u8> {
-    let mut file = Vec::with_capacity(HEADER_ROOM + BYTES * description.config.parameters() as usize);
+    // A hint: what does not fit 32 bits does not fit the browser's memory either.
+    let bytes = usize::try_from(BYTES as u64 * description.config.parameters()).unwrap_or(0);
+    let mut file = Vec::with_capacity(HEADER_ROOM + bytes);
     let description = serde_json::to_string(description).unwrap_or_default();
     let mut header = Map::new();
     header.insert("__metadata__".into(), json!({ "format": "pt", METADATA_KEY: description }));

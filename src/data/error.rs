@@ -101,6 +101,20 @@ pub enum DataError {
         /// Side, px.
         image_size: usize,
     },
+    /// A batch that a tab has no room for.
+    #[error(
+        "a batch of {batch} pictures of {image_size} px takes {} MB, at most {} MB are possible; choose a smaller batch or smaller pictures",
+        bytes / 1_000_000,
+        super::loader::MOST_BATCH_BYTES / 1_000_000
+    )]
+    LargeBatch {
+        /// Pictures per batch.
+        batch: usize,
+        /// Side, px.
+        image_size: usize,
+        /// Bytes as `f32`.
+        bytes: u64,
+    },
     /// A folder on disk cannot be listed.
     #[error("the folder `{path}` could not be listed ({reason}); check that it exists and may be read")]
     Folder {

@@ -14,6 +14,9 @@ use super::split::{Labelled, Split};
 use super::transform::{Augment, Normalise, Purpose, evaluation_crop, evaluation_side, generator};
 use crate::platform::image::RgbImage8;
 
+/// Most bytes of one batch: a quarter of what a tab's WebAssembly can ever hold.
+pub(super) const MOST_BATCH_BYTES: u64 = 1 << 30;
+
 /// How pictures are served.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoaderSettings {
@@ -69,11 +72,15 @@ impl Loader {
     /// Serves the training and validation pictures of a split; nothing is decoded yet.
     ///
     /// # Errors
-    /// When batches would be empty.
+    /// When batches would be empty, or too large for a tab.
     pub fn new(set: &PictureSet, split: &Split, settings: LoaderSettings) -> Result<Self, DataError> {
         let LoaderSettings { batch, image_size, .. } = settings;
         if batch == 0 || image_size == 0 {
             return Err(DataError::EmptyBatch { batch, image_size });
+        }
+        let bytes = [4, 3, image_size as u64, image_size as u64].into_iter().fold(batch as u64, u64::saturating_mul);
+        if bytes > MOST_BATCH_BYTES {
+            return Err(DataError::LargeBatch { batch, image_size, bytes });
         }
         if split.train.is_empty() {
             return Err(DataError::NoFiles);

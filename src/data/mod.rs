@@ -29,7 +29,7 @@ pub use archive::Archive;
 pub use error::{DataError, PictureError};
 pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk, place};
-pub use resize::{Resizer, ShrinkTo, resize, shorter_side};
+pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
 pub use set::{Added, KnownPicture, Looked, Picture, PictureSet, Refused};
 pub use single::{evaluation_picture, open, picture_url, thumbnail};
 pub use source::{MAX_FILE_BYTES, Source};

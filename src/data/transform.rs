@@ -7,7 +7,7 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::resize::{resize, shorter_side};
+use super::resize::{Window, resize, resize_window, shorter_side};
 use crate::platform::image::RgbImage8;
 
 /// Channel statistics a model was trained with.
@@ -78,11 +78,11 @@ pub fn evaluation_crop(image: &RgbImage8, image_size: usize) -> RgbImage8 {
     }
     let (width, height) = shorter_side(image.width, image.height, evaluation_side(image_size));
     let centre = |side: usize| round_half_even(side - image_size);
-    let left_top = (centre(width), centre(height));
+    let (left, top) = (centre(width), centre(height));
     if (width, height) == (image.width, image.height) {
-        return image.crop(left_top.0, left_top.1, image_size, image_size);
+        return image.crop(left, top, image_size, image_size);
     }
-    resize(image, width, height).crop(left_top.0, left_top.1, image_size, image_size)
+    resize_window(image, width, height, Window { left, top, width: image_size, height: image_size })
 }
 
 /// Half of `twice` as Python's `round` gives it; torchvision places centre crops with it.
@@ -128,7 +128,7 @@ impl Augment {
     /// largest centred crop within `ratio`.
     pub fn draw(&self, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Crop {
         let mirrored = self.flip && rng.random::<bool>();
-        let area = (width * height) as f64;
+        let area = width as f64 * height as f64;
         let (low, high) = (f64::from(self.ratio.0).ln(), f64::from(self.ratio.1).ln());
         for _ in 0..10 {
             let target = area * between(f64::from(self.scale.0), f64::from(self.scale.1), rng);

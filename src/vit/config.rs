@@ -139,14 +139,14 @@ impl VitConfig {
 
     /// Parameters in all.
     pub fn parameters(&self) -> u64 {
-        self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+        self.tensors().iter().map(|(_, shape)| shape.iter().map(|&axis| axis as u64).product::<u64>()).sum()
     }
 
     /// Floating-point operations of one forward pass on one picture; a multiply-add counts as two.
     pub fn flops(&self) -> u64 {
         let (tokens, width, attention) = (self.tokens() as u64, self.embed_dim as u64, self.attention_dim() as u64);
-        let patches = (self.grid() * self.grid()) as u64;
-        let embed = patches * (self.channels * self.patch_size * self.patch_size) as u64 * width;
+        let patches = (self.grid() as u64).pow(2);
+        let embed = patches * self.channels as u64 * (self.patch_size as u64).pow(2) * width;
         let projections = tokens * width * attention * 4;
         let scores = tokens * tokens * attention * 2;
         let mlp = tokens * width * self.mlp_dim as u64 * 2;

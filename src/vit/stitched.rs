@@ -105,7 +105,7 @@ impl StitchedConfig {
 
     /// Parameters in all.
     pub fn parameters(&self) -> u64 {
-        self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+        self.tensors().iter().map(|(_, shape)| shape.iter().map(|&axis| axis as u64).product::<u64>()).sum()
     }
 
     /// Floating-point operations of one forward pass on one picture; a multiply-add counts as two.

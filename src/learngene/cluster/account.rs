@@ -30,21 +30,21 @@ struct Share {
 }
 
 fn stored(ancestor: &VitConfig, share: impl Fn(usize) -> Option<Share>) -> u64 {
-    let mut total = 0;
+    let mut total = 0_u64;
     for (key, shape) in ancestor.tensors() {
-        let elements = shape.iter().product::<usize>();
+        let elements = shape.iter().map(|&axis| axis as u64).product::<u64>();
         total += match block_key(&key) {
             Some((layer, part)) => share(layer).map_or(0, |share| stored_of_block(ancestor, part, elements, &share)),
             None if key.starts_with("head") => 0,
             None => elements,
         };
     }
-    total as u64
+    total
 }
 
-fn stored_of_block(ancestor: &VitConfig, part: &str, elements: usize, share: &Share) -> usize {
+fn stored_of_block(ancestor: &VitConfig, part: &str, elements: u64, share: &Share) -> u64 {
     if part.starts_with("attn.qkv.") || part == "attn.proj.weight" {
-        elements / ancestor.num_heads * share.heads
+        elements / ancestor.num_heads as u64 * share.heads as u64
     } else if part.starts_with("mlp.") && !share.ffn {
         0
     } else {

@@ -86,7 +86,7 @@ pub fn layer_parameters(config: &ModelConfig) -> Vec<u64> {
     match config {
         ModelConfig::Vit(config) => {
             let inside = |layer: usize| move |key: &str| key.starts_with(&format!("blocks.{layer}."));
-            let count = |shape: Vec<usize>| shape.iter().product::<usize>() as u64;
+            let count = |shape: Vec<usize>| shape.iter().map(|&axis| axis as u64).product::<u64>();
             let tensors = |is_inside: &dyn Fn(&str) -> bool| {
                 config.tensors().into_iter().filter(|(key, _)| is_inside(key)).map(|(_, shape)| count(shape)).sum()
             };

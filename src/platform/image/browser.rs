@@ -43,7 +43,7 @@ async fn bitmap(bytes: &[u8], header: PictureHeader) -> Result<ImageBitmap, JsVa
 fn read_strips(bitmap: &ImageBitmap, sink: &mut dyn RowSink) -> Result<(), JsValue> {
     let (width, height) = (bitmap.width() as usize, bitmap.height() as usize);
     let too_large = ImageError::TooLarge { width: bitmap.width(), height: bitmap.height() };
-    if width * height > super::MAX_PIXELS as usize {
+    if width as u64 * height as u64 > super::MAX_PIXELS {
         return Err(JsValue::from_str(&too_large.to_string()));
     }
     let strip = (STRIP_PIXELS / width.max(1)).clamp(1, height.max(1));

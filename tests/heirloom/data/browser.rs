@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use heirloom::data::{Augment, Loader, LoaderSettings, PictureSet, ShrinkTo, SplitPlan, resize};
+use heirloom::data::{
+    Augment, Loader, LoaderSettings, PictureSet, ShrinkTo, SplitPlan, evaluation_picture, open as open_picture, resize,
+};
 use heirloom::platform::clock::now_ms;
 use heirloom::platform::file::FileHandle;
 use heirloom::platform::image::{Decoder, RgbImage8, decode_into, encode_jpeg, encode_png};
@@ -93,4 +95,19 @@ async fn photographs_do_not_fill_memory() {
     console_log!("{count} photographs: {grown} MB more, {adding:.1} s to look at, {epoch:.1} s for an epoch");
     assert!(loader.cached_bytes() <= cache_bytes);
     assert!(grown < (cache_bytes >> 20) + 40, "{grown} MB");
+}
+
+/// 128 MB grew here when the shorter side of a strip was scaled before its middle was cut out.
+#[wasm_bindgen_test]
+async fn a_strip_one_pixel_wide_does_not_fill_memory() {
+    let strip = |width, height| encode_png(&RgbImage8 { width, height, data: [90, 9, 200].repeat(width * height) });
+    let before = memory();
+    for (width, height) in [(1, 16_384), (16_384, 1), (1, 3000)] {
+        let file = FileHandle::from_bytes("strip.png", strip(width, height).unwrap());
+        let source = open_picture(&file).await.unwrap();
+        let image = evaluation_picture("strip.png", &source, 224).await.unwrap();
+        assert_eq!((image.width, image.height), (224, 224));
+    }
+    let grown = (memory() - before) >> 20;
+    assert!(grown < 50, "{grown} MB");
 }

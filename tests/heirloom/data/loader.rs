@@ -230,3 +230,19 @@ fn wide_crops_reach_both_halves() {
     let spread = means.iter().copied().fold(f32::MIN, f32::max) - means.iter().copied().fold(f32::MAX, f32::min);
     assert!(spread > 1.5, "crops of a tenth of the area differ in brightness, by {spread}");
 }
+
+#[test]
+fn a_batch_that_a_tab_cannot_hold_is_refused_with_its_size() {
+    let files = files(9);
+    let mut set = PictureSet::new();
+    block_on(add(&mut set, &files)).unwrap();
+    let split = set.split(SplitPlan::default()).unwrap();
+    // 3 · 4 · 16384² · 128 bytes: 0 in 32 bits.
+    let settings = LoaderSettings { image_size: 16_384, batch: 128, ..settings() };
+    let error = Loader::new(&set, &split, settings).err().expect("a refusal").to_string();
+    assert_eq!(
+        error,
+        "a batch of 128 pictures of 16384 px takes 412316 MB, at most 1073 MB are possible; choose a smaller batch or \
+         smaller pictures"
+    );
+}

@@ -1,6 +1,9 @@
-use heirloom::data::{Augment, Normalise, Resizer, evaluation_crop, evaluation_side, resize, shorter_side};
-use heirloom::platform::image::RgbImage8;
-use rand::SeedableRng;
+use heirloom::data::{
+    Augment, Normalise, Resizer, ShrinkTo, Window, evaluation_crop, evaluation_side, resize, resize_window,
+    shorter_side,
+};
+use heirloom::platform::image::{MAX_SIDE, RgbImage8, RowSink};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 #[derive(serde::Deserialize)]
@@ -51,6 +54,75 @@ everywhere! {
             assert_eq!((crop.width, crop.height), (fixture.image_size, fixture.image_size));
             assert_eq!(crop.data, case.output, "{} × {}", case.width, case.height);
         }
+    }
+
+    // In wasm `usize` has 32 bits: 1024 · 1024 · 64 · 64 is 0 there, and so are the products of the others.
+    async fn sizes_whose_product_is_a_power_of_two_resize() {
+        let sizes = [
+            (1024, 1024, 64, 64),
+            (3072, 2048, 96, 64),
+            (256, 256, 256, 256),
+            (512, 512, 128, 128),
+            (1536, 1024, 384, 256),
+            (2048, 2048, 32, 32),
+            (4096, 4096, 16, 16),
+            (1, 32_767, 1, 64),
+        ];
+        for (width, height, new_width, new_height) in sizes {
+            let image = RgbImage8 { width, height, data: [9, 99, 199].repeat(width * height) };
+            let resized = resize(&image, new_width, new_height);
+            let expected = [9, 99, 199].repeat(new_width * new_height);
+            assert!(resized.data == expected, "{width} × {height} to {new_width} × {new_height}: flat stays flat");
+        }
+    }
+
+    async fn any_size_is_cut_to_what_a_model_sees() {
+        let mut rng = ChaCha8Rng::seed_from_u64(36);
+        let powers = (0..13).map(|power| 1 << power);
+        let sides: Vec<usize> = powers.chain((0..40).map(|_| rng.random_range(1..3000))).collect();
+        for pair in sides.windows(2) {
+            for image_size in [16, 64, 112, 224, 256] {
+                let (width, height) = (pair[0], pair[1]);
+                let mut sink = ShrinkTo::new(evaluation_side(image_size));
+                sink.start(width, height);
+                let row = [9, 99, 199].repeat(width);
+                (0..height).for_each(|_| sink.rows(&row));
+                let crop = evaluation_crop(&sink.finish(), image_size);
+                assert_eq!((crop.width, crop.height), (image_size, image_size), "{width} × {height}");
+                assert!(crop.data == [9, 99, 199].repeat(image_size * image_size), "{width} × {height}: flat stays flat");
+            }
+        }
+    }
+
+    async fn a_window_has_the_pixels_of_the_whole() {
+        let mut rng = ChaCha8Rng::seed_from_u64(28);
+        for _ in 0..60 {
+            let mut side = || rng.random_range(1..90);
+            let (image, width, height) = (noise(side(), side()), side(), side());
+            let (left, top) = (rng.random_range(0..width), rng.random_range(0..height));
+            let window = Window {
+                left,
+                top,
+                width: rng.random_range(1..=width - left),
+                height: rng.random_range(1..=height - top),
+            };
+            let whole = resize(&image, width, height).crop(left, top, window.width, window.height);
+            assert_eq!(resize_window(&image, width, height, window), whole, "{} × {}", image.width, image.height);
+        }
+    }
+
+    // The whole of it, 256 px wide, would have 8,388,352 rows: 6 GB.
+    async fn the_longest_strip_is_cut_to_its_middle() {
+        let long = MAX_SIDE as usize;
+        let strip = |width: usize, height: usize| {
+            let level = |i: usize| if i < long / 2 { 40 } else { 200 };
+            RgbImage8 { width, height, data: (0..long).flat_map(|i| [level(i); 3]).collect() }
+        };
+        let upright = evaluation_crop(&strip(1, long), 224);
+        assert_eq!((upright.width, upright.height), (224, 224));
+        assert_eq!((upright.data[0], upright.data[224 * 224 * 3 - 1]), (40, 200), "it shows where the levels meet");
+        let lying = evaluation_crop(&strip(long, 1), 224);
+        assert_eq!((lying.data[0], lying.data[224 * 224 * 3 - 1]), (40, 200));
     }
 }
 
