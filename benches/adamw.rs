@@ -4,8 +4,8 @@
 
 use burn::optim::{AdamWConfig, Optimizer};
 use burn::tensor::{Device, Tensor};
-use heirloom::device::{cpu, read, webgpu};
-use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
+use heirloom_nn::device::{cpu, read, webgpu};
+use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
 use std::time::Instant;
 
 /// Elements of the tensors of the peer benchmark's W1 (6 layers, width 192; 2.7 million parameters).

@@ -13,13 +13,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Normalise, evaluation_picture, model_files, open, walk};
-use heirloom::device::{acquire_cpu, acquire_webgpu};
-use heirloom::model::Model;
-use heirloom::platform::file::FileHandle;
-use heirloom::session::normalise;
-use heirloom::train::{Tally, judge};
+use heirloom_checkpoint::Checkpoint;
+use heirloom_data::{Normalise, evaluation_picture, model_files, open, walk};
+use heirloom_engine::normalise;
+use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
+use heirloom_nn::model::Model;
+use heirloom_platform::file::FileHandle;
+use heirloom_train::{Tally, judge};
 use serde_json::{Map, Value, json};
 
 /// Pictures judged at a time.

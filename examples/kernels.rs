@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom::device::{cpu, read, uniform, webgpu};
-use heirloom::kernels::density::density_reference;
-use heirloom::kernels::expand_heads::expand_heads_reference;
-use heirloom::kernels::ffn_map::{MAP_ROWS, ffn_map_reference};
-use heirloom::kernels::{HeadWeights, density, expand_heads, ffn_map};
+use heirloom_nn::device::{cpu, read, uniform, webgpu};
+use heirloom_nn::kernels::density::density_reference;
+use heirloom_nn::kernels::expand_heads::expand_heads_reference;
+use heirloom_nn::kernels::ffn_map::{MAP_ROWS, ffn_map_reference};
+use heirloom_nn::kernels::{HeadWeights, density, expand_heads, ffn_map};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -45,7 +45,7 @@ async fn row(name: &str, fused: impl Fn() -> Tensor<1>, composed: impl Fn() -> T
 /// Shapes of DeiT-S: width 384, 6 heads of 64, feed-forward width 1536, groups of 3 layers.
 async fn compare(device: &Device) -> Result<(), Failure> {
     let distance = random([12, 6], 1, device);
-    let counts = |tables: heirloom::kernels::Density| probe(tables.counts.float());
+    let counts = |tables: heirloom_nn::kernels::Density| probe(tables.counts.float());
     row(
         "density, 12 × 6 heads",
         || counts(density(distance.clone(), 0.1)),

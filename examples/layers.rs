@@ -19,23 +19,23 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use burn::tensor::Device;
-use heirloom::checkpoint::Checkpoint;
-use heirloom::cnn::CnnConfig;
-use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, model_files, walk};
-use heirloom::device::{acquire_cpu, acquire_webgpu};
-use heirloom::learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names, layer_parameters};
-use heirloom::learngene::{Descendant, Scratch, StartingPoint};
-use heirloom::model::{Model, ModelConfig};
-use heirloom::platform::clock::now_ms;
-use heirloom::platform::file::FileHandle;
-use heirloom::session::protocol::{
+use heirloom_checkpoint::Checkpoint;
+use heirloom_data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, model_files, walk};
+use heirloom_engine::{RaceBatches, Runner, normalise, weights};
+use heirloom_learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names, layer_parameters};
+use heirloom_learngene::{Descendant, Scratch, StartingPoint};
+use heirloom_nn::cnn::CnnConfig;
+use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::VitConfig;
+use heirloom_plan::protocol::{
     Command, CondenseReport, CondenseSettings, Engine, Event, FileRef, Likeness, NoticeLevel,
 };
-use heirloom::session::{RaceBatches, Runner, normalise, weights};
-use heirloom::train::{
+use heirloom_platform::clock::now_ms;
+use heirloom_platform::file::FileHandle;
+use heirloom_train::{
     AdamWSettings, Advance, Batches, Race, RacePlan, RunReport, RunSettings, Schedule, Starts, TrainError,
 };
-use heirloom::vit::VitConfig;
 use serde_json::{Map, Value, json};
 
 type Failure = Box<dyn std::error::Error>;
@@ -236,9 +236,9 @@ fn only(split: &Split, classes: &[String]) -> Result<Split, Failure> {
         return Err(format!("there is no class `{missing}`; there are {}", split.classes.join(", ")).into());
     }
     let kept: Vec<String> = split.classes.iter().filter(|class| classes.contains(class)).cloned().collect();
-    let relabelled = |side: &[heirloom::data::Labelled]| {
-        let label = |one: &heirloom::data::Labelled| kept.iter().position(|class| *class == split.classes[one.label]);
-        side.iter().filter_map(|one| Some(heirloom::data::Labelled { label: label(one)?, ..*one })).collect()
+    let relabelled = |side: &[heirloom_data::Labelled]| {
+        let label = |one: &heirloom_data::Labelled| kept.iter().position(|class| *class == split.classes[one.label]);
+        side.iter().filter_map(|one| Some(heirloom_data::Labelled { label: label(one)?, ..*one })).collect()
     };
     let (train, validation) = (relabelled(&split.train), relabelled(&split.validation));
     Ok(Split { train, validation, classes: kept, ..Split::default() })

@@ -9,13 +9,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Normalise, evaluation_picture, model_files, open};
-use heirloom::device::{acquire_cpu, acquire_webgpu};
-use heirloom::learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
-use heirloom::platform::file::FileHandle;
-use heirloom::session::normalise;
-use heirloom::vit::Vit;
+use heirloom_checkpoint::Checkpoint;
+use heirloom_data::{Normalise, evaluation_picture, model_files, open};
+use heirloom_engine::normalise;
+use heirloom_learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
+use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
+use heirloom_nn::vit::Vit;
+use heirloom_platform::file::FileHandle;
 use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;

@@ -15,18 +15,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use burn::tensor::Device;
-use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
-use heirloom::device::{acquire_cpu, acquire_webgpu};
-use heirloom::learngene::pool::{Positions, StitchStart, auxiliary_config, frozen};
-use heirloom::learngene::stitch::{Configuration, StitchNet};
-use heirloom::model::ModelConfig;
-use heirloom::session::RaceBatches;
-use heirloom::train::{
-    AdamWSettings, AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolPlan, PoolReport, Pooling, RunSettings, Schedule,
-    Teaches, spearman,
-};
-use heirloom::vit::{Vit, VitConfig};
+use heirloom_checkpoint::Checkpoint;
+use heirloom_data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
+use heirloom_engine::RaceBatches;
+use heirloom_learngene::pool::{AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolPlan, PoolReport, Pooling, Teaches};
+use heirloom_learngene::pool::{Positions, StitchStart, auxiliary_config, frozen};
+use heirloom_learngene::stitch::{Configuration, StitchNet};
+use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
+use heirloom_nn::model::ModelConfig;
+use heirloom_nn::vit::{Vit, VitConfig};
+use heirloom_train::{AdamWSettings, RunSettings, Schedule, spearman};
 use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;

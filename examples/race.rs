@@ -20,19 +20,19 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{model_files, walk};
-use heirloom::learngene::cluster::whole_layers_parameters;
-use heirloom::platform::file::FileHandle;
-use heirloom::platform::storage::Storage;
-use heirloom::session::Runner;
-use heirloom::session::protocol::statistics::statistics;
-use heirloom::session::protocol::{
+use heirloom_checkpoint::Checkpoint;
+use heirloom_data::{model_files, walk};
+use heirloom_engine::Runner;
+use heirloom_learngene::cluster::whole_layers_parameters;
+use heirloom_nn::vit::VitConfig;
+use heirloom_plan::protocol::statistics::statistics;
+use heirloom_plan::protocol::{
     ClusterReport, Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design, Engine, Event,
     ExperimentReport, ExperimentSettings, FileRef, MeasureSettings, NoticeLevel, ProjectCommand, ProjectEvent,
     RaceReport, Saved, StartValue, TrainSettings, sensitivity,
 };
-use heirloom::vit::VitConfig;
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::storage::Storage;
 use serde_json::{Map, Value, json};
 
 type Failure = Box<dyn std::error::Error>;

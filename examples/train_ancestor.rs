@@ -23,20 +23,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use heirloom::checkpoint::{Checkpoint, Description, Preprocessing, Sealed, SealedWriter, write_half_safetensors};
-use heirloom::cnn::Cnn;
-use heirloom::data::{Augment, Normalise, evaluation_crop};
-use heirloom::device::{Acquired, acquire_cpu, acquire_webgpu};
-use heirloom::platform::file::FileHandle;
-use heirloom::platform::image::RgbImage8;
-use heirloom::platform::storage::Storage;
-use heirloom::session::normalise;
-use heirloom::train::{
-    AdamWSettings, AncestorPlan, AncestorRun, Batch, Batches, MapTeacher, RunHeader, RunSettings, RunState, Schedule,
-    Student, TrainError,
-};
-use heirloom::vit::{Pool, RandomWeights, SpreadHeads, Vit, VitConfig};
-use heirloom::weights::generator_of;
+use heirloom_checkpoint::{Checkpoint, Description, Preprocessing, Sealed, SealedWriter, write_half_safetensors};
+use heirloom_data::{Augment, Normalise, evaluation_crop};
+use heirloom_engine::normalise;
+use heirloom_learngene::pretrain::{AncestorPlan, AncestorRun, MapTeacher, Student};
+use heirloom_nn::cnn::Cnn;
+use heirloom_nn::device::{Acquired, acquire_cpu, acquire_webgpu};
+use heirloom_nn::vit::{Pool, RandomWeights, SpreadHeads, Vit, VitConfig};
+use heirloom_plan::weights::generator_of;
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::image::RgbImage8;
+use heirloom_platform::storage::Storage;
+use heirloom_train::{AdamWSettings, Batch, Batches, RunHeader, RunSettings, RunState, Schedule, TrainError};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ mod shipped;
 mod start;
 mod training;
 
-use heirloom::learngene::cluster::{ClusterSettings, Clusters, measure};
-use heirloom::vit::Vit;
+use heirloom_learngene::cluster::{ClusterSettings, Clusters, measure};
+use heirloom_nn::vit::Vit;
 
 /// Mean distances of all heads over pictures as the model takes them, and their clusters at the scaled eps.
 async fn heads(model: &Vit, pictures: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Clusters) {

@@ -11,11 +11,11 @@ mod units;
 use std::convert::Infallible;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::checkpoint::Checkpoint;
-use heirloom::cnn::{BlockKind, Cnn, CnnConfig, Hooks, Shortcut, StageConfig, StemConfig};
-use heirloom::device::{read, uniform};
-use heirloom::platform::file::FileHandle;
-use heirloom::weights::{HostTensor, Weights};
+use heirloom_checkpoint::Checkpoint;
+use heirloom_nn::cnn::{BlockKind, Cnn, CnnConfig, Hooks, Shortcut, StageConfig, StemConfig};
+use heirloom_nn::device::{read, uniform};
+use heirloom_plan::weights::{HostTensor, Weights};
+use heirloom_platform::file::FileHandle;
 
 /// Networks of the fixtures, by name.
 pub fn fixture(name: &str) -> &'static [u8] {

@@ -31,8 +31,8 @@ mod zip;
 
 use std::ops::ControlFlow;
 
-use heirloom::data::{Added, DataError, PictureSet};
-use heirloom::platform::file::FileHandle;
+use heirloom_data::{Added, DataError, PictureSet};
+use heirloom_platform::file::FileHandle;
 
 async fn add(set: &mut PictureSet, files: &[FileHandle]) -> Result<Added, DataError> {
     set.add(files, None, |_| ControlFlow::Continue(())).await
@@ -43,7 +43,7 @@ use native::*;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use heirloom::platform::image::{RgbImage8, encode_png};
+    use heirloom_platform::image::{RgbImage8, encode_png};
 
     use super::*;
 

@@ -3,7 +3,7 @@ use burn::tensor::Device;
 
 on_every_engine! {
     async fn device_passes_its_self_test(device: Device) {
-        let lines = heirloom::device::self_test(&device).await.unwrap();
+        let lines = heirloom_nn::device::self_test(&device).await.unwrap();
         assert_eq!(lines.len(), 5);
     }
 }
@@ -12,7 +12,7 @@ on_every_engine! {
 #[test]
 fn generator_equals_the_peers() {
     // Printed by `uniform(4, 9001, 1.7)` of benches/peers/src/common.js.
-    let got = heirloom::device::uniform(4, 9001, 1.7);
+    let got = heirloom_nn::device::uniform(4, 9001, 1.7);
     crate::support::assert_close(&got, &PEER, 1e-6);
 }
 

@@ -1,7 +1,7 @@
 //! Experiments: which races they are, what their points say, and how long they are predicted to take.
-use heirloom::session::Queue;
-use heirloom::session::forecast::{Cost, Forecast, points_of};
-use heirloom::session::protocol::*;
+use heirloom_plan::forecast::{Cost, Forecast, points_of};
+use heirloom_plan::protocol::*;
+use heirloom_plan::queue::Queue;
 
 use crate::statistics::{race, run};
 

@@ -1,13 +1,13 @@
 //! What the page repeats to a new engine.
 
-use heirloom::session::journal::Journal;
-use heirloom::session::protocol::{
+use heirloom_plan::journal::Journal;
+use heirloom_plan::protocol::{
     AncestorShape, AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
     ProjectCommand, ProjectEvent, Saved,
 };
 
 fn open(name: &str) -> Command {
-    let files = vec![heirloom::session::protocol::FileRef { index: 0, path: name.into(), size: 1 }];
+    let files = vec![heirloom_plan::protocol::FileRef { index: 0, path: name.into(), size: 1 }];
     Command::OpenAncestor { files }
 }
 

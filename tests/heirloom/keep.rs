@@ -10,9 +10,9 @@ mod storage;
 mod trouble;
 
 use crate::session::{Engine1, ancestor, descendant, find, pictures, refs, training};
-use heirloom::platform::file::FileHandle;
-use heirloom::platform::storage::Storage;
-use heirloom::session::protocol::*;
+use heirloom_plan::protocol::*;
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::storage::Storage;
 
 /// A place for a store that is removed at the end.
 #[cfg(not(target_arch = "wasm32"))]

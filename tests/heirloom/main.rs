@@ -18,8 +18,9 @@ mod device;
 mod journal;
 mod keep;
 mod kernels;
-mod layers;
 mod pool;
+#[cfg(not(target_arch = "wasm32"))]
+mod roof;
 mod session;
 mod starts;
 mod train;

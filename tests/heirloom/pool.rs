@@ -10,9 +10,9 @@ mod starts;
 mod stitched;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::device::uniform;
-use heirloom::learngene::stitch::{AffineFit, Matrix, StitchNet};
-use heirloom::vit::{Vit, VitConfig};
+use heirloom_learngene::stitch::{AffineFit, Matrix, StitchNet};
+use heirloom_nn::device::uniform;
+use heirloom_nn::vit::{Vit, VitConfig};
 
 use crate::train::models::{Lively, tiny_config};
 

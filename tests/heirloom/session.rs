@@ -7,12 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use burn::tensor::Device;
-use heirloom::checkpoint::{Description, write_safetensors};
-use heirloom::platform::file::FileHandle;
-use heirloom::platform::image::{RgbImage8, encode_jpeg};
-use heirloom::session::Runner;
-use heirloom::session::protocol::*;
-use heirloom::vit::{HostTensor, Pool, RandomWeights, VitConfig};
+use heirloom_checkpoint::{Description, write_safetensors};
+use heirloom_engine::Runner;
+use heirloom_nn::vit::{HostTensor, Pool, RandomWeights, VitConfig};
+use heirloom_plan::protocol::*;
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::image::{RgbImage8, encode_jpeg};
 
 use crate::support::assert_close;
 

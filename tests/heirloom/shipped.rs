@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use heirloom::checkpoint::Checkpoint;
-use heirloom::platform::file::FileHandle;
+use heirloom_checkpoint::Checkpoint;
+use heirloom_platform::file::FileHandle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-const FOLDER: &str = "static/ancestors";
+const FOLDER: &str = "../static/ancestors";
 
 /// Paths in the folder with this ending.
 fn ending(with: &str) -> Vec<PathBuf> {

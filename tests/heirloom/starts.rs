@@ -2,9 +2,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use heirloom::learngene::cluster::ExpandError;
-use heirloom::learngene::{Descendant, Scratch, StartingPoint, Tleg, WeightSelection, evenly, line_weights};
-use heirloom::vit::{HostTensor, Vit, VitConfig};
+use heirloom_learngene::cluster::ExpandError;
+use heirloom_learngene::{Descendant, Scratch, StartingPoint, Tleg, WeightSelection, evenly, line_weights};
+use heirloom_nn::vit::{HostTensor, Vit, VitConfig};
 
 use crate::cluster::inherit::{features, pictures, small, state};
 use crate::support::assert_close;

@@ -1,8 +1,8 @@
 //! What curves say, on numbers whose answers are known.
-use heirloom::session::protocol::statistics::{
+use heirloom_plan::protocol::statistics::{
     End, Pace, Range, area_under_curve, difference, right, spread, statistics, steps_to_accuracy,
 };
-use heirloom::session::protocol::*;
+use heirloom_plan::protocol::*;
 
 fn settings(arms: &[StartValue], seeds: usize) -> TrainSettings {
     let descendant = DescendantSettings {

@@ -33,10 +33,10 @@ pub async fn device() -> Device {
     use std::sync::OnceLock;
     static WEBGPU: OnceLock<Device> = OnceLock::new();
     if std::env::var("HEIRLOOM_ENGINE").is_ok_and(|engine| engine == "webgpu") {
-        let start = || pollster::block_on(heirloom::device::webgpu()).expect("a WebGPU adapter");
+        let start = || pollster::block_on(heirloom_nn::device::webgpu()).expect("a WebGPU adapter");
         return WEBGPU.get_or_init(start).clone();
     }
-    heirloom::device::cpu()
+    heirloom_nn::device::cpu()
 }
 
 /// WebGPU; no adapter is a failure, never a skip.
@@ -47,7 +47,7 @@ pub async fn device() -> Device {
     if let Some(device) = DEVICE.with_borrow(Clone::clone) {
         return device;
     }
-    let device = heirloom::device::webgpu().await.expect("a WebGPU adapter");
+    let device = heirloom_nn::device::webgpu().await.expect("a WebGPU adapter");
     DEVICE.with_borrow_mut(|slot| *slot = Some(device.clone()));
     device
 }

@@ -4,8 +4,8 @@ mod memory;
 mod reference;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::device::read;
-use heirloom::vit::{Hooks, Pool, RandomWeights, Vit, VitConfig};
+use heirloom_nn::device::read;
+use heirloom_nn::vit::{Hooks, Pool, RandomWeights, Vit, VitConfig};
 
 use crate::support::assert_close;
 

@@ -12,7 +12,7 @@ const NUMPY: &str = "numpy>=1.24";
 
 /// Writes one model of every kind with our own scores, and lets the others judge.
 pub fn check(house: &House, tally: &mut Tally) -> Result<()> {
-    let filter = ["test", "--locked", "--test", "heirloom", "--", "checkpoint::exports"];
+    let filter = ["test", "--locked", "-p", "heirloom-tests", "--test", "heirloom", "--", "checkpoint::exports"];
     run_reading(tools::cargo(house)?.args(filter), |line| tally.read(line))?;
     let made = house.target.join("tmp/exports");
     onnxruntime(house, &made, tally)?;

@@ -114,8 +114,9 @@ fn clippy(house: &House, _: &mut Tally) -> Result<()> {
 fn clippy_wasm(house: &House, _: &mut Tally) -> Result<()> {
     tools::lints(house)?;
     tools::wasm_target(house)?;
+    let packages = ["--workspace", "--exclude", "xtask", "--exclude", "heirloom-cli"];
     let targets = ["--lib", "--bins", "--tests", "--release", "--target", WASM];
-    run(tools::cargo(house)?.args(["clippy", "--locked"]).args(targets).args(["--", "-D", "warnings"]))
+    run(tools::cargo(house)?.args(["clippy", "--locked"]).args(packages).args(targets).args(["--", "-D", "warnings"]))
 }
 
 fn native(house: &House, tally: &mut Tally) -> Result<()> {
@@ -134,7 +135,7 @@ fn browser_tests(house: &House, tally: &mut Tally) -> Result<()> {
     let driver = browser::driver(house)?;
     let mut tests = tools::cargo(house)?;
     // Chromium's flags stand in webdriver.json, where the runner looks for them.
-    tests.args(["test", "--locked", "--release", "--target", WASM, "--test", "heirloom"]);
+    tests.args(["test", "--locked", "--release", "--target", WASM, "-p", "heirloom-tests", "--test", "heirloom"]);
     tests.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
     tests.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TESTS_SECONDS);
     run_reading(&mut tests, |line| tally.read(line))

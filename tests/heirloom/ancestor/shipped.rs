@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use heirloom::checkpoint::Checkpoint;
-use heirloom::data::{PictureSet, SplitPlan, evaluation_picture};
-use heirloom::device::cpu;
-use heirloom::platform::file::FileHandle;
-use heirloom::session::normalise;
-use heirloom::vit::{Vit, VitConfig};
+use heirloom_checkpoint::Checkpoint;
+use heirloom_data::{PictureSet, SplitPlan, evaluation_picture};
+use heirloom_engine::normalise;
+use heirloom_nn::device::cpu;
+use heirloom_nn::vit::{Vit, VitConfig};
+use heirloom_platform::file::FileHandle;
 use serde_json::Value;
 
 use super::heads;
@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 6_700_000;
 const MEASURED: [usize; 3] = [8, 10, 32];
 
 fn place(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("static").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../static").join(file)
 }
 
 fn card() -> Value {

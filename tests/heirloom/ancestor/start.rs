@@ -1,7 +1,7 @@
 //! The start whose heads look differently far.
 
-use heirloom::device::{cpu, read, uniform};
-use heirloom::vit::{RandomWeights, SpreadHeads, Vit, VitConfig};
+use heirloom_nn::device::{cpu, read, uniform};
+use heirloom_nn::vit::{RandomWeights, SpreadHeads, Vit, VitConfig};
 
 use super::heads;
 use crate::train::models::w0_config;

@@ -1,14 +1,12 @@
 //! The training loop on a tiny configuration.
 
 use burn::tensor::Tensor;
-use heirloom::cnn::{CnnConfig, Shortcut};
-use heirloom::device::{cpu, uniform};
-use heirloom::model::{Model, ModelConfig};
-use heirloom::train::{
-    AncestorPlan, AncestorRun, Batch, Batches, MapTeacher, RunState, Schedule, Student, TrainError, WANTED_GAP,
-    closeness,
-};
-use heirloom::vit::{RandomWeights, SpreadHeads, Vit, VitConfig};
+use heirloom_learngene::pretrain::{AncestorPlan, AncestorRun, MapTeacher, Student, WANTED_GAP, closeness};
+use heirloom_nn::cnn::{CnnConfig, Shortcut};
+use heirloom_nn::device::{cpu, uniform};
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::{RandomWeights, SpreadHeads, Vit, VitConfig};
+use heirloom_train::{Batch, Batches, RunState, Schedule, TrainError};
 
 use crate::support::assert_close;
 use crate::train::models::{plain_settings, w0_config};

@@ -1,12 +1,12 @@
 //! What CKA must hold exactly, and the choice it leads to.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::device::uniform;
-use heirloom::learngene::StartingPoint;
-use heirloom::learngene::layers::{
+use heirloom_learngene::StartingPoint;
+use heirloom_learngene::layers::{
     Cka, CkaError, Estimator, LayersPlan, Score, WholeLayers, best, layer_features, ranking,
 };
-use heirloom::model::Model;
-use heirloom::vit::Vit;
+use heirloom_nn::device::uniform;
+use heirloom_nn::model::Model;
+use heirloom_nn::vit::Vit;
 
 use crate::cluster::inherit::{pictures, small, state};
 
@@ -170,7 +170,7 @@ fn the_best_layers_come_in_the_ancestors_order_and_ties_go_to_the_lower() {
 #[test]
 fn many_small_batches_estimate_the_whole_without_bias() {
     pollster::block_on(async {
-        let device = heirloom::device::cpu();
+        let device = heirloom_nn::device::cpu();
         // Unrelated features: 0 for the whole set. Small batches with many channels make the plain form see likeness.
         let (batches, examples, width) = (60, 6, 12);
         let mut cka = [Cka::new(Estimator::Unbiased), Cka::new(Estimator::Plain)];

@@ -2,14 +2,14 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::{Device, Int, Tensor};
-use heirloom::learngene::layers::{LayersPlan, WholeLayers};
-use heirloom::learngene::{Descendant, StartingPoint};
-use heirloom::train::{AdamWSettings, HostTensors, Run, RunSettings, Schedule, read_model};
-use heirloom::vit::Vit;
+use heirloom_learngene::layers::{LayersPlan, WholeLayers};
+use heirloom_learngene::{Descendant, StartingPoint};
+use heirloom_nn::vit::Vit;
+use heirloom_train::{AdamWSettings, HostTensors, Run, RunSettings, Schedule, read_model};
 
 use crate::support::assert_close;
 use crate::train::models::{plain_settings, tiny_batch, tiny_config};
-use heirloom::vit::VitConfig;
+use heirloom_nn::vit::VitConfig;
 
 /// One inherited layer, one random one.
 async fn descendant(device: &Device, seed: u64) -> Descendant {

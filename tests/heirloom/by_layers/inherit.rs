@@ -2,10 +2,10 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use heirloom::checkpoint::resample_pos_embed;
-use heirloom::learngene::layers::{LayersError, LayersPlan, WholeLayers};
-use heirloom::learngene::{Descendant, Scratch, StartingPoint};
-use heirloom::vit::{HostTensor, Vit, VitConfig};
+use heirloom_learngene::layers::{LayersError, LayersPlan, WholeLayers};
+use heirloom_learngene::{Descendant, Scratch, StartingPoint};
+use heirloom_nn::vit::{HostTensor, Vit, VitConfig};
+use heirloom_plan::resample::resample_pos_embed;
 
 use crate::cluster::inherit::{features, pictures, small, state};
 use crate::support::assert_close;

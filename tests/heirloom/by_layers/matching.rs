@@ -1,8 +1,9 @@
 //! Learned weights between layers.
-use heirloom::learngene::Descendant;
-use heirloom::model::Model;
-use heirloom::train::{Matching, RunSettings, Schedule};
-use heirloom::vit::{Vit, VitConfig};
+use heirloom_learngene::Descendant;
+use heirloom_learngene::layers::Matching;
+use heirloom_nn::model::Model;
+use heirloom_nn::vit::{Vit, VitConfig};
+use heirloom_train::{RunSettings, Schedule};
 
 use crate::cluster::inherit::state;
 use crate::train::models::{plain_settings, tiny_batch, tiny_config};
@@ -10,7 +11,7 @@ use crate::train::models::{plain_settings, tiny_batch, tiny_config};
 #[test]
 fn a_pseudo_layer_that_is_an_ancestor_layer_gives_that_layer_the_most_weight() {
     pollster::block_on(async {
-        let device = heirloom::device::cpu();
+        let device = heirloom_nn::device::cpu();
         let config = VitConfig { depth: 3, ..tiny_config() };
         let ancestor: Model = Vit::load(&config, &mut state(&config, 4), &device).await.unwrap().into();
         // The ancestor's own first layer on its own stem.

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 #[cfg(not(target_arch = "wasm32"))]
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use heirloom::cnn::{CnnConfig, RandomWeights, Shortcut};
-use heirloom::device::{read, uniform};
-use heirloom::learngene::StartingPoint;
-use heirloom::learngene::layers::{
+use heirloom_learngene::StartingPoint;
+use heirloom_learngene::layers::{
     LayersPlan, WholeLayers, layer_features, layer_names, layer_parameters, pseudo_config,
 };
-use heirloom::model::{Model, ModelConfig};
-use heirloom::vit::HostTensor;
+use heirloom_nn::cnn::{CnnConfig, RandomWeights, Shortcut};
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::HostTensor;
 
 use crate::cluster::inherit::pictures;
 use crate::support::assert_close;
@@ -26,7 +26,7 @@ fn config(blocks: usize) -> ModelConfig {
 /// An ancestor whose running statistics and norms are no longer those of a start.
 async fn ancestor(device: &Device) -> Model {
     struct Trained(RandomWeights);
-    impl heirloom::vit::Weights for Trained {
+    impl heirloom_nn::vit::Weights for Trained {
         type Error = std::convert::Infallible;
         async fn tensor(&mut self, key: &str, shape: &[usize]) -> Result<HostTensor, Self::Error> {
             let mut values = self.0.values(key, shape);
@@ -135,7 +135,7 @@ fn the_learngene_of_a_cnn_is_stem_and_stages_without_running_statistics() {
         }
     }
     pollster::block_on(async {
-        let ancestor = ancestor(&heirloom::device::cpu()).await;
+        let ancestor = ancestor(&heirloom_nn::device::cpu()).await;
         let start = WholeLayers::new(ancestor, LayersPlan::first(2, 3), 2, 8).unwrap();
         let descendant = start.start(1).await.unwrap();
         let mut names = Names::default();

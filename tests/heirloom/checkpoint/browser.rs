@@ -1,7 +1,7 @@
 //! The same reading through a browser's file.
 
-use heirloom::checkpoint::Checkpoint;
-use heirloom::platform::file::FileHandle;
+use heirloom_checkpoint::Checkpoint;
+use heirloom_platform::file::FileHandle;
 
 fn browser_file(name: &str, bytes: &[u8]) -> FileHandle {
     let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(bytes));

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use super::files::tiny;
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::checkpoint::{
+use heirloom_checkpoint::{
     Checkpoint, Description, OnnxError, Preprocessing, timm_form, write_config, write_onnx, write_package,
     write_safetensors,
 };
-use heirloom::cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
-use heirloom::device::read;
-use heirloom::model::{Model, ModelConfig};
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{HostTensor, Pool, StitchedConfig, VitConfig};
+use heirloom_nn::cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
+use heirloom_nn::device::read;
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::{HostTensor, Pool, StitchedConfig, VitConfig};
+use heirloom_platform::file::FileHandle;
 use serde_json::json;
 
 /// Pictures that every model is asked about.

@@ -1,19 +1,19 @@
 //! Making files for the tests.
 
-use heirloom::checkpoint::{Checkpoint, CheckpointError};
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{HostTensor, Pool, VitConfig};
+use heirloom_checkpoint::{Checkpoint, CheckpointError};
+use heirloom_nn::vit::{HostTensor, Pool, VitConfig};
+use heirloom_platform::file::FileHandle;
 use std::collections::BTreeMap;
 
 /// Tensors by key.
 pub type Tensors = BTreeMap<String, HostTensor>;
 
 pub fn fixture(path: &str) -> FileHandle {
-    FileHandle::from_path(path, format!("tests/fixtures/checkpoints/{path}")).unwrap()
+    FileHandle::from_path(path, format!("fixtures/checkpoints/{path}")).unwrap()
 }
 
 pub fn fixture_bytes(path: &str) -> Vec<u8> {
-    std::fs::read(format!("tests/fixtures/checkpoints/{path}")).unwrap()
+    std::fs::read(format!("fixtures/checkpoints/{path}")).unwrap()
 }
 
 pub fn fixtures(paths: &[&str]) -> Vec<FileHandle> {

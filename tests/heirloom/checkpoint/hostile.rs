@@ -1,8 +1,8 @@
 //! Files cut anywhere, files changed anywhere, files larger than memory.
 
 use super::files::*;
-use heirloom::checkpoint::CheckpointError;
-use heirloom::platform::file::FileHandle;
+use heirloom_checkpoint::CheckpointError;
+use heirloom_platform::file::FileHandle;
 use std::io::{Seek, SeekFrom, Write};
 
 /// Opens a file and reads every tensor; what is wrong comes back as an error, never as a panic.

@@ -1,8 +1,8 @@
 //! Recognising what is right.
 
 use super::files::*;
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{HostTensor, Pool, VitConfig};
+use heirloom_nn::vit::{HostTensor, Pool, VitConfig};
+use heirloom_platform::file::FileHandle;
 
 fn check(files: &[&str], expected: VitConfig, family: &str) {
     let checkpoint = open(&fixtures(files)).unwrap_or_else(|error| panic!("{files:?}: {error}"));

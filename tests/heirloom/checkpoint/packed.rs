@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::files::*;
-use heirloom::checkpoint::{Description, write_config, write_package, write_safetensors};
-use heirloom::platform::file::FileHandle;
+use heirloom_checkpoint::{Description, write_config, write_package, write_safetensors};
+use heirloom_platform::file::FileHandle;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 

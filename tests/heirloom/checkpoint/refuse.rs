@@ -1,8 +1,8 @@
 //! Refusals: what was found, what would fit.
 
 use super::files::*;
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::HostTensor;
+use heirloom_nn::vit::HostTensor;
+use heirloom_platform::file::FileHandle;
 
 const FITS: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 

@@ -1,7 +1,7 @@
 //! Position embeddings for other sizes, against timm (`tests/fixtures/pos_embed`).
 
 use crate::support::assert_close;
-use heirloom::checkpoint::resample_pos_embed;
+use heirloom_plan::resample::resample_pos_embed;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

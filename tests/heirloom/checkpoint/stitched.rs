@@ -1,9 +1,9 @@
 //! Stitched models: written, opened again, refused.
 
 use super::files::*;
-use heirloom::checkpoint::{Description, write_config, write_safetensors};
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{HostTensor, StitchedConfig, VitConfig};
+use heirloom_checkpoint::{Description, write_config, write_safetensors};
+use heirloom_nn::vit::{HostTensor, StitchedConfig, VitConfig};
+use heirloom_platform::file::FileHandle;
 
 fn stitched(at: [usize; 2]) -> StitchedConfig {
     let end = VitConfig { embed_dim: 48, num_heads: 3, mlp_dim: 64, ..tiny() };

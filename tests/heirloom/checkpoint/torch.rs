@@ -1,7 +1,7 @@
 //! PyTorch's own files.
 
 use super::files::*;
-use heirloom::platform::file::FileHandle;
+use heirloom_platform::file::FileHandle;
 
 /// `vit.safetensors` and the `.pth` files were saved from the same model.
 fn check_same_weights(file: FileHandle) {

@@ -1,9 +1,9 @@
 //! Writing, and reading again what was written.
 
 use super::files::*;
-use heirloom::checkpoint::{Description, METADATA_KEY, Preprocessing, write_config, write_safetensors};
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{HostTensor, Pool, VitConfig};
+use heirloom_checkpoint::{Description, METADATA_KEY, Preprocessing, write_config, write_safetensors};
+use heirloom_nn::vit::{HostTensor, Pool, VitConfig};
+use heirloom_platform::file::FileHandle;
 
 /// Tensors with different values everywhere.
 fn varied(config: &VitConfig) -> Tensors {

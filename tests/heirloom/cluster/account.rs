@@ -1,7 +1,7 @@
 //! Parameters of learngenes.
 
-use heirloom::learngene::cluster::{Clusters, HeadCluster, learngene_parameters, whole_layers_parameters};
-use heirloom::vit::{Pool, VitConfig};
+use heirloom_learngene::cluster::{Clusters, HeadCluster, learngene_parameters, whole_layers_parameters};
+use heirloom_nn::vit::{Pool, VitConfig};
 
 pub fn deit(embed_dim: usize, num_heads: usize) -> VitConfig {
     VitConfig {

@@ -3,8 +3,8 @@
 //! `tests/fixtures/deit_b_attention_distance.json`: data of the paper's authors (printed in their notebook), with
 //! the clusters that eps = 10 px gives.
 
-use heirloom::learngene::cluster::density::{Neighbours, density_groups};
-use heirloom::learngene::cluster::{ClusterSettings, Clusters, FfnMatching};
+use heirloom_learngene::cluster::density::{Neighbours, density_groups};
+use heirloom_learngene::cluster::{ClusterSettings, Clusters, FfnMatching};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

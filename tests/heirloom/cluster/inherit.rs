@@ -2,14 +2,14 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::checkpoint::resample_pos_embed;
-use heirloom::device::{read, uniform};
-use heirloom::learngene::cluster::{
+use heirloom_learngene::cluster::{
     ClusterOrder, ClusterSettings, Clusters, DepthChoice, ExpansionPlan, ExpansionSettings, FfnMatching, Grouping,
     HeadCluster, Inherited, cluster_measured,
 };
-use heirloom::learngene::{Scratch, StartingPoint};
-use heirloom::vit::{Hooks, HostTensor, Pool, RandomWeights, Vit, VitConfig};
+use heirloom_learngene::{Scratch, StartingPoint};
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::vit::{Hooks, HostTensor, Pool, RandomWeights, Vit, VitConfig};
+use heirloom_plan::resample::resample_pos_embed;
 
 use crate::support::assert_close;
 

@@ -1,11 +1,11 @@
 //! Feed-forward networks shared through a learnable map: start, gradients, training, folding.
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use heirloom::device::read;
-use heirloom::learngene::cluster::{Clusters, ExpansionPlan, ExpansionSettings, HeadCluster, Inherited};
-use heirloom::learngene::{Descendant, StartingPoint};
-use heirloom::train::{AdamWSettings, Optimiser, cross_entropy, smoothed_targets};
-use heirloom::vit::Vit;
+use heirloom_learngene::cluster::{Clusters, ExpansionPlan, ExpansionSettings, HeadCluster, Inherited};
+use heirloom_learngene::{Descendant, StartingPoint};
+use heirloom_nn::device::read;
+use heirloom_nn::vit::Vit;
+use heirloom_train::{AdamWSettings, Optimiser, cross_entropy, smoothed_targets};
 
 use super::inherit::{features, pictures, settings, small, state};
 use crate::support::assert_close;

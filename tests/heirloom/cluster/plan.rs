@@ -1,8 +1,8 @@
 //! Plans of descendants.
 
 use super::account::deit;
-use heirloom::learngene::cluster::expand::sharing_map;
-use heirloom::learngene::cluster::{
+use heirloom_learngene::cluster::expand::sharing_map;
+use heirloom_learngene::cluster::{
     Clusters, DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadCluster, descendant_config,
 };
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Tensor, TensorData};
-use heirloom::checkpoint::{Checkpoint, CheckpointError, Description, METADATA_KEY, write_safetensors};
-use heirloom::cnn::{BlockKind, Cnn, CnnConfig, Shortcut};
-use heirloom::data::{Normalise, evaluation_picture, open as open_picture, walk};
-use heirloom::model::Model;
-use heirloom::platform::file::FileHandle;
-use heirloom::session::normalise;
-use heirloom::train::{Tally, judge};
+use heirloom_checkpoint::{Checkpoint, CheckpointError, Description, METADATA_KEY, write_safetensors};
+use heirloom_data::{Normalise, evaluation_picture, open as open_picture, walk};
+use heirloom_engine::normalise;
+use heirloom_nn::cnn::{BlockKind, Cnn, CnnConfig, Shortcut};
+use heirloom_nn::model::Model;
+use heirloom_platform::file::FileHandle;
+use heirloom_train::{Tally, judge};
 
 use super::{lively, load, logits, open, small};
 
@@ -175,7 +175,7 @@ fn a_description_that_lies_about_a_network_is_refused() {
         let opened = pollster::block_on(Checkpoint::open(&[FileHandle::from_bytes("m.safetensors", bytes)]));
         opened.expect_err("it should have been refused").to_string()
     };
-    let with_stage = |change: &dyn Fn(&mut heirloom::cnn::StageConfig)| {
+    let with_stage = |change: &dyn Fn(&mut heirloom_nn::cnn::StageConfig)| {
         let mut config = config.clone();
         change(&mut config.stages[1]);
         lie(config)
@@ -192,7 +192,7 @@ fn a_description_that_lies_about_a_network_is_refused() {
 #[test]
 fn an_export_opens_again_with_identical_answers() {
     pollster::block_on(async {
-        let device = heirloom::device::cpu();
+        let device = heirloom_nn::device::cpu();
         let mut networks = vec![lively(&small(Shortcut::Zeros), &device).await];
         for (name, size) in [("projection", 8), ("bottleneck", 32), ("vgg", 16), ("vgg_dropout", 32)] {
             networks.push(load(name, size, &device).await);
@@ -207,7 +207,7 @@ fn an_export_opens_again_with_identical_answers() {
             assert!(checkpoint.assumptions.is_empty() && checkpoint.unexpected.is_empty());
             let again = Cnn::load(checkpoint.config.cnn().unwrap(), &mut &checkpoint, &device).await.unwrap();
             let size = cnn.config.image_size;
-            let pixels = heirloom::device::uniform(2 * 3 * size * size, 3, 1.0);
+            let pixels = heirloom_nn::device::uniform(2 * 3 * size * size, 3, 1.0);
             let images = Tensor::<4>::from_data(TensorData::new(pixels, [2, 3, size, size]), &device);
             assert_eq!(logits(&cnn, images.clone()).await, logits(&again, images).await);
         }
@@ -223,7 +223,7 @@ fn the_given_networks_name_given_pictures() {
         return;
     }
     pollster::block_on(async {
-        let device = heirloom::device::cpu();
+        let device = heirloom_nn::device::cpu();
         // What PyTorch gives for these twenty pictures.
         for (name, parameters, right) in
             [("resnet56_cifar10", 855_770, RESNET_RIGHT), ("vgg16_cifar10_fp16", 14_991_946, VGG_RIGHT)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use heirloom::cnn::{BlockKind, Cnn, CnnConfig, Hooks, Shortcut, StageConfig, Statistics, StemConfig};
-use heirloom::device::{read, uniform};
-use heirloom::train::{HostTensors, cross_entropy, load_model, read_model, smoothed_targets};
+use heirloom_nn::cnn::{BlockKind, Cnn, CnnConfig, Hooks, Shortcut, StageConfig, Statistics, StemConfig};
+use heirloom_nn::device::{read, uniform};
+use heirloom_train::{HostTensors, cross_entropy, load_model, read_model, smoothed_targets};
 
 use super::{lively, small};
 

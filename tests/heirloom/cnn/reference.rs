@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
-use heirloom::cnn::{Cnn, CnnConfig, Hooks, RandomWeights, Shortcut};
-use heirloom::device::read;
-use heirloom::model::{Model, ModelConfig};
+use heirloom_nn::cnn::{Cnn, CnnConfig, Hooks, RandomWeights, Shortcut};
+use heirloom_nn::device::read;
+use heirloom_nn::model::{Model, ModelConfig};
 
 use super::{FIXTURES, fixture, load, logits, numbers, pictures, reference, small};
 use crate::support::assert_close;
@@ -69,7 +69,7 @@ on_every_engine! {
 
 #[test]
 fn parameters_are_those_of_the_papers_networks() {
-    use heirloom::cnn::BlockKind::{Basic, Bottleneck};
+    use heirloom_nn::cnn::BlockKind::{Basic, Bottleneck};
     // torchvision's documentation; ResNet-56 with projections as in the given file, with zeros as in the paper's 0.85 M.
     assert_eq!(CnnConfig::resnet(Basic, [2, 2, 2, 2], 1000).parameters(), 11_689_512);
     assert_eq!(CnnConfig::resnet(Basic, [3, 4, 6, 3], 1000).parameters(), 21_797_672);
@@ -96,14 +96,14 @@ fn a_description_tells_the_families_apart_and_takes_no_unknown_field() {
 #[test]
 fn random_networks_start_as_torchvisions_and_alike_for_equal_seeds() {
     pollster::block_on(async {
-        let (config, device) = (CnnConfig::cifar_resnet(1, Shortcut::Projection, 10), heirloom::device::cpu());
+        let (config, device) = (CnnConfig::cifar_resnet(1, Shortcut::Projection, 10), heirloom_nn::device::cpu());
         let state = |seed| async move {
             let config = CnnConfig::cifar_resnet(1, Shortcut::Projection, 10).into();
-            Model::random(&config, seed, &heirloom::device::cpu()).await.state().await.unwrap()
+            Model::random(&config, seed, &heirloom_nn::device::cpu()).await.state().await.unwrap()
         };
         let (one, other) = (state(1).await, state(2).await);
         assert_eq!(one, Model::random(&config.into(), 1, &device).await.state().await.unwrap());
-        let of = |state: &[(String, heirloom::weights::HostTensor)], key: &str| {
+        let of = |state: &[(String, heirloom_plan::weights::HostTensor)], key: &str| {
             state.iter().find(|(name, _)| name == key).expect("a key").1.values.clone()
         };
         let weight = of(&one, "layer3.0.conv2.weight");

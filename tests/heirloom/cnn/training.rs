@@ -2,11 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom::cnn::{Cnn, Shortcut, Statistics};
-use heirloom::device::{read, uniform};
-use heirloom::learngene::Descendant;
-use heirloom::model::Model;
-use heirloom::train::{
+use heirloom_learngene::Descendant;
+use heirloom_nn::cnn::{Cnn, Shortcut, Statistics};
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::model::Model;
+use heirloom_train::{
     AdamWSettings, Classifier, Decay, HostTensors, Run, RunSettings, Tally, TrainError, load_model, read_model,
 };
 

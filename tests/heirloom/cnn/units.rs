@@ -1,7 +1,7 @@
 //! Networks put together from stages of another.
 
 use burn::tensor::Device;
-use heirloom::cnn::{CnnConfig, SeamError, Shortcut, StageConfig, Unit};
+use heirloom_nn::cnn::{CnnConfig, SeamError, Shortcut, StageConfig, Unit};
 
 use super::{lively, small};
 
@@ -12,7 +12,7 @@ on_every_engine! {
         let units = [Unit::Inherited(0), Unit::Inherited(1), Unit::Random(on_top)];
         let one = ancestor.from_units(&units, 3, 8, 7).await.unwrap();
         let (old, new) = (ancestor.state().await.unwrap(), one.state().await.unwrap());
-        let of = |state: &[(String, heirloom::weights::HostTensor)], key: &str| {
+        let of = |state: &[(String, heirloom_plan::weights::HostTensor)], key: &str| {
             state.iter().find(|(name, _)| name == key).map(|(_, tensor)| tensor.clone())
         };
         for (key, tensor) in &new {
@@ -50,7 +50,7 @@ fn stages_that_do_not_follow_are_refused_in_sentences() {
         Err(SeamError::Vanished { image_size: 16, .. })
     ));
     let narrower = StageConfig { width: 2, inner: 2, shortcut: Shortcut::Zeros, ..vgg.stages[0] };
-    let narrower = StageConfig { block: heirloom::cnn::BlockKind::Basic, ..narrower };
+    let narrower = StageConfig { block: heirloom_nn::cnn::BlockKind::Basic, ..narrower };
     assert!(matches!(seam(&[Unit::Inherited(0), Unit::Random(narrower)]), SeamError::Stage { .. }));
     assert!(matches!(seam(&[Unit::Random(vgg.stages[0])]), SeamError::Stage { .. }));
 }

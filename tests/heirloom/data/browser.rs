@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use heirloom::data::{
+use heirloom_data::{
     Augment, Loader, LoaderSettings, PictureSet, ShrinkTo, SplitPlan, evaluation_picture, open as open_picture, resize,
 };
-use heirloom::platform::clock::now_ms;
-use heirloom::platform::file::FileHandle;
-use heirloom::platform::image::{Decoder, RgbImage8, decode_into, encode_jpeg, encode_png};
+use heirloom_platform::clock::now_ms;
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::image::{Decoder, RgbImage8, decode_into, encode_jpeg, encode_png};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};

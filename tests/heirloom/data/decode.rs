@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use heirloom::platform::image::{
+use heirloom_platform::image::{
     ImageError, MAX_PIXELS, PictureFormat, RgbImage8, data_url, decode, encode_jpeg, encode_png, probe,
 };
 
@@ -102,7 +102,7 @@ fn headers_give_format_and_stored_size() {
         ("animated.gif", PictureFormat::Gif, 12, 8),
     ];
     for (name, format, width, height) in cases {
-        let bytes = std::fs::read(format!("tests/fixtures/pictures/{name}")).unwrap();
+        let bytes = std::fs::read(format!("fixtures/pictures/{name}")).unwrap();
         let header = probe(&bytes).unwrap().unwrap();
         assert_eq!((header.format, header.width, header.height), (format, width, height), "{name}");
     }

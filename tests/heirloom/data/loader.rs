@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use heirloom::data::{
+use heirloom_data::{
     Augment, Batch, DataError, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, evaluation_picture,
 };
-use heirloom::platform::file::FileHandle;
-use heirloom::platform::image::{RgbImage8, encode_jpeg, encode_png};
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::image::{RgbImage8, encode_jpeg, encode_png};
 use pollster::block_on;
 
 use super::{add, set_of};
@@ -151,7 +151,7 @@ fn kept_pictures_are_small_whatever_was_dropped() {
         (0..12).map(|i| FileHandle::from_bytes(name(i), jpeg(i, sizes[i % 6].0, sizes[i % 6].1))).collect();
     let (_, mut loader) = loader(&files, LoaderSettings { batch: 12, ..settings() });
     train(&mut loader, 0);
-    let side = heirloom::data::evaluation_side(16);
+    let side = heirloom_data::evaluation_side(16);
     assert!(loader.cached_bytes() <= loader.train_len() * side * side * 2 * 3, "{} bytes", loader.cached_bytes());
 }
 
@@ -213,7 +213,7 @@ fn a_moved_file_is_an_error_and_not_a_broken_picture() {
             std::fs::write(folder.path().join(class).join(format!("{i}.png")), super::png(number, 9, 9)).unwrap();
         }
     }
-    let (_, mut loader) = loader(&heirloom::data::walk(folder.path()).unwrap(), settings());
+    let (_, mut loader) = loader(&heirloom_data::walk(folder.path()).unwrap(), settings());
     folder.close().unwrap();
     let error = block_on(loader.train_batch(0)).unwrap_err();
     assert!(error.to_string().contains("it may have been moved or changed"), "{error}");

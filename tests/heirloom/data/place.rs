@@ -1,4 +1,4 @@
-use heirloom::data::{Side, is_junk, place};
+use heirloom_data::{Side, is_junk, place};
 
 #[test]
 fn the_last_folder_that_is_no_side_is_the_class() {

@@ -1,8 +1,8 @@
-use heirloom::data::{
+use heirloom_data::{
     Augment, Normalise, Resizer, ShrinkTo, Window, evaluation_crop, evaluation_side, resize, resize_window,
     shorter_side,
 };
-use heirloom::platform::image::{MAX_SIDE, RgbImage8, RowSink};
+use heirloom_platform::image::{MAX_SIDE, RgbImage8, RowSink};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

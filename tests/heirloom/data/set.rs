@@ -1,8 +1,8 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use heirloom::data::{DataError, MAX_FILE_BYTES, PictureSet};
-use heirloom::platform::file::FileHandle;
+use heirloom_data::{DataError, MAX_FILE_BYTES, PictureSet};
+use heirloom_platform::file::FileHandle;
 
 use super::{add, file, png, set_of};
 
@@ -16,7 +16,7 @@ fn paths(set: &PictureSet) -> Vec<&str> {
 
 #[test]
 fn unusable_files_are_listed_with_reasons_and_the_rest_is_taken() {
-    let fixture = |name: &str| std::fs::read(format!("tests/fixtures/pictures/{name}")).unwrap();
+    let fixture = |name: &str| std::fs::read(format!("fixtures/pictures/{name}")).unwrap();
     let files = [
         file("daisy/good.png", 1),
         FileHandle::from_bytes("daisy/none.jpg", Vec::new()),
@@ -41,7 +41,7 @@ fn unusable_files_are_listed_with_reasons_and_the_rest_is_taken() {
 
 #[test]
 fn a_jpeg_with_a_trailer_is_whole() {
-    let mut bytes = std::fs::read("tests/fixtures/pictures/progressive.jpg").unwrap();
+    let mut bytes = std::fs::read("fixtures/pictures/progressive.jpg").unwrap();
     bytes.extend([7; 5000]);
     let mut set = PictureSet::new();
     assert_eq!(pollster::block_on(add(&mut set, &[FileHandle::from_bytes("a/1.jpg", bytes)])).unwrap().pictures, 1);
@@ -49,7 +49,7 @@ fn a_jpeg_with_a_trailer_is_whole() {
 
 #[test]
 fn a_size_behind_a_long_preview_is_found() {
-    let plain = std::fs::read("tests/fixtures/pictures/progressive.jpg").unwrap();
+    let plain = std::fs::read("fixtures/pictures/progressive.jpg").unwrap();
     let mut bytes = plain[..2].to_vec();
     for _ in 0..5 {
         bytes.extend([0xff, 0xe2, 0xff, 0xff]);
@@ -102,7 +102,7 @@ fn the_caller_hears_every_file_and_may_break_off() {
         let files: Vec<_> = (0..20).map(|i| file(&format!("a/{i}.png"), i)).collect();
         let mut set = PictureSet::new();
         let mut heard = Vec::new();
-        let progress = |looked: heirloom::data::Looked| {
+        let progress = |looked: heirloom_data::Looked| {
             heard.push((looked.done, looked.total));
             if looked.done == 12 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -143,7 +143,7 @@ fn thumbnails_are_small_jpegs_of_a_few_pictures() {
 #[test]
 fn a_file_of_many_gigabytes_is_refused_by_its_head() {
     let mut place = tempfile::NamedTempFile::new().unwrap();
-    let mut head = std::fs::read("tests/fixtures/pictures/progressive.jpg").unwrap();
+    let mut head = std::fs::read("fixtures/pictures/progressive.jpg").unwrap();
     head.truncate(300);
     place.write_all(&head).unwrap();
     place.as_file().set_len(6 << 30).unwrap();
@@ -155,31 +155,31 @@ fn a_file_of_many_gigabytes_is_refused_by_its_head() {
 
 #[test]
 fn walking_a_folder_names_files_from_the_folder_on() {
-    let files = heirloom::data::walk(std::path::Path::new("tests/fixtures/pictures")).unwrap();
+    let files = heirloom_data::walk(std::path::Path::new("fixtures/pictures")).unwrap();
     let paths: Vec<_> = files.iter().map(FileHandle::path).collect();
     assert!(paths.contains(&"pictures/rgb.png") && paths.is_sorted(), "{paths:?}");
-    let zip = heirloom::data::walk(std::path::Path::new("static/samples/doodles.zip")).unwrap();
+    let zip = heirloom_data::walk(std::path::Path::new("../static/samples/doodles.zip")).unwrap();
     assert_eq!(zip.iter().map(FileHandle::path).collect::<Vec<_>>(), ["doodles.zip"]);
-    let error = heirloom::data::walk(std::path::Path::new("no/such/folder")).unwrap_err();
+    let error = heirloom_data::walk(std::path::Path::new("no/such/folder")).unwrap_err();
     assert!(error.to_string().contains("`no/such/folder` could not be listed"), "{error}");
 }
 
 #[test]
 fn a_model_is_a_file_with_its_description_beside_it_or_a_whole_folder() {
     let names = |path: &str| -> Vec<String> {
-        let files = heirloom::data::model_files(std::path::Path::new(path)).unwrap();
+        let files = heirloom_data::model_files(std::path::Path::new(path)).unwrap();
         files.iter().map(|file| file.path().to_owned()).collect()
     };
-    let folder = "tests/fixtures/checkpoints/hf_vit";
+    let folder = "fixtures/checkpoints/hf_vit";
     assert_eq!(names(&format!("{folder}/model.safetensors")), ["model.safetensors", "config.json"]);
     assert!(names(folder).contains(&"hf_vit/config.json".to_owned()), "{:?}", names(folder));
-    assert_eq!(names("tests/fixtures/checkpoints/vit.safetensors"), ["vit.safetensors"]);
-    assert!(heirloom::data::model_files(std::path::Path::new("no/such.pth")).is_err());
+    assert_eq!(names("fixtures/checkpoints/vit.safetensors"), ["vit.safetensors"]);
+    assert!(heirloom_data::model_files(std::path::Path::new("no/such.pth")).is_err());
 }
 
 #[test]
 fn channels_are_three_numbers_with_commas_between() {
-    use heirloom::data::Normalise;
+    use heirloom_data::Normalise;
     assert_eq!(Normalise::channels("0.5, 0.25,1"), Ok([0.5, 0.25, 1.0]));
     for bad in ["0.5", "0.5,0.5", "1,2,3,4", "a,b,c", ""] {
         let said = Normalise::channels(bad).unwrap_err().to_string();

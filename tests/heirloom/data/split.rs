@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use heirloom::data::{DataError, Labelled, PictureSet, Split, SplitPlan};
+use heirloom_data::{DataError, Labelled, PictureSet, Split, SplitPlan};
 use pollster::block_on;
 
 use super::{add, file, set_of};
@@ -191,13 +191,13 @@ fn pictures_to_show_come_from_the_validation_class_by_class_and_begin_again_at_t
 /// Needs the flowers5 sample beside the checkout (or `HEIRLOOM_SHARED`); passes where it is absent.
 #[test]
 fn the_flowers_sample_comes_with_its_own_split() {
-    let shared = std::env::var("HEIRLOOM_SHARED").unwrap_or_else(|_| "../shared".to_owned());
+    let shared = std::env::var("HEIRLOOM_SHARED").unwrap_or_else(|_| "../../shared".to_owned());
     let folder = std::path::Path::new(&shared).join("data/pictures/flowers5");
     if !folder.exists() {
         return;
     }
     let mut set = PictureSet::new();
-    let files = heirloom::data::walk(&folder).unwrap();
+    let files = heirloom_data::walk(&folder).unwrap();
     let added = block_on(add(&mut set, &files)).unwrap();
     assert_eq!((added.pictures, added.refused), (400, 0));
     let split = split(&set, 0.5, 1);

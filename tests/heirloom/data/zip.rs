@@ -1,5 +1,5 @@
-use heirloom::data::{DataError, PictureSet};
-use heirloom::platform::file::FileHandle;
+use heirloom_data::{DataError, PictureSet};
+use heirloom_platform::file::FileHandle;
 
 use super::add;
 
@@ -36,7 +36,7 @@ everywhere! {
         add(&mut set, &[FileHandle::from_bytes("mixed.zip", zip)]).await.unwrap();
         for (picture, value) in set.pictures().iter().zip([1, 2, 3]) {
             let bytes = picture.source.read_all().await.unwrap();
-            let image = heirloom::platform::image::decode(&bytes).await.unwrap();
+            let image = heirloom_platform::image::decode(&bytes).await.unwrap();
             assert_eq!(image.data, [value; 12], "{}", picture.path);
         }
     }

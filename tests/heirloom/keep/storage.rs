@@ -1,7 +1,7 @@
 //! The store itself, natively a folder, in the browser its own file system.
 
 use burn::tensor::Device;
-use heirloom::platform::storage::{Storage, StorageError};
+use heirloom_platform::storage::{Storage, StorageError};
 
 async fn holds_what_was_written(storage: Storage) {
     let mut writer = storage.create("a/b/one").await.unwrap();

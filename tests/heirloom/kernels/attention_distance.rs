@@ -1,7 +1,9 @@
 //! The fused kernel against a plain loop, and the closed forms of the method notes.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::kernels::{PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches};
-use heirloom::vit::RandomWeights;
+use heirloom_nn::kernels::{
+    PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
+};
+use heirloom_nn::vit::RandomWeights;
 
 use crate::support::assert_close;
 
@@ -98,14 +100,14 @@ on_every_engine! {
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn measuring_holds_less_than_one_attention_matrix() {
-    let device = heirloom::device::cpu();
+    let device = heirloom_nn::device::cpu();
     let tensor = |key| {
         let values = RandomWeights { seed: 1 }.values(key, 6 * 257 * 64);
         Tensor::<4>::from_data(TensorData::new(values, [1, 6, 257, 64]), &device)
     };
     let (query, key) = (tensor("q.weight"), tensor("k.weight"));
     let geometry = PatchGeometry { grid: 16, patch_size: 14, prefix_tokens: 1, renormalise: false };
-    let peak_of = |work: fn(Tensor<4>, Tensor<4>, PatchGeometry) -> heirloom::kernels::AttentionDistance| {
+    let peak_of = |work: fn(Tensor<4>, Tensor<4>, PatchGeometry) -> heirloom_nn::kernels::AttentionDistance| {
         let (query, key) = (query.clone(), key.clone());
         crate::support::heap::peak(|| pollster::block_on(read(work(query, key, geometry).distance))).0
     };

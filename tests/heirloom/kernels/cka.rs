@@ -1,7 +1,7 @@
 //! Gram products against plain f64 sums on odd sizes.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::device::{read, uniform};
-use heirloom::kernels::cka::{gram, own_squares, pair_squares, pair_squares_by_features, prefers_gram};
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::kernels::cka::{gram, own_squares, pair_squares, pair_squares_by_features, prefers_gram};
 
 fn stack([sets, examples, width]: [usize; 3], seed: u32) -> Vec<f32> {
     uniform(sets * examples * width, seed, 1.5)

@@ -1,9 +1,9 @@
 //! The device's neighbour tables against the host's.
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom::kernels::density::density_reference;
-use heirloom::kernels::{Density, density};
-use heirloom::learngene::cluster::density::Neighbours;
-use heirloom::vit::RandomWeights;
+use heirloom_learngene::cluster::density::Neighbours;
+use heirloom_nn::kernels::density::density_reference;
+use heirloom_nn::kernels::{Density, density};
+use heirloom_nn::vit::RandomWeights;
 
 async fn read<const D: usize>(tensor: Tensor<D, Int>) -> Vec<i64> {
     tensor.into_data_async().await.unwrap().iter::<i64>().collect()

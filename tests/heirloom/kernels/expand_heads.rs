@@ -1,8 +1,8 @@
 //! The gathered weights against plain indexing.
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom::kernels::expand_heads::expand_heads_reference;
-use heirloom::kernels::{HeadWeights, expand_heads};
-use heirloom::vit::RandomWeights;
+use heirloom_nn::kernels::expand_heads::expand_heads_reference;
+use heirloom_nn::kernels::{HeadWeights, expand_heads};
+use heirloom_nn::vit::RandomWeights;
 
 async fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data_async().await.unwrap().iter::<f32>().collect()

@@ -1,8 +1,8 @@
 //! The map forward and backward: against the composed operations, a plain loop and finite differences.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::kernels::ffn_map;
-use heirloom::kernels::ffn_map::{MAP_ROWS, ffn_map_reference};
-use heirloom::vit::RandomWeights;
+use heirloom_nn::kernels::ffn_map;
+use heirloom_nn::kernels::ffn_map::{MAP_ROWS, ffn_map_reference};
+use heirloom_nn::vit::RandomWeights;
 
 use crate::support::assert_close;
 
@@ -128,7 +128,7 @@ on_every_engine! {
 #[test]
 fn ffn_map_holds_no_copy_of_the_weights_per_hidden_unit() {
     let (shape, outputs) = ([128, 512], 8);
-    let device = heirloom::device::cpu().autodiff();
+    let device = heirloom_nn::device::cpu().autodiff();
     let w = tensor(&random("w", 128 * 512, 1.0), shape, &device).require_grad();
     let m = tensor(&random("map", (outputs + MAP_ROWS) * outputs, 1.0), [outputs + MAP_ROWS, outputs], &device);
     let m = m.require_grad();

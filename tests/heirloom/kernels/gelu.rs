@@ -1,6 +1,6 @@
 //! GELU and its gradient: against the normal distribution, integrated.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::kernels::gelu;
+use heirloom_nn::kernels::gelu;
 
 use crate::support::assert_close;
 

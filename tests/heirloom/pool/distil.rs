@@ -2,13 +2,12 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom::device::{read, uniform};
-use heirloom::learngene::pool::{Auxiliary, Positions, frozen};
-use heirloom::train::{
-    Batch, HostTensors, Lesson, MemoryFeatures, NoFeatures, Probe, Run, Teacher, distillation_loss, draw_configuration,
-    host_cross_entropy, read_model, stitching_loss,
-};
-use heirloom::vit::{Vit, VitConfig};
+use heirloom_learngene::pool::{Auxiliary, Positions, frozen};
+use heirloom_learngene::pool::{Lesson, MemoryFeatures, NoFeatures, Probe, Teacher, distillation_loss};
+use heirloom_learngene::stitch::{draw_configuration, stitching_loss};
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::vit::{Vit, VitConfig};
+use heirloom_train::{Batch, HostTensors, Run, host_cross_entropy, read_model};
 
 use super::{model, model_config, net, pictures};
 use crate::support::assert_close;
@@ -102,7 +101,7 @@ on_every_engine! {
             agree(&auxiliary, &loss, &|name| name.contains(part), 5).await;
         }
         let net = net(&[[2, 4], [2, 8]], &device).await;
-        let loss = |net: &heirloom::learngene::stitch::StitchNet| {
+        let loss = |net: &heirloom_learngene::stitch::StitchNet| {
             stitching_loss(net, 2, pictures(2, &device), labels(&device), taught.logits.clone())
         };
         for part in ["stitches.0", "anchors.0.blocks.0", "anchors.1.blocks.1"] {

@@ -1,9 +1,9 @@
 //! The least-squares start.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::device::uniform;
-use heirloom::learngene::stitch::{AffineFit, Matrix, StitchFit, StitchNet, Sums};
-use heirloom::vit::Hooks;
+use heirloom_learngene::stitch::{AffineFit, Matrix, StitchFit, StitchNet, Sums};
+use heirloom_nn::device::uniform;
+use heirloom_nn::vit::Hooks;
 
 use super::{model, pictures};
 

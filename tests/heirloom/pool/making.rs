@@ -1,13 +1,11 @@
 //! A whole pool, from the ancestor to its measured configurations.
 
 use burn::tensor::Device;
-use heirloom::device::uniform;
-use heirloom::learngene::pool::{Positions, StitchStart, frozen};
-use heirloom::train::{
-    AuxiliaryPlan, Batch, Batches, MemoryFeatures, PoolAdvance, PoolHeader, PoolPlan, Pooling, RunSettings, Teaches,
-    TrainError, read_model,
-};
-use heirloom::vit::Vit;
+use heirloom_learngene::pool::{AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolHeader, PoolPlan, Pooling, Teaches};
+use heirloom_learngene::pool::{Positions, StitchStart, frozen};
+use heirloom_nn::device::uniform;
+use heirloom_nn::vit::Vit;
+use heirloom_train::{Batch, Batches, RunSettings, TrainError, read_model};
 
 use super::{model, model_config};
 use crate::train::models::plain_settings;

@@ -1,7 +1,7 @@
 //! Which layers meet.
 
-use heirloom::learngene::pool::{Budget, Candidate, Positions, auxiliary_config, best_within, milliseconds};
-use heirloom::learngene::stitch::{Configuration, StitchError, StitchNet, slide};
+use heirloom_learngene::pool::{Budget, Candidate, Positions, auxiliary_config, best_within, milliseconds};
+use heirloom_learngene::stitch::{Configuration, StitchError, StitchNet, slide};
 
 use super::{model, model_config, net};
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use heirloom::device::read;
-use heirloom::learngene::stitch::{AffineFit, Configuration, Matrix, StitchNet};
-use heirloom::model::{Model, ModelConfig};
-use heirloom::train::read_model;
-use heirloom::vit::{Hooks, StitchedConfig, StitchedError, VitConfig};
+use heirloom_learngene::stitch::{AffineFit, Configuration, Matrix, StitchNet};
+use heirloom_nn::device::read;
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::{Hooks, StitchedConfig, StitchedError, VitConfig};
+use heirloom_train::read_model;
 
 use super::{model, model_config, net, pictures};
 use crate::support::assert_close;

@@ -1,10 +1,10 @@
 //! A convolutional network as the ancestor of a session.
 
 use burn::tensor::Device;
-use heirloom::checkpoint::{Checkpoint, Description, write_safetensors};
-use heirloom::cnn::Shortcut;
-use heirloom::platform::file::FileHandle;
-use heirloom::session::protocol::*;
+use heirloom_checkpoint::{Checkpoint, Description, write_safetensors};
+use heirloom_nn::cnn::Shortcut;
+use heirloom_plan::protocol::*;
+use heirloom_platform::file::FileHandle;
 
 use super::{Engine1, error, find, pictures, refs, training};
 use crate::cnn::{lively, small};

@@ -3,9 +3,9 @@
 #![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 use burn::tensor::Device;
+use heirloom_plan::protocol::*;
 #[cfg(not(target_arch = "wasm32"))]
-use heirloom::platform::file::FileHandle;
-use heirloom::session::protocol::*;
+use heirloom_platform::file::FileHandle;
 
 use super::{Engine1, ancestor, error, find, pictures, refs};
 
@@ -122,7 +122,7 @@ on_every_engine! {
         let (name, bytes) = export(&mut engine, found.run).await;
         assert!(name.contains("8") && name.contains("stitched"), "{name}");
         let model = reopened(&bytes).await;
-        assert_eq!(heirloom::session::weights(&model, Some(vec!["blue".into(), "red".into()]), &Default::default()).await.unwrap(), bytes);
+        assert_eq!(heirloom_engine::weights(&model, Some(vec!["blue".into(), "red".into()]), &Default::default()).await.unwrap(), bytes);
     }
 
     async fn independent_anchors_are_stitched_beside_the_pool_and_compared_with_it(_device: Device) {
@@ -143,9 +143,9 @@ on_every_engine! {
 }
 
 /// The model of an exported file, built anew from its own description.
-async fn reopened(bytes: &[u8]) -> heirloom::model::Model {
-    use heirloom::checkpoint::{Description, METADATA_KEY};
-    use heirloom::vit::{HostTensor, Weights};
+async fn reopened(bytes: &[u8]) -> heirloom_nn::model::Model {
+    use heirloom_checkpoint::{Description, METADATA_KEY};
+    use heirloom_nn::vit::{HostTensor, Weights};
 
     struct File<'a>(serde_json::Value, &'a [u8]);
     impl Weights for File<'_> {
@@ -163,7 +163,7 @@ async fn reopened(bytes: &[u8]) -> heirloom::model::Model {
         serde_json::from_str(header["__metadata__"][METADATA_KEY].as_str().unwrap()).unwrap();
     let device = crate::support::device().await;
     let mut file = File(header, &bytes[8 + length..]);
-    heirloom::model::Model::load(&description.config, &mut file, &device).await.unwrap()
+    heirloom_nn::model::Model::load(&description.config, &mut file, &device).await.unwrap()
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,6 +1,6 @@
 //! Trying models: naming on the way, looking at attention, judging, small pictures.
 use super::*;
-use heirloom::session::{judge, sum_up};
+use heirloom_engine::{judge, sum_up};
 
 fn look(heard: &[(Event, Option<Vec<u8>>)]) -> Look {
     find(heard, |event| if let Event::Look(look) = event { Some(look.clone()) } else { None }).expect("a look")

@@ -3,9 +3,9 @@
 use super::models::Lively;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use heirloom::device::{read, uniform};
-use heirloom::train::{Classifier, HostTensors, cross_entropy, load_model, read_model, smoothed_targets};
-use heirloom::vit::{Pool, Vit, VitConfig};
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::vit::{Pool, Vit, VitConfig};
+use heirloom_train::{Classifier, HostTensors, cross_entropy, load_model, read_model, smoothed_targets};
 use std::collections::BTreeMap;
 
 /// Collects gradients by parameter path.

@@ -2,8 +2,8 @@
 
 use super::models::{plain_settings, tiny, tiny_batch};
 use burn::tensor::Device;
-use heirloom::train::{AdamWSettings, Run, RunSettings};
-use heirloom::vit::Vit;
+use heirloom_nn::vit::Vit;
+use heirloom_train::{AdamWSettings, Run, RunSettings};
 
 /// Takes the given steps.
 async fn train(run: &mut Run<Vit>, steps: std::ops::Range<usize>, device: &Device) {
@@ -24,8 +24,8 @@ mod cpu {
     use crate::support::heap::{held, peak};
     use burn::backend::Flex;
     use burn::tensor::Tensor;
-    use heirloom::device::cpu;
-    use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
+    use heirloom_nn::device::cpu;
+    use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
 
     #[test]
     fn memory_stays_flat_over_a_thousand_steps() {

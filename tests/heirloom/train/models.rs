@@ -1,9 +1,9 @@
 //! Models the training tests share.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom::device::uniform;
-use heirloom::train::{AdamWSettings, Decay, RunSettings, Schedule};
-use heirloom::vit::{HostTensor, Pool, Vit, VitConfig, Weights};
+use heirloom_nn::device::uniform;
+use heirloom_nn::vit::{HostTensor, Pool, Vit, VitConfig, Weights};
+use heirloom_train::{AdamWSettings, Decay, RunSettings, Schedule};
 use std::convert::Infallible;
 
 /// Workload W0 of the peer benchmark: 2 layers, width 64, 17 tokens, 10 classes.

@@ -5,9 +5,9 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::device::read;
-use heirloom::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference, square_sum};
-use heirloom::train::{AdamWSettings, Decay, Optimiser};
+use heirloom_nn::device::read;
+use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference, square_sum};
+use heirloom_train::{AdamWSettings, Decay, Optimiser};
 
 /// Parameters of each rank AdamW treats differently; names as in timm.
 #[derive(Module, Debug)]

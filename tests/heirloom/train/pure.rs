@@ -2,8 +2,8 @@
 
 use crate::support::assert_close;
 use burn::tensor::{Device, Int, Tensor};
-use heirloom::device::read;
-use heirloom::train::{Schedule, Tally, TrainError, cross_entropy, host_cross_entropy, smoothed_targets};
+use heirloom_nn::device::read;
+use heirloom_train::{Schedule, Tally, TrainError, cross_entropy, host_cross_entropy, smoothed_targets};
 
 #[test]
 fn schedule_rises_linearly_and_falls_as_a_cosine_to_its_floor() {

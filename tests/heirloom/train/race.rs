@@ -2,12 +2,12 @@
 
 use super::models::{plain_settings, tiny};
 use burn::tensor::Device;
-use heirloom::device::uniform;
-use heirloom::train::{
+use heirloom_nn::device::uniform;
+use heirloom_nn::vit::Vit;
+use heirloom_train::{
     AdamWSettings, Advance, Batch, Batches, Race, RaceHeader, RacePlan, RunSettings, Schedule, Starts, TrainError,
     read_model,
 };
-use heirloom::vit::Vit;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -83,7 +83,7 @@ fn plan(arms: usize, seeds: &[u64], steps: usize, validate_every: usize) -> Race
 }
 
 fn clock() -> f64 {
-    heirloom::platform::clock::now_ms()
+    heirloom_platform::clock::now_ms()
 }
 
 type Tested = Race<Vit, Noise, FromSeeds>;

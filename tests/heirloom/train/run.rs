@@ -3,8 +3,8 @@
 use super::models::{W0_ADAMW, plain_settings, tiny, tiny_batch, tiny_config, w0, w0_batch};
 use crate::support::assert_close;
 use burn::tensor::{Device, Int, Tensor};
-use heirloom::device::read;
-use heirloom::train::{
+use heirloom_nn::device::read;
+use heirloom_train::{
     AdamWSettings, Classifier, Decay, Run, RunSettings, Schedule, Tally, TrainError, drop_path_factors, read_model,
 };
 
@@ -98,7 +98,7 @@ on_every_engine! {
         }
         let state = run.save().await.unwrap();
         let json = serde_json::to_string(&state.header).unwrap();
-        assert_eq!(serde_json::from_str::<heirloom::train::RunHeader>(&json).unwrap(), state.header);
+        assert_eq!(serde_json::from_str::<heirloom_train::RunHeader>(&json).unwrap(), state.header);
         let mut restored = Run::restore(tiny(99, &device).await, state).unwrap();
         for step in 2..4 {
             let (images, labels) = tiny_batch(step, &device);

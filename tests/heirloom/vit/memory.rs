@@ -1,7 +1,7 @@
 //! Loading a checkpoint must not hold the file beside the model.
-use heirloom::checkpoint::{Checkpoint, Description, write_safetensors};
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{Pool, Vit, VitConfig};
+use heirloom_checkpoint::{Checkpoint, Description, write_safetensors};
+use heirloom_nn::vit::{Pool, Vit, VitConfig};
+use heirloom_platform::file::FileHandle;
 
 use crate::support::heap::peak;
 
@@ -52,7 +52,7 @@ fn loading_holds_less_than_twice_the_weights() {
     let (most, model) = peak(|| {
         pollster::block_on(async {
             let checkpoint = Checkpoint::open(&[file]).await.unwrap();
-            Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom::device::cpu()).await.unwrap()
+            Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom_nn::device::cpu()).await.unwrap()
         })
     });
     let weights = 4 * model.config.parameters() as isize;

@@ -1,10 +1,10 @@
 //! The model against timm: every variant on small fixtures (`tests/fixtures/checkpoints/make.py`), and the real ViT-S/14
 //! (`tests/fixtures/vit_s14/make.py`).
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom::checkpoint::Checkpoint;
-use heirloom::device::read;
-use heirloom::platform::file::FileHandle;
-use heirloom::vit::{Hooks, Vit};
+use heirloom_checkpoint::Checkpoint;
+use heirloom_nn::device::read;
+use heirloom_nn::vit::{Hooks, Vit};
+use heirloom_platform::file::FileHandle;
 use serde_json::Value;
 
 use crate::support::assert_close;
@@ -62,10 +62,10 @@ on_every_engine! {
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn the_real_vit_s_is_within_a_tenth_of_a_pixel_of_pytorch() {
-    use heirloom::data::{Normalise, evaluation_picture, open};
-    use heirloom::learngene::cluster::measure;
+    use heirloom_data::{Normalise, evaluation_picture, open};
+    use heirloom_learngene::cluster::measure;
 
-    let shared = std::env::var("HEIRLOOM_SHARED").unwrap_or_else(|_| "../shared".into());
+    let shared = std::env::var("HEIRLOOM_SHARED").unwrap_or_else(|_| "../../shared".into());
     let folder = format!("{shared}/data/models/vit_s14_224_hf");
     if !std::path::Path::new(&folder).exists() {
         eprintln!("skipped: no {folder}");
@@ -75,12 +75,12 @@ fn the_real_vit_s_is_within_a_tenth_of_a_pixel_of_pytorch() {
         let file = |name: &str| FileHandle::from_path(name, format!("{folder}/{name}")).unwrap();
         let checkpoint = Checkpoint::open(&[file("model.safetensors"), file("config.json")]).await.unwrap();
         let model =
-            Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom::device::cpu()).await.unwrap();
-        let reference = std::fs::read_to_string("tests/fixtures/vit_s14/reference.json").unwrap();
+            Vit::load(checkpoint.config.vit().unwrap(), &mut &checkpoint, &heirloom_nn::device::cpu()).await.unwrap();
+        let reference = std::fs::read_to_string("fixtures/vit_s14/reference.json").unwrap();
         let reference: Value = serde_json::from_str(&reference).unwrap();
         for expected in reference["pictures"].as_array().unwrap() {
             let name = expected["file"].as_str().unwrap();
-            let picture = FileHandle::from_path(name, format!("tests/fixtures/vit_s14/{name}")).unwrap();
+            let picture = FileHandle::from_path(name, format!("fixtures/vit_s14/{name}")).unwrap();
             let image = evaluation_picture(name, &open(&picture).await.unwrap(), 224).await.unwrap();
             let mut pixels = vec![0.0; 3 * 224 * 224];
             Normalise::default().write(&image, false, &mut pixels);

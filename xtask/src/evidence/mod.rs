@@ -4,14 +4,14 @@
 //! of work is kept under `target/evidence`, so that breaking off costs one unit at most.
 
 #[allow(dead_code, reason = "the page uses all of it")]
-#[path = "../../../src/ui/charts/axis.rs"]
+#[path = "../../../src/charts/axis.rs"]
 mod axis;
 mod chart;
 mod claims;
 mod document;
 mod json;
 #[allow(dead_code, reason = "the page uses all of it")]
-#[path = "../../../src/ui/charts/marks.rs"]
+#[path = "../../../src/charts/marks.rs"]
 mod marks;
 mod numbers;
 mod plan;

@@ -1,0 +1,341 @@
+//! From shapes, and whatever is said beside them, to a configuration.
+//!
+//! Shapes are facts and win over descriptions; what they cannot tell (heads, epsilon) is taken from the description,
+//! and where that is silent assumed, in a sentence that the person gets to read.
+
+use super::description::Hints;
+use super::error::CheckpointError;
+use super::infer_cnn::{self, CnnReader};
+use super::naming::{Style, layer_of};
+use super::nearest::nearest;
+use super::stored::MAX_ELEMENTS;
+use heirloom_plan::config::ModelConfig;
+use heirloom_plan::config::{Pool, StitchedConfig, VitConfig};
+use std::collections::BTreeMap;
+
+/// Channels of a head in ViT, DeiT, DINO and DINOv2 up to size L.
+const USUAL_HEAD_DIM: usize = 64;
+
+/// Sizes with other heads: width of all heads, heads (ViT-H, ViT-g, ViT-G).
+const UNUSUAL_HEADS: [(usize, usize); 3] = [(1280, 16), (1408, 16), (1664, 16)];
+
+/// Shapes by key.
+pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
+
+/// What came out.
+#[derive(Debug)]
+pub(super) struct Inferred {
+    /// The configuration.
+    pub config: ModelConfig,
+    /// What was assumed or left out, as sentences.
+    pub assumptions: Vec<String>,
+    /// Keys that are left out on purpose.
+    pub left_out: Vec<String>,
+    /// Modules that are called otherwise here: the file's name and ours.
+    pub renamed: Vec<(String, String)>,
+    /// Whether `pos_embed` has rows for the register tokens, which are then added to `reg_token`.
+    pub registers_have_positions: bool,
+}
+
+impl Inferred {
+    /// Nothing left out or called otherwise.
+    pub(super) fn plain(config: ModelConfig, assumptions: Vec<String>) -> Self {
+        let (left_out, renamed) = (Vec::new(), Vec::new());
+        Self { config, assumptions, left_out, renamed, registers_have_positions: false }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    shapes: &'a Shapes,
+    hints: &'a Hints,
+    style: Style,
+    assumptions: Vec<String>,
+    left_out: Vec<String>,
+}
+
+/// Infers the configuration. `file` names the weights in errors.
+pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) -> Result<Inferred, CheckpointError> {
+    let own = hints.own.as_ref().map(|own| &own.config);
+    match (own, style) {
+        (Some(config), _) => {
+            check_config(file, config)?;
+            Ok(Inferred::plain(config.clone(), Vec::new()))
+        }
+        (None, Style::Stitched) => {
+            let found = "two Vision Transformers stitched together, without the `config.json` that says where".into();
+            Err(CheckpointError::OtherModel { name: file.into(), found })
+        }
+        (None, Style::ResNet) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.resnet(),
+        (None, Style::Vgg) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.vgg(),
+        (None, Style::Timm | Style::HuggingFace | Style::Torchvision) => {
+            let mut reader = Reader { file, shapes, hints, style, assumptions: Vec::new(), left_out: Vec::new() };
+            let (config, registers_have_positions) = reader.config()?;
+            check_bounds(file, &config)?;
+            let Reader { assumptions, left_out, .. } = reader;
+            Ok(Inferred { left_out, registers_have_positions, ..Inferred::plain(config.into(), assumptions) })
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn config(&mut self) -> Result<(VitConfig, bool), CheckpointError> {
+        let [embed_dim, channels, patch_size] = self.patch_embedding()?;
+        let depth = 1 + self.shapes.keys().filter_map(|key| Some(layer_of(key, "blocks.")?.0)).max().unwrap_or(0);
+        let [qkv_rows, _] = self.of_any_block("attn.qkv.weight")?;
+        let [mlp_dim, _] = self.of_any_block("mlp.fc1.weight")?;
+        let qk_norm = self.any_block("attn.q_norm.weight").is_some();
+        let (num_heads, head_dim) = self.heads(qkv_rows / 3)?;
+        let pool = self.pool()?;
+        let register_tokens = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied().unwrap_or(0);
+        let (cls_token, distilled) = (self.has("cls_token"), self.has("dist_token"));
+        let prefix = usize::from(cls_token) + usize::from(distilled);
+        let (grid, rows) = self.grid(prefix, register_tokens, patch_size)?;
+        let config = VitConfig {
+            image_size: grid.saturating_mul(patch_size),
+            patch_size,
+            channels,
+            embed_dim,
+            depth,
+            num_heads,
+            head_dim,
+            mlp_dim,
+            qkv_bias: self.any_block("attn.qkv.bias").is_some(),
+            qk_norm,
+            layer_scale: self.any_block("ls1.gamma").is_some(),
+            cls_token,
+            distilled,
+            register_tokens,
+            pos_embed_prefix: rows > 0,
+            pool,
+            norm_eps: self.norm_eps(),
+            classes: self.classes(embed_dim, pool, distilled),
+        };
+        Ok((config, rows > prefix))
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.shapes.contains_key(key)
+    }
+
+    fn any_block(&self, tail: &str) -> Option<(&String, &Vec<usize>)> {
+        self.shapes.iter().find(|(key, _)| layer_of(key, "blocks.").is_some_and(|(_, rest)| rest == tail))
+    }
+
+    fn of_any_block(&self, tail: &str) -> Result<[usize; 2], CheckpointError> {
+        let (key, shape) = self.any_block(tail).ok_or_else(|| self.missing(&format!("blocks.0.{tail}")))?;
+        shape
+            .as_slice()
+            .try_into()
+            .map_err(|_| self.unfit(format!("`{key}` of shape {shape:?}, where a matrix is expected")))
+    }
+
+    fn missing(&self, key: &str) -> CheckpointError {
+        let nearest = nearest(key, self.shapes.keys().map(String::as_str)).map(String::from);
+        CheckpointError::Missing { key: key.into(), nearest }
+    }
+
+    fn unfit(&self, found: String) -> CheckpointError {
+        CheckpointError::OtherModel { name: self.file.into(), found }
+    }
+
+    /// Width, channels and patch side.
+    fn patch_embedding(&self) -> Result<[usize; 3], CheckpointError> {
+        let key = "patch_embed.proj.weight";
+        match self.shapes.get(key).map(Vec::as_slice) {
+            Some(&[width, channels, high, wide]) if high == wide => Ok([width, channels, high]),
+            Some(shape) => {
+                Err(self
+                    .unfit(format!("a patch embedding of shape {shape:?} instead of [width, channels, side, side]")))
+            }
+            None => Err(self.missing(key)),
+        }
+    }
+
+    /// Patches along one side, and the rows of `pos_embed` before those of the patches.
+    fn grid(&mut self, prefix: usize, registers: usize, patch: usize) -> Result<(usize, usize), CheckpointError> {
+        let shape = self.shapes.get("pos_embed").ok_or_else(|| self.missing("pos_embed"))?;
+        let &[1, all, _] = shape.as_slice() else {
+            return Err(self.unfit(format!("position embeddings of shape {shape:?} instead of [1, tokens, width]")));
+        };
+        let side = |rows: usize| {
+            let patches = all.checked_sub(rows).filter(|&patches| patches > 0)?;
+            let side = patches.isqrt();
+            (side * side == patches).then_some((side, rows))
+        };
+        let possible: Vec<_> = [prefix, 0, prefix + registers].into_iter().filter_map(side).collect();
+        let said = self.hints.image_size.filter(|_| patch > 0).map(|size| size / patch);
+        let chosen = possible.iter().find(|(side, _)| Some(*side) == said).or(possible.first()).copied();
+        let Some((side, rows)) = chosen else {
+            return Err(self.unfit(format!("{all} position embeddings, which do not form a square of patches")));
+        };
+        if let Some(size) = self.hints.image_size.filter(|&size| said != Some(side) && size > 0) {
+            self.assumptions.push(format!(
+                "pictures of {} px, because there are {side} × {side} position embeddings; `{}` says {size} px",
+                side * patch,
+                self.hints.source
+            ));
+        }
+        Ok((side, rows))
+    }
+
+    /// Heads and channels of each.
+    fn heads(&mut self, all: usize) -> Result<(usize, usize), CheckpointError> {
+        let exact = self.any_block("attn.q_norm.weight").and_then(|(_, shape)| shape.first().copied());
+        if let Some(head_dim) = exact.filter(|&head_dim| head_dim > 0 && all.is_multiple_of(head_dim)) {
+            return Ok((all / head_dim, head_dim));
+        }
+        if let Some(heads) = self.hints.num_heads {
+            if heads == 0 || !all.is_multiple_of(heads) {
+                let problem = format!("it says {heads} heads, which cannot share {all} channels evenly");
+                return Err(CheckpointError::Description { name: self.hints.source.clone(), problem });
+            }
+            return Ok((heads, all / heads));
+        }
+        let unusual = UNUSUAL_HEADS.iter().find(|(width, _)| *width == all).map(|(width, heads)| width / heads);
+        let usual = (1..=USUAL_HEAD_DIM).rev().find(|&size| all.is_multiple_of(size));
+        let head_dim = unusual.or(usual).unwrap_or(1);
+        let heads = all / head_dim;
+        self.assumptions.push(format!(
+            "{heads} heads of {head_dim} channels, the habit of this size: the file does not say how many heads there \
+             are (a `config.json` dropped with it would)"
+        ));
+        Ok((heads, head_dim))
+    }
+
+    fn norm_eps(&mut self) -> f64 {
+        match (self.hints.norm_eps, self.hints.model_type.as_deref()) {
+            (Some(said), _) => said,
+            // What transformers takes when a `config.json` is silent.
+            (None, Some("vit" | "deit" | "vit_mae")) => 1e-12,
+            (None, Some(_)) => 1e-6,
+            (None, None) => {
+                if self.style == Style::HuggingFace {
+                    let said = "layer norms with epsilon 1e-6, because no `config.json` says another (older ViT files \
+                                have 1e-12)";
+                    self.assumptions.push(said.into());
+                }
+                1e-6
+            }
+        }
+    }
+
+    fn pool(&self) -> Result<Pool, CheckpointError> {
+        match (self.has("norm.weight"), self.has("fc_norm.weight")) {
+            (false, true) => Ok(Pool::Avg),
+            _ if self.has("cls_token") => Ok(Pool::Cls),
+            _ => Err(self.unfit("a Vision Transformer with neither `cls_token` nor `fc_norm`".into())),
+        }
+    }
+
+    /// Classes of the classifier; one that this model cannot run is left out, with a sentence.
+    fn classes(&mut self, width: usize, pool: Pool, distilled: bool) -> Option<usize> {
+        let shape = self.shapes.get("head.weight")?.clone();
+        let pool_said = self.hints.global_pool.as_deref().filter(|&said| !matches!(said, "" | "token"));
+        let why = if let Some(&wide) = shape.get(1).filter(|&&wide| wide != width) {
+            Some(format!("it reads {wide} channels (CLS and patches together), the model has {width}"))
+        } else if self.shapes.keys().any(|key| key.starts_with("pre_logits.")) {
+            Some("it reads through `pre_logits`, which this model does not have".into())
+        } else if distilled && !self.has("head_dist.weight") {
+            Some("it has no `head_dist` for the distillation token".into())
+        } else if pool == Pool::Cls && self.has("fc_norm.weight") {
+            Some("it reads through `norm` and `fc_norm` one after the other".into())
+        } else {
+            pool_said
+                .filter(|&said| pool == Pool::Cls || said != "avg")
+                .map(|said| format!("it pools by `{said}` after `norm`, this model reads the CLS token"))
+        };
+        let Some(why) = why else { return shape.first().copied() };
+        self.assumptions.push(format!("the classifier is left out: {why}"));
+        let belongs =
+            |key: &&String| ["head.", "head_dist.", "pre_logits.", "fc_norm."].iter().any(|part| key.starts_with(part));
+        self.left_out.extend(self.shapes.keys().filter(belongs).cloned());
+        None
+    }
+}
+
+/// Keeps absurd numbers from being multiplied, on 32-bit machines too.
+fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
+    let c = config;
+    let bounds = [
+        ("image_size", c.image_size, 1 << 14),
+        ("patch_size", c.patch_size, 1 << 10),
+        ("channels", c.channels, 64),
+        ("embed_dim", c.embed_dim, 1 << 14),
+        ("depth", c.depth, 1 << 9),
+        ("num_heads", c.num_heads, 1 << 10),
+        ("head_dim", c.head_dim, 1 << 12),
+        ("mlp_dim", c.mlp_dim, 1 << 17),
+        ("classes", c.classes.unwrap_or(1), 1 << 20),
+        ("register_tokens", c.register_tokens + 1, 1 << 10),
+    ];
+    let damaged = |problem: String| Err(CheckpointError::Damaged { name: file.into(), problem });
+    if let Some((name, value, most)) = bounds.into_iter().find(|(_, value, most)| !(1..=*most).contains(value)) {
+        return damaged(format!("`{name}` would be {value}, between 1 and {most} makes sense"));
+    }
+    if !c.image_size.is_multiple_of(c.patch_size) {
+        return damaged(format!("patches of {} px do not tile pictures of {} px", c.patch_size, c.image_size));
+    }
+    let wide = |factors: &[usize]| factors.iter().map(|&factor| factor as u64).product::<u64>();
+    let largest = [
+        wide(&[3, c.num_heads, c.head_dim, c.embed_dim]),
+        wide(&[c.mlp_dim, c.embed_dim]),
+        wide(&[c.embed_dim, c.channels, c.patch_size, c.patch_size]),
+        wide(&[c.grid() + 1, c.grid() + 1, c.embed_dim]),
+        wide(&[c.classes.unwrap_or(1), c.embed_dim]),
+    ];
+    match largest.into_iter().max() {
+        Some(elements) if elements > MAX_ELEMENTS as u64 => {
+            damaged(format!("one tensor would have {elements} elements"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a description from being absurd before anybody allocates by it; `file` names where it stood.
+///
+/// # Errors
+/// Names the number that makes no sense.
+pub fn check_config(file: &str, config: &ModelConfig) -> Result<(), CheckpointError> {
+    match config {
+        ModelConfig::Vit(config) => check_bounds(file, config),
+        ModelConfig::Stitched(config) => check_stitched(file, config),
+        ModelConfig::Cnn(config) => infer_cnn::check_bounds(file, config),
+    }
+}
+
+/// As [`check_bounds`], of both parts of a stitched model, and whether they fit.
+fn check_stitched(file: &str, config: &StitchedConfig) -> Result<(), CheckpointError> {
+    check_bounds(file, &config.front)?;
+    check_bounds(file, &config.end)?;
+    config.check().map_err(|error| CheckpointError::Damaged { name: file.into(), problem: error.to_string() })
+}
+
+/// Family and naming style in words, e.g. `DINOv2 with registers (Hugging Face names)`.
+pub(super) fn family(config: &ModelConfig, hints: &Hints, style: Style, has_mask_token: bool) -> String {
+    let config = match config {
+        ModelConfig::Vit(config) => config,
+        ModelConfig::Stitched(_) => return "stitched ViT (made here, timm names)".into(),
+        ModelConfig::Cnn(config) => return infer_cnn::family(config, hints),
+    };
+    if hints.own.is_some() {
+        return "ViT (made here, timm names)".into();
+    }
+    let model_type = hints.model_type.as_deref().unwrap_or("");
+    let dinov2 = model_type.starts_with("dinov2") || has_mask_token && config.layer_scale;
+    let mut family = match (dinov2, config.distilled || model_type == "deit") {
+        (true, _) => "DINOv2".to_string(),
+        (_, true) => "DeiT".to_string(),
+        _ => "ViT".to_string(),
+    };
+    if config.distilled {
+        family += ", distilled";
+    }
+    if config.register_tokens > 0 {
+        family += " with registers";
+    }
+    match &hints.architecture {
+        Some(architecture) => format!("{family} `{architecture}` ({})", style.words()),
+        None => format!("{family} ({})", style.words()),
+    }
+}

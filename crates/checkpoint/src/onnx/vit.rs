@@ -1,0 +1,147 @@
+//! The Vision Transformer as a graph: line by line what [`heirloom_plan::config::Vit`] computes, in the same order.
+
+use super::graph::{Attributes, Graph, Value};
+use heirloom_plan::config::{Pool, VitConfig};
+
+/// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; without a classifier what a
+/// classifier would see, `[batch, embed_dim]`.
+pub fn logits(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
+    let tokens = embed(graph, config, images);
+    let tokens = (0..config.depth).fold(tokens, |tokens, layer| block(graph, config, layer, &tokens));
+    classify(graph, config, &tokens)
+}
+
+/// From the tokens that leave the last layer to the scores.
+pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
+    let features = match config.pool {
+        Pool::Cls => graph.layer_norm(tokens, "norm", config.norm_eps),
+        Pool::Avg => tokens.to_string(),
+    };
+    let pooled = pooled(graph, config, &features);
+    match config.classes {
+        None => pooled,
+        Some(_) if config.distilled => {
+            // The mean of both classifiers, as DeiT has it when it is not training.
+            let distilled = graph.pick(&features, 1, 1);
+            let (one, other) = (graph.linear(&pooled, "head", true), graph.linear(&distilled, "head_dist", true));
+            let (both, half) = (graph.add(&one, &other), graph.number(0.5));
+            graph.mul(&both, &half)
+        }
+        Some(_) => graph.linear(&pooled, "head", true),
+    }
+}
+
+/// Pictures to tokens with positions: `[batch, tokens, embed_dim]`.
+pub(super) fn embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
+    let batch = graph.node("Shape", &[images], Attributes::none().int("start", 0).int("end", 1));
+    let patches = patch_embed(graph, config, images);
+    let front = [("cls_token", config.cls_token), ("dist_token", config.distilled)];
+    let mut front: Vec<Value> = front
+        .into_iter()
+        .filter(|(_, is_there)| *is_there)
+        .map(|(key, _)| for_each(graph, config, key, 1, &batch))
+        .collect();
+    let registers = (config.register_tokens > 0)
+        .then(|| for_each(graph, config, "reg_token", config.register_tokens as i64, &batch));
+    let positions = graph.weight("pos_embed");
+    if config.pos_embed_prefix {
+        front.push(patches);
+        let tokens = graph.concat(&front, 1);
+        let tokens = graph.add(&tokens, &positions);
+        let Some(registers) = registers else { return tokens };
+        // Positions belong to CLS and patches; the registers slip in between afterwards.
+        let prefix = config.pos_embed_prefix_rows() as i64;
+        let (head, tail) = (graph.slice(&tokens, 1, 0, prefix), graph.slice(&tokens, 1, prefix, i64::MAX));
+        return graph.concat(&[head, registers, tail], 1);
+    }
+    front.extend(registers);
+    front.push(graph.add(&patches, &positions));
+    graph.concat(&front, 1)
+}
+
+/// A token that every picture gets: `[1, count, embed_dim]` to `[batch, count, embed_dim]`.
+fn for_each(graph: &mut Graph, config: &VitConfig, key: &str, count: i64, batch: &str) -> Value {
+    let token = graph.weight(key);
+    let rest = graph.ints(&[count, config.embed_dim as i64]);
+    let shape = graph.concat(&[batch.to_string(), rest], 0);
+    graph.node("Expand", &[&token, &shape], Attributes::none())
+}
+
+/// Patches projected: `[batch, patches, embed_dim]`.
+fn patch_embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
+    let side = config.patch_size as i64;
+    let map = graph.within("patch_embed.proj", |graph| {
+        let (weight, bias) = (graph.weight("weight"), graph.weight("bias"));
+        let attributes = Attributes::none().ints("kernel_shape", &[side, side]).ints("strides", &[side, side]);
+        graph.node("Conv", &[images, &weight, &bias], attributes)
+    });
+    let rows = graph.reshape(&map, &[0, config.embed_dim as i64, -1]);
+    graph.transpose(&rows, &[0, 2, 1])
+}
+
+/// A layer by its number.
+pub(super) fn block(graph: &mut Graph, config: &VitConfig, layer: usize, tokens: &str) -> Value {
+    graph.within(&format!("blocks.{layer}"), |graph| branches(graph, config, tokens))
+}
+
+/// `x + attn(norm1(x))`, then `x + mlp(norm2(x))`.
+fn branches(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
+    let normed = graph.layer_norm(tokens, "norm1", config.norm_eps);
+    let branch = graph.within("attn", |graph| attention(graph, config, &normed));
+    let branch = layer_scale(graph, config, "ls1", branch);
+    let tokens = graph.add(tokens, &branch);
+    let normed = graph.layer_norm(&tokens, "norm2", config.norm_eps);
+    let branch = graph.within("mlp", |graph| {
+        let hidden = graph.linear(&normed, "fc1", true);
+        let hidden = graph.gelu(&hidden);
+        graph.linear(&hidden, "fc2", true)
+    });
+    let branch = layer_scale(graph, config, "ls2", branch);
+    graph.add(&tokens, &branch)
+}
+
+fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) -> Value {
+    if !config.layer_scale {
+        return branch;
+    }
+    let gamma = graph.within(key, |graph| graph.weight("gamma"));
+    graph.mul(&branch, &gamma)
+}
+
+/// Self-attention; the heads together need not be as wide as the tokens.
+fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
+    let (heads, head_dim) = (config.num_heads as i64, config.head_dim as i64);
+    let qkv = graph.linear(tokens, "qkv", config.qkv_bias);
+    let qkv = graph.reshape(&qkv, &[0, config.tokens() as i64, 3, heads, head_dim]);
+    // `[3, batch, heads, tokens, head_dim]`.
+    let qkv = graph.transpose(&qkv, &[2, 0, 3, 1, 4]);
+    let [mut query, mut key, value] = [0, 1, 2].map(|part| graph.pick(&qkv, 0, part));
+    if config.qk_norm {
+        query = graph.layer_norm(&query, "q_norm", config.norm_eps);
+        key = graph.layer_norm(&key, "k_norm", config.norm_eps);
+    }
+    let key = graph.transpose(&key, &[0, 1, 3, 2]);
+    let scores = graph.node("MatMul", &[&query, &key], Attributes::none());
+    let scale = graph.number((1.0 / (config.head_dim as f64).sqrt()) as f32);
+    let scores = graph.mul(&scores, &scale);
+    let shares = graph.node("Softmax", &[&scores], Attributes::none().int("axis", -1));
+    let mixed = graph.node("MatMul", &[&shares, &value], Attributes::none());
+    let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
+    let mixed = graph.reshape(&mixed, &[0, 0, config.attention_dim() as i64]);
+    graph.linear(&mixed, "proj", true)
+}
+
+/// What the classifier sees: `[batch, embed_dim]`.
+fn pooled(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
+    match config.pool {
+        Pool::Cls => graph.pick(features, 1, 0),
+        Pool::Avg => {
+            let patches = match config.prefix_tokens() {
+                0 => features.to_string(),
+                prefix => graph.slice(features, 1, prefix as i64, i64::MAX),
+            };
+            let mean = graph.node("ReduceMean", &[&patches], Attributes::none().ints("axes", &[1]).int("keepdims", 0));
+            graph.layer_norm(&mean, "fc_norm", config.norm_eps)
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A checkpoint: what was recognised, and its tensors one by one under our keys.
+
+use super::description::Preprocessing;
+use super::error::CheckpointError;
+use super::gather::{Gathered, gather};
+use super::infer::{Inferred, family, infer};
+use super::naming::{self, Naming};
+use super::nearest::nearest;
+use super::sorted::{Recipe, Sorted};
+use super::stored::Stored;
+use heirloom_plan::config::CnnConfig;
+use heirloom_plan::config::ModelConfig;
+use heirloom_plan::weights::{HostTensor, Weights};
+use heirloom_platform::file::FileHandle;
+use std::collections::{BTreeMap, HashSet};
+
+/// Unexpected keys for which a nearest name is looked up; beyond that the list helps nobody.
+const MAX_NEAREST: usize = 200;
+
+/// An opened checkpoint. Its headers are read; its tensors are still in the files.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The model.
+    pub config: ModelConfig,
+    /// Name of the file (the first one, of several shards) or of the package.
+    pub name: String,
+    /// Family and naming style, e.g. `ViT (Hugging Face names)`.
+    pub family: String,
+    /// Element types of the model's tensors, the commonest first, e.g. `F16` or `F32, F16`.
+    pub dtype: String,
+    /// All parameters of the model.
+    pub parameters: u64,
+    /// timm keys the model needs and the files lack, each with the nearest name that nobody uses.
+    pub missing: Vec<(String, Option<String>)>,
+    /// Keys the files have and the model does not know, each with the nearest timm key.
+    pub unexpected: Vec<(String, Option<String>)>,
+    /// What was assumed, chosen or left out, as sentences.
+    pub assumptions: Vec<String>,
+    /// Names of the classes, if there is a classifier and they are known.
+    pub labels: Option<Vec<String>>,
+    /// How pictures are prepared, if the files say it.
+    pub preprocessing: Option<Preprocessing>,
+    /// Free text of the safetensors files.
+    pub metadata: BTreeMap<String, String>,
+    files: Vec<FileHandle>,
+    recipes: BTreeMap<String, Recipe>,
+    stored: BTreeMap<String, Stored>,
+}
+
+impl Checkpoint {
+    /// Recognises what was dropped: one `.safetensors`, several shards, a `.pth`/`.pt`/`.bin` state dict, with or
+    /// without the JSON files that describe it, or a package as it was exported. Kinds are told by content, not by name. Only headers are read.
+    ///
+    /// # Errors
+    /// When there are no weights, they are damaged, or belong to a model that is none of those
+    /// [`ModelConfig`] describes. Missing keys are no error here: see [`Checkpoint::missing`].
+    pub async fn open(files: &[FileHandle]) -> Result<Self, CheckpointError> {
+        let gathered = gather(files).await?;
+        let keys: Vec<&str> = gathered.tensors.keys().map(String::as_str).collect();
+        let naming = naming::recognise(&gathered.name, &keys)?;
+        let mut sorted = Sorted::new(&gathered, &naming);
+        let inferred = infer(&gathered.name, &sorted.shapes(&gathered), &gathered.hints, naming.style)?;
+        sorted.apply(&inferred);
+        sorted.check_shapes(&gathered, &inferred)?;
+        Ok(build(gathered, naming, sorted, inferred))
+    }
+
+    /// Reads one tensor of the model by its timm key, as `f32`. Nothing else is kept in memory.
+    ///
+    /// # Errors
+    /// When the tensor is missing, holds NaN or infinity, is of a type that is not read, or the file cannot be read.
+    pub async fn tensor(&self, key: &str) -> Result<HostTensor, CheckpointError> {
+        let Some(recipe) = self.recipes.get(key) else { return Err(self.missing_error(key)) };
+        let tensor = match recipe {
+            Recipe::Whole(raw) => self.read(raw).await?,
+            Recipe::Fused(parts) => self.read_fused(parts).await?,
+            Recipe::RegistersWithPositions { registers, positions, first } => {
+                let (mut registers, positions) = (self.read(registers).await?, self.read(positions).await?);
+                let rows = &positions.values[first * registers.shape[2]..];
+                registers.values.iter_mut().zip(rows).for_each(|(value, position)| *value += position);
+                registers
+            }
+            Recipe::PositionsWithoutRegisters { positions, first, count } => {
+                let mut positions = self.read(positions).await?;
+                let width = positions.shape[2];
+                positions.values.drain(first * width..(first + count) * width);
+                positions.shape[1] -= count;
+                positions
+            }
+        };
+        let (total, finite) = (tensor.values.len(), tensor.values.iter().filter(|value| value.is_finite()).count());
+        if finite < total {
+            return Err(CheckpointError::NotFinite { key: key.into(), count: total - finite, total });
+        }
+        Ok(tensor)
+    }
+
+    /// Whether every tensor of the model is there.
+    ///
+    /// # Errors
+    /// Names the first one that is not.
+    pub fn check_complete(&self) -> Result<(), CheckpointError> {
+        self.missing.first().map_or(Ok(()), |(key, _)| Err(self.missing_error(key)))
+    }
+
+    fn missing_error(&self, key: &str) -> CheckpointError {
+        let nearest = self.missing.iter().find(|(missing, _)| missing == key).and_then(|(_, nearest)| nearest.clone());
+        CheckpointError::Missing { key: key.into(), nearest }
+    }
+
+    async fn read(&self, raw: &str) -> Result<HostTensor, CheckpointError> {
+        let (stored, mut values) = (&self.stored[raw], Vec::new());
+        stored.read(raw, &self.files[stored.file], &mut values).await?;
+        Ok(HostTensor { shape: stored.shape.clone(), values })
+    }
+
+    async fn read_fused(&self, parts: &[String; 3]) -> Result<HostTensor, CheckpointError> {
+        let mut fused = HostTensor { shape: self.stored[&parts[0]].shape.clone(), values: Vec::new() };
+        fused.shape[0] *= 3;
+        // All the room at once: growing would hold a copy beside it.
+        fused.values.reserve_exact(fused.shape.iter().product());
+        for part in parts {
+            let stored = &self.stored[part];
+            stored.read(part, &self.files[stored.file], &mut fused.values).await?;
+        }
+        Ok(fused)
+    }
+}
+
+fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Inferred) -> Checkpoint {
+    let Inferred { config, mut assumptions, .. } = inferred;
+    let known: Vec<String> = config.tensors().into_iter().map(|(key, _)| key).collect();
+    let known_set: HashSet<&str> = known.iter().map(String::as_str).collect();
+    for (key, recipe) in &sorted.recipes {
+        if let (false, Recipe::Whole(raw)) = (known_set.contains(key.as_str()), recipe) {
+            sorted.unknown.push(raw.clone());
+        }
+    }
+    sorted.unknown.sort();
+    sorted.recipes.retain(|key, _| known_set.contains(key.as_str()));
+    let lacks = known.iter().filter(|key| !sorted.recipes.contains_key(*key));
+    let near = |key: &String| nearest(key, sorted.unknown.iter().map(String::as_str)).map(String::from);
+    let missing: Vec<_> = lacks.map(|key| (key.clone(), near(key))).collect();
+    let unexpected = sorted.unknown.iter().enumerate().map(|(at, raw)| {
+        let near = (at < MAX_NEAREST).then(|| nearest(raw, known.iter().map(String::as_str))).flatten();
+        (raw.clone(), near.map(String::from))
+    });
+    let preprocessing = preprocessing(&gathered, &config);
+    if let (None, ModelConfig::Cnn(cnn)) = (&gathered.hints.own, &config) {
+        assumptions.extend(unsaid(&gathered, cnn));
+    }
+    assumptions.extend(notes(&gathered, &naming, &sorted));
+    let labels = gathered.hints.own.as_ref().map_or(gathered.hints.labels.clone(), |own| own.labels.clone());
+    let has_mask_token = sorted.unused.iter().any(|key| key.ends_with("mask_token"));
+    Checkpoint {
+        family: family(&config, &gathered.hints, naming.style, has_mask_token),
+        dtype: dtypes(&gathered, &sorted),
+        parameters: config.parameters(),
+        missing,
+        unexpected: unexpected.collect(),
+        assumptions,
+        labels: labels.filter(|labels| Some(labels.len()) == config.classes()),
+        preprocessing,
+        name: gathered.name,
+        metadata: gathered.metadata,
+        files: gathered.files,
+        recipes: sorted.recipes,
+        stored: gathered.tensors,
+        config,
+    }
+}
+
+fn notes(gathered: &Gathered, naming: &Naming, sorted: &Sorted) -> Vec<String> {
+    let mut notes = gathered.notes.clone();
+    if !naming.others.is_empty() {
+        let others = naming.others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ");
+        notes.push(format!("the file holds several models; `{}` is used, not {others}", naming.prefix));
+    } else if sorted.outside > 0 {
+        let (count, prefix) = (sorted.outside, &naming.prefix);
+        notes.push(format!("left alone outside `{prefix}`: {count} tensors, an optimiser's most likely"));
+    }
+    if sorted.unused.iter().any(|key| key.contains("pooler.")) {
+        notes.push("`pooler` is left out: the model's feature is the CLS token after its last norm".into());
+    }
+    notes
+}
+
+fn dtypes(gathered: &Gathered, sorted: &Sorted) -> String {
+    let mut elements: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut count = |raw: &String| {
+        let stored = &gathered.tensors[raw];
+        *elements.entry(stored.dtype.name()).or_default() += stored.elements().unwrap_or(0);
+    };
+    for recipe in sorted.recipes.values() {
+        match recipe {
+            Recipe::Whole(raw) => count(raw),
+            Recipe::Fused(parts) => parts.iter().for_each(&mut count),
+            Recipe::RegistersWithPositions { registers, .. } => count(registers),
+            Recipe::PositionsWithoutRegisters { positions, .. } => count(positions),
+        }
+    }
+    let mut names: Vec<_> = elements.into_iter().collect();
+    names.sort_by_key(|(_, elements)| std::cmp::Reverse(*elements));
+    names.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
+fn preprocessing(gathered: &Gathered, config: &ModelConfig) -> Option<Preprocessing> {
+    if let Some(own) = &gathered.hints.own {
+        return own.preprocessing.clone();
+    }
+    let image_size = config.image_size();
+    let plain = config.cnn().filter(|cnn| is_small(cnn)).map(|_| ([0.0; 3], [1.0; 3]));
+    let (mean, std) = gathered.hints.normalisation.filter(|(_, std)| std.iter().all(|&std| std > 0.0)).or(plain)?;
+    Some(Preprocessing { mean, std, image_size })
+}
+
+/// Networks for CIFAR and its like, which have no common mean and deviation.
+fn is_small(cnn: &CnnConfig) -> bool {
+    cnn.image_size <= 64
+}
+
+/// What is taken for mean and deviation where a convolutional network's files are silent.
+fn unsaid(gathered: &Gathered, cnn: &CnnConfig) -> Option<String> {
+    let plain = "colours from 0 to 1 as they are, neither mean nor deviation taken away";
+    let imagenet = "ImageNet's mean and deviation of the colours";
+    let taken = if is_small(cnn) { plain } else { imagenet };
+    gathered.hints.normalisation.is_none().then(|| format!("{taken}: nothing says how its pictures were prepared"))
+}
+
+/// A model loads straight from its checkpoint, one tensor at a time.
+impl Weights for &Checkpoint {
+    type Error = CheckpointError;
+
+    async fn tensor(&mut self, key: &str, _shape: &[usize]) -> Result<HostTensor, CheckpointError> {
+        Checkpoint::tensor(self, key).await
+    }
+}

@@ -1,0 +1,62 @@
+//! One picture at a time: for measuring, for naming, for showing.
+
+use super::error::{DataError, PictureError};
+use super::resize::{ShrinkTo, resize};
+use super::source::Source;
+use super::transform::{evaluation_crop, evaluation_side};
+use heirloom_platform::file::FileHandle;
+use heirloom_platform::image::{RgbImage8, data_url, decode_into, encode_jpeg};
+
+const JPEG_QUALITY: u8 = 82;
+
+/// Checks that a file is a picture that can be used, without decoding it.
+///
+/// # Errors
+/// When it is not; the error names the file.
+pub async fn open(file: &FileHandle) -> Result<Source, DataError> {
+    let source = Source::File(file.clone());
+    source.inspect().await.map_err(|reason| DataError::picture(file.path(), reason))?;
+    Ok(source)
+}
+
+/// Decodes a picture so that its shorter side is at most `side`; smaller ones stay as they are.
+pub(super) async fn decode_small(source: &Source, side: usize) -> Result<RgbImage8, PictureError> {
+    let bytes = source.read_all().await?;
+    let mut sink = ShrinkTo::new(side);
+    decode_into(&bytes, &mut sink).await?;
+    Ok(sink.finish())
+}
+
+/// What a model of `image_size` px sees of a picture when it is judged; see [`evaluation_crop`].
+///
+/// # Errors
+/// When it cannot be read or decoded; the error carries `path`.
+pub async fn evaluation_picture(path: &str, source: &Source, image_size: usize) -> Result<RgbImage8, DataError> {
+    let image = decode_small(source, evaluation_side(image_size)).await;
+    image.map(|image| evaluation_crop(&image, image_size)).map_err(|reason| DataError::picture(path, reason))
+}
+
+/// The middle square of a picture as a `data:` URL of at most `side` px.
+///
+/// # Errors
+/// When it cannot be read or decoded; the error carries `path`.
+pub async fn thumbnail(path: &str, source: &Source, side: usize) -> Result<String, DataError> {
+    let image = decode_small(source, side).await.map_err(|reason| DataError::picture(path, reason))?;
+    let square = image.shorter();
+    let image = image.crop((image.width - square) / 2, (image.height - square) / 2, square, square);
+    picture_url(&image, side).map_err(|reason| DataError::picture(path, reason))
+}
+
+/// A decoded picture as a `data:` URL (JPEG), shrunk to `side` px when it is larger.
+///
+/// # Errors
+/// When the encoder refuses.
+pub fn picture_url(image: &RgbImage8, side: usize) -> Result<String, PictureError> {
+    let longer = image.width.max(image.height);
+    let url = |image: &RgbImage8| Ok(data_url("image/jpeg", &encode_jpeg(image, JPEG_QUALITY)?));
+    if longer <= side {
+        return url(image);
+    }
+    let shrink = |length: usize| (length * side / longer).max(1);
+    url(&resize(image, shrink(image.width), shrink(image.height)))
+}

@@ -1,0 +1,102 @@
+//! The initial module of a descendant, from an ancestor on a device and a plan (section 1.5).
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::expand::{ExpandError, ExpansionPlan, LayerPlan, descendant_config};
+use crate::copy::{around, fresh, fresh_layer_scale, fresh_mlp, fresh_norm};
+use crate::{Descendant, SharedFfn, StartError, StartingPoint};
+use heirloom_nn::kernels::{HeadWeights, expand_heads};
+use heirloom_nn::model::ModelConfig;
+use heirloom_nn::vit::{Attention, Block, Mlp, RandomWeights, Vit, VitConfig};
+
+/// The learngene, expanded: heads by priority sharing, feed-forward networks of the kept layers, everything else as in
+/// the ancestor, and a fresh classifier.
+#[derive(Clone, Debug)]
+pub struct Inherited {
+    ancestor: Vit,
+    plan: ExpansionPlan,
+    config: VitConfig,
+}
+
+impl Inherited {
+    /// A starting point.
+    ///
+    /// # Errors
+    /// When the plan is not of this ancestor, or the picture is no whole number of patches.
+    pub fn new(ancestor: Vit, plan: ExpansionPlan, classes: usize, image_size: usize) -> Result<Self, ExpandError> {
+        let config = descendant_config(&ancestor.config, &plan, classes, image_size)?;
+        Ok(Self { ancestor: ancestor.valid(), plan, config })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &ExpansionPlan {
+        &self.plan
+    }
+
+    fn device(&self) -> Device {
+        self.ancestor.pos_embed.val().device()
+    }
+
+    fn block(&self, layer: &LayerPlan) -> Result<Block, StartError> {
+        let source = &self.ancestor.blocks[layer.source_layer];
+        Ok(Block {
+            norm1: fresh_norm(&source.norm1),
+            attn: expand_attention(&source.attn, layer, &self.device()),
+            ls1: source.ls1.as_ref().map(fresh_layer_scale),
+            norm2: fresh_norm(&source.norm2),
+            mlp: Some(fresh_mlp(self.ffn(layer.ffn_layer)?)),
+            ls2: source.ls2.as_ref().map(fresh_layer_scale),
+        })
+    }
+
+    fn ffn(&self, layer: usize) -> Result<&Mlp, StartError> {
+        self.ancestor.blocks[layer].mlp.as_ref().ok_or(StartError::NoFeedForward { layer })
+    }
+}
+
+impl StartingPoint for Inherited {
+    fn config(&self) -> ModelConfig {
+        self.config.clone().into()
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        let (ancestor, random) = (&self.ancestor, RandomWeights { seed });
+        let blocks = self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<_, _>>()?;
+        let vit = around(ancestor, &self.config, random, blocks, fresh_norm).await?;
+        let mut shared = Vec::with_capacity(self.plan.ffn_groups.len());
+        for group in &self.plan.ffn_groups {
+            let mlp = fresh_mlp(self.ffn(group.ffn_layer)?);
+            let key = group.ffn_layer.to_string();
+            shared.push(SharedFfn::new(mlp, group.layers.clone(), random, &key, &self.device()));
+        }
+        Ok(Descendant::sharing(vit, shared))
+    }
+}
+
+/// The attention of a descendant's layer: rows of q, k, v with their biases and scaled projection columns of the
+/// centroid heads; the projection's bias belongs to no head and stays.
+fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> Attention {
+    let count = layer.heads.len();
+    let heads: Vec<i32> = layer.heads.iter().map(|source| source.head as i32).collect();
+    let scales: Vec<f32> = layer.heads.iter().map(|source| source.scale).collect();
+    let expanded = expand_heads(
+        HeadWeights {
+            qkv: source.qkv.weight.val(),
+            qkv_bias: source.qkv.bias.as_ref().map(Param::val),
+            proj: source.proj.weight.val(),
+        },
+        Tensor::<1, Int>::from_data(TensorData::new(heads, [count]), device),
+        Tensor::from_data(TensorData::new(scales, [count]), device),
+        source.head_dim,
+    );
+    Attention {
+        qkv: Linear { weight: Param::from_tensor(expanded.qkv), bias: expanded.qkv_bias.map(Param::from_tensor) },
+        q_norm: source.q_norm.as_ref().map(fresh_norm),
+        k_norm: source.k_norm.as_ref().map(fresh_norm),
+        proj: Linear { weight: Param::from_tensor(expanded.proj), bias: source.proj.bias.as_ref().map(fresh) },
+        num_heads: count,
+        head_dim: source.head_dim,
+    }
+}

@@ -1,0 +1,123 @@
+//! Parts of an ancestor as parts of a descendant: same values, parameters of their own, without autodiff.
+//!
+//! Weights never leave the device, except position embeddings for another picture size: they are resampled on the
+//! host.
+
+use burn::module::Param;
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use heirloom_nn::device::{ReadError, read};
+use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+use heirloom_plan::resample::resample_pos_embed;
+
+/// A parameter of its own with the same values.
+pub(super) fn fresh<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
+    Param::from_tensor(param.val().inner())
+}
+
+/// A linear layer of its own with the same values.
+pub(super) fn fresh_linear(linear: &Linear) -> Linear {
+    Linear { weight: fresh(&linear.weight), bias: linear.bias.as_ref().map(fresh) }
+}
+
+/// A feed-forward network of its own with the same values.
+pub(super) fn fresh_mlp(mlp: &Mlp) -> Mlp {
+    Mlp { fc1: fresh_linear(&mlp.fc1), fc2: fresh_linear(&mlp.fc2) }
+}
+
+/// A norm of its own with the same values.
+pub(super) fn fresh_norm(norm: &LayerNorm) -> LayerNorm {
+    let mut own = norm.clone();
+    own.gamma = fresh(&norm.gamma);
+    own.beta = norm.beta.as_ref().map(fresh);
+    own
+}
+
+/// A layer scale of its own with the same values.
+pub(super) fn fresh_layer_scale(layer_scale: &LayerScale) -> LayerScale {
+    LayerScale { gamma: fresh(&layer_scale.gamma) }
+}
+
+/// A patch embedding of its own with the same values.
+fn fresh_patch_embed(patch_embed: &PatchEmbed) -> PatchEmbed {
+    PatchEmbed { proj: fresh_linear(&patch_embed.proj), patch_size: patch_embed.patch_size }
+}
+
+/// A whole layer of its own with the same values.
+pub(super) fn fresh_block(block: &Block) -> Block {
+    let attn = &block.attn;
+    Block {
+        norm1: fresh_norm(&block.norm1),
+        attn: Attention {
+            qkv: fresh_linear(&attn.qkv),
+            q_norm: attn.q_norm.as_ref().map(fresh_norm),
+            k_norm: attn.k_norm.as_ref().map(fresh_norm),
+            proj: fresh_linear(&attn.proj),
+            num_heads: attn.num_heads,
+            head_dim: attn.head_dim,
+        },
+        ls1: block.ls1.as_ref().map(fresh_layer_scale),
+        norm2: fresh_norm(&block.norm2),
+        mlp: block.mlp.as_ref().map(fresh_mlp),
+        ls2: block.ls2.as_ref().map(fresh_layer_scale),
+    }
+}
+
+/// Blocks in copies of everything that stands around the ancestor's, with `norm`'s norms behind them and a fresh
+/// classifier.
+///
+/// # Errors
+/// When the position embeddings cannot be read from the device.
+pub(super) async fn around(
+    ancestor: &Vit,
+    config: &VitConfig,
+    random: RandomWeights,
+    blocks: Vec<Block>,
+    norm: impl Fn(&LayerNorm) -> LayerNorm,
+) -> Result<Vit, ReadError> {
+    let device = ancestor.pos_embed.val().device();
+    let head_dist = || classifier(config, "head_dist", random, &device);
+    Ok(Vit {
+        patch_embed: fresh_patch_embed(&ancestor.patch_embed),
+        cls_token: ancestor.cls_token.as_ref().map(fresh),
+        dist_token: ancestor.dist_token.as_ref().map(fresh),
+        reg_token: ancestor.reg_token.as_ref().map(fresh),
+        pos_embed: fresh_pos_embed(ancestor, config).await?,
+        blocks,
+        norm: ancestor.norm.as_ref().map(&norm),
+        fc_norm: ancestor.fc_norm.as_ref().map(&norm),
+        head: classifier(config, "head", random, &device),
+        head_dist: if config.distilled { head_dist() } else { None },
+        config: config.clone(),
+    })
+}
+
+/// The ancestor's position embeddings for the descendant's grid of patches.
+///
+/// # Errors
+/// When the grids differ and the device cannot be read.
+pub(super) async fn fresh_pos_embed(ancestor: &Vit, config: &VitConfig) -> Result<Param<Tensor<3>>, ReadError> {
+    let (old, new) = (ancestor.config.grid(), config.grid());
+    if old == new {
+        return Ok(fresh(&ancestor.pos_embed));
+    }
+    let (rows, width) = (config.pos_embed_prefix_rows(), config.embed_dim);
+    let values = read(ancestor.pos_embed.val()).await?;
+    let values = resample_pos_embed(&values, rows, (old, old), (new, new), width);
+    let device = ancestor.pos_embed.val().device();
+    Ok(Param::from_data(TensorData::new(values, [1, rows + new * new, width]), &device))
+}
+
+/// A fresh classifier with the start that [`super::Scratch`] has for the same seed; `None` without classes.
+pub(super) fn classifier(config: &VitConfig, key: &str, random: RandomWeights, device: &Device) -> Option<Linear> {
+    let (width, classes) = (config.embed_dim, config.classes?);
+    // Numbers are drawn in the file's order `[classes, width]`.
+    let drawn = random.values(&format!("{key}.weight"), classes * width);
+    let weight = (0..width * classes).map(|i| drawn[i % classes * width + i / classes]).collect();
+    let bias = random.values(&format!("{key}.bias"), classes);
+    Some(Linear {
+        weight: Param::from_data(TensorData::new::<f32, _>(weight, [width, classes]), device),
+        bias: Some(Param::from_data(TensorData::new(bias, [classes]), device)),
+    })
+}

@@ -1,0 +1,230 @@
+//! What every method produces, and the one question all of them answer.
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor};
+
+use super::SharedFfn;
+use super::cluster::ExpandError;
+use super::layers::LayersError;
+use heirloom_nn::cnn::Statistics;
+use heirloom_nn::device::ReadError;
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::{Mlp, Vit};
+use heirloom_train::Classifier;
+
+/// Why a descendant cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The plan does not fit.
+    #[error(transparent)]
+    Plan(#[from] ExpandError),
+    /// The layers do not fit.
+    #[error(transparent)]
+    Layers(#[from] LayersError),
+    /// The ancestor's weights could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ancestor lends its feed-forward networks from somewhere else.
+    #[error("layer `{layer}` of the ancestor has no feed-forward network of its own: fold its maps first")]
+    NoFeedForward {
+        /// The layer, 0-based.
+        layer: usize,
+    },
+}
+
+/// Where a descendant starts: given an ancestor (or several, or none), what is its initial module?
+///
+/// A race compares starting points without knowing which is which. Modules are equal for equal seeds.
+pub trait StartingPoint {
+    /// The descendant's configuration; the same for all seeds.
+    fn config(&self) -> ModelConfig;
+
+    /// Its initial module, not yet under training (`Module::train` turns gradients on).
+    ///
+    /// # Errors
+    /// When the ancestor does not give what is needed.
+    fn start(&self, seed: u64) -> impl Future<Output = Result<Descendant, StartError>>;
+}
+
+/// Random weights, as the family starts with them.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// The descendant's configuration.
+    pub config: ModelConfig,
+    /// Where it shall live.
+    pub device: Device,
+}
+
+impl StartingPoint for Scratch {
+    fn config(&self) -> ModelConfig {
+        self.config.clone()
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        let device = self.device.clone().inner();
+        Ok(Model::random(&self.config, seed, &device).await.into())
+    }
+}
+
+/// A descendant in training: a model, some of whose layers may share a feed-forward network if it is a Vision
+/// Transformer.
+#[derive(Module, Debug)]
+pub struct Descendant {
+    /// Everything that no layers share; layers of a group have no feed-forward network here.
+    model: Model,
+    /// Groups of layers that share one.
+    ffn_maps: Vec<SharedFfn>,
+    /// Whole layers inherited, from the input on.
+    #[module(skip)]
+    inherited: usize,
+}
+
+impl<M: Into<Model>> From<M> for Descendant {
+    /// A descendant that shares nothing.
+    fn from(model: M) -> Self {
+        Self { model: model.into(), ffn_maps: Vec::new(), inherited: 0 }
+    }
+}
+
+impl Descendant {
+    /// A model and the groups whose layers take their feed-forward network from a map instead of their own.
+    pub fn sharing(mut vit: Vit, ffn_maps: Vec<SharedFfn>) -> Self {
+        for layer in ffn_maps.iter().flat_map(|group| &group.layers) {
+            vit.blocks[*layer].mlp = None;
+        }
+        Self { model: vit.into(), ffn_maps, inherited: 0 }
+    }
+
+    /// A descendant whose stem and first `inherited` layers are an ancestor's, as they were.
+    pub fn of_layers(model: impl Into<Model>, inherited: usize) -> Self {
+        Self { model: model.into(), ffn_maps: Vec::new(), inherited }
+    }
+
+    /// Parameters of the stem and the layers inherited whole; none where parts of layers were.
+    pub fn learngene(&self) -> Vec<ParamId> {
+        if self.inherited == 0 {
+            return Vec::new();
+        }
+        let mut trained = Trained::default();
+        match &self.model {
+            Model::Vit(vit) => {
+                let tokens = [&vit.cls_token, &vit.dist_token, &vit.reg_token].into_iter().flatten();
+                trained.found.extend(tokens.chain([&vit.pos_embed]).map(|token| token.id));
+                vit.patch_embed.visit(&mut trained);
+                vit.blocks[..self.inherited].iter().for_each(|block| block.visit(&mut trained));
+            }
+            Model::Stitched(_) => {}
+            Model::Cnn(cnn) => {
+                cnn.stem.visit(&mut trained);
+                cnn.stages[..self.inherited].iter().for_each(|stage| stage.visit(&mut trained));
+            }
+        }
+        trained.found
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> ModelConfig {
+        self.model.config()
+    }
+
+    /// Groups of layers that share a feed-forward network.
+    pub fn ffn_maps(&self) -> &[SharedFfn] {
+        &self.ffn_maps
+    }
+
+    /// The whole model as it computes now: maps applied. Under training gradients flow through it to the shared
+    /// weights and the maps; it is made for one forward pass, [`Descendant::fold`] is for keeping.
+    pub fn assembled(&self) -> Model {
+        self.assemble(self.model.clone(), SharedFfn::mapped)
+    }
+
+    /// A plain model with the same function, without autodiff: every layer has its own feed-forward network. For the
+    /// end of training and for export.
+    pub fn fold(self) -> Model {
+        self.assemble(self.model.valid(), SharedFfn::folded)
+    }
+
+    fn assemble(&self, mut model: Model, mlp: impl Fn(&SharedFfn, usize) -> Mlp) -> Model {
+        let Model::Vit(vit) = &mut model else { return model };
+        for group in &self.ffn_maps {
+            for (position, &layer) in group.layers.iter().enumerate() {
+                vit.blocks[layer].mlp = Some(mlp(group, position));
+            }
+        }
+        model
+    }
+
+    /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; see [`Model::logits`].
+    pub fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.assembled().logits(images, drop_path)
+    }
+
+    /// Class scores in a training pass; see [`Model::training_logits`].
+    pub fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.assembled().training_logits(images, drop_path, statistics)
+    }
+
+    /// Takes in the batch statistics of training passes; see [`Model::remember`].
+    pub fn remember(self, statistics: &Statistics) -> Self {
+        Self { model: self.model.remember(statistics), ..self }
+    }
+}
+
+impl Classifier for Descendant {
+    fn learngene(&self) -> Vec<ParamId> {
+        self.learngene()
+    }
+
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
+    }
+
+    fn branches(&self) -> usize {
+        self.config().branches()
+    }
+
+    fn classes(&self) -> usize {
+        self.config().outputs()
+    }
+}
+
+/// Collects what training may change: running statistics of a batch norm are parameters too, but never trained.
+#[derive(Default)]
+struct Trained {
+    path: Vec<String>,
+    found: Vec<ParamId>,
+}
+
+impl ModuleVisitor for Trained {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.path.last().is_some_and(|name| name.starts_with("running_")) {
+            self.found.push(param.id);
+        }
+    }
+}

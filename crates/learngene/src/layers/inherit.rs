@@ -1,0 +1,88 @@
+//! The initial module of a descendant of whole layers: stem, chosen layers in order, random layers on top, norm and a
+//! fresh classifier.
+//!
+//! The final norm was trained on what the ancestor's last layer gives. It comes along where that layer ends the
+//! descendant too, and starts afresh where anything else does.
+
+use burn::module::Module;
+use burn::nn::{LayerNorm, LayerNormConfig};
+
+use super::{LayersError, LayersPlan, descendant_config};
+use crate::copy::{around, fresh_block, fresh_norm};
+use crate::{Descendant, StartError, StartingPoint};
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_nn::vit::{Block, RandomWeights, Vit, VitConfig};
+
+/// Whole layers of an ancestor with random ones on top. The arms first-k, last-k, random-k and whole are other plans.
+#[derive(Clone, Debug)]
+pub struct WholeLayers {
+    ancestor: Model,
+    plan: LayersPlan,
+    config: ModelConfig,
+}
+
+impl WholeLayers {
+    /// A starting point.
+    ///
+    /// # Errors
+    /// When the plan does not fit the ancestor or its layers each other, or the picture is no whole number of patches.
+    pub fn new(ancestor: Model, plan: LayersPlan, classes: usize, image_size: usize) -> Result<Self, LayersError> {
+        let config = descendant_config(&ancestor.config(), &plan, classes, image_size)?;
+        Ok(Self { ancestor: ancestor.valid(), plan, config })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &LayersPlan {
+        &self.plan
+    }
+}
+
+impl StartingPoint for WholeLayers {
+    fn config(&self) -> ModelConfig {
+        self.config.clone()
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        let (classes, image_size) = (self.config.outputs(), self.config.image_size());
+        match &self.ancestor {
+            Model::Vit(ancestor) => {
+                let Some(config) = self.config.vit() else { return Err(LayersError::Stitched.into()) };
+                start_vit(ancestor, &self.plan, config, RandomWeights { seed }).await
+            }
+            Model::Cnn(ancestor) => {
+                let units = self.plan.units(&ancestor.config);
+                let cnn = ancestor.from_units(&units, classes, image_size, seed).await.map_err(LayersError::from)?;
+                Ok(Descendant::of_layers(cnn, self.plan.chosen.len()))
+            }
+            Model::Stitched(_) => Err(LayersError::Stitched.into()),
+        }
+    }
+}
+
+async fn start_vit(
+    ancestor: &Vit,
+    plan: &LayersPlan,
+    config: &VitConfig,
+    mut random: RandomWeights,
+) -> Result<Descendant, StartError> {
+    let device = ancestor.pos_embed.val().device();
+    let mut blocks = Vec::with_capacity(config.depth);
+    for &layer in &plan.chosen {
+        let block = &ancestor.blocks[layer];
+        if block.mlp.is_none() {
+            return Err(StartError::NoFeedForward { layer });
+        }
+        blocks.push(fresh_block(block));
+    }
+    for layer in plan.chosen.len()..config.depth {
+        let Ok(block) = Block::load(config, layer, &mut random, &device).await;
+        blocks.push(block);
+    }
+    let ends_alike = plan.layers == plan.chosen.len() && plan.chosen.last() == Some(&(ancestor.blocks.len() - 1));
+    let norm = |norm: &LayerNorm| match ends_alike {
+        true => fresh_norm(norm),
+        false => LayerNormConfig::new(config.embed_dim).with_epsilon(config.norm_eps).init(&device),
+    };
+    let vit = around(ancestor, config, random, blocks, norm).await?;
+    Ok(Descendant::of_layers(vit, plan.chosen.len()))
+}

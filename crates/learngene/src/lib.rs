@@ -1,0 +1,17 @@
+//! The four systems: given an ancestor, what is the descendant's initial module?
+
+pub mod cluster;
+mod copy;
+mod descendant;
+mod ffn_maps;
+pub mod layers;
+pub mod pool;
+pub mod pretrain;
+mod selection;
+pub mod stitch;
+mod tleg;
+
+pub use descendant::{Descendant, Scratch, StartError, StartingPoint};
+pub use ffn_maps::SharedFfn;
+pub use selection::{WeightSelection, evenly};
+pub use tleg::{Tleg, line_weights};

@@ -1,0 +1,367 @@
+//! A pool from its ancestor to its measured configurations: fit a head, distil the auxiliary models, start the stitch
+//! layers, fine-tune, judge.
+//!
+//! A state machine like [`super::Race`]: every call of [`Pooling::advance`] takes one optimiser step or judges one batch
+//! by one configuration, so that the caller can listen, pause or stop in between, and save (`pool_state`).
+//!
+//! SN-Net is the same machine: its anchors listen to the ancestor's answers only (`Positions::None`), its stitch layers
+//! start by least squares.
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Auxiliary, AuxiliaryPlan, Features, LearnedMaps, PoolAdvance, PoolPlan, PoolReport, Probe, StitchStart, Teacher,
+    distillation_loss, learned, pseudo_inverse, random,
+};
+use crate::stitch::{AffineFit, StitchFit, StitchNet, draw_configuration, stitching_loss};
+use heirloom_nn::model::ModelConfig;
+use heirloom_nn::vit::Vit;
+use heirloom_train::{Batch, Batches, Classifier, Run, RunSettings, Tally, TrainError, judge};
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Phase {
+    Head,
+    JudgeHead,
+    Distil,
+    Fit,
+    JudgeStart { compared: usize },
+    Tune,
+    JudgeAll,
+    Finished,
+}
+
+/// Judging under way: batch by batch, every configuration.
+#[derive(Default)]
+pub(super) struct Judging {
+    index: usize,
+    configuration: usize,
+    batch: Option<Batch>,
+    tallies: Vec<Tally>,
+}
+
+/// A pool in the making; see the module.
+pub struct Pooling<B, F> {
+    pub(super) plan: PoolPlan,
+    pub(super) batches: B,
+    pub(super) teacher: Teacher<F>,
+    pub(super) device: Device,
+    pub(super) phase: Phase,
+    pub(super) report: PoolReport,
+    pub(super) head: Run<Probe>,
+    /// Anchors that were trained elsewhere; none when they are distilled (`pool_anchors`).
+    pub(super) given: Vec<Vit>,
+    /// The head of a given anchor being fitted.
+    pub(super) live_head: Option<Run<Probe>>,
+    /// The auxiliary model in distillation.
+    pub(super) live: Option<Run<Auxiliary>>,
+    /// Those that are done, with their maps.
+    pub(super) distilled: Vec<Auxiliary>,
+    /// The net in fine-tuning and after.
+    pub(super) net: Option<Run<StitchNet>>,
+    /// The largest anchor before fine-tuning, if it teaches.
+    pub(super) anchor_teacher: Option<Vit>,
+    fit: (usize, StitchFit),
+    /// The net with the start value that is judged.
+    compared: Option<StitchNet>,
+    judging: Judging,
+}
+
+impl<B: Batches, F: Features> Pooling<B, F> {
+    /// A pool at its start, from a frozen ancestor (`learngene::pool::frozen`) on its device.
+    ///
+    /// # Errors
+    /// When the plan has fewer than two auxiliary models or they do not fit together.
+    pub fn new(plan: PoolPlan, ancestor: Vit, batches: B, features: F) -> Result<Self, TrainError> {
+        let classes = plan.auxiliaries.first().and_then(|one| one.config.classes).unwrap_or(0);
+        if plan.auxiliaries.len() < 2 || classes == 0 {
+            let found = plan.auxiliaries.len().to_string();
+            let expected = "at least 2, with classifiers".into();
+            return Err(TrainError::Mismatch { what: "auxiliary models of a pool".into(), found, expected });
+        }
+        let device = ancestor.pos_embed.val().device();
+        let depth = ancestor.config.depth;
+        let pairs = |one: &AuxiliaryPlan| one.positions.pairs(one.config.depth, depth);
+        let blocks = plan.auxiliaries.iter().flat_map(pairs).map(|(_, ancestor)| ancestor).collect();
+        let teacher = Teacher::new(ancestor, blocks, features);
+        let probe = Probe::start([teacher.width(), classes], plan.seed, &device);
+        Ok(Self {
+            head: Run::new(probe, RunSettings { seed: plan.seed, ..plan.head.clone() }),
+            report: PoolReport { distil_losses: vec![Vec::new(); plan.auxiliaries.len()], ..Default::default() },
+            phase: Phase::Head,
+            plan,
+            batches,
+            teacher,
+            device,
+            given: Vec::new(),
+            live_head: None,
+            live: None,
+            distilled: Vec::new(),
+            net: None,
+            anchor_teacher: None,
+            fit: (0, StitchFit::default()),
+            compared: None,
+            judging: Judging::default(),
+        })
+    }
+
+    /// How it is made.
+    pub fn plan(&self) -> &PoolPlan {
+        &self.plan
+    }
+
+    /// What is measured so far.
+    pub fn report(&self) -> &PoolReport {
+        &self.report
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Finished
+    }
+
+    /// Optimiser steps done and planned, over head, distillation and fine-tuning.
+    pub fn progress(&self) -> (usize, usize) {
+        let PoolPlan { head_steps, tune_steps, auxiliaries, .. } = &self.plan;
+        let distilled: usize = self.report.distil_losses.iter().map(Vec::len).sum();
+        let done = self.report.head_losses.len() + distilled + self.report.tune_losses.len();
+        let before = (0..auxiliaries.len()).map(|auxiliary| self.steps_before_stitching(auxiliary));
+        (done, head_steps + before.sum::<usize>() + tune_steps)
+    }
+
+    /// The stitched net as it stands, without autodiff; `None` before its stitch layers have started.
+    pub fn net(&self) -> Option<StitchNet> {
+        self.net.as_ref()?.model().ok()
+    }
+
+    /// Whether its stitch layers have started, so that every configuration is a model.
+    pub fn has_net(&self) -> bool {
+        self.net.is_some()
+    }
+
+    /// The distilled auxiliary models with their maps.
+    pub fn distilled(&self) -> &[Auxiliary] {
+        &self.distilled
+    }
+
+    /// The pictures.
+    pub fn batches(&mut self) -> &mut B {
+        &mut self.batches
+    }
+
+    /// Does the next piece of work.
+    ///
+    /// # Errors
+    /// When pictures, the store or the device fail, or training diverges.
+    pub async fn advance(&mut self) -> Result<PoolAdvance, TrainError> {
+        match self.phase {
+            Phase::Head => self.fit_head().await,
+            Phase::JudgeHead => self.judge_head().await,
+            Phase::Distil => self.distil().await,
+            Phase::Fit => self.fit_stitches().await,
+            Phase::JudgeStart { compared } => self.judge_start(compared).await,
+            Phase::Tune => self.tune().await,
+            Phase::JudgeAll => self.judge_all().await,
+            Phase::Finished => Ok(PoolAdvance::Finished),
+        }
+    }
+
+    async fn fit_head(&mut self) -> Result<PoolAdvance, TrainError> {
+        if self.head.steps_taken() >= self.plan.head_steps {
+            self.phase = Phase::JudgeHead;
+            return self.judge_head().await;
+        }
+        let batch = self.batches.training(self.plan.seed, self.head.steps_taken()).await?;
+        let pooled = self.teacher.pooled(&batch).await?;
+        let [count, width] = pooled.dims();
+        let stepped = self.head.step(pooled.reshape([count, width, 1, 1]), batch.targets(&self.device)).await?;
+        self.report.head_losses.push(stepped.loss);
+        Ok(PoolAdvance::Head { loss: stepped.loss })
+    }
+
+    async fn judge_head(&mut self) -> Result<PoolAdvance, TrainError> {
+        let (index, head) = (self.judging.index, self.head.model()?);
+        if self.judging.tallies.is_empty() {
+            self.judging.tallies.push(Tally::new(head.classes()));
+        }
+        if index < self.batches.validation_batches() {
+            let batch = self.batches.validation(index).await?;
+            if !batch.labels.is_empty() {
+                let pooled = self.teacher.pooled(&batch).await?;
+                let [count, width] = pooled.dims();
+                let images = pooled.reshape([count, width, 1, 1]);
+                judge(&head, images, &batch.labels, &mut self.judging.tallies[0]).await?;
+            }
+            self.judging.index += 1;
+        }
+        if self.judging.index >= self.batches.validation_batches() {
+            self.report.ancestor_accuracy = Some(self.judging.tallies[0].accuracy());
+            self.judging = Judging::default();
+            self.phase = Phase::Distil;
+        }
+        Ok(PoolAdvance::Judged)
+    }
+
+    async fn distil(&mut self) -> Result<PoolAdvance, TrainError> {
+        let auxiliary = self.distilled.len();
+        let Some(plan) = self.plan.auxiliaries.get(auxiliary) else {
+            self.phase = Phase::Fit;
+            return self.fit_stitches().await;
+        };
+        if !self.given.is_empty() {
+            return self.fit_anchor().await;
+        }
+        if self.live.is_none() {
+            let AuxiliaryPlan { config, positions } = plan;
+            let ancestor = &self.teacher.ancestor().config;
+            let model = Auxiliary::start(config, ancestor, *positions, self.plan.seed, &self.device).await;
+            self.live = Some(Run::new(model, RunSettings { seed: self.plan.seed, ..self.plan.distil.clone() }));
+        }
+        let Some(run) = self.live.as_mut() else { return Err(TrainError::ModelLost) };
+        let mut loss = f32::NAN;
+        if run.steps_taken() < self.plan.distil_steps {
+            let batch = self.batches.training(self.plan.seed, run.steps_taken()).await?;
+            let depth = self.teacher.ancestor().config.depth;
+            let blocks: Vec<_> =
+                plan.positions.pairs(plan.config.depth, depth).into_iter().map(|(_, ancestor)| ancestor).collect();
+            let lesson = self.teacher.lesson(&batch, &blocks, &self.head.model()?.head).await?;
+            let (images, labels) = (batch.images(&self.device)?, batch.targets(&self.device));
+            let weight = self.plan.label_weight;
+            loss = run.step_by(|model| distillation_loss(model, images, labels, lesson, weight)).await?.loss;
+            self.report.distil_losses[auxiliary].push(loss);
+        }
+        if run.steps_taken() >= self.plan.distil_steps {
+            self.distilled.push(run.model()?);
+            self.live = None;
+        }
+        Ok(PoolAdvance::Distilled { auxiliary, loss })
+    }
+
+    /// The net of the distilled models, its stitch layers still zero.
+    pub(super) fn unstitched(&self) -> Result<StitchNet, TrainError> {
+        let students = self.distilled.iter().map(|one| one.student.clone()).collect();
+        StitchNet::new(students, &self.device).map_err(|error| TrainError::Source(error.to_string()))
+    }
+
+    async fn fit_stitches(&mut self) -> Result<PoolAdvance, TrainError> {
+        let needs = |start: &StitchStart| *start == StitchStart::LeastSquares;
+        let is_needed = needs(&self.plan.stitch_start) || self.plan.compared.iter().any(needs);
+        if is_needed && self.fit.0 < self.plan.fit_batches {
+            let batch = self.batches.training(self.plan.seed, self.fit.0).await?;
+            let net = self.unstitched()?;
+            self.fit.1.add(&net, batch.images(&self.device)?).await?;
+            self.fit.0 += 1;
+            return Ok(PoolAdvance::Fitted);
+        }
+        self.phase = Phase::JudgeStart { compared: 0 };
+        Ok(PoolAdvance::Fitted)
+    }
+
+    /// The net with a start value.
+    async fn started(&self, start: StitchStart) -> Result<StitchNet, TrainError> {
+        let net = self.unstitched()?;
+        let mut maps = Vec::with_capacity(self.distilled.len());
+        for auxiliary in &self.distilled {
+            maps.push(LearnedMaps::of(auxiliary).await?);
+        }
+        let joints = || net.widths().into_iter().zip(net.joined());
+        let joint = |(widths, [front, end]): ([usize; 2], [usize; 2])| (widths, &maps[front], &maps[end]);
+        let fits: Vec<AffineFit> = match start {
+            StitchStart::Learned => joints().map(|one| learned(joint(one))).collect(),
+            StitchStart::PseudoInverse => joints().map(|one| pseudo_inverse(joint(one))).collect(),
+            StitchStart::LeastSquares => self.fit.1.finish(&net),
+            StitchStart::Random => {
+                let widths = net.widths().into_iter().enumerate();
+                widths.map(|(stitch, widths)| random(widths, stitch, self.plan.seed)).collect()
+            }
+        };
+        Ok(net.start(&fits, &self.device))
+    }
+
+    async fn judge_start(&mut self, compared: usize) -> Result<PoolAdvance, TrainError> {
+        let Some(&start) = self.plan.compared.get(compared) else {
+            let net = self.started(self.plan.stitch_start).await?;
+            self.anchor_teacher = self.teaching_anchor();
+            self.net = Some(Run::new(net, RunSettings { seed: self.plan.seed, ..self.plan.tune.clone() }));
+            self.phase = Phase::Tune;
+            return Ok(PoolAdvance::Judged);
+        };
+        let net = match self.compared.take() {
+            Some(net) => net,
+            None => self.started(start).await?,
+        };
+        let measured = self.judge_next(&net).await?;
+        self.compared = Some(net);
+        if let Some(accuracy) = measured {
+            self.report.at_start.push((start, accuracy));
+            self.compared = None;
+            self.phase = Phase::JudgeStart { compared: compared + 1 };
+        }
+        Ok(PoolAdvance::Judged)
+    }
+
+    async fn tune(&mut self) -> Result<PoolAdvance, TrainError> {
+        let run = self.net.as_mut().ok_or(TrainError::ModelLost)?;
+        let step = run.steps_taken();
+        if step >= self.plan.tune_steps {
+            self.phase = Phase::JudgeAll;
+            return self.judge_all().await;
+        }
+        // Other pictures than distillation saw at this step.
+        let batch = self.batches.training(self.plan.seed, self.plan.distil_steps + step).await?;
+        let images = batch.images(&self.device)?;
+        let teacher: Tensor<2> = match &self.anchor_teacher {
+            Some(anchor) => Classifier::logits(anchor, images.clone(), None),
+            None => self.head.model()?.head.forward(self.teacher.pooled(&batch).await?),
+        };
+        let labels = batch.targets(&self.device);
+        let mut configuration = 0;
+        let stepped = run
+            .step_by(|net| {
+                configuration = draw_configuration(net.configurations().len(), self.plan.seed, step);
+                stitching_loss(net, configuration, images, labels, teacher)
+            })
+            .await?;
+        self.report.tune_losses.push(stepped.loss);
+        Ok(PoolAdvance::Tuned { configuration, loss: stepped.loss })
+    }
+
+    async fn judge_all(&mut self) -> Result<PoolAdvance, TrainError> {
+        let net = self.net().ok_or(TrainError::ModelLost)?;
+        if let Some(accuracy) = self.judge_next(&net).await? {
+            self.report.accuracy = accuracy;
+            self.phase = Phase::Finished;
+        }
+        Ok(PoolAdvance::Judged)
+    }
+
+    /// Lets one configuration judge one batch; the accuracy of all when it was the last.
+    async fn judge_next(&mut self, net: &StitchNet) -> Result<Option<Vec<f32>>, TrainError> {
+        let count = net.configurations().len();
+        let judging = &mut self.judging;
+        if judging.tallies.is_empty() {
+            judging.tallies = net.configs().iter().map(ModelConfig::outputs).map(Tally::new).collect();
+        }
+        if judging.index < self.batches.validation_batches() {
+            let batch = match judging.batch.take() {
+                Some(batch) => batch,
+                None => self.batches.validation(judging.index).await?,
+            };
+            if !batch.labels.is_empty() {
+                let model = net.assembled(judging.configuration);
+                let tally = &mut judging.tallies[judging.configuration];
+                judge(&model, batch.images(&self.device)?, &batch.labels, tally).await?;
+            }
+            judging.batch = Some(batch);
+            judging.configuration += 1;
+            if judging.configuration == count {
+                (judging.configuration, judging.batch) = (0, None);
+                judging.index += 1;
+            }
+        }
+        let is_done = judging.index >= self.batches.validation_batches();
+        let judged = is_done.then(|| std::mem::take(judging));
+        Ok(judged.map(|judged| judged.tallies.iter().map(Tally::accuracy).collect()))
+    }
+}

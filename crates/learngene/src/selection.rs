@@ -1,0 +1,177 @@
+//! Weight selection (Xu et al., ICLR 2024): a smaller model starts from the first layers of a larger one, of whose
+//! channels it takes evenly spaced ones.
+//!
+//! A head is taken whole or not at all when the head size stays, so a descendant that keeps the ancestor's width and
+//! has fewer heads takes evenly spaced heads of the first layers. Nothing is rescaled: that is the method's letter.
+
+use burn::module::{Module, Param};
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::cluster::ExpandError;
+use super::copy::{classifier, fresh, fresh_pos_embed};
+use super::{Descendant, StartError, StartingPoint};
+use heirloom_nn::model::ModelConfig;
+use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+
+/// `count` evenly spaced places of `available`: place `i` is `⌊i · available / count⌋`. With more wanted than there are,
+/// places repeat.
+pub fn evenly(count: usize, available: usize) -> Vec<usize> {
+    (0..count).map(|place| place * available / count).collect()
+}
+
+/// The first layers of an ancestor with evenly spaced channels and heads, and a fresh classifier.
+#[derive(Clone, Debug)]
+pub struct WeightSelection {
+    ancestor: Vit,
+    config: VitConfig,
+}
+
+impl WeightSelection {
+    /// A descendant of any width, feed-forward width, heads, head size and depth; everything else (tokens, pooling,
+    /// biases) must be as in the ancestor.
+    ///
+    /// # Errors
+    /// When it is deeper than the ancestor, or the picture is no whole number of patches.
+    pub fn new(ancestor: Vit, config: VitConfig) -> Result<Self, ExpandError> {
+        let VitConfig { image_size, patch_size, depth: layers, .. } = config;
+        let available = ancestor.config.depth;
+        if layers > available {
+            return Err(ExpandError::TooDeep { layers, available });
+        }
+        if image_size == 0 || patch_size != ancestor.config.patch_size || !image_size.is_multiple_of(patch_size) {
+            return Err(ExpandError::ImageSize { image_size, patch_size });
+        }
+        Ok(Self { ancestor: ancestor.valid(), config })
+    }
+
+    fn chosen(&self) -> Chosen {
+        let (from, to) = (&self.ancestor.config, &self.config);
+        let device = self.ancestor.pos_embed.val().device();
+        let heads = evenly(to.num_heads, from.num_heads);
+        let channels = evenly(to.head_dim, from.head_dim);
+        let row = |head: usize| channels.iter().map(move |channel| head * from.head_dim + channel);
+        let attention: Vec<usize> = heads.iter().flat_map(|&head| row(head)).collect();
+        let part = |part: usize| attention.iter().map(move |row| part * from.attention_dim() + row);
+        let qkv = (0..3).flat_map(part).collect();
+        Chosen {
+            width: Places::new(evenly(to.embed_dim, from.embed_dim), from.embed_dim, &device),
+            mlp: Places::new(evenly(to.mlp_dim, from.mlp_dim), from.mlp_dim, &device),
+            head: Places::new(channels, from.head_dim, &device),
+            qkv: Places::new(qkv, 3 * from.attention_dim(), &device),
+            attention: Places::new(attention, from.attention_dim(), &device),
+        }
+    }
+}
+
+impl StartingPoint for WeightSelection {
+    fn config(&self) -> ModelConfig {
+        self.config.clone().into()
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+        let (ancestor, config, random) = (&self.ancestor, &self.config, RandomWeights { seed });
+        let (chosen, device) = (self.chosen(), ancestor.pos_embed.val().device());
+        let width = &chosen.width;
+        let token = |token: &Param<Tensor<3>>| width.of(token, 2);
+        // Positions are resampled in the ancestor's width, then thinned out.
+        let as_wide = VitConfig { embed_dim: ancestor.config.embed_dim, ..config.clone() };
+        let blocks = ancestor.blocks[..config.depth].iter().enumerate();
+        let blocks = blocks.map(|(layer, block)| chosen.block(block, layer, config)).collect::<Result<_, _>>()?;
+        let proj = &ancestor.patch_embed.proj;
+        let head_dist = || classifier(config, "head_dist", random, &device);
+        let vit = Vit {
+            patch_embed: PatchEmbed {
+                proj: Linear {
+                    weight: width.of(&proj.weight, 1),
+                    bias: proj.bias.as_ref().map(|bias| width.of(bias, 0)),
+                },
+                patch_size: config.patch_size,
+            },
+            cls_token: ancestor.cls_token.as_ref().map(token),
+            dist_token: ancestor.dist_token.as_ref().map(token),
+            reg_token: ancestor.reg_token.as_ref().map(token),
+            pos_embed: token(&fresh_pos_embed(ancestor, &as_wide).await?),
+            blocks,
+            norm: ancestor.norm.as_ref().map(|norm| width.norm(norm)),
+            fc_norm: ancestor.fc_norm.as_ref().map(|norm| width.norm(norm)),
+            head: classifier(config, "head", random, &device),
+            head_dist: if config.distilled { head_dist() } else { None },
+            config: config.clone(),
+        };
+        Ok(vit.into())
+    }
+}
+
+/// Places taken along one kind of axis; `None` = all of them.
+struct Places(Option<Tensor<1, Int>>);
+
+impl Places {
+    fn new(places: Vec<usize>, available: usize, device: &Device) -> Self {
+        if places.iter().copied().eq(0..available) {
+            return Self(None);
+        }
+        let count = places.len();
+        let places: Vec<i32> = places.into_iter().map(|place| place as i32).collect();
+        Self(Some(Tensor::from_data(TensorData::new(places, [count]), device)))
+    }
+
+    /// A parameter with these places of an axis.
+    fn of<const D: usize>(&self, param: &Param<Tensor<D>>, axis: usize) -> Param<Tensor<D>> {
+        let own = fresh(param);
+        match &self.0 {
+            None => own,
+            Some(places) => Param::from_tensor(own.val().select(axis, places.clone())),
+        }
+    }
+
+    fn norm(&self, norm: &LayerNorm) -> LayerNorm {
+        let mut own = norm.clone();
+        own.gamma = self.of(&norm.gamma, 0);
+        own.beta = norm.beta.as_ref().map(|beta| self.of(beta, 0));
+        own
+    }
+}
+
+/// A linear layer with some of its inputs and outputs.
+fn linear(linear: &Linear, inputs: &Places, outputs: &Places) -> Linear {
+    Linear {
+        weight: outputs.of(&inputs.of(&linear.weight, 0), 1),
+        bias: linear.bias.as_ref().map(|bias| outputs.of(bias, 0)),
+    }
+}
+
+/// The places taken along every kind of axis.
+struct Chosen {
+    width: Places,
+    mlp: Places,
+    /// Channels inside a head.
+    head: Places,
+    /// Channels of all heads together.
+    attention: Places,
+    /// Rows `[q, k, v][head][channel]`.
+    qkv: Places,
+}
+
+impl Chosen {
+    fn block(&self, block: &Block, layer: usize, config: &VitConfig) -> Result<Block, StartError> {
+        let mlp = block.mlp.as_ref().ok_or(StartError::NoFeedForward { layer })?;
+        let (width, attn) = (&self.width, &block.attn);
+        let scale = |scale: &LayerScale| LayerScale { gamma: width.of(&scale.gamma, 0) };
+        Ok(Block {
+            norm1: width.norm(&block.norm1),
+            attn: Attention {
+                qkv: linear(&attn.qkv, width, &self.qkv),
+                q_norm: attn.q_norm.as_ref().map(|norm| self.head.norm(norm)),
+                k_norm: attn.k_norm.as_ref().map(|norm| self.head.norm(norm)),
+                proj: linear(&attn.proj, &self.attention, width),
+                num_heads: config.num_heads,
+                head_dim: config.head_dim,
+            },
+            ls1: block.ls1.as_ref().map(scale),
+            norm2: width.norm(&block.norm2),
+            mlp: Some(Mlp { fc1: linear(&mlp.fc1, width, &self.mlp), fc2: linear(&mlp.fc2, &self.mlp, width) }),
+            ls2: block.ls2.as_ref().map(scale),
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! Convolutional networks: CIFAR ResNets, torchvision's ResNets, and VGGs with batch norm.
+//!
+//! One family instead of three: all are a stem, stages and a classifier, and the stage is the unit that Learngene by
+//! layers chooses. Batch norm shaped the rest: running statistics belong to the model and change only when a caller
+//! says so ([`Cnn::remember`]).
+
+mod init;
+mod layers;
+mod model;
+mod norm;
+mod state;
+mod units;
+
+pub use heirloom_plan::config::{
+    BlockKind, CnnConfig, Convolution, Pair, SeamError, Shortcut, StageConfig, StemConfig, Unit, projection_keys, sides,
+};
+pub use init::RandomWeights;
+pub use layers::{Block, ConvNorm, Hidden, Stage, Stem};
+pub use model::{Cnn, Hooks, SeeBlock, SeeStage};
+pub use norm::{BatchNorm, Statistics};

@@ -1,0 +1,18 @@
+//! Vision Transformers.
+
+mod attention;
+mod init;
+mod layers;
+mod model;
+mod spread;
+mod state;
+mod stitched;
+
+pub use attention::probabilities;
+pub use heirloom_plan::config::{Pool, StitchedConfig, StitchedError, VitConfig};
+pub use heirloom_plan::weights::{HostTensor, StateError, Weights};
+pub use init::RandomWeights;
+pub use layers::{Attention, Block, LayerScale, Mlp, PatchEmbed, Seen};
+pub use model::{Hooks, SeeHeads, SeeTokens, Vit};
+pub use spread::SpreadHeads;
+pub use stitched::{End, Stitched};

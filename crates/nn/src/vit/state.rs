@@ -1,0 +1,261 @@
+//! A model's weights in and out, by timm key and PyTorch shape. Loading takes one tensor at a time, so that a large
+//! checkpoint never lies in memory beside its model.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::tensor::{Device, Tensor, TensorData};
+use std::ops::Range;
+
+use super::{Attention, Block, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
+use crate::device::{ReadError, read};
+use heirloom_plan::weights::{HostTensor, Weights, transpose};
+
+struct Loader<'a, W> {
+    weights: &'a mut W,
+    device: &'a Device,
+    config: &'a VitConfig,
+}
+
+impl<W: Weights> Loader<'_, W> {
+    async fn param<const D: usize>(&mut self, key: &str, shape: [usize; D]) -> Result<Param<Tensor<D>>, W::Error> {
+        let host = self.weights.tensor(key, &shape).await?;
+        Ok(Param::from_data(TensorData::new(host.values, shape), self.device))
+    }
+
+    async fn linear(&mut self, key: &str, input: usize, output: usize, bias: bool) -> Result<Linear, W::Error> {
+        let host = self.weights.tensor(&format!("{key}.weight"), &[output, input]).await?;
+        let weight = TensorData::new(transpose(&host.values, output, input), [input, output]);
+        let bias = match bias {
+            true => Some(self.param(&format!("{key}.bias"), [output]).await?),
+            false => None,
+        };
+        Ok(Linear { weight: Param::from_data(weight, self.device), bias })
+    }
+
+    async fn norm(&mut self, key: &str, width: usize) -> Result<LayerNorm, W::Error> {
+        let mut norm = LayerNormConfig::new(width).with_epsilon(self.config.norm_eps).init(self.device);
+        norm.gamma = self.param(&format!("{key}.weight"), [width]).await?;
+        norm.beta = Some(self.param(&format!("{key}.bias"), [width]).await?);
+        Ok(norm)
+    }
+
+    async fn patch_embed(&mut self) -> Result<PatchEmbed, W::Error> {
+        let VitConfig { embed_dim, channels, patch_size, .. } = *self.config;
+        let key = "patch_embed.proj";
+        let shape = [embed_dim, channels, patch_size, patch_size];
+        let host = self.weights.tensor(&format!("{key}.weight"), &shape).await?;
+        let input = channels * patch_size * patch_size;
+        let weight = TensorData::new(transpose(&host.values, embed_dim, input), [input, embed_dim]);
+        let bias = self.param(&format!("{key}.bias"), [embed_dim]).await?;
+        Ok(PatchEmbed { proj: Linear { weight: Param::from_data(weight, self.device), bias: Some(bias) }, patch_size })
+    }
+
+    async fn attention(&mut self, key: &str) -> Result<Attention, W::Error> {
+        let VitConfig { embed_dim, num_heads, head_dim, qkv_bias, qk_norm, .. } = *self.config;
+        let all = self.config.attention_dim();
+        let qkv = self.linear(&format!("{key}.qkv"), embed_dim, 3 * all, qkv_bias).await?;
+        let (q_norm, k_norm) = match qk_norm {
+            true => (
+                Some(self.norm(&format!("{key}.q_norm"), head_dim).await?),
+                Some(self.norm(&format!("{key}.k_norm"), head_dim).await?),
+            ),
+            false => (None, None),
+        };
+        let proj = self.linear(&format!("{key}.proj"), all, embed_dim, true).await?;
+        Ok(Attention { qkv, q_norm, k_norm, proj, num_heads, head_dim })
+    }
+
+    async fn layer_scale(&mut self, key: &str) -> Result<Option<LayerScale>, W::Error> {
+        Ok(match self.config.layer_scale {
+            true => Some(LayerScale { gamma: self.param(&format!("{key}.gamma"), [self.config.embed_dim]).await? }),
+            false => None,
+        })
+    }
+
+    async fn block(&mut self, layer: usize) -> Result<Block, W::Error> {
+        let VitConfig { embed_dim, mlp_dim, .. } = *self.config;
+        let key = |part: &str| format!("blocks.{layer}.{part}");
+        Ok(Block {
+            norm1: self.norm(&key("norm1"), embed_dim).await?,
+            attn: self.attention(&key("attn")).await?,
+            ls1: self.layer_scale(&key("ls1")).await?,
+            norm2: self.norm(&key("norm2"), embed_dim).await?,
+            mlp: Some(Mlp {
+                fc1: self.linear(&key("mlp.fc1"), embed_dim, mlp_dim, true).await?,
+                fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, true).await?,
+            }),
+            ls2: self.layer_scale(&key("ls2")).await?,
+        })
+    }
+}
+
+/// Everything after the layers: the last norm and the classifier.
+pub(super) struct Ending {
+    pub norm: Option<LayerNorm>,
+    pub fc_norm: Option<LayerNorm>,
+    pub head: Option<Linear>,
+    pub head_dist: Option<Linear>,
+}
+
+impl Ending {
+    pub(super) async fn load<W: Weights>(
+        config: &VitConfig,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
+        let (mut loader, width) = (Loader { weights, device, config }, config.embed_dim);
+        let (norm, fc_norm) = match config.pool {
+            Pool::Cls => (Some(loader.norm("norm", width).await?), None),
+            Pool::Avg => (None, Some(loader.norm("fc_norm", width).await?)),
+        };
+        let (mut head, mut head_dist) = (None, None);
+        if let Some(classes) = config.classes {
+            head = Some(loader.linear("head", width, classes, true).await?);
+            if config.distilled {
+                head_dist = Some(loader.linear("head_dist", width, classes, true).await?);
+            }
+        }
+        Ok(Self { norm, fc_norm, head, head_dist })
+    }
+}
+
+/// Some layers.
+pub(super) async fn load_blocks<W: Weights>(
+    config: &VitConfig,
+    layers: Range<usize>,
+    weights: &mut W,
+    device: &Device,
+) -> Result<Vec<Block>, W::Error> {
+    let mut blocks = Vec::with_capacity(layers.len());
+    for layer in layers {
+        blocks.push(Block::load(config, layer, weights, device).await?);
+    }
+    Ok(blocks)
+}
+
+/// A linear layer of its own, outside any model.
+pub(super) async fn load_linear<W: Weights>(
+    [input, output]: [usize; 2],
+    config: &VitConfig,
+    weights: &mut W,
+    device: &Device,
+) -> Result<Linear, W::Error> {
+    Loader { weights, device, config }.linear("stitch", input, output, true).await
+}
+
+impl Block {
+    /// One layer of a model, as [`Vit::load`] builds it.
+    ///
+    /// # Errors
+    /// The first error of `weights`.
+    pub async fn load<W: Weights>(
+        config: &VitConfig,
+        layer: usize,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
+        Loader { weights, device, config }.block(layer).await
+    }
+}
+
+impl Vit {
+    /// Builds a model from weights, asking for one tensor at a time.
+    ///
+    /// # Errors
+    /// The first error of `weights`.
+    pub async fn load<W: Weights>(config: &VitConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
+        let front = Self::load_front(config, weights, device).await?;
+        let Ending { norm, fc_norm, head, head_dist } = Ending::load(config, weights, device).await?;
+        Ok(Self { norm, fc_norm, head, head_dist, ..front })
+    }
+
+    /// A model that ends with its last layer: no norm, no classifier.
+    pub(super) async fn load_front<W: Weights>(
+        config: &VitConfig,
+        weights: &mut W,
+        device: &Device,
+    ) -> Result<Self, W::Error> {
+        let width = config.embed_dim;
+        let rows = config.pos_embed_prefix_rows() + config.grid() * config.grid();
+        let mut loader = Loader { weights, device, config };
+        let cls_token = match config.cls_token {
+            true => Some(loader.param("cls_token", [1, 1, width]).await?),
+            false => None,
+        };
+        let dist_token = match config.distilled {
+            true => Some(loader.param("dist_token", [1, 1, width]).await?),
+            false => None,
+        };
+        let reg_token = match config.register_tokens {
+            0 => None,
+            count => Some(loader.param("reg_token", [1, count, width]).await?),
+        };
+        let pos_embed = loader.param("pos_embed", [1, rows, width]).await?;
+        let patch_embed = loader.patch_embed().await?;
+        let blocks = load_blocks(config, 0..config.depth, loader.weights, device).await?;
+        let (norm, fc_norm, head, head_dist, config) = (None, None, None, None, config.clone());
+        Ok(Self {
+            patch_embed,
+            cls_token,
+            dist_token,
+            reg_token,
+            pos_embed,
+            blocks,
+            norm,
+            fc_norm,
+            head,
+            head_dist,
+            config,
+        })
+    }
+
+    /// All weights by timm key in PyTorch's shape, on the host.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
+        state(self, &self.config).await
+    }
+}
+
+/// All weights of a module made of this Vision Transformer's parts, by path with timm's words, in PyTorch's shape.
+pub(super) async fn state<M: Module>(module: &M, config: &VitConfig) -> Result<Vec<(String, HostTensor)>, ReadError> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    let mut state = Vec::with_capacity(collector.found.len());
+    for (mut key, tensor, mut shape) in collector.found {
+        if key.ends_with("patch_embed.proj.weight") {
+            shape = vec![shape[0], config.channels, config.patch_size, config.patch_size];
+        }
+        if key.contains("norm") {
+            key = key.replace(".gamma", ".weight").replace(".beta", ".bias");
+        }
+        let values = read(tensor).await?;
+        state.push((key, HostTensor { shape, values }));
+    }
+    Ok(state)
+}
+
+/// Collects parameters with their paths; linear weights are turned to PyTorch's `[out, in]`.
+#[derive(Default)]
+struct Collector {
+    path: Vec<String>,
+    found: Vec<(String, Tensor<1>, Vec<usize>)>,
+}
+
+impl ModuleVisitor for Collector {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let tensor = if D == 2 { tensor.swap_dims(0, 1) } else { tensor };
+        let shape = tensor.dims().to_vec();
+        self.found.push((self.path.join("."), tensor.flatten::<1>(0, D - 1), shape));
+    }
+}

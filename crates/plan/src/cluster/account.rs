@@ -1,0 +1,59 @@
+//! What a learngene weighs (section 1.4).
+//!
+//! Counted from the ancestor's own list of tensors, so that biases, layer scale, registers and q/k norms are counted
+//! exactly when the ancestor has them.
+
+use super::Clusters;
+use crate::config::VitConfig;
+
+/// Parameters the learngene stores: everything but the classifiers, of the attention weights the kept heads' share, of
+/// the feed-forward networks the kept ones.
+pub fn learngene_parameters(ancestor: &VitConfig, clusters: &Clusters) -> u64 {
+    let share = |layer: usize| Share {
+        heads: clusters.layers.get(layer).map_or(0, Vec::len),
+        ffn: clusters.ffn_layer(layer) == layer,
+    };
+    let kept = ancestor.depth.min(clusters.layers.len());
+    stored(ancestor, |layer| (layer < kept).then(|| share(layer)))
+}
+
+/// Parameters of the first `layers` whole layers with embeddings and final norm, without the classifiers: what the
+/// paper compares a learngene with.
+pub fn whole_layers_parameters(ancestor: &VitConfig, layers: usize) -> u64 {
+    stored(ancestor, |layer| (layer < layers).then_some(Share { heads: ancestor.num_heads, ffn: true }))
+}
+
+/// What is stored of one layer beside its norms, layer scales and the projection's bias, which always are.
+struct Share {
+    heads: usize,
+    ffn: bool,
+}
+
+fn stored(ancestor: &VitConfig, share: impl Fn(usize) -> Option<Share>) -> u64 {
+    let mut total = 0_u64;
+    for (key, shape) in ancestor.tensors() {
+        let elements = shape.iter().map(|&axis| axis as u64).product::<u64>();
+        total += match block_key(&key) {
+            Some((layer, part)) => share(layer).map_or(0, |share| stored_of_block(ancestor, part, elements, &share)),
+            None if key.starts_with("head") => 0,
+            None => elements,
+        };
+    }
+    total
+}
+
+fn stored_of_block(ancestor: &VitConfig, part: &str, elements: u64, share: &Share) -> u64 {
+    if part.starts_with("attn.qkv.") || part == "attn.proj.weight" {
+        elements / ancestor.num_heads as u64 * share.heads as u64
+    } else if part.starts_with("mlp.") && !share.ffn {
+        0
+    } else {
+        elements
+    }
+}
+
+/// Splits `blocks.3.attn.qkv.weight` into `3` and `attn.qkv.weight`.
+fn block_key(key: &str) -> Option<(usize, &str)> {
+    let (layer, part) = key.strip_prefix("blocks.")?.split_once('.')?;
+    Some((layer.parse().ok()?, part))
+}

@@ -1,0 +1,16 @@
+//! Hyper-parameters of every family of models: what a checkpoint describes, what a plan makes, what the page counts.
+
+mod cnn;
+mod cnn_layout;
+mod cnn_units;
+mod model;
+mod stitched;
+mod vit;
+
+pub use cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
+pub use cnn_layout::{Convolution, Pair, projection_keys, sides};
+use cnn_layout::{Part, Placed, layout};
+pub use cnn_units::{SeamError, Unit};
+pub use model::ModelConfig;
+pub use stitched::{StitchedConfig, StitchedError};
+pub use vit::{Pool, VitConfig};

@@ -1,0 +1,7 @@
+//! Which layers of stitched models meet, and the ways through them (SN-Net; docs/methods.md, section 4).
+
+mod configurations;
+mod pairs;
+
+pub use configurations::{Configuration, StitchError, ways};
+pub use pairs::{Pair, Slide, slide};

@@ -1,0 +1,395 @@
+//! One run: a model, its optimiser and its schedule, one step at a time.
+
+use super::optimiser::add_gradients;
+use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
+use super::{
+    AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
+    smoothed_targets,
+};
+use burn::module::{Module, ParamGroup, ParamId};
+use burn::tensor::{Gradients, Int, Tensor, TensorData};
+use heirloom_nn::cnn::Statistics;
+use heirloom_nn::device::{read, read_all};
+use heirloom_nn::model::Model;
+use heirloom_nn::vit::{Hooks, Vit};
+use serde::{Deserialize, Serialize};
+
+/// A model that names pictures; whatever implements it can be trained, raced, saved and restored.
+pub trait Classifier: Module {
+    /// Scores of every class.
+    ///
+    /// # Shapes
+    /// `images: [batch, channels, height, width]`, `drop_path: [branches, batch]` (factor of each residual branch)
+    /// `-> [batch, classes]`
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2>;
+
+    /// Scores in a training pass. Models with batch norm use the batch's own statistics here and add them to
+    /// `statistics`; for others it is [`Classifier::logits`].
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        _statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    /// Takes in what training passes saw, once the step counts.
+    fn remember(self, _statistics: &Statistics) -> Self {
+        self
+    }
+
+    /// Residual branches drop-path may leave out, two a layer; 0 when the model has none.
+    fn branches(&self) -> usize;
+
+    /// Classes it tells apart.
+    fn classes(&self) -> usize;
+
+    /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
+    fn learngene(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
+}
+
+/// How one run is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSettings {
+    /// Learning rate of every step.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub adamw: AdamWSettings,
+    /// Label smoothing, 0..1 (Cluster-Learngene: 0.1).
+    pub label_smoothing: f64,
+    /// Highest drop-path rate, 0..1.
+    pub drop_path: f64,
+    /// Steps for which the learngene's parameters get no updates; 0 = they train from the first step on.
+    #[serde(default)]
+    pub freeze_steps: usize,
+    /// Seed of the drop-path draws.
+    pub seed: u64,
+}
+
+/// What one step reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stepped {
+    /// Steps taken, this one included.
+    pub step: usize,
+    /// Training loss before the update.
+    pub loss: f32,
+    /// Global norm of the gradient before clipping; `None` when clipping is off.
+    pub norm: Option<f32>,
+    /// Learning rate of the update.
+    pub lr: f64,
+}
+
+/// A model in training.
+#[derive(Debug)]
+pub struct Run<M> {
+    settings: RunSettings,
+    /// Absent only while a step updates it: the update moves the weights, so that they change in place.
+    model: Option<M>,
+    optimiser: Optimiser,
+    step: usize,
+    /// Pictures of one pass through the model; 0 = the whole batch.
+    micro_batch: usize,
+}
+
+/// Where the forward and backward passes of a batch lead.
+struct Passed {
+    gradients: Gradients,
+    /// Mean over the whole batch, `[1]`, without autodiff.
+    loss: Tensor<1>,
+}
+
+impl<M: Classifier> Run<M> {
+    /// A run at its first step. `model` may come with or without autodiff.
+    pub fn new(model: M, settings: RunSettings) -> Self {
+        let optimiser = Optimiser::new(settings.adamw);
+        Self::at(model, optimiser, settings, 0)
+    }
+
+    /// A run that has taken `step` steps.
+    fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
+        let model = if step < settings.freeze_steps { hold(model, true) } else { model };
+        Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0 }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &RunSettings {
+        &self.settings
+    }
+
+    /// Steps taken.
+    pub fn steps_taken(&self) -> usize {
+        self.step
+    }
+
+    /// Lets a batch go through the model in parts of at most so many pictures, whose gradients are added: less memory
+    /// for the same step. 0 = the whole batch at once. The gradient stays that of the mean over the whole batch.
+    pub fn set_micro_batch(&mut self, pictures: usize) {
+        self.micro_batch = pictures;
+    }
+
+    /// The model as it stands, without autodiff. Drop it before the next step: a second holder of the weights makes the
+    /// step copy them.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn model(&self) -> Result<M, TrainError> {
+        self.model.as_ref().map(Module::valid).ok_or(TrainError::ModelLost)
+    }
+
+    /// The trained model, without autodiff; moments are let go.
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn into_model(self) -> Result<M, TrainError> {
+        self.model()
+    }
+
+    /// One optimiser step. Reading the loss also waits for the device, so steps never pile up in its queue.
+    ///
+    /// # Shapes
+    /// `images: [batch, channels, height, width]`, `labels: [batch]`
+    ///
+    /// # Errors
+    /// When loss or gradient is not finite (the weights stay as they were and the step is not counted), or the device
+    /// does not answer.
+    pub async fn step(&mut self, images: Tensor<4>, labels: Tensor<1, Int>) -> Result<Stepped, TrainError> {
+        let ([batch, ..], [labelled]) = (images.dims(), labels.dims());
+        if batch != labelled || batch == 0 {
+            let (found, expected) = (labelled.to_string(), format!("{batch}, at least 1"));
+            return Err(TrainError::Mismatch { what: "labels of a batch".into(), found, expected });
+        }
+        let model = self.begin()?;
+        let mut statistics = Statistics::default();
+        let passed = self.pass(&model, images, labels, &mut statistics);
+        self.finish(model, passed, &statistics).await
+    }
+
+    /// One optimiser step on a loss of the caller's, `[1]`, of a model without batch norms; otherwise as [`Run::step`].
+    ///
+    /// # Errors
+    /// As [`Run::step`].
+    pub async fn step_by(&mut self, loss: impl FnOnce(&M) -> Tensor<1>) -> Result<Stepped, TrainError> {
+        let model = self.begin()?;
+        let loss = loss(&model);
+        let passed = Passed { gradients: loss.backward(), loss: loss.inner() };
+        self.finish(model, passed, &Statistics::default()).await
+    }
+
+    /// The model, for a step; held layers are let go when their time is over.
+    fn begin(&mut self) -> Result<M, TrainError> {
+        let model = self.model.take().ok_or(TrainError::ModelLost)?;
+        let is_freed = self.step > 0 && self.step == self.settings.freeze_steps;
+        Ok(if is_freed { hold(model, false) } else { model })
+    }
+
+    /// Updates the weights and waits for the numbers of the step.
+    async fn finish(&mut self, model: M, passed: Passed, statistics: &Statistics) -> Result<Stepped, TrainError> {
+        let lr = self.settings.schedule.lr(self.step);
+        let Passed { gradients, loss: shown } = passed;
+        let Updated { model, norm } = self.optimiser.update(lr, model, gradients, shown.clone());
+        self.model = Some(model);
+        let numbers = read_all([Some(shown), norm].into_iter().flatten().collect()).await?;
+        let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied();
+        let (loss, norm) = (number(0).unwrap_or(f32::NAN), number(1));
+        let step = self.step + 1;
+        if !loss.is_finite() || norm.is_some_and(|norm| !norm.is_finite()) {
+            self.optimiser.forget_update();
+            return Err(match norm {
+                Some(norm) if loss.is_finite() => TrainError::GradientNotFinite { step, norm },
+                _ => TrainError::LossNotFinite { step, loss },
+            });
+        }
+        self.model = self.model.take().map(|model| model.remember(statistics));
+        self.step = step;
+        Ok(Stepped { step, loss, norm, lr })
+    }
+
+    /// Loss and gradients of a batch, part by part: what a part keeps for its backward pass is let go before the next.
+    fn pass(&self, model: &M, images: Tensor<4>, labels: Tensor<1, Int>, statistics: &mut Statistics) -> Passed {
+        let [batch, ..] = images.dims();
+        let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
+        let drop_path = self.drop_path(model, &images);
+        let most = if self.micro_batch == 0 { batch } else { self.micro_batch };
+        let mut pass = |from: usize| {
+            let count = most.min(batch - from);
+            let part = |all: &Tensor<2>| all.clone().narrow(1, from, count);
+            let images = images.clone().narrow(0, from, count);
+            let logits = model.training_logits(images, drop_path.as_ref().map(part), statistics);
+            let loss = cross_entropy(logits, targets.clone().narrow(0, from, count));
+            let loss = if count == batch { loss } else { loss.mul_scalar(count as f64 / batch as f64) };
+            Passed { gradients: loss.backward(), loss: loss.inner() }
+        };
+        let mut whole = pass(0);
+        for from in (most..batch).step_by(most) {
+            let Passed { gradients, loss } = pass(from);
+            add_gradients(model, &mut whole.gradients, gradients);
+            whole.loss = whole.loss + loss;
+        }
+        whole
+    }
+
+    fn drop_path(&self, model: &M, images: &Tensor<4>) -> Option<Tensor<2>> {
+        let (branches, [batch, ..]) = (model.branches(), images.dims());
+        let RunSettings { drop_path, seed, .. } = self.settings;
+        (drop_path > 0.0 && branches > 0).then(|| {
+            let factors = drop_path_factors(drop_path, branches, batch, seed, self.step);
+            Tensor::from_data(TensorData::new(factors, [branches, batch]), &images.device())
+        })
+    }
+
+    /// Judges one batch and returns the predicted classes.
+    ///
+    /// # Shapes
+    /// `images: [batch, channels, height, width]`, `labels: [batch]`
+    ///
+    /// # Errors
+    /// When the model answers NaN, a label is no class, or the device does not answer.
+    pub async fn judge(
+        &self,
+        images: Tensor<4>,
+        labels: &[usize],
+        tally: &mut Tally,
+    ) -> Result<Vec<usize>, TrainError> {
+        judge(&self.model()?, images, labels, tally).await
+    }
+
+    /// Judges several batches.
+    ///
+    /// # Errors
+    /// As [`Run::judge`].
+    pub async fn evaluate(
+        &self,
+        batches: impl IntoIterator<Item = (Tensor<4>, Vec<usize>)>,
+    ) -> Result<Tally, TrainError> {
+        let model = self.model()?;
+        let mut tally = Tally::new(model.classes());
+        for (images, labels) in batches {
+            judge(&model, images, &labels, &mut tally).await?;
+        }
+        Ok(tally)
+    }
+}
+
+/// Judges one batch with a model outside training; see [`Run::judge`].
+///
+/// # Errors
+/// When the model answers NaN, a label is no class, or the device does not answer.
+pub async fn judge<M: Classifier>(
+    model: &M,
+    images: Tensor<4>,
+    labels: &[usize],
+    tally: &mut Tally,
+) -> Result<Vec<usize>, TrainError> {
+    let logits = read(model.logits(images, None)).await?;
+    tally.add(&logits, labels)
+}
+
+/// What a saved run says besides its tensors; serialise it as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// The settings.
+    pub settings: RunSettings,
+    /// Steps taken; all random draws are functions of `settings.seed` and this.
+    pub step: usize,
+    /// Optimiser updates made.
+    pub updates: u64,
+}
+
+/// A whole run on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    /// Everything that is not a tensor.
+    pub header: RunHeader,
+    /// `model.{path}`, `first.{path}` and `second.{path}`.
+    pub tensors: HostTensors,
+}
+
+impl<M: Classifier> Run<M> {
+    /// Reads the whole run back.
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    pub async fn save(&self) -> Result<RunState, TrainError> {
+        let (header, parts) = self.parts()?;
+        Ok(RunState { header, tensors: read_parts(parts).await? })
+    }
+
+    /// The same with the tensors still on the device, in the order of [`RunState::tensors`].
+    ///
+    /// # Errors
+    /// When an earlier step broke off half-way.
+    pub fn parts(&self) -> Result<(RunHeader, Vec<DeviceTensor>), TrainError> {
+        let header = RunHeader { settings: self.settings.clone(), step: self.step, updates: self.optimiser.updates() };
+        let weights = parts_of_model(&self.model()?).into_iter().map(|part| part.under("model."));
+        Ok((header, weights.chain(self.optimiser.parts()).collect()))
+    }
+
+    /// The run a state was saved from; `model` gives the architecture and the device, its weights are replaced.
+    ///
+    /// # Errors
+    /// When the state belongs to another model.
+    pub fn restore(model: M, state: RunState) -> Result<Self, TrainError> {
+        let RunState { header: RunHeader { settings, step, updates }, tensors } = state;
+        let device = model.devices().into_iter().next().ok_or(TrainError::ModelLost)?;
+        let (mut weights, mut moments) = (HostTensors::new(), HostTensors::new());
+        for (name, tensor) in tensors {
+            match name.strip_prefix("model.") {
+                Some(path) => weights.insert(path.to_string(), tensor),
+                None => moments.insert(name, tensor),
+            };
+        }
+        let model = load_model(model, &weights)?;
+        let optimiser = Optimiser::restore(settings.adamw, &OptimiserState { updates, tensors: moments }, &device)?;
+        Ok(Self::at(model, optimiser, settings, step))
+    }
+}
+
+/// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics) stays so.
+fn hold<M: Classifier>(model: M, still: bool) -> M {
+    let learngene = ParamGroup::from_ids(model.learngene());
+    model.set_require_grad_group(learngene, !still)
+}
+
+impl Classifier for Vit {
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, &mut Hooks { drop_path, ..Default::default() })
+    }
+
+    fn branches(&self) -> usize {
+        2 * self.blocks.len()
+    }
+
+    fn classes(&self) -> usize {
+        self.config.classes.unwrap_or(self.config.embed_dim)
+    }
+}
+
+impl Classifier for Model {
+    fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
+        self.logits(images, drop_path)
+    }
+
+    fn training_logits(
+        &self,
+        images: Tensor<4>,
+        drop_path: Option<Tensor<2>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<2> {
+        self.training_logits(images, drop_path, statistics)
+    }
+
+    fn remember(self, statistics: &Statistics) -> Self {
+        self.remember(statistics)
+    }
+
+    fn branches(&self) -> usize {
+        self.config().branches()
+    }
+
+    fn classes(&self) -> usize {
+        self.config().outputs()
+    }
+}

@@ -1,0 +1,28 @@
+//! Training: one optimiser step, one run, a race of arms.
+//!
+//! The constraint that shaped it: the engine is one thread that must answer the page between any two optimiser steps,
+//! so everything here advances in small asynchronous pieces and owns its whole state, which can be saved and restored.
+
+mod batches;
+mod drop_path;
+mod error;
+mod fine_tune;
+mod loss;
+mod metrics;
+mod optimiser;
+mod race;
+mod race_state;
+mod state;
+
+pub use batches::{Batch, Batches, Starts};
+pub use drop_path::drop_path_factors;
+pub use error::TrainError;
+pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, judge};
+pub use heirloom_plan::rank::spearman;
+pub use heirloom_plan::schedule::Schedule;
+pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
+pub use metrics::{CurvePoint, Tally};
+pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
+pub use race::{Advance, Race, RacePlan, RunReport};
+pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};
+pub use state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_model, read_parts};

@@ -1,0 +1,102 @@
+//! Step 1: the model to inherit from.
+
+use leptos::prelude::*;
+
+use super::preparation::PreparationFields;
+use super::shipped::ShippedAncestors;
+use crate::format::short;
+use crate::state::App;
+use crate::strings::text;
+use crate::widgets::{JobBar, Picker, Step};
+use heirloom_plan::protocol::{AncestorShape, AncestorSummary, JobKind, StageShape};
+
+/// Keys listed before the rest is only counted.
+const MOST_KEYS: usize = 200;
+
+#[component]
+pub fn AncestorStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().ancestor;
+    let label = Signal::derive(move || if app.ancestor.with(Option::is_some) { t.again } else { t.input });
+    let has = Memo::new(move |_| app.ancestor.with(Option::is_some));
+    view! {
+        <Step id="ancestor" number=1 heading=&t.heading missing=None>
+            <div class="drop">
+                <Picker id="ancestor-input" label accept=".safetensors,.pth,.pt,.bin,.json,.zip" on_pick=move |picked| app.open_ancestor(picked)/>
+                <p class="hint">{t.hint}<br/>{text().page.drop_here}</p>
+            </div>
+            <ShippedAncestors/>
+            <JobBar kind=JobKind::Open stop_id="ancestor-stop"/>
+            <Show when=move || has.get()>
+                <div data-testid="ancestor-summary" class="summary">
+                    {move || app.ancestor.get().map(summary)}
+                </div>
+            </Show>
+        </Step>
+    }
+}
+
+fn summary(a: AncestorSummary) -> impl IntoView {
+    let t = &text().ancestor;
+    let built_of = match &a.shape {
+        AncestorShape::Vit(vit) => vec![
+            (t.layers, vit.depth.to_string()),
+            (t.heads, vit.num_heads.to_string()),
+            (t.width, (t.width_value)(vit.embed_dim, vit.head_dim)),
+            (t.picture, (t.picture_value)(a.image_size, vit.patch_size)),
+        ],
+        AncestorShape::Stitched(parts) => vec![
+            (text().pool.parts, parts.map(|part| format!("{} × {}", part.blocks, part.width)).join(" → ")),
+            (t.picture, (text().cnn.picture_value)(a.image_size)),
+        ],
+        AncestorShape::Cnn(stages) => {
+            let c = &text().cnn;
+            let list = |of: fn(&StageShape) -> usize| {
+                stages.iter().map(|stage| of(stage).to_string()).collect::<Vec<_>>().join(", ")
+            };
+            vec![
+                (c.stages, stages.len().to_string()),
+                (c.blocks, list(|stage| stage.blocks)),
+                (c.widths, list(|stage| stage.width)),
+                (t.picture, (c.picture_value)(a.image_size)),
+            ]
+        }
+    };
+    let facts = [
+        (t.parameters, short(a.parameters)),
+        (t.classes, a.classes.map_or_else(|| t.no_classes.to_owned(), |classes| classes.to_string())),
+        (t.stored_as, a.dtype),
+    ];
+    let facts = built_of.into_iter().chain(facts);
+    let facts = facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> });
+    let is_complete = a.missing.is_empty() && a.unexpected.is_empty();
+    let missing = keys((t.missing)(a.missing.len()), a.missing);
+    let unexpected = keys((t.unexpected)(a.unexpected.len()), a.unexpected);
+    let assumed = a.assumptions.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+    let has_assumed = !assumed.is_empty();
+    view! {
+        <p class="lead"><strong>{a.family}</strong> " " <span class="file">{a.name}</span></p>
+        <dl class="facts">{facts.collect_view()}</dl>
+        {is_complete.then(|| view! { <p class="hint">{t.all_keys}</p> })}
+        {missing}
+        {unexpected}
+        {has_assumed.then(|| view! { <p class="sub">{t.assumptions}</p> <ul class="plain">{assumed}</ul> })}
+        <PreparationFields said=a.preparation/>
+    }
+}
+
+fn keys(title: String, keys: Vec<(String, Option<String>)>) -> Option<impl IntoView> {
+    let t = &text().ancestor;
+    let rows = keys.into_iter().take(MOST_KEYS).map(|(key, nearest)| {
+        view! { <li><code>{key}</code> " " {nearest.map(|nearest| view! { <small>{(t.nearest)(&nearest)}</small> })}</li> }
+    });
+    let rows: Vec<_> = rows.collect();
+    (!rows.is_empty()).then(|| {
+        view! {
+            <details class="more">
+                <summary>{title}</summary>
+                <ul class="keys">{rows}</ul>
+            </details>
+        }
+    })
+}

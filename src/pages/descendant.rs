@@ -1,0 +1,106 @@
+//! Step 4: what the small model shall look like.
+
+use leptos::prelude::*;
+
+use crate::charts::{SharingChart, SharingTable};
+use crate::format::{bytes, duration, percent, short};
+use crate::state::App;
+use crate::strings::text;
+use crate::widgets::{Check, More, NumberField, Step};
+use heirloom_plan::protocol::DescendantSummary;
+
+#[component]
+pub fn DescendantStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().descendant;
+    let missing = Signal::derive(move || match app.has_no_heads() {
+        true => Some(text().cnn.no_heads),
+        false => app.clusters.with(Option::is_none).then_some(t.need),
+    });
+    let has = Memo::new(move |_| app.descendant.with(Option::is_some));
+    let most_layers = move || app.of_vit(1, |a| a.depth);
+    let most_heads = move || app.of_vit(1, |a| a.num_heads * 2);
+    view! {
+        <Step id="descendant" number=4 heading=&t.heading missing>
+            <div class="fields">
+                <NumberField
+                    id="descendant-heads"
+                    label=t.heads
+                    hint=t.heads_hint.to_owned()
+                    get=|s| s.heads as f64
+                    set=|s, v| s.heads = v as usize
+                    min=1.0
+                    max=Signal::derive(move || most_heads() as f64)
+                    step=1.0
+                />
+                <NumberField
+                    id="descendant-layers"
+                    label=t.layers
+                    hint=Signal::derive(move || (t.layers_hint)(most_layers()))
+                    get=|s| s.layers as f64
+                    set=|s, v| s.layers = v as usize
+                    min=1.0
+                    max=Signal::derive(move || most_layers() as f64)
+                    step=1.0
+                />
+                <ImageSize/>
+            </div>
+            <More>
+                <Check id="depth-even" label=t.even hint=t.even_hint get=|s| s.even set=|s, v| s.even = v/>
+                <Check id="scale-projection" label=t.scale hint=t.scale_hint get=|s| s.scale_projection set=|s, v| s.scale_projection = v/>
+                <Check id="ffn-maps" label=t.maps hint=t.maps_hint get=|s| s.ffn_maps set=|s, v| s.ffn_maps = v/>
+            </More>
+            <Show when=move || has.get()>
+                <dl class="facts" data-testid="descendant-summary">
+                    {move || app.descendant.get().map(|planned| facts(app, &planned))}
+                </dl>
+                <SharingChart/>
+                <SharingTable/>
+            </Show>
+        </Step>
+    }
+}
+
+/// The size of the pictures that are trained on.
+#[component]
+pub fn ImageSize() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().descendant;
+    let patch = Memo::new(move |_| app.of_vit(16, |a| a.patch_size));
+    view! {
+        <NumberField
+            id="image-size"
+            label=t.size
+            hint=Signal::derive(move || (t.size_hint)(patch.get()))
+            get=|s| s.image_size as f64
+            set=|s, v| s.image_size = v as usize
+            min=Signal::derive(move || 2.0 * patch.get() as f64)
+            max=Signal::derive(move || 64.0 * patch.get() as f64)
+            step=Signal::derive(move || patch.get() as f64)
+        />
+    }
+}
+
+/// Size, work, memory and time of a planned descendant.
+pub fn facts(app: App, planned: &DescendantSummary) -> impl IntoView + use<> {
+    let t = &text().descendant;
+    let all = app.ancestor.with(|a| a.as_ref().map(|a| a.parameters)).filter(|all| *all > 0);
+    let share = all.map(|all| (t.of_ancestor)(&percent(planned.parameters as f64 / all as f64)));
+    let epoch = planned.seconds_per_epoch.map_or_else(|| t.epoch_unknown.to_owned(), duration);
+    let facts = [
+        (t.parameters, short(planned.parameters), share),
+        (t.flops, (t.flops_value)(&short(planned.flops)), None),
+        (t.bytes, bytes(planned.bytes), None),
+        (t.training_bytes, bytes(planned.training_bytes), None),
+        (t.epoch, epoch, None),
+    ];
+    let fact = |(name, value, more): (&'static str, String, Option<String>)| {
+        view! {
+            <div>
+                <dt>{name}</dt>
+                <dd>{value} " " {more.map(|more| view! { <small>{more}</small> })}</dd>
+            </div>
+        }
+    };
+    facts.map(fact).into_iter().collect_view()
+}

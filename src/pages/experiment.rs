@@ -1,0 +1,213 @@
+//! Choosing what is raced, and the results of several races.
+
+use leptos::prelude::*;
+
+use super::verdict::{ExperimentTable, ExperimentVerdict};
+use crate::charts::{Along, HeatMaps, PointsChart};
+use crate::experiment::{Choice, Kind};
+use crate::format::{duration, percent, plain};
+use crate::state::App;
+use crate::strings::text;
+use heirloom_plan::protocol::{DescendantPlan, Design, ExperimentReport, StartValue};
+
+/// Starts, kind of experiment, and its lists.
+#[component]
+pub fn ChooseExperiment() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().race;
+    let kind = Memo::new(move |_| app.settings.with(|settings| settings.race.kind));
+    let options = Kind::ALL.map(|one| {
+        view! { <option value=one.name() selected=move || kind.get() == one>{(t.kind)(one.name())}</option> }
+    });
+    let choose = move |event| {
+        let kind = Kind::of_name(&event_target_value(&event)).unwrap_or_default();
+        app.settings.update(|settings| settings.race.kind = kind);
+    };
+    let lists = move || {
+        match kind.get() {
+        Kind::Race => ().into_any(),
+        Kind::Family => view! { <List id="family-sizes" label=t.sizes hint=t.sizes_hint get=Choice::sizes_text set=Choice::set_sizes/> }.into_any(),
+        Kind::Sweep => {
+            view! {
+                <List id="sweep-rates" label=t.rates hint=t.rates_hint get=Choice::rates_text set=Choice::set_rates/>
+                <List id="sweep-batches" label=t.batches hint=t.batches_hint get=Choice::batches_text set=Choice::set_batches/>
+            }
+                .into_any()
+        }
+        Kind::Shares => view! { <List id="share-list" label=t.shares hint=t.shares_hint get=Choice::shares_text set=Choice::set_shares/> }.into_any(),
+    }
+    };
+    view! {
+        <div class="fields experiment">
+            <div class="field">
+                <label for="experiment-kind">{t.experiment}</label>
+                <select id="experiment-kind" data-testid="experiment-kind" aria-describedby="experiment-kind-hint" on:change=choose>
+                    {options.into_iter().collect_view()}
+                </select>
+                <small id="experiment-kind-hint">{move || (t.experiment_hint)(kind.get().name())}</small>
+            </div>
+            {lists}
+        </div>
+        <fieldset class="starts">
+            <legend>{t.compare}</legend>
+            <div class="starts-list">{StartValue::ALL.map(|arm| view! { <Start arm/> }).into_iter().collect_view()}</div>
+            <small>{t.compare_hint}</small>
+        </fieldset>
+    }
+}
+
+#[component]
+fn Start(arm: StartValue) -> impl IntoView {
+    let app = expect_context::<App>();
+    let id = format!("arm-{}", arm.name());
+    let hint = format!("{id}-hint");
+    view! {
+        <div class="field check">
+            <label for=id.clone()>
+                <input
+                    type="checkbox"
+                    id=id.clone()
+                    data-testid=id.clone()
+                    aria-describedby=hint.clone()
+                    prop:checked=move || app.settings.with(|settings| settings.race.has(arm))
+                    on:change=move |event| {
+                        let on = event_target_checked(&event);
+                        app.settings.update(|settings| settings.race.set_arm(arm, on));
+                    }
+                />
+                <span>{(text().training.arm)(arm)}</span>
+            </label>
+            <small id=hint>{(text().race.explain)(arm.name())}</small>
+        </div>
+    }
+}
+
+/// A list typed with spaces between.
+#[component]
+fn List(
+    id: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    get: fn(&Choice) -> String,
+    set: fn(&mut Choice, &str),
+) -> impl IntoView {
+    let app = expect_context::<App>();
+    let hint_id = format!("{id}-hint");
+    let value = Memo::new(move |_| app.settings.with(|settings| get(&settings.race)));
+    let changed = move |event| {
+        let typed = event_target_value(&event);
+        app.settings.update(|settings| set(&mut settings.race, &typed));
+        // Shows what was understood even where it equals the old value, which the memo would not pass on.
+        event_target::<web_sys::HtmlInputElement>(&event).set_value(&value.get_untracked());
+    };
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <input type="text" id=id data-testid=id aria-describedby=hint_id.clone() prop:value=move || value.get() on:change=changed/>
+            <small id=hint_id>{hint}</small>
+        </div>
+    }
+}
+
+/// How much the chosen experiment is, before it is started.
+#[component]
+pub fn Budget() -> impl IntoView {
+    let app = expect_context::<App>();
+    let chosen = Memo::new(move |_| app.chosen_experiment());
+    Effect::new(move |_| {
+        // A race that ended has taught the engine how fast this machine is.
+        let is_idle = !app.busy();
+        if let Some(settings) = chosen.get().filter(|_| is_idle) {
+            app.ask_forecast(settings);
+        }
+    });
+    let words = move || {
+        let forecast = app.experiments.forecast.get().filter(|_| !app.busy())?;
+        let time = forecast.seconds.map(duration);
+        Some((text().race.budget)(forecast.steps, forecast.runs, forecast.races, time.as_deref()))
+    };
+    view! { <p class="hint" data-testid="train-budget">{words}</p> }
+}
+
+/// What makes a race of an experiment differ from the others.
+pub fn race_name(report: &ExperimentReport, race: usize) -> String {
+    let t = &text().race;
+    let Some(found) = report.races.get(race) else { return String::new() };
+    match &report.settings.design {
+        Design::Race => String::new(),
+        Design::Family(_) => match &found.settings.descendant {
+            DescendantPlan::Cluster(settings) => (t.size)(Some(settings.heads), settings.layers),
+            DescendantPlan::Layers(settings) => (t.size)(None, settings.layers),
+        },
+        Design::Sweep { .. } => (t.rate_and_batch)(&plain(found.settings.lr), found.settings.batch),
+        Design::Shares(_) => (t.share)(&percent(found.settings.share)),
+    }
+}
+
+/// Results of an experiment of several races; nothing while a single race is on the screen.
+#[component]
+pub fn ExperimentResults() -> impl IntoView {
+    let app = expect_context::<App>();
+    let kind = Memo::new(move |_| {
+        app.experiments.report.with(|report| report.as_ref().map(|report| Kind::of(&report.settings.design)))
+    });
+    let along = RwSignal::new(Along::default());
+    let choose = move |event| {
+        let value = event_target_value(&event);
+        along.set(Along::SIZES.into_iter().find(|one| one.key() == value).unwrap_or_default());
+    };
+    let chart = move || match kind.get() {
+        None | Some(Kind::Race) => ().into_any(),
+        Some(Kind::Sweep) => view! { <HeatMaps/> }.into_any(),
+        Some(Kind::Shares) => view! { <PointsChart along=Signal::stored(Along::Share)/> }.into_any(),
+        Some(Kind::Family) => {
+            let axes =
+                Along::SIZES.map(|one| view! { <option value=one.key()>{(text().race.axis_name)(one.key())}</option> });
+            view! {
+                <div class="field inline">
+                    <label for="family-axis">{text().race.axis}</label>
+                    <select id="family-axis" data-testid="family-axis" on:change=choose>
+                        {axes.into_iter().collect_view()}
+                    </select>
+                </div>
+                <PointsChart along/>
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <Show when=move || kind.get().is_some()>
+            {chart}
+            <ExperimentVerdict/>
+            <ExperimentTable/>
+            <ChooseRace/>
+        </Show>
+    }
+}
+
+/// Which race's curves are shown.
+#[component]
+fn ChooseRace() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().race;
+    let count = Memo::new(move |_| {
+        app.experiments.report.with(|report| report.as_ref().map_or(0, |report| report.races.len()))
+    });
+    let options = move || {
+        let names =
+            |report: &ExperimentReport| (0..count.get()).map(|race| race_name(report, race)).collect::<Vec<_>>();
+        let names = app.experiments.report.with_untracked(|report| report.as_ref().map(names)).unwrap_or_default();
+        let option = |(race, name): (usize, String)| view! { <option value=race selected=move || app.experiments.shown.get() == Some(race)>{name}</option> };
+        names.into_iter().enumerate().map(option).collect_view()
+    };
+    let choose = move |event| app.experiments.shown.set(event_target_value(&event).parse().ok());
+    view! {
+        <div class="field inline">
+            <label for="experiment-race">{t.show_race}</label>
+            <select id="experiment-race" data-testid="experiment-race" on:change=choose>
+                <option value="">{t.latest}</option>
+                {options}
+            </select>
+        </div>
+    }
+}

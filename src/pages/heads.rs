@@ -1,0 +1,241 @@
+//! Step 3: how far every head looks, and which of them are alike.
+
+use leptos::prelude::*;
+
+use crate::charts::{AttentionView, HeadsChart, HeadsTable};
+use crate::format::{digits, duration, percent, plain, short};
+use crate::settings::MOST_EPS;
+use crate::state::App;
+use crate::strings::text;
+use crate::widgets::{Check, JobBar, More, NumberField, Step};
+use heirloom_plan::protocol::{AttentionMap, ClusterReport, JobKind};
+
+#[component]
+pub fn HeadsStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().heads;
+    let missing = Signal::derive(move || {
+        let has_pictures = app.pictures.with(|p| p.as_ref().is_some_and(|p| !p.classes.is_empty()));
+        if app.has_no_heads() {
+            return Some(text().cnn.no_heads);
+        }
+        match (app.ancestor.with(Option::is_some), has_pictures) {
+            (true, true) => None,
+            (false, true) => Some(t.need_ancestor),
+            (true, false) => Some(t.need_pictures),
+            (false, false) => Some(t.need_both),
+        }
+    });
+    let has = Memo::new(move |_| app.heads.with(Option::is_some));
+    let took = move || {
+        app.heads.with(|heads| heads.as_ref().map(|heads| (t.took)(heads.pictures.len(), &duration(heads.seconds))))
+    };
+    view! {
+        <Step id="heads" number=3 heading=&t.heading missing>
+            <div class="row">
+                <button
+                    type="button"
+                    data-testid="measure-heads"
+                    class:quiet=move || has.get()
+                    disabled=move || app.busy()
+                    on:click=move |_| app.measure()
+                >
+                    {move || if has.get() { t.measure_again } else { t.measure }}
+                </button>
+                <span class="hint">{took}</span>
+            </div>
+            <JobBar kind=JobKind::Measure stop_id="measure-stop"/>
+            <Show when=move || has.get()>
+                <HeadsChart/>
+                <EpsSlider/>
+                {move || app.clusters.get().map(kept)}
+                <HeadsTable/>
+                <Look/>
+            </Show>
+            <MoreHeads/>
+        </Step>
+    }
+}
+
+/// The slider shows px at the ancestor's picture size; the settings keep px at 224.
+#[component]
+fn EpsSlider() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().heads;
+    let scale = move || app.heads.with(|heads| heads.as_ref().map_or(1.0, |heads| heads.image_size as f64 / 224.0));
+    let eps = move || app.settings.with(|settings| settings.eps) * scale();
+    view! {
+        <div class="slider">
+            <label for="eps-slider">
+                {t.eps} " " <output for="eps-slider">{move || (t.eps_value)(&digits(eps()))}</output>
+                <span class="term">{t.eps_term}</span>
+            </label>
+            <input
+                type="range"
+                id="eps-slider"
+                data-testid="eps-slider"
+                min="0"
+                max=move || plain(MOST_EPS * scale())
+                step="0.5"
+                prop:value=move || plain(eps())
+                aria-valuetext=move || (t.eps_value)(&digits(eps()))
+                on:input=move |event| {
+                    if let Ok(px) = event_target_value(&event).parse::<f64>() {
+                        app.settings.update(|settings| settings.eps = px / scale());
+                    }
+                }
+            />
+        </div>
+    }
+}
+
+fn kept(clusters: ClusterReport) -> impl IntoView {
+    let t = &text().heads;
+    let saved = 1.0 - clusters.stored_parameters as f64 / clusters.ancestor_parameters.max(1) as f64;
+    let parameters =
+        (t.saved)(&short(clusters.stored_parameters), &short(clusters.ancestor_parameters), &percent(saved));
+    let groups = clusters
+        .ffn_groups
+        .iter()
+        .filter(|group| group.len() > 1)
+        .map(|group| group.iter().map(|layer| (layer + 1).to_string()).collect::<Vec<_>>().join(" = "));
+    let groups: Vec<String> = groups.collect();
+    let all_ffns = clusters.layers.len();
+    view! {
+        <dl class="facts">
+            <div>
+                <dt>{t.kept_label}</dt>
+                <dd data-testid="kept-heads">{(t.kept)(clusters.kept_heads, clusters.total_heads)}</dd>
+            </div>
+            <div>
+                <dt>{t.ffn_label}</dt>
+                <dd data-testid="kept-ffns">{(t.ffns)(clusters.kept_ffns, all_ffns)}</dd>
+            </div>
+            <div>
+                <dt>{t.saved_label}</dt>
+                <dd data-testid="stored-parameters">{parameters}</dd>
+            </div>
+        </dl>
+        <p class="hint" data-testid="ffn-groups">
+            {if groups.is_empty() { t.no_ffn_groups.to_owned() } else { (t.ffn_groups)(&groups.join(", ")) }}
+        </p>
+    }
+}
+
+/// Attention of one head on one picture.
+#[component]
+fn Look() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().heads;
+    let count = move |of: fn(&heirloom_plan::protocol::HeadsReport) -> usize| {
+        app.heads.with(|heads| heads.as_ref().map_or(0, of))
+    };
+    let layers = move || count(|heads| heads.distance.len());
+    let heads = move || count(|heads| heads.distance.first().map_or(0, Vec::len));
+    let pictures = move || count(|heads| heads.pictures.len());
+    // Remembered, so that the list is not made anew with every map.
+    let of_map = move |part: fn(&AttentionMap) -> usize| {
+        Memo::new(move |_| app.attention.with(|map| map.as_ref().map_or(0, part)))
+    };
+    let (patches, patch) = (of_map(|map| map.grid * map.grid), of_map(|map| map.patch));
+    let looking = move || <[usize; 3]>::from(app.looking.get());
+    let choice = move |id, label, count: Signal<usize>, place: usize| {
+        let on_choose = move |number| {
+            let mut looking = <[usize; 3]>::from(app.looking.get_untracked());
+            looking[place] = number;
+            let [layer, head, picture] = looking;
+            app.ask_attention(layer, head, picture);
+        };
+        view! { <Choice id label count chosen=Signal::derive(move || looking()[place]) on_choose/> }
+    };
+    view! {
+        <section class="look" aria-labelledby="maps-title">
+            <h3 id="maps-title">{t.look}</h3>
+            <p class="hint">{t.look_intro}</p>
+            <div class="row">
+                {choice("map-layer", t.layer, Signal::derive(layers), 0)}
+                {choice("map-head", t.head, Signal::derive(heads), 1)}
+                {choice("map-picture", t.picture, Signal::derive(pictures), 2)}
+                <Choice
+                    id="map-patch"
+                    label=t.patch
+                    count=patches.into()
+                    chosen=patch.into()
+                    on_choose=move |patch| app.look_from(patch)
+                />
+            </div>
+            <AttentionView/>
+        </section>
+    }
+}
+
+/// A choice of a number from 1 to `count`; 0-based inside.
+#[component]
+fn Choice(
+    id: &'static str,
+    label: &'static str,
+    count: Signal<usize>,
+    chosen: Signal<usize>,
+    on_choose: impl Fn(usize) + 'static,
+) -> impl IntoView {
+    let options = move || {
+        let option = |index: usize| {
+            view! { <option value=index selected=move || chosen.get() == index>{index + 1}</option> }
+        };
+        (0..count.get()).map(option).collect_view()
+    };
+    view! {
+        <div class="field inline">
+            <label for=id>{label}</label>
+            <select
+                id=id
+                data-testid=id
+                prop:value=move || chosen.get().to_string()
+                on:change=move |event| on_choose(event_target_value(&event).parse().unwrap_or_default())
+            >
+                {options}
+            </select>
+        </div>
+    }
+}
+
+#[component]
+fn MoreHeads() -> impl IntoView {
+    let t = &text().heads;
+    view! {
+        <More>
+            <NumberField
+                id="measure-pictures"
+                label=t.count
+                hint=t.count_hint.to_owned()
+                get=|s| s.measure.pictures as f64
+                set=|s, v| s.measure.pictures = v as usize
+                min=1.0
+                max=512.0
+                step=1.0
+            />
+            <NumberField
+                id="min-heads"
+                label=t.min_heads
+                hint=t.min_heads_hint.to_owned()
+                get=|s| s.min_heads as f64
+                set=|s, v| s.min_heads = v as usize
+                min=1.0
+                max=64.0
+                step=1.0
+            />
+            <NumberField
+                id="eps-ffn"
+                label=t.eps_ffn
+                hint=t.eps_ffn_hint.to_owned()
+                get=|s| s.eps_ffn
+                set=|s, v| s.eps_ffn = v
+                min=0.0
+                max=MOST_EPS
+                step=0.5
+            />
+            <Check id="strict" label=t.strict hint=t.strict_hint get=|s| s.strict set=|s, v| s.strict = v/>
+            <Check id="renormalise" label=t.renormalise get=|s| s.measure.renormalise set=|s, v| s.measure.renormalise = v/>
+        </More>
+    }
+}

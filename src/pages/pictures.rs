@@ -1,0 +1,178 @@
+//! Step 2: pictures, by class.
+
+use leptos::prelude::*;
+
+use crate::samples::{self, Sample};
+use crate::state::App;
+use crate::strings::text;
+use crate::widgets::{JobBar, More, NumberField, Picker, Step};
+use heirloom_plan::protocol::{ClassCount, JobKind, PicturesSummary};
+
+/// Classes listed before the rest is only counted.
+const MOST_CLASSES: usize = 200;
+
+#[component]
+pub fn PicturesStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().pictures;
+    let class = RwSignal::new(String::new());
+    let named = move || Some(class.get_untracked().trim().to_owned()).filter(|class| !class.is_empty());
+    let has = Memo::new(move |_| app.pictures.with(|p| p.as_ref().is_some_and(|p| !is_empty(p))));
+    view! {
+        <Step id="pictures" number=2 heading=&t.heading missing=None>
+            <div class="drop">
+                <div class="row">
+                    <Picker
+                        id="pictures-folder-input"
+                        label=t.folder_input
+                        folder=true
+                        on_pick=move |picked| app.add_pictures(picked, None)
+                    />
+                    <Picker
+                        id="pictures-input"
+                        label=t.input
+                        accept="image/*,.zip"
+                        quiet=true
+                        on_pick=move |picked| app.add_pictures(picked, named())
+                    />
+                </div>
+                <p class="hint">{t.hint}<br/>{text().page.drop_here}</p>
+            </div>
+            <div class="row samples" role="group" aria-label=t.samples>
+                <span>{t.samples}</span>
+                {sample("sample-doodles", t.sample_doodles, Sample::Doodles)}
+                {sample("sample-clothes", t.sample_clothes, Sample::Clothes)}
+                <small class="hint">{t.sample_credits}</small>
+            </div>
+            <JobBar kind=JobKind::Pictures stop_id="pictures-stop"/>
+            <Show when=move || has.get()>
+                <div data-testid="pictures-summary" class="summary">{move || app.pictures.get().map(summary)}</div>
+                <button type="button" class="quiet" data-testid="pictures-clear" on:click=move |_| app.clear_pictures()>
+                    {t.clear}
+                </button>
+            </Show>
+            <More>
+                <div class="field">
+                    <label for="pictures-class">{t.class}</label>
+                    <input
+                        type="text"
+                        id="pictures-class"
+                        data-testid="pictures-class"
+                        aria-describedby="pictures-class-hint"
+                        prop:value=move || class.get()
+                        on:input=move |event| class.set(event_target_value(&event))
+                    />
+                    <small id="pictures-class-hint">{t.class_hint}</small>
+                </div>
+                <SplitFields/>
+            </More>
+        </Step>
+    }
+}
+
+fn sample(id: &'static str, name: &'static str, sample: Sample) -> impl IntoView {
+    let app = expect_context::<App>();
+    view! {
+        <button type="button" class="quiet" data-testid=id on:click=move |_| samples::add(app, sample)>
+            {name}
+        </button>
+    }
+}
+
+/// The split is the engine's: each change is sent at once, and the new counts come back.
+#[component]
+fn SplitFields() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().pictures;
+    let split = Memo::new(move |_| app.settings.with(|settings| settings.split));
+    Effect::new(move |before: Option<_>| {
+        let split = split.get();
+        // A split from the address must reach the engine too, so the first one is sent where it is not the usual.
+        if before.map_or(split != Default::default(), |before| before != split) {
+            app.set_split(split);
+        }
+        split
+    });
+    view! {
+        <NumberField
+            id="split-share"
+            label=t.share
+            hint=t.share_hint.to_owned()
+            get=|s| (f64::from(s.split.validation_share) * 1e4).round() / 1e4
+            set=|s, v| s.split.validation_share = v as f32
+            min=0.0
+            max=0.9
+            step=0.05
+        />
+        <NumberField
+            id="split-seed"
+            label=t.seed
+            hint=t.seed_hint.to_owned()
+            get=|s| s.split.seed as f64
+            set=|s, v| s.split.seed = v as u64
+            min=0.0
+            max=1e6
+            step=1.0
+        />
+    }
+}
+
+fn is_empty(pictures: &PicturesSummary) -> bool {
+    pictures.classes.is_empty() && pictures.unreadable_count == 0
+}
+
+fn summary(pictures: PicturesSummary) -> impl IntoView {
+    let t = &text().pictures;
+    let (train, validation) = pictures.classes.iter().fold((0, 0), |(t, v), c| (t + c.train, v + c.validation));
+    let total = (t.total)(pictures.classes.len(), train, validation);
+    let is_single = pictures.classes.len() == 1;
+    let rows = pictures.classes.into_iter().take(MOST_CLASSES).map(class_row);
+    let unreadable = pictures.unreadable.into_iter();
+    let unreadable =
+        unreadable.map(|(path, reason)| view! { <li><code>{path}</code> " " <small>{reason}</small></li> });
+    let duplicates = pictures.duplicates.iter().map(|group| view! { <li><code>{group.join(" = ")}</code></li> });
+    view! {
+        <p class="lead"><strong>{total}</strong></p>
+        {is_single.then(|| view! { <p class="missing">{t.one_class}</p> })}
+        <div class="scroll" tabindex="0" role="region" aria-label=t.heading.title>
+            <table class="classes">
+                <thead>
+                    <tr>
+                        <th scope="col">{t.class_column}</th>
+                        <th scope="col" class="number">{t.train_column}</th>
+                        <th scope="col" class="number">{t.validation_column}</th>
+                        <th scope="col">{t.examples_column}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+        {pictures.split_by_folder.then(|| view! { <p class="hint">{t.split_by_folder}</p> })}
+        {listed((t.unreadable)(pictures.unreadable_count), unreadable.collect())}
+        {listed((t.duplicates)(pictures.duplicates.len()), duplicates.collect())}
+    }
+}
+
+fn class_row(class: ClassCount) -> impl IntoView {
+    let alt = (text().pictures.example)(&class.name);
+    let examples = class.thumbnails.into_iter().take(4).map(|url| view! { <img src=url alt=alt.clone() height="36"/> });
+    view! {
+        <tr>
+            <th scope="row">{class.name}</th>
+            <td class="number">{class.train}</td>
+            <td class="number">{class.validation}</td>
+            <td class="thumbs">{examples.collect_view()}</td>
+        </tr>
+    }
+}
+
+fn listed<V: IntoView + 'static>(title: String, rows: Vec<V>) -> Option<impl IntoView> {
+    (!rows.is_empty()).then(|| {
+        view! {
+            <details class="more">
+                <summary>{title}</summary>
+                <ul class="keys">{rows}</ul>
+            </details>
+        }
+    })
+}

@@ -1,0 +1,65 @@
+//! Step 4 of Learngene by layers: inherited layers, random ones on top.
+
+use leptos::prelude::*;
+
+use super::descendant::facts;
+use crate::charts::{StackChart, StackTable};
+use crate::state::App;
+use crate::strings::text;
+use crate::widgets::{NumberField, Step};
+
+#[component]
+pub fn StackStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().layers;
+    let chosen = Memo::new(move |_| app.settings.with(|settings| settings.chosen.len()));
+    let missing = Signal::derive(move || match app.ancestor.with(Option::is_some) {
+        false => Some(t.need_ancestor),
+        true => (chosen.get() == 0).then_some(t.need_choice),
+    });
+    let has = Memo::new(move |_| app.descendant.with(Option::is_some));
+    let patch = Memo::new(move |_| app.patch_size());
+    view! {
+        <Step id="descendant" number=4 heading=&t.plan_heading missing>
+            <div class="fields">
+                <NumberField
+                    id="descendant-layers"
+                    label=t.layers
+                    hint=Signal::derive(move || (t.layers_hint)(chosen.get()))
+                    get=|s| s.layers.max(s.chosen.len()) as f64
+                    set=|s, v| s.layers = v as usize
+                    min=Signal::derive(move || chosen.get().max(1) as f64)
+                    max=64.0
+                    step=1.0
+                />
+                <NumberField
+                    id="image-size"
+                    label=t.size
+                    hint=Signal::derive(move || (t.size_hint)(patch.get()))
+                    get=|s| s.image_size as f64
+                    set=|s, v| s.image_size = v as usize
+                    min=Signal::derive(move || 2.0 * patch.get().max(8) as f64)
+                    max=Signal::derive(move || 64.0 * patch.get().max(8) as f64)
+                    step=Signal::derive(move || patch.get() as f64)
+                />
+                <NumberField
+                    id="freeze-epochs"
+                    label=t.freeze
+                    hint=t.freeze_hint.to_owned()
+                    get=|s| s.freeze_epochs
+                    set=|s, v| s.freeze_epochs = v
+                    min=0.0
+                    max=1_000.0
+                    step=0.5
+                />
+            </div>
+            <Show when=move || has.get()>
+                <dl class="facts" data-testid="descendant-summary">
+                    {move || app.descendant.get().map(|planned| facts(app, &planned))}
+                </dl>
+                <StackChart/>
+                <StackTable/>
+            </Show>
+        </Step>
+    }
+}

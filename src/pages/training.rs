@@ -1,0 +1,214 @@
+//! Step 5: the race.
+
+use leptos::prelude::*;
+
+use super::experiment::{Budget, ChooseExperiment, ExperimentResults, race_name};
+use super::verdict::RaceVerdict;
+use crate::charts::{CurvesChart, CurvesTable, Measure};
+use crate::format::{digits, percent};
+use crate::state::App;
+use crate::strings::text;
+use crate::widgets::{Check, JobBar, More, NumberField, Step};
+use heirloom_plan::protocol::{JobKind, RaceReport, RaceState};
+
+#[component]
+pub fn TrainingStep() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().training;
+    let missing = Signal::derive(move || {
+        let nothing = app.descendant.with(Option::is_none) && app.race.with(Option::is_none);
+        nothing.then_some(t.need)
+    });
+    let has = Memo::new(move |_| app.race.with(Option::is_some));
+    view! {
+        <Step id="training" number=5 heading=&t.heading missing>
+            <ChooseExperiment/>
+            <Budget/>
+            <Buttons/>
+            <p data-testid="train-status" class="lead">{move || status(app)}</p>
+            <WarmUp/>
+            <JobBar kind=JobKind::Train/>
+            <Show when=move || has.get()>
+                <ExperimentResults/>
+                <Curves/>
+                <RaceVerdict/>
+            </Show>
+            <MoreTraining/>
+        </Step>
+    }
+}
+
+/// The first steps have a line of their own: their pace says nothing of the rest.
+#[component]
+fn WarmUp() -> impl IntoView {
+    let app = expect_context::<App>();
+    let is_warming_up = Memo::new(move |_| {
+        app.jobs.with(|jobs| {
+            let job = jobs.iter().find(|job| job.kind == JobKind::Train)?;
+            job.progress.as_ref().filter(|progress| progress.is_warming_up).map(|_| ())
+        })
+    });
+    let words = move || {
+        is_warming_up.get().map(|()| view! { <p class="hint" data-testid="train-warm-up">{text().race.warming_up}</p> })
+    };
+    view! { <div aria-live="polite">{words}</div> }
+}
+
+fn state(app: App) -> Option<RaceState> {
+    app.race.with(|race| race.as_ref().map(|race| race.state))
+}
+
+#[component]
+fn Buttons() -> impl IntoView {
+    let app = expect_context::<App>();
+    let t = &text().training;
+    let state = Memo::new(move |_| state(app));
+    let is_going = move || matches!(state.get(), Some(RaceState::Running | RaceState::Paused));
+    let is_training = Memo::new(move |_| app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train)));
+    let has_arm = Memo::new(move |_| app.settings.with(|s| !s.race.arms.is_empty()));
+    let can_start = move || !app.busy() && !is_going() && has_arm.get() && app.descendant.with(Option::is_some);
+    view! {
+        <div class="row">
+            <button type="button" data-testid="train-start" disabled=move || !can_start() on:click=move |_| app.train()>
+                {move || if state.get().is_some() { t.start_again } else { t.start }}
+            </button>
+            <button
+                type="button"
+                class="quiet"
+                data-testid="train-pause"
+                disabled=move || !is_going()
+                on:click=move |_| app.pause_or_continue()
+            >
+                {move || if state.get() == Some(RaceState::Paused) { t.resume } else { t.pause }}
+            </button>
+            <button
+                type="button"
+                class="quiet"
+                data-testid="train-stop"
+                disabled=move || !is_going() && !is_training.get()
+                on:click=move |_| app.stop()
+            >
+                {t.stop}
+            </button>
+        </div>
+        <Show when=move || !has_arm.get()>
+            <p class="missing">{t.need_arm}</p>
+        </Show>
+    }
+}
+
+fn status(app: App) -> String {
+    let t = &text().training;
+    app.race.with(|race| {
+        let is_waiting = app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train));
+        match race {
+            Some(race) if race.state == RaceState::Running => running(app, race),
+            Some(race) if race.state == RaceState::Paused => t.paused.to_owned(),
+            _ if is_waiting => t.preparing.to_owned(),
+            Some(race) if race.state == RaceState::Stopped => t.stopped.to_owned(),
+            Some(race) => (t.finished)(&results(race)),
+            None => t.idle.to_owned(),
+        }
+    })
+}
+
+/// Steps of all runs of the race together, from the progress of the job: reports of the race come only with measured
+/// points. Races of an experiment that ended count as before it.
+fn steps_done(app: App, race: &RaceReport) -> usize {
+    let reported = race.runs.iter().map(|run| run.step).sum();
+    let told = app.jobs.with(|jobs| {
+        let progress = jobs.iter().find(|job| job.kind == JobKind::Train)?.progress.as_ref()?;
+        let before = app.experiments.report.with(|report| {
+            let races = report.iter().flat_map(|report| &report.races);
+            races.take_while(|one| one.first_run < race.first_run).map(|one| one.settings.steps * one.runs.len()).sum()
+        });
+        progress.done.checked_sub(before)
+    });
+    told.unwrap_or(0).max(reported)
+}
+
+/// The starts of a seed take their steps in turn, so that their curves grow side by side; or they run one by one.
+fn running(app: App, race: &RaceReport) -> String {
+    let t = &text().training;
+    let (steps, arms) = (race.settings.steps.max(1), race.settings.arms.len().max(1));
+    let lanes = if race.settings.is_interleaved { arms } else { 1 };
+    let of_heat = steps * lanes;
+    let done = steps_done(app, race);
+    let heat = (done / of_heat).min((race.runs.len() / lanes).saturating_sub(1));
+    let Some(runs) = race.runs.get(heat * lanes..(heat + 1) * lanes) else { return t.preparing.to_owned() };
+    let names: Vec<_> = runs.iter().map(|run| (t.arm)(run.arm)).collect();
+    let step = (done.saturating_sub(heat * of_heat) / lanes).min(steps);
+    let place = runs.first().map(|run| (t.running)(&names.join(t.and), run.seed, step, steps));
+    let speed =
+        runs.first().filter(|run| run.steps_per_second > 0.0).map(|run| (t.speed)(&digits(run.steps_per_second)));
+    let experiment = app.experiments.report.with(|report| {
+        let report = report.as_ref()?;
+        let at = report.races.iter().position(|one| one.first_run == race.first_run)?;
+        Some(format!("{} ({})", (text().race.race_of)(at + 1, report.total), race_name(report, at)))
+    });
+    [place, experiment, speed].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// Mean accuracy of each start at its last point.
+fn results(race: &RaceReport) -> String {
+    let t = &text().training;
+    let arms = race.settings.arms.iter().filter_map(|&arm| {
+        let last: Vec<f64> = race
+            .runs
+            .iter()
+            .filter(|run| run.arm == arm)
+            .filter_map(|run| run.points.last().map(|point| f64::from(point.validation_accuracy)))
+            .collect();
+        let mean = last.iter().sum::<f64>() / last.len() as f64;
+        (!last.is_empty()).then(|| (t.result)((t.arm)(arm), &percent(mean)))
+    });
+    let results = arms.collect::<Vec<_>>().join(", ");
+    if results.is_empty() { t.no_result.to_owned() } else { results }
+}
+
+#[component]
+fn Curves() -> impl IntoView {
+    let measure = RwSignal::new(Measure::default());
+    let t = &text().training;
+    let options = Measure::ALL.map(|one| {
+        let value = format!("{one:?}");
+        view! { <option value=value>{one.name()}</option> }
+    });
+    let choose = move |event| {
+        let value = event_target_value(&event);
+        measure.set(Measure::ALL.into_iter().find(|one| format!("{one:?}") == value).unwrap_or_default());
+    };
+    view! {
+        <div class="field inline">
+            <label for="train-measure">{t.show}</label>
+            <select id="train-measure" data-testid="train-measure" on:change=choose>
+                {options.into_iter().collect_view()}
+            </select>
+        </div>
+        <CurvesChart measure/>
+        <CurvesTable/>
+    }
+}
+
+#[component]
+fn MoreTraining() -> impl IntoView {
+    let (t, r) = (&text().training, &text().race);
+    view! {
+        <More>
+            <NumberField id="train-steps" label=t.steps hint=t.steps_hint.to_owned() get=|s| s.steps as f64 set=|s, v| s.steps = v as usize min=1.0 max=1e6 step=1.0/>
+            <NumberField id="train-seeds" label=t.seeds hint=t.seeds_hint.to_owned() get=|s| s.seeds as f64 set=|s, v| s.seeds = v as usize min=1.0 max=20.0 step=1.0/>
+            <NumberField id="train-batch" label=t.batch hint=t.batch_hint.to_owned() get=|s| s.batch as f64 set=|s, v| s.batch = v as usize min=1.0 max=1024.0 step=1.0/>
+            <NumberField id="train-lr" label=t.lr hint=t.lr_hint.to_owned() get=|s| s.lr set=|s, v| s.lr = v min=0.0 max=1.0 step=0.00001/>
+            <NumberField id="train-warmup" label=t.warmup hint=t.warmup_hint.to_owned() get=|s| s.warmup set=|s, v| s.warmup = v min=0.0 max=1.0 step=0.05/>
+            <NumberField id="train-decay" label=t.decay hint=t.decay_hint.to_owned() get=|s| s.weight_decay set=|s, v| s.weight_decay = v min=0.0 max=1.0 step=0.01/>
+            <NumberField id="train-smoothing" label=t.smoothing hint=t.smoothing_hint.to_owned() get=|s| s.label_smoothing set=|s, v| s.label_smoothing = v min=0.0 max=0.9 step=0.05/>
+            <NumberField id="train-drop-path" label=t.drop_path hint=t.drop_path_hint.to_owned() get=|s| s.drop_path set=|s, v| s.drop_path = v min=0.0 max=0.9 step=0.05/>
+            <NumberField id="train-clip" label=t.clip hint=t.clip_hint.to_owned() get=|s| s.clip_norm set=|s, v| s.clip_norm = v min=0.0 max=1000.0 step=0.5/>
+            <NumberField id="train-validate" label=t.validate hint=t.validate_hint.to_owned() get=|s| s.validate_every as f64 set=|s, v| s.validate_every = v as usize min=0.0 max=1e6 step=1.0/>
+            <NumberField id="train-micro-batch" label=r.micro_batch hint=r.micro_batch_hint.to_owned() get=|s| s.race.micro_batch as f64 set=|s, v| s.race.micro_batch = v as usize min=0.0 max=1024.0 step=1.0/>
+            <NumberField id="target-accuracy" label=r.accuracy hint=r.accuracy_hint.to_owned() get=|s| s.race.accuracy set=|s, v| s.race.accuracy = v min=0.0 max=100.0 step=1.0/>
+            <Check id="train-interleaved" label=r.interleaved hint=r.interleaved_hint get=|s| s.race.is_interleaved set=|s, v| s.race.is_interleaved = v/>
+            <Check id="train-augment" label=t.augment hint=t.augment_hint get=|s| s.augment set=|s, v| s.augment = v/>
+        </More>
+    }
+}

@@ -1,0 +1,52 @@
+//! Words of the step `descendant`.
+
+use crate::strings::{Descendant, Heading};
+
+pub(super) const DESCENDANT: Descendant = Descendant {
+    heading: Heading {
+        title: "Descendant",
+        term: "expansion with priority weight-sharing (Cluster-Learngene, section 3.2)",
+        intro: "Say how big the small model shall be. Its heads start as copies of the kept heads, those of large \
+                clusters first and oftenest; afterwards every head learns on its own.",
+    },
+    need: "First measure the heads (step 3).",
+    method: "Method",
+    method_cluster: "Clusters of heads (Cluster-Learngene)",
+    method_layers: "Whole layers (Learngene)",
+    method_pool: "Pool of small models (Learngene Pool)",
+    method_stitch: "Stitched models (SN-Net)",
+    heads: "Heads per layer",
+    heads_hint: "may be more or fewer than the ancestor has",
+    layers: "Layers",
+    layers_hint: |most| format!("at most {most}, as many as the ancestor has"),
+    size: "Training picture size, px",
+    size_hint: |patch| format!("a multiple of {patch}, the patch size; smaller is faster"),
+    even: "Take evenly spaced layers of the ancestor",
+    even_hint: "otherwise the first ones, as in the paper",
+    scale: "Scale copied heads (members ÷ copies)",
+    scale_hint: "keeps the sum of a cluster as it was; off is the paper's letter",
+    maps: "Learnable maps for shared feed-forward networks",
+    maps_hint: "start at zero, train along, and are folded into plain weights at the end",
+    parameters: "Parameters",
+    flops: "Work per picture (FLOPs)",
+    flops_value: |flops| format!("{flops} operations"),
+    bytes: "Size of the file",
+    training_bytes: "Memory while training",
+    epoch: "One pass over your pictures (epoch) on this machine",
+    epoch_unknown: "known after the first training steps",
+    of_ancestor: |share| format!("{share} of the ancestor"),
+    chart_title: "Which kept head feeds which new head",
+    chart_label: |layers, heads| {
+        format!(
+            "Drawing: for each of {layers} layers, the kept heads of the ancestor above and the {heads} new heads \
+                 below, joined by lines. The table below says the same."
+        )
+    },
+    legend: "Circles: kept heads with their number in the ancestor. Squares: new heads. Darker: larger cluster.",
+    row: |layer, source| format!("Layer {layer}, from ancestor layer {source}"),
+    source: |head, from, members| format!("New head {head} starts from head {from} (cluster of {members})"),
+    table_head: "New head",
+    table_source: "Starts from head",
+    table_members: "Heads in its cluster",
+    table_ancestor_layer: "Ancestor layer",
+};

@@ -1,0 +1,57 @@
+//! Words of the step `pictures`.
+
+use super::plural;
+use crate::strings::{Heading, Pictures};
+
+pub(super) const PICTURES: Pictures = Pictures {
+    heading: Heading {
+        title: "Pictures",
+        term: "labelled by folder name",
+        intro: "One folder per class, named after what is in it. Twenty pictures a class are enough to see something; \
+                folders called train and val are recognised. A zip of folders works too.",
+    },
+    folder_input: "Choose a folder",
+    input: "Choose pictures or a zip",
+    hint: "PNG, JPEG, WebP, GIF · zip",
+    samples: "No pictures at hand? Take samples:",
+    sample_doodles: "Doodles",
+    sample_clothes: "Clothes",
+    sample_credits: "Doodles: Quick, Draw! by Google (CC BY 4.0): cat, fish, flower, house, star. Clothes: Fashion-MNIST by \
+                     Zalando (MIT): t-shirt, trousers, sandal, bag, boot. 80 pictures a class, 28 px.",
+    sample_missing: |file| {
+        format!(
+            "The sample pictures `{file}` could not be fetched from where this page came from. Is the network there? \
+             Your own pictures can be chosen all the same."
+        )
+    },
+    class: "Class for single pictures",
+    class_hint: "only for pictures that come without a folder",
+    clear: "Remove all pictures",
+    nothing_inside: "No files were found in what you dropped or chose. Drop a folder that has one folder of pictures \
+                     per class.",
+    unreadable_entries: |count, first| {
+        format!(
+            "{} could not be opened by the browser (the first: `{first}`). They may have been moved: choose them \
+                 again.",
+            plural(count, "item", "items")
+        )
+    },
+    walking: "Looking through the folder …",
+    total: |classes, train, validation| {
+        let classes = plural(classes, "class", "classes");
+        format!("{classes}: {} to learn from, {validation} to check with", plural(train, "picture", "pictures"))
+    },
+    class_column: "Class",
+    train_column: "To learn from (train)",
+    validation_column: "To check with (validation)",
+    examples_column: "Examples",
+    example: |class| format!("A picture of class {class}"),
+    unreadable: |count| format!("{} could not be used", plural(count, "file", "files")),
+    duplicates: |count| format!("{} of identical pictures", plural(count, "group", "groups")),
+    split_by_folder: "The train and val folders decide which pictures are for learning and which for checking.",
+    share: "Share kept for checking",
+    share_hint: "of each class; 0.2 is every fifth picture",
+    seed: "Seed",
+    seed_hint: "another number divides differently, the same number always alike",
+    one_class: "There is only one class. A model that must tell things apart needs at least two folders.",
+};

@@ -1,0 +1,53 @@
+//! A numbered step of the page.
+
+use leptos::prelude::*;
+
+use crate::state::App;
+use crate::strings::{Heading, text};
+
+/// A step with its heading; while `missing` says what is needed first, that stands in place of the content.
+#[component]
+pub fn Step(
+    id: &'static str,
+    number: usize,
+    heading: &'static Heading,
+    #[prop(into)] missing: Signal<Option<&'static str>>,
+    children: ChildrenFn,
+) -> impl IntoView {
+    let app = expect_context::<App>();
+    let title_id = StoredValue::new(format!("{id}-title"));
+    let is_told = Memo::new(move |_| app.story.section() == Some(id));
+    let is_possible = Memo::new(move |_| missing.get().is_none());
+    let children = StoredValue::new(children);
+    view! {
+        <section class="step" id=id aria-labelledby=title_id.get_value() class:waiting=move || !is_possible.get() class:told=is_told>
+            <div class="step-head">
+                <span class="number" aria-hidden="true">{number}</span>
+                <h2 id=title_id.get_value() tabindex="-1">
+                    {heading.title}
+                    <span class="term">{heading.term}</span>
+                </h2>
+                <p class="intro">{heading.intro}</p>
+            </div>
+            <div class="step-body">
+                <Show
+                    when=move || is_possible.get()
+                    fallback=move || view! { <p class="missing">{move || missing.get().unwrap_or_default()}</p> }
+                >
+                    {children.with_value(|children| children())}
+                </Show>
+            </div>
+        </section>
+    }
+}
+
+/// Settings that most people leave alone.
+#[component]
+pub fn More(#[prop(optional)] title: Option<&'static str>, children: Children) -> impl IntoView {
+    view! {
+        <details class="more">
+            <summary>{title.unwrap_or(text().page.details)}</summary>
+            <div class="fields">{children()}</div>
+        </details>
+    }
+}

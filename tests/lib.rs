@@ -1,0 +1,1 @@
+//! The tests are in `heirloom/`; this library is empty.
