@@ -34,7 +34,7 @@ use heirloom_plan::protocol::{
 use heirloom_platform::clock::now_ms;
 use heirloom_platform::file::FileHandle;
 use heirloom_train::{
-    AdamWSettings, Advance, Batches, Race, RacePlan, RunReport, RunSettings, Schedule, Starts, TrainError,
+    AdamWSettings, Advance, Batches, Race, RacePlan, RunProgress, RunSettings, Schedule, Starts, TrainError,
 };
 use serde_json::{Map, Value, json};
 
@@ -397,7 +397,7 @@ async fn race(stage: &Stage, arguments: &Arguments, chosen: &[usize], heat: &Hea
     }))
 }
 
-fn run_json(arm: &str, report: &RunReport) -> Value {
+fn run_json(arm: &str, report: &RunProgress) -> Value {
     let points: Vec<Value> = report
         .points
         .iter()

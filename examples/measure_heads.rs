@@ -81,7 +81,9 @@ async fn run(arguments: Arguments) -> Result<Value, Failure> {
     }
     let eps = arguments.eps.unwrap_or_else(|| scaled_eps(side));
     let settings = ClusterSettings {
-        grouping: Grouping::Density { eps, min_heads: 1 },
+        eps,
+        min_heads: 1,
+        grouping: Grouping::Density,
         eps_ffn: eps,
         ..ClusterSettings::for_image_size(side)
     };

@@ -18,7 +18,9 @@ use burn::tensor::Device;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
 use heirloom_engine::RaceBatches;
-use heirloom_learngene::pool::{AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolPlan, PoolReport, Pooling, Teaches};
+use heirloom_learngene::pool::{
+    AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolMeasurements, PoolPlan, Pooling, Teaches,
+};
 use heirloom_learngene::pool::{Positions, StitchStart, auxiliary_config, frozen};
 use heirloom_learngene::stitch::{Configuration, StitchNet};
 use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
@@ -217,7 +219,7 @@ impl Stage {
     }
 
     /// One pool from start to end.
-    async fn run(&mut self, seed: u64, is_sn_net: bool) -> Result<(StitchNet, PoolReport), Failure> {
+    async fn run(&mut self, seed: u64, is_sn_net: bool) -> Result<(StitchNet, PoolMeasurements), Failure> {
         let (plan, batches) = (self.plan(seed, is_sn_net)?, self.batches(seed)?);
         let mut pool = Pooling::new(plan, self.ancestor.clone(), batches, &mut self.features)?;
         let (name, begun) = (if is_sn_net { "SN-Net" } else { "pool" }, std::time::Instant::now());
@@ -258,7 +260,7 @@ fn part(config: &VitConfig, model: usize, key: &str, blocks: usize) -> Value {
     json!({ "model": model, "width": config.embed_dim, key: blocks })
 }
 
-fn configurations(net: &StitchNet, reports: &[PoolReport]) -> (Vec<Value>, Option<f64>) {
+fn configurations(net: &StitchNet, reports: &[PoolMeasurements]) -> (Vec<Value>, Option<f64>) {
     let accuracy = mean(&reports.iter().map(|report| &report.accuracy).collect::<Vec<_>>());
     let starts: Vec<(&str, Vec<f64>)> = STARTS
         .iter()
@@ -292,10 +294,10 @@ fn configurations(net: &StitchNet, reports: &[PoolReport]) -> (Vec<Value>, Optio
 }
 
 /// Everything about one kind of net, over its seeds.
-fn summary(net: &StitchNet, reports: &[PoolReport], first_seed: u64) -> Value {
+fn summary(net: &StitchNet, reports: &[PoolMeasurements], first_seed: u64) -> Value {
     let (configurations, correlation) = configurations(net, reports);
     let flops: Vec<f64> = net.configs().iter().map(|config| config.flops() as f64).collect();
-    let seed = |(seed, report): (u64, &PoolReport)| {
+    let seed = |(seed, report): (u64, &PoolMeasurements)| {
         let accuracy: Vec<f64> = report.accuracy.iter().map(|&value| f64::from(value)).collect();
         json!({
             "seed": seed, "spearman": spearman(&flops, &accuracy), "accuracy": accuracy,

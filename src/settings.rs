@@ -108,6 +108,7 @@ impl Settings {
             min_heads: self.min_heads,
             eps_ffn: (self.eps_ffn * scale) as f32,
             matching: if self.strict { FfnMatching::Strict } else { FfnMatching::Sorted },
+            ..ClusterSettings::for_image_size(image_size)
         }
     }
 

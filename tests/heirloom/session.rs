@@ -205,7 +205,7 @@ on_every_engine! {
     async fn moving_the_slider_clusters_again_and_plans_again(_device: Device) {
         let mut engine = Engine1::with_everything_measured().await;
         engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
-        let clusters = |eps| ClusterSettings { eps, min_heads: 1, eps_ffn: eps, matching: FfnMatching::Sorted };
+        let clusters = |eps| ClusterSettings { eps, eps_ffn: eps, ..ClusterSettings::for_image_size(32) };
         for (eps, kept) in [(0.0, 8), (100.0, 2)] {
             let heard = engine.send(Command::SetClusters(clusters(eps)), Vec::new()).await;
             let report = find(&heard, |event| if let Event::Clusters(report) = event { Some(report.clone()) } else { None });

@@ -2,15 +2,14 @@
 
 use super::open::Ancestor;
 use super::runner::Runner;
-use heirloom_learngene::cluster::{self, ExpandError, ExpansionPlan, ExpansionSettings, Inherited};
+use heirloom_learngene::cluster::{ExpandError, ExpansionPlan, ExpansionSettings, Inherited};
 use heirloom_learngene::layers::{LayersError, LayersPlan, WholeLayers, layer_names, layer_parameters};
 use heirloom_learngene::{Descendant, StartError, StartingPoint};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::forecast::TRAINING_PASSES;
 use heirloom_plan::protocol::{
-    DepthChoice, DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, HeadSource,
-    LayerSource, LayersSettings,
+    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, LayerSource, LayersSettings,
 };
 
 /// Numbers held per parameter while training: weight, gradient, two moments.
@@ -140,12 +139,10 @@ impl Runner {
 fn parts(start: &PlannedStart) -> DescendantParts {
     match start {
         PlannedStart::Cluster(start) => {
-            let source =
-                |one: &cluster::HeadSource| HeadSource { cluster: one.cluster, head: one.head, members: one.members };
             let layers = &start.plan().layers;
             DescendantParts::Heads {
                 source_layers: layers.iter().map(|layer| layer.source_layer).collect(),
-                sources: layers.iter().map(|layer| layer.heads.iter().map(source).collect()).collect(),
+                sources: layers.iter().map(|layer| layer.heads.clone()).collect(),
             }
         }
         PlannedStart::Layers(start) => {
@@ -182,10 +179,6 @@ fn layer_bytes(config: &VitConfig, layers: usize) -> u64 {
 
 /// The method's settings.
 pub fn expansion_settings(settings: &DescendantSettings) -> ExpansionSettings {
-    let DescendantSettings { heads, layers, scale_projection, ffn_maps, .. } = *settings;
-    let depth = match settings.depth {
-        DepthChoice::First => cluster::DepthChoice::First,
-        DepthChoice::Even => cluster::DepthChoice::Even,
-    };
+    let DescendantSettings { heads, layers, depth, scale_projection, ffn_maps, .. } = *settings;
     ExpansionSettings { heads, layers, depth, scale_projection, ffn_maps }
 }

@@ -5,15 +5,13 @@ use burn::tensor::{Tensor, TensorData};
 use super::keep::work::SavedHeads;
 use super::open::Ancestor;
 use heirloom_plan::protocol::{
-    AttentionMap, ClusterReport, ClusterSettings, Event, FfnMatching, HeadCluster, HeadsReport, JobKind,
-    MeasureSettings,
+    AttentionMap, ClusterReport, ClusterSettings, Event, HeadsReport, JobKind, MeasureSettings,
 };
 
 use super::runner::{Job, Runner};
 use heirloom_data::{DataError, Normalise, evaluation_picture, picture_url};
 use heirloom_learngene::cluster::{
-    self, Clusters, Grouping, Measured, Measurement, Received, attention_of, cluster_measured, learngene_parameters,
-    measure, scaled_eps,
+    Clusters, Measured, Measurement, Received, attention_of, cluster_measured, learngene_parameters, measure,
 };
 use heirloom_nn::device::ReadError;
 use heirloom_nn::vit::VitConfig;
@@ -141,8 +139,7 @@ impl Runner {
             image_size: config.image_size,
             seconds: (now_ms() - job.started) / 1e3,
         };
-        let eps = scaled_eps(config.image_size);
-        let settings = ClusterSettings { eps, min_heads: 1, eps_ffn: eps, matching: FfnMatching::Sorted };
+        let settings = ClusterSettings::for_image_size(config.image_size);
         let pictures = job.shown.into_iter().map(|(image, _)| image).collect();
         self.hold_heads(SavedHeads { report, shown: job.pictures, clusters: settings }, pictures).await;
     }
@@ -183,7 +180,7 @@ impl Runner {
         let (Some(Ok(vit)), Some(heads)) = (self.ancestor.as_ref().map(Ancestor::vit), &mut self.heads) else {
             return self.fail("no heads are measured yet; measure them first");
         };
-        match cluster_measured(heads.distance.clone(), &method_settings(&settings)).await {
+        match cluster_measured(heads.distance.clone(), &settings).await {
             Ok(Measured { clusters, .. }) => {
                 let report = cluster_report(&vit.config, &clusters, settings);
                 (heads.clusters, heads.settings) = (clusters, settings);
@@ -247,25 +244,12 @@ fn deviation(values: &[f32]) -> f32 {
     (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt()
 }
 
-fn method_settings(settings: &ClusterSettings) -> cluster::ClusterSettings {
-    cluster::ClusterSettings {
-        grouping: Grouping::Density { eps: settings.eps, min_heads: settings.min_heads },
-        order: cluster::ClusterOrder::Priority,
-        eps_ffn: settings.eps_ffn,
-        matching: match settings.matching {
-            FfnMatching::Sorted => cluster::FfnMatching::Sorted,
-            FfnMatching::Strict => cluster::FfnMatching::Strict,
-        },
-    }
-}
-
 /// What the page is told of clusters.
 pub fn cluster_report(ancestor: &VitConfig, clusters: &Clusters, settings: ClusterSettings) -> ClusterReport {
-    let shown = |one: &cluster::HeadCluster| HeadCluster { centroid: one.centroid, members: one.members.clone() };
     let without_classifier = VitConfig { classes: None, ..ancestor.clone() };
     ClusterReport {
         settings,
-        layers: clusters.layers.iter().map(|layer| layer.iter().map(shown).collect()).collect(),
+        layers: clusters.layers.clone(),
         ffn_groups: clusters.ffn_groups.clone(),
         kept_heads: clusters.kept_heads(),
         total_heads: clusters.total_heads(),

@@ -9,9 +9,7 @@ use heirloom_learngene::layers::layer_names;
 use heirloom_learngene::{Descendant, StartingPoint};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::forecast::{Cost, Forecast, points_of};
-use heirloom_plan::protocol::{
-    CurvePoint, CutReport, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings,
-};
+use heirloom_plan::protocol::{CutReport, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
 use heirloom_plan::queue::Queue;
 use heirloom_platform::clock::now_ms;
 use heirloom_train::{
@@ -333,20 +331,13 @@ impl RaceJob {
     }
 
     fn runs(&self) -> Vec<RunReport> {
-        let point = |point: &heirloom_train::CurvePoint| CurvePoint {
-            step: point.step,
-            epoch: point.epoch,
-            train_loss: point.train_loss,
-            validation_loss: point.validation_loss,
-            validation_accuracy: point.validation_accuracy,
-        };
-        let run = |report: &heirloom_train::RunReport| {
+        let run = |report: &heirloom_train::RunProgress| {
             let config = &self.configs[report.arm];
             RunReport {
                 arm: self.settings.arms[report.arm],
                 seed: report.seed,
                 step: report.step,
-                points: report.points.iter().map(point).collect(),
+                points: report.points.clone(),
                 steps_per_second: report.steps_per_second,
                 parameters: config.parameters(),
                 flops: config.flops(),

@@ -1,7 +1,6 @@
 //! What is measured of a model.
 
 use super::{TrainError, host_cross_entropy};
-use serde::{Deserialize, Serialize};
 
 /// Loss and confusion counts over judged pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,22 +65,6 @@ impl Tally {
     pub fn mean_loss(&self) -> f32 {
         if self.count() == 0 { 0.0 } else { (self.loss / self.count() as f64) as f32 }
     }
-}
-
-/// One measured point of a learning curve.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurvePoint {
-    /// Steps taken before it was measured.
-    pub step: usize,
-    /// Passes over the training pictures, fractional.
-    pub epoch: f32,
-    /// Mean training loss since the last point (of the first point: that of the untrained model is not measured, 0 steps
-    /// have none, so it equals `validation_loss`).
-    pub train_loss: f32,
-    /// Loss on the validation pictures.
-    pub validation_loss: f32,
-    /// Share of validation pictures named rightly, 0..1.
-    pub validation_accuracy: f32,
 }
 
 fn mismatch(what: &str, found: impl ToString, expected: impl ToString) -> TrainError {

@@ -39,7 +39,7 @@ fn yes() -> bool {
 
 /// One arm with one seed, as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunReport {
+pub struct RunProgress {
     /// Which arm.
     pub arm: usize,
     /// Its seed.
@@ -124,7 +124,7 @@ pub struct Race<M, B, S> {
     pub(super) heat: usize,
     /// Steps all arms of this heat have taken.
     pub(super) step: usize,
-    pub(super) reports: Vec<RunReport>,
+    pub(super) reports: Vec<RunProgress>,
     /// One per arm of this heat that was started; `None` where the run failed.
     pub(super) live: Vec<Option<Run<M>>>,
     /// One per report; the models of finished runs.
@@ -135,14 +135,14 @@ pub struct Race<M, B, S> {
     paces: Vec<Vec<f64>>,
 }
 
-/// Steps [`RunReport::steps_per_second`] looks back on.
+/// Steps [`RunProgress::steps_per_second`] looks back on.
 const PACE: usize = 8;
 
 impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     /// A race at its start, trained on `device`.
     pub fn new(plan: RacePlan, batches: B, starts: S, device: &Device, clock: fn() -> f64) -> Self {
         let runs = plan.seeds.iter().flat_map(|&seed| (0..plan.arms).map(move |arm| (arm, seed)));
-        let report = |(arm, seed)| RunReport {
+        let report = |(arm, seed)| RunProgress {
             arm,
             seed,
             step: 0,
@@ -177,7 +177,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     }
 
     /// All runs, seed by seed, the arms of a seed beside each other.
-    pub fn reports(&self) -> &[RunReport] {
+    pub fn reports(&self) -> &[RunProgress] {
         &self.reports
     }
 
@@ -188,7 +188,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
 
     /// Optimiser steps done and planned over all runs; a failed run counts as done.
     pub fn progress(&self) -> (usize, usize) {
-        let done = |report: &RunReport| if report.failure.is_some() { self.plan.steps } else { report.step };
+        let done = |report: &RunProgress| if report.failure.is_some() { self.plan.steps } else { report.step };
         (self.reports.iter().map(done).sum(), self.reports.len() * self.plan.steps)
     }
 
@@ -248,7 +248,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
 
     async fn start(&mut self, arm: usize) -> Result<Advance, TrainError> {
         let index = self.run_index(arm);
-        let RunReport { arm: start, seed, .. } = self.reports[index];
+        let RunProgress { arm: start, seed, .. } = self.reports[index];
         let model = self.starts.start(start, seed).await?;
         let mut run = Run::new(model, RunSettings { seed, ..self.plan.run.clone() });
         run.set_micro_batch(self.plan.micro_batch);

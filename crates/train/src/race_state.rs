@@ -1,6 +1,6 @@
 //! A whole race on the host and back.
 
-use super::race::{Phase, Race, RacePlan, RunReport};
+use super::race::{Phase, Race, RacePlan, RunProgress};
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts, take};
 use super::{Batches, Classifier, Run, RunHeader, RunState, Starts, TrainError};
 use burn::tensor::Device;
@@ -13,7 +13,7 @@ pub struct RaceHeader {
     phase: Phase,
     heat: usize,
     step: usize,
-    reports: Vec<RunReport>,
+    reports: Vec<RunProgress>,
     /// Headers of the arms of the heat under way; `None` where a run failed.
     live: Vec<Option<RunHeader>>,
     /// Which runs are trained to their end and have a model.
@@ -27,7 +27,7 @@ impl RaceHeader {
     }
 
     /// All runs as they stood.
-    pub fn reports(&self) -> &[RunReport] {
+    pub fn reports(&self) -> &[RunProgress] {
         &self.reports
     }
 }
@@ -164,7 +164,7 @@ impl RaceHeader {
     /// Whether it can be the state of this race, which is at its start.
     fn fits<M: Classifier, B: Batches, S: Starts<M>>(&self, race: &Race<M, B, S>) -> bool {
         let (plan, runs, lanes) = (&race.plan, &race.reports, race.lanes());
-        let is_run = |(mine, run): (&RunReport, &RunReport)| {
+        let is_run = |(mine, run): (&RunProgress, &RunProgress)| {
             (mine.arm, mine.seed) == (run.arm, run.seed) && mine.step <= plan.steps
         };
         let is_phase = match self.phase {

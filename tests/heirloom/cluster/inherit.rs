@@ -77,7 +77,9 @@ on_every_engine! {
             let ancestor = Vit::load(&config, &mut state(&config, 1), &device).await.unwrap();
             let distance = vec![vec![30.0, 10.0, 20.0, 40.0], vec![1.0, 9.0, 5.0, 3.0], vec![4.0, 3.0, 2.0, 1.0]];
             let zero = ClusterSettings {
-                grouping: Grouping::Density { eps: 0.0, min_heads: 1 },
+                eps: 0.0,
+                min_heads: 1,
+                grouping: Grouping::Density,
                 // Heads come in another order, which must not matter.
                 order: ClusterOrder::Increasing,
                 eps_ffn: 0.0,
@@ -167,8 +169,10 @@ on_every_engine! {
         let flat: Vec<f32> = uniform(5 * 12, 3, 60.0).iter().map(|x| 60.0 + x).collect();
         let distance: Vec<Vec<f32>> = flat.chunks(12).map(<[f32]>::to_vec).collect();
         let density = ClusterSettings::for_image_size(224);
-        let others = [Grouping::Density { eps: 4.0, min_heads: 3 }, Grouping::KMeans { clusters: 4 }, Grouping::Single];
-        let others = others.map(|grouping| ClusterSettings { grouping, ..density });
+        let tight = ClusterSettings { eps: 4.0, min_heads: 3, ..density };
+        let [k_means, single] = [Grouping::KMeans { clusters: 4 }, Grouping::Single]
+            .map(|grouping| ClusterSettings { grouping, ..density });
+        let others = [tight, k_means, single];
         for settings in [density].iter().chain(&others) {
             let tensor = Tensor::<2>::from_data(TensorData::new(flat.clone(), [5, 12]), &device);
             let measured = cluster_measured(tensor, settings).await.unwrap();

@@ -10,7 +10,9 @@ fn groups(distance: &[f32], eps: f32, min_heads: usize) -> Vec<Vec<usize>> {
 
 fn settings(eps: f32, eps_ffn: f32) -> ClusterSettings {
     ClusterSettings {
-        grouping: Grouping::Density { eps, min_heads: 1 },
+        eps,
+        min_heads: 1,
+        grouping: Grouping::Density,
         order: ClusterOrder::Priority,
         eps_ffn,
         matching: FfnMatching::Sorted,
@@ -154,6 +156,6 @@ fn bad_settings_and_bad_distances_are_refused_with_the_place() {
     assert!(matches!(Clusters::of(&[], &settings(1.0, 1.0)), Err(ClusterError::NoHeads { layer: 0 })));
     let error = Clusters::of(&[vec![1.0], vec![0.0, f32::NAN]], &settings(1.0, 1.0)).unwrap_err();
     assert!(error.to_string().starts_with("the distance of head `1` in layer `1` is `NaN`"), "{error}");
-    let zero = ClusterSettings { grouping: Grouping::Density { eps: 1.0, min_heads: 0 }, ..settings(1.0, 1.0) };
+    let zero = ClusterSettings { eps: 1.0, min_heads: 0, ..settings(1.0, 1.0) };
     assert_eq!(Clusters::of(&good, &zero), Err(ClusterError::Zero { name: "min_heads" }));
 }

@@ -85,7 +85,7 @@ fn a_paused_race_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_
             engine.runner.work().await;
         }
         engine.send(Command::Pause, Vec::new()).await;
-        let few = ClusterSettings { eps: 100.0, min_heads: 1, eps_ffn: 100.0, matching: FfnMatching::Sorted };
+        let few = ClusterSettings { eps: 100.0, eps_ffn: 100.0, ..ClusterSettings::for_image_size(32) };
         engine.send(Command::SetClusters(few), Vec::new()).await;
         engine.send(Command::SetSplit(SplitSettings { validation_share: 0.5, seed: 9 }), Vec::new()).await;
         drop(engine);

@@ -1,7 +1,10 @@
 //! Which layers meet.
 
-use heirloom_learngene::pool::{Budget, Candidate, Positions, auxiliary_config, best_within, milliseconds};
+use heirloom_learngene::pool::{Positions, auxiliary_config};
 use heirloom_learngene::stitch::{Configuration, StitchError, StitchNet, slide};
+use heirloom_plan::protocol::{
+    Budget, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, RaceState, StitchStart,
+};
 
 use super::{model, model_config, net};
 
@@ -92,22 +95,58 @@ fn an_auxiliary_model_has_the_ancestors_tokens_and_its_own_width() {
     assert_eq!(said, "the auxiliary model has 0 `blocks`, expected at least 1");
 }
 
-#[test]
-fn the_best_configuration_within_a_budget_is_chosen() {
-    let candidate = |configuration, parameters, flops, accuracy| Candidate {
-        configuration,
+/// A report of nothing but configurations: parameters, operations, accuracy.
+fn report(configurations: &[(u64, u64, f32)]) -> PoolReport {
+    let one = |(id, &(parameters, flops, accuracy)): (usize, &(u64, u64, f32))| PoolConfiguration {
+        id,
+        path: Vec::new(),
+        stitch: None,
         parameters,
         flops,
-        milliseconds: Some(milliseconds(flops, 1e6)),
-        accuracy,
+        milliseconds: Some(flops as f64 / 1e3),
+        accuracy_at_start: None,
+        accuracy: Some(accuracy),
+        is_ready: true,
     };
-    let all = [
-        candidate(0, 10, 100, 0.5),
-        candidate(1, 20, 300, 0.7),
-        candidate(2, 30, 200, 0.7),
-        candidate(3, 40, 400, 0.6),
-    ];
-    let best = |budget| best_within(&all, budget).map(|one| one.configuration);
+    PoolReport {
+        settings: PoolSettings {
+            method: Method::Pool,
+            models: Vec::new(),
+            image_size: 32,
+            batch: 1,
+            head_steps: 1,
+            distil_steps: 1,
+            pool_steps: 1,
+            lr: 0.0,
+            pool_lr: 0.0,
+            stitch_start: StitchStart::Learned,
+            is_anchor_teacher: false,
+            augment: false,
+            seed: 1,
+        },
+        state: RaceState::Finished,
+        stage: PoolStage::Done,
+        steps: [0, 0],
+        models: Vec::new(),
+        stitches: 0,
+        configurations: configurations.iter().enumerate().map(one).collect(),
+        head_loss: Vec::new(),
+        distil_loss: Vec::new(),
+        tune_loss: Vec::new(),
+        ancestor_accuracy: None,
+        ancestor_parameters: 0,
+        stored_parameters: 0,
+        anchor_parameters: 0,
+        classes: Vec::new(),
+        pictures: [0, 0],
+        spearman: None,
+    }
+}
+
+#[test]
+fn the_best_configuration_within_a_budget_is_chosen() {
+    let all = report(&[(10, 100, 0.5), (20, 300, 0.7), (30, 200, 0.7), (40, 400, 0.6)]);
+    let best = |budget| all.best_within(budget).map(|one| one.id);
     assert_eq!(best(Budget::Parameters(15)), Some(0));
     assert_eq!(best(Budget::Parameters(29)), Some(1));
     assert_eq!(best(Budget::Parameters(99)), Some(2), "of equals the one with fewer operations");

@@ -37,7 +37,7 @@ pub struct Measured {
 pub async fn cluster_measured(distance: Tensor<2>, settings: &ClusterSettings) -> Result<Measured, MeasuredError> {
     let [_, heads] = distance.dims();
     let tables = match settings.grouping {
-        Grouping::Density { eps, .. } => Some(density(distance.clone(), eps)),
+        Grouping::Density => Some(density(distance.clone(), settings.eps)),
         Grouping::KMeans { .. } | Grouping::Single => None,
     };
     let rows = read(distance).await?;

@@ -59,7 +59,7 @@ pub struct PoolPlan {
 
 /// Everything measured so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PoolReport {
+pub struct PoolMeasurements {
     /// Accuracy of the ancestor with its fitted head, 0..1.
     pub ancestor_accuracy: Option<f32>,
     /// Loss of every step of the head.

@@ -11,8 +11,8 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auxiliary, AuxiliaryPlan, Features, LearnedMaps, PoolAdvance, PoolPlan, PoolReport, Probe, StitchStart, Teacher,
-    distillation_loss, learned, pseudo_inverse, random,
+    Auxiliary, AuxiliaryPlan, Features, LearnedMaps, PoolAdvance, PoolMeasurements, PoolPlan, Probe, StitchStart,
+    Teacher, distillation_loss, learned, pseudo_inverse, random,
 };
 use crate::stitch::{AffineFit, StitchFit, StitchNet, draw_configuration, stitching_loss};
 use heirloom_nn::model::ModelConfig;
@@ -48,7 +48,7 @@ pub struct Pooling<B, F> {
     pub(super) teacher: Teacher<F>,
     pub(super) device: Device,
     pub(super) phase: Phase,
-    pub(super) report: PoolReport,
+    pub(super) report: PoolMeasurements,
     pub(super) head: Run<Probe>,
     /// Anchors that were trained elsewhere; none when they are distilled (`pool_anchors`).
     pub(super) given: Vec<Vit>,
@@ -88,7 +88,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         let probe = Probe::start([teacher.width(), classes], plan.seed, &device);
         Ok(Self {
             head: Run::new(probe, RunSettings { seed: plan.seed, ..plan.head.clone() }),
-            report: PoolReport { distil_losses: vec![Vec::new(); plan.auxiliaries.len()], ..Default::default() },
+            report: PoolMeasurements { distil_losses: vec![Vec::new(); plan.auxiliaries.len()], ..Default::default() },
             phase: Phase::Head,
             plan,
             batches,
@@ -112,7 +112,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     }
 
     /// What is measured so far.
-    pub fn report(&self) -> &PoolReport {
+    pub fn report(&self) -> &PoolMeasurements {
         &self.report
     }
 

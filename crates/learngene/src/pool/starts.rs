@@ -1,26 +1,9 @@
 //! The start values of a pool's stitch layers (Learngene Pool, section 3.3, and what it is compared with).
 
-use serde::{Deserialize, Serialize};
-
 use super::Auxiliary;
 use crate::stitch::{AffineFit, Matrix};
 use heirloom_nn::device::{ReadError, read_all};
 use heirloom_nn::vit::RandomWeights;
-
-/// How stitch layers start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StitchStart {
-    /// From the maps that distillation learned, transposed.
-    #[default]
-    Learned,
-    /// From the pseudo-inverse of those maps.
-    PseudoInverse,
-    /// By least squares on some pictures.
-    LeastSquares,
-    /// At random.
-    Random,
-}
 
 /// Mean of the maps `M_p` of an auxiliary model, `[D_S, D_T]`; `None` when it was distilled without positions.
 #[derive(Clone, Debug, PartialEq)]

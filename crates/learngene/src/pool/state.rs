@@ -4,7 +4,7 @@ use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use super::pooling::{Phase, Pooling};
-use super::{Auxiliary, Features, PoolPlan, PoolReport, Probe, Teaches};
+use super::{Auxiliary, Features, PoolMeasurements, PoolPlan, Probe, Teaches};
 use heirloom_nn::vit::Vit;
 use heirloom_train::{
     Batches, Classifier, DeviceTensor, HostTensors, Run, RunHeader, RunState, SavedTensors, TrainError, load_model,
@@ -16,7 +16,7 @@ use heirloom_train::{
 pub struct PoolHeader {
     plan: PoolPlan,
     phase: Phase,
-    report: PoolReport,
+    report: PoolMeasurements,
     head: RunHeader,
     live_head: Option<RunHeader>,
     live: Option<RunHeader>,
@@ -31,7 +31,7 @@ impl PoolHeader {
     }
 
     /// What was measured.
-    pub fn report(&self) -> &PoolReport {
+    pub fn report(&self) -> &PoolMeasurements {
         &self.report
     }
 }

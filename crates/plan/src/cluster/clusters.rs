@@ -1,19 +1,17 @@
 //! All clusters of an ancestor, and what the learngene keeps.
 
+use serde::{Deserialize, Serialize};
+
 use super::density::{Neighbours, centroid, density_groups, k_means_groups};
 use super::distance::scaled_eps;
 use super::ffn::{FfnMatching, ffn_groups};
 
 /// How heads of a layer become clusters.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Grouping {
-    /// DBSCAN, the paper's way.
-    Density {
-        /// Largest distance between neighbours, px.
-        eps: f32,
-        /// Neighbours, itself included, that make a head a core head.
-        min_heads: usize,
-    },
+    /// DBSCAN by [`ClusterSettings::eps`] and [`ClusterSettings::min_heads`], the paper's way.
+    #[default]
+    Density,
     /// A fixed number of clusters per layer (a comparison).
     KMeans {
         /// Clusters per layer.
@@ -24,7 +22,7 @@ pub enum Grouping {
 }
 
 /// In which order the clusters of a layer are shared out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClusterOrder {
     /// Largest first, equal sizes by their lowest member: the paper's priority.
     #[default]
@@ -37,17 +35,23 @@ pub enum ClusterOrder {
     Decreasing,
 }
 
-/// How an ancestor's heads and feed-forward networks are clustered.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How an ancestor's heads and feed-forward networks are clustered (docs/methods.md, sections 1.2 and 1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterSettings {
-    /// How heads become clusters.
-    pub grouping: Grouping,
-    /// In which order clusters are shared out.
-    pub order: ClusterOrder,
+    /// Largest distance between neighbours, px at the ancestor's image size.
+    pub eps: f32,
+    /// Neighbours, itself included, that make a head a core head.
+    pub min_heads: usize,
     /// Largest (exclusive) mean difference of matched centroids for two layers to share a feed-forward network, px.
     pub eps_ffn: f32,
     /// How centroids of adjacent layers are matched.
     pub matching: FfnMatching,
+    /// How heads become clusters.
+    #[serde(default)]
+    pub grouping: Grouping,
+    /// In which order clusters are shared out.
+    #[serde(default)]
+    pub order: ClusterOrder,
 }
 
 impl ClusterSettings {
@@ -55,10 +59,12 @@ impl ClusterSettings {
     pub fn for_image_size(image_size: usize) -> Self {
         let eps = scaled_eps(image_size);
         Self {
-            grouping: Grouping::Density { eps, min_heads: 1 },
-            order: ClusterOrder::Priority,
+            eps,
+            min_heads: 1,
             eps_ffn: eps,
             matching: FfnMatching::Sorted,
+            grouping: Grouping::Density,
+            order: ClusterOrder::Priority,
         }
     }
 }
@@ -109,7 +115,7 @@ pub enum ClusterError {
 }
 
 /// One cluster of heads of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadCluster {
     /// Head that stands for the cluster; always a member, never an average of weights.
     pub centroid: usize,
@@ -134,7 +140,7 @@ impl Clusters {
     pub fn of(distance: &[Vec<f32>], settings: &ClusterSettings) -> Result<Self, ClusterError> {
         check(distance, settings)?;
         let groups = |layer: &Vec<f32>| match settings.grouping {
-            Grouping::Density { eps, min_heads } => density_groups(&Neighbours::of(layer, eps), min_heads),
+            Grouping::Density => density_groups(&Neighbours::of(layer, settings.eps), settings.min_heads),
             Grouping::KMeans { clusters } => k_means_groups(layer, clusters),
             Grouping::Single => (0..layer.len()).map(|head| vec![head]).collect(),
         };
@@ -156,10 +162,10 @@ impl Clusters {
         if found != expected {
             return Err(ClusterError::Neighbours { found: format!("{found:?}"), expected: format!("{expected:?}") });
         }
-        let Grouping::Density { min_heads, .. } = settings.grouping else {
+        if settings.grouping != Grouping::Density {
             return Self::of(distance, settings);
-        };
-        let groups = neighbours.iter().map(|table| density_groups(table, min_heads)).collect();
+        }
+        let groups = neighbours.iter().map(|table| density_groups(table, settings.min_heads)).collect();
         Ok(Self::from_groups(distance, groups, settings))
     }
 
@@ -219,9 +225,9 @@ fn sort_clusters(clusters: &mut [HeadCluster], order: ClusterOrder, distance: &[
 
 fn check(distance: &[Vec<f32>], settings: &ClusterSettings) -> Result<(), ClusterError> {
     match settings.grouping {
-        Grouping::Density { eps, min_heads } => {
-            check_threshold("eps", eps)?;
-            if min_heads == 0 {
+        Grouping::Density => {
+            check_threshold("eps", settings.eps)?;
+            if settings.min_heads == 0 {
                 return Err(ClusterError::Zero { name: "min_heads" });
             }
         }

@@ -1,10 +1,12 @@
 //! How a descendant starts from the learngene: the plan of section 1.5, without touching a weight.
 
+use serde::{Deserialize, Serialize};
+
 use super::Clusters;
 use crate::config::VitConfig;
 
 /// Which ancestor layers a shallower descendant takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DepthChoice {
     /// The first ones.
     #[default]
@@ -64,7 +66,7 @@ pub enum ExpandError {
 }
 
 /// Where a descendant's head comes from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeadSource {
     /// Cluster, in the order in which clusters are shared out.
     pub cluster: usize,

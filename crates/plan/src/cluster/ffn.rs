@@ -1,9 +1,11 @@
 //! Which adjacent layers share a feed-forward network (section 1.3).
 
+use serde::{Deserialize, Serialize};
+
 use super::HeadCluster;
 
 /// How centroids of two adjacent layers are matched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FfnMatching {
     /// Without singleton clusters where both layers keep a cluster without them, sorted by distance. This reproduces
     /// the published merges.

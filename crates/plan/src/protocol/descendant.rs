@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::cluster::{DepthChoice, HeadSource};
+
 /// How a descendant inherits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,15 +109,6 @@ pub struct DescendantSettings {
     pub ffn_maps: bool,
 }
 
-/// Which ancestor layers a shallower descendant takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DepthChoice {
-    /// The first ones.
-    First,
-    /// Evenly spaced ones.
-    Even,
-}
-
 /// The descendant as planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DescendantSummary {
@@ -158,15 +151,4 @@ pub struct LayerSource {
     pub source: Option<usize>,
     /// Its parameters.
     pub parameters: u64,
-}
-
-/// Where a descendant's head comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeadSource {
-    /// Cluster in priority order.
-    pub cluster: usize,
-    /// Head of the ancestor layer.
-    pub head: usize,
-    /// Members of that cluster (darker = larger).
-    pub members: usize,
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::cluster::{ClusterSettings, FfnMatching, HeadCluster};
+
 /// How heads are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeasureSettings {
@@ -34,28 +36,6 @@ pub struct HeadsReport {
     pub seconds: f64,
 }
 
-/// How heads are clustered (Cluster-Learngene, sections 1.2 and 1.3 of the method notes).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClusterSettings {
-    /// Largest gap inside a cluster, px, at the ancestor's image size.
-    pub eps: f32,
-    /// Heads that make a core point.
-    pub min_heads: usize,
-    /// Largest mean difference of matched centroids for layers to share a feed-forward network, px.
-    pub eps_ffn: f32,
-    /// How centroids of adjacent layers are matched.
-    pub matching: FfnMatching,
-}
-
-/// How centroids of two adjacent layers are matched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FfnMatching {
-    /// Without singleton clusters, sorted by distance.
-    Sorted,
-    /// All centroids, in priority order.
-    Strict,
-}
-
 /// The clusters of all layers and what the learngene keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterReport {
@@ -75,15 +55,6 @@ pub struct ClusterReport {
     pub stored_parameters: u64,
     /// Parameters of the ancestor, without the classifier.
     pub ancestor_parameters: u64,
-}
-
-/// One cluster of heads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadCluster {
-    /// Head that stands for the cluster.
-    pub centroid: usize,
-    /// All heads of the cluster, ascending.
-    pub members: Vec<usize>,
 }
 
 /// Attention of one head.

@@ -3,31 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Method, RaceState};
-
-/// How stitch layers start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StitchStart {
-    /// From the maps that distillation learned, transposed.
-    Learned,
-    /// From the pseudo-inverse of those maps.
-    PseudoInverse,
-    /// By least squares on some pictures.
-    LeastSquares,
-    /// At random.
-    Random,
-}
-
-/// What a model may cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Budget {
-    /// At most so many parameters.
-    Parameters(u64),
-    /// At most so many floating-point operations per picture.
-    Flops(u64),
-    /// At most so many milliseconds per picture on this machine.
-    Milliseconds(f64),
-}
+pub use crate::pool::{Budget, StitchStart};
 
 /// A small model that is distilled from the ancestor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -184,7 +184,7 @@ pub struct CurvePoint {
     pub step: usize,
     /// Epochs (full passes over the training pictures), fractional.
     pub epoch: f32,
-    /// Mean training loss since the last point.
+    /// Mean training loss since the last point; at the first, before any step, the loss on the validation pictures.
     pub train_loss: f32,
     /// Loss on the validation pictures.
     pub validation_loss: f32,

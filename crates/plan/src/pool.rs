@@ -1,0 +1,29 @@
+//! Learngene Pool, as far as it needs no device (docs/methods.md, section 2).
+
+use serde::{Deserialize, Serialize};
+
+/// What a model may cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Budget {
+    /// At most so many parameters.
+    Parameters(u64),
+    /// At most so many floating-point operations per picture.
+    Flops(u64),
+    /// At most so many milliseconds per picture on this machine.
+    Milliseconds(f64),
+}
+
+/// How stitch layers start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StitchStart {
+    /// From the maps that distillation learned, transposed.
+    #[default]
+    Learned,
+    /// From the pseudo-inverse of those maps.
+    PseudoInverse,
+    /// By least squares on some pictures.
+    LeastSquares,
+    /// At random.
+    Random,
+}
