@@ -2,6 +2,7 @@
 //! rooms, and no file grows past 500 lines.
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which layers each layer may name. A layer that is not listed here fails the test until it has its place.
@@ -44,7 +45,21 @@ const SESSION_FOR_THE_PAGE: [&str; 2] = ["protocol", "link"];
 /// Crates of the browser, and the rooms that may name them.
 const BROWSER_CRATES: [&str; 6] = ["leptos", "gloo", "web_sys", "js_sys", "wasm_bindgen", "wasm_bindgen_futures"];
 const BROWSER_ROOMS: [&str; 5] = ["main", "bin", "ui", "session", "platform"];
+/// Where Rust files lie.
+const FOLDERS: [&str; 5] = ["src", "tests", "xtask/src", "examples", "benches"];
 const ROOF: usize = 500;
+
+#[test]
+fn the_sources_that_are_read_are_there() {
+    // A folder that is not found holds no file with a fault.
+    for folder in FOLDERS {
+        assert!(!sources(folder).is_empty(), "no source lies in `{folder}`");
+    }
+    let layers: BTreeSet<String> =
+        sources("src").iter().filter_map(|file| module_of(file).into_iter().next()).collect();
+    let named: BTreeSet<String> = ARROWS.iter().map(|(layer, _)| (*layer).to_owned()).collect();
+    assert_eq!(layers, named, "layers with sources, and layers with a place");
+}
 
 #[test]
 fn every_path_points_down() {
@@ -60,7 +75,7 @@ fn below_the_session_only_the_platform_names_the_browser() {
 
 #[test]
 fn no_file_is_longer_than_500_lines() {
-    let files = ["src", "tests", "xtask/src", "examples", "benches"].iter().flat_map(|folder| sources(folder));
+    let files = FOLDERS.iter().flat_map(|folder| sources(folder));
     let long: Vec<String> = files.filter_map(|file| too_long(&file, read(&file).lines().count())).collect();
     assert!(long.is_empty(), "is each of these one idea?\n{}", long.join("\n"));
 }
