@@ -67,36 +67,38 @@ test('a frozen tab rests, and goes on when it is thawed', { timeout: 180_000 }, 
 test('the screen stays awake while something runs, also after the tab was hidden', { timeout: 180_000 }, async () => {
   await visit(SITE, { query: LONG_RACE }, async (visit) => {
     await visit.page.evaluate(() => {
-      const locks = (window.__locks = { asked: 0, held: 0 });
+      const locks = (window.__locks = { asked: 0, held: new Set() });
       navigator.wakeLock.request = async () => {
         locks.asked += 1;
-        locks.held += 1;
-        let is_held = true;
-        return { release: async () => { if (is_held) { is_held = false; locks.held -= 1; } } };
+        const lock = { release: async () => { locks.held.delete(lock); } };
+        locks.held.add(lock);
+        return lock;
       };
     });
-    const locks = () => visit.page.evaluate(() => ({ ...window.__locks }));
-    const held = (count) => visit.page.waitForFunction((count) => window.__locks.held === count, count);
+    const asked = () => visit.page.evaluate(() => window.__locks.asked);
+    const held = (count) => visit.page.waitForFunction((count) => window.__locks.held.size === count, count);
     await plan(visit);
     await held(0);
     await visit.at('train-start').click();
     await step.waitFor(visit, 'train-status', /step [1-9]/);
     await held(1);
-    const { asked } = await locks();
+    const before = await asked();
     // The browser takes the lock of a hidden page away; seen again, the page must ask anew.
     await visit.page.evaluate(() => {
-      window.__locks.held = 0;
+      window.__locks.held.clear();
       document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     });
-    await visit.page.waitForFunction((asked) => window.__locks.asked === asked + 1, asked);
+    await held(1);
+    assert.equal(await asked(), before + 1);
     await visit.at('train-pause').click();
     await step.waitFor(visit, 'train-status', /paused/i);
-    await visit.page.waitForFunction(() => window.__locks.held <= 0);
+    await held(0);
     await visit.at('train-pause').click();
-    await step.waitFor(visit, 'train-status', /step/i);
-    await visit.page.waitForFunction((asked) => window.__locks.asked === asked + 2, asked);
+    await step.waitFor(visit, 'train-status', /step [1-9]/);
+    await held(1);
+    assert.equal(await asked(), before + 2);
     await visit.at('train-stop').click();
     await step.waitFor(visit, 'train-status', /stopped/i);
-    await visit.page.waitForFunction(() => window.__locks.held <= 0);
+    await held(0);
   });
 });

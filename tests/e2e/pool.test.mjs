@@ -13,6 +13,14 @@ const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../
 const SIZE = 16;
 /** Two models of two blocks: two whole ones, and four ways through their only stitch layer. */
 const WAYS = 6;
+/**
+ * Parameters and operations of each, by hand. A block of width w has 12 w² + 13 w parameters (w = 16: 3280, w = 32: 12704);
+ * before it come 3 · 4² · w + w for the patches and 18 w for the tokens, behind it 2 w for the norm and 2 w + 2 for two
+ * classes; the stitch has 16 · 32 + 32. Operations are two for each product: 17 tokens, 16 patches.
+ */
+const COSTS = [
+  [7698, 270528], [17730, 619840], [21010, 742784], [27682, 958848], [30434, 1074624], [33714, 1197568],
+];
 const folder = temporaryFolder();
 const ancestor = smallModel();
 const settings = ({ head = 4, distil, pool }) =>
@@ -37,10 +45,13 @@ const budget = (visit, place) =>
     slider.dispatchEvent(new Event('input', { bubbles: true }));
   }, String(place));
 
-/** Chooses the first stitched model of the method in use in the table. */
+/** Chooses the first stitched model of the method in use in the table, and says its blocks and its parameters. */
 const chooseStitched = (visit) =>
-  visit.at('pool-table').locator('tbody tr').evaluateAll((all) =>
-    all.find((row) => row.cells[2].textContent.trim() === '1' && row.querySelector('button')).querySelector('button').click());
+  visit.at('pool-table').locator('tbody tr').evaluateAll((all) => {
+    const row = all.find((row) => row.cells[2].textContent.trim() === '1' && row.querySelector('button'));
+    row.querySelector('button').click();
+    return { path: row.cells[1].textContent.trim(), parameters: Number(row.cells[3].textContent) };
+  });
 
 test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { timeout: 600_000 }, async (t) => {
   const then = step.inOrder(t);
@@ -49,7 +60,7 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
   const picture = put(folder, 'picture.png', png(SIZE, SIZE, pixel));
   const predict = async (visit) => {
     await visit.at('try-input').setInputFiles(picture);
-    await step.waitFor(visit, 'prediction', /%/);
+    await step.waitFor(visit, 'prediction', /(blue|red), \d+ % sure/);
     return step.shares(visit);
   };
   await visit(SITE, { query: `?engine=cpu${settings({ distil: 4, pool: 4 })}` }, async (visit) => {
@@ -63,13 +74,17 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
       assert.equal(await marks(visit), WAYS, 'one mark a way');
       const table = await rows(visit, 'pool-table');
       assert.equal(table.length, WAYS);
-      for (const [way, , , parameters, flops, milliseconds, start, right] of table) {
+      for (const [way, , , , , milliseconds, start, right] of table) {
         assert.equal(way, 'Pool');
-        assert.ok([parameters, flops, milliseconds].every((number) => Number(number) > 0), `${parameters}, ${flops}, ${milliseconds}`);
+        assert.ok(Number(milliseconds) > 0, milliseconds);
         assert.ok([start, right].every((share) => Number(share) >= 0 && Number(share) <= 100), `${start}, ${right}`);
       }
+      assert.deepEqual(table.map(([, , , parameters, flops]) => [Number(parameters), Number(flops)]).sort(([a], [b]) => a - b), COSTS);
+      const best = Number((await visit.at('pool-status').textContent()).match(/the best is right for (\d+) %/)?.[1]);
+      step.sameShare(best, Math.max(...table.map((cells) => Number(cells[7]))), 'the best model');
       const losses = await rows(visit, 'pool-losses-table');
-      assert.equal(losses.length, 4 * 4, 'head, two models and the whole, four steps each');
+      const curves = ["ancestor's head", 'model 2 × 16', 'model 2 × 32', 'stitched whole'];
+      assert.deepEqual(losses.map(([name, at]) => `${name} ${at}`), curves.flatMap((name) => [1, 2, 3, 4].map((at) => `${name} ${at}`)));
       assert.ok(losses.every(([, , loss]) => Number(loss) > 0));
     });
 
@@ -77,9 +92,9 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
       await budget(visit, 0);
       await step.waitFor(visit, 'pool-path', /^all of 2 × 16, nothing stitched/);
       assert.equal(await visit.at('pool-grid').locator('rect.instance.on').count(), 2);
-      const least = await visit.at('budget-value').textContent();
+      assert.equal((await visit.at('budget-value').textContent()).trim(), '7.70 k parameters', 'the smallest model');
       await budget(visit, 200);
-      assert.notEqual(await visit.at('budget-value').textContent(), least);
+      await step.waitFor(visit, 'budget-value', /^33\.7 k parameters$/);
       await visit.at('budget-kind').selectOption('milliseconds');
       await step.waitFor(visit, 'budget-value', / ms$/);
     });
@@ -89,13 +104,14 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
     }
     await then('the page has no serious accessibility fault', () => visit.checkAccessibility());
 
-    let shown;
+    let shown, chosen;
     await then('a stitched model is cut out and is the one that names pictures', async () => {
-      await chooseStitched(visit);
+      chosen = await chooseStitched(visit);
+      assert.match(chosen.path, /^\d × 16 → \d × 32$/);
       await step.waitFor(visit, 'pool-path', /stitch 1, then from block/);
       assert.equal(await visit.at('pool-grid').locator('path.stitch').count(), 1);
       await visit.at('pool-cut').click();
-      await step.waitFor(visit, 'trial-run', /cut from the pool: \d × 16 → \d × 32/);
+      await step.waitFor(visit, 'trial-run', new RegExp(`cut from the pool: ${chosen.path}`));
       shown = await predict(visit);
     });
 
@@ -103,6 +119,9 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
       const header = readHeader(await step.saveFrom(visit, 'export-safetensors', to('cut.safetensors')));
       assert.deepEqual(header['stitch.weight'].shape, [32, 16]);
       assert.deepEqual(header['end.head.weight'].shape, [2, 32]);
+      const { __metadata__, ...tensors } = header;
+      const sizes = Object.values(tensors).map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+      assert.equal(sizes.reduce((a, b) => a + b), chosen.parameters, 'as many as the table says');
       const graph = await step.saveFrom(visit, 'export-onnx', to('cut.onnx'));
       assert.equal(opset(graph), 17);
       const said = metadata(graph);
@@ -126,7 +145,7 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
       await step.engineReady(visit, /^CPU/);
       await step.waitFor(visit, 'pool-status', /^Finished: 6 models/);
       assert.deepEqual(await rows(visit, 'pool-table'), before);
-      await step.waitFor(visit, 'trial-run', /cut from the pool: \d × 16 → \d × 32/);
+      await step.waitFor(visit, 'trial-run', new RegExp(`cut from the pool: ${chosen.path}`));
       assert.deepEqual(await predict(visit), shown);
     });
 
@@ -138,11 +157,25 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
       assert.equal(await marks(visit), 2 * WAYS);
       assert.deepEqual(new Set((await rows(visit, 'pool-table')).map(([way]) => way)), new Set(['Pool', 'SN-Net']));
       assert.match(await visit.page.locator('#training').textContent(), /Both ways: same ancestor/);
-      const compared = await rows(visit, 'pool-compare');
-      assert.ok(compared.every(([, pool, stitch]) => pool && stitch), JSON.stringify(compared));
-      await chooseStitched(visit);
+      const compared = Object.fromEntries((await rows(visit, 'pool-compare')).map(([measure, ...ways]) => [measure, ways]));
+      assert.equal(Object.keys(compared).length, 8, JSON.stringify(compared));
+      // The same models either way: 7698 and 27682 parameters, with a stitch of 544, beside an ancestor of 105034.
+      assert.deepEqual(compared['of these, the small models alone (anchors)'], Array(2).fill('35.4 k'));
+      assert.deepEqual(compared['Stored parameters, all models and stitches'], Array(2).fill('35.9 k (34 % of the ancestor)'));
+      const table = await rows(visit, 'pool-table');
+      ['Pool', 'SN-Net'].forEach((way, at) => {
+        const right = table.filter((cells) => cells[0] === way).map((cells) => Number(cells[7]));
+        const told = ['Right on average over all models, %', 'Right, the best model, %'].map((measure) => Number(compared[measure][at]));
+        [step.mean(right), Math.max(...right)].forEach((share, measure) =>
+          assert.ok(Math.abs(told[measure] - share) <= 0.11, `${way}: ${told} beside ${right}`));
+        assert.match(compared['Smallest model: parameters, right'][at], /^7\.70 k, \d+ %$/);
+        assert.match(compared['The ancestor with its new head, right'][at], /^\d+ %$/);
+      });
+      const better = compared['Models in which it is the better one'].map((count) => Number(count.match(/^(\d) of 6$/)?.[1]));
+      assert.ok(better[0] + better[1] <= WAYS, `${better}`);
+      const { path } = await chooseStitched(visit);
       await visit.at('pool-cut').click();
-      await step.waitFor(visit, 'trial-run', /cut from the SN-Net: \d × 16 → \d × 32/);
+      await step.waitFor(visit, 'trial-run', new RegExp(`cut from the SN-Net: ${path}`));
     });
 
     await then('the package of the model cut out is an ancestor again', async () => {

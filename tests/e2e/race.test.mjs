@@ -17,7 +17,7 @@ async function measured(settings, body) {
     await step.giveAncestor(visit, model(), /64/);
     await step.givePictures(visit, smallPictures({ classes: ['blue', 'red'], each: 10 }), /blue[^]*red/);
     await step.measureHeads(visit, 4);
-    await step.waitFor(visit, 'descendant-summary', /%/);
+    await step.planned(visit, '105 k', 100);
     await body(visit);
   });
 }
@@ -50,7 +50,15 @@ test('starts × seeds are drawn with bands and summed up in sentences', { timeou
     }
     const numbers = await rows(visit, 'statistics-table');
     assert.deepEqual(numbers.map(([start]) => start), ['inherited', 'from scratch', 'first layers']);
-    assert.match(numbers[0][1], /% ± .* % \(.* to .*\)/);
+    // Mean, deviation and range of the two seeds' last points.
+    const curves = await step.curvesTable(visit);
+    for (const [start, last] of numbers) {
+      const [average, , low, high] = last.match(/^([\d.]+) % ± ([\d.]+) % \(([\d.]+) % to ([\d.]+) %\)$/).slice(1).map(Number);
+      const ends = step.ends(curves, start);
+      assert.equal(ends.length, 2, 'two seeds');
+      [[average, step.mean(ends)], [low, Math.min(...ends)], [high, Math.max(...ends)]].forEach(([told, shown]) =>
+        assert.ok(Math.abs(told - shown) <= 0.11, `${start}: ${last}, but the curves end at ${ends}`));
+    }
     await visit.checkAccessibility();
   });
 });
@@ -61,17 +69,25 @@ test('a family of two sizes keeps every model and is drawn against its size', { 
     await train(visit);
     const points = await rows(visit, 'experiment-table');
     assert.deepEqual(points.map((cells) => cells.slice(0, 3)), [['inherited', '2', '2'], ['from scratch', '2', '2'], ['inherited', '1', '1'], ['from scratch', '1', '1']]);
-    assert.ok(points.every((cells) => /^\d+\.\d %$/.test(cells[8])), 'every size has its accuracy');
+    assert.deepEqual(points.map((cells) => cells[3]), ['105 k', '105 k', '46.2 k', '46.2 k'], 'one head of 32 channels instead of two, one layer instead of two');
+    for (const cells of points) {
+      assert.match(cells[8], /^\d+\.\d %$/, 'every size has its accuracy');
+      assert.deepEqual(cells.slice(9), [cells[8], cells[8]], 'one seed is lowest and highest');
+    }
     assert.equal(await visit.at('experiment-chart').locator('path.point').count(), 4);
     await visit.at('family-axis').selectOption('heads');
     assert.match(await visit.at('experiment-chart').getAttribute('aria-label'), /heads/);
-    assert.match(await step.waitFor(visit, 'experiment-words', /heads/), /Inherited: best with .*lie .* points/);
+    const words = await step.waitFor(visit, 'experiment-words', /heads/);
+    const [, best, apart] = words.match(/Inherited: best with \d heads × \d layers, ([\d.]+) % with .*?; between the best and the worst of 2 lie ([\d.]+) points/);
+    const inherited = points.filter(([start]) => start === 'inherited').map((cells) => parseFloat(cells[8]));
+    assert.equal(Number(best), Math.max(...inherited));
+    assert.ok(Math.abs(apart - (Math.max(...inherited) - Math.min(...inherited))) <= 0.11, `${words}: ${inherited}`);
     const models = await visit.at('trial-run').locator('option').allTextContents();
     assert.equal(models.length, 5, 'four trained ones and the ancestor, which has classes');
     assert.match(models[3], /1 heads × 1 layers.*from scratch/);
     await visit.at('trial-run').selectOption('2');
     const file = await step.saveFrom(visit, 'export-safetensors', path.join(temporaryFolder(), 'small-one.safetensors'));
-    assert.match(await step.giveAncestor(visit, file, /small-one/), /\b1\b/);
+    assert.match(await step.giveAncestor(visit, file, /small-one/), /Layers\s*1\s*Heads per layer\s*1\s*Width\s*64 \(32 per head\)/);
     await visit.checkAccessibility();
   });
 });
@@ -94,6 +110,9 @@ test('a sweep is a heat map and keeps its best model; a stopped one shows what i
     await step.waitFor(visit, 'train-status', /step [2-9].*race 1 of 4/);
     await visit.at('train-stop').click();
     await step.waitFor(visit, 'train-status', /stopped/i);
+    const kept = await step.curvesTable(visit);
+    assert.ok(kept.length > 0 && kept.length < 400 / 3, `${kept.length} points`);
+    assert.deepEqual(kept.map(({ arm, step }) => [arm, step]), kept.map((_, at) => ['inherited', 3 * at]), 'checked every three steps');
   });
 });
 

@@ -251,22 +251,24 @@ async fn attention(engine: &mut Engine1, patch: Option<usize>) -> Result<Attenti
 fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
     pollster::block_on(async {
         let mut engine = Engine1::start().await;
-        for command in [
-            Command::MeasureHeads(MeasureSettings::default()),
-            Command::PlanDescendant(descendant().into()),
-            Command::Train(training()),
-            Command::Confusion { run: Some(0) },
-            Command::ExportSafetensors { run: None },
-            Command::ExportCurves,
-            Command::ShowAttention { layer: 0, head: 0, picture: 0, patch: None },
+        let no_ancestor = "No ancestor is open yet; open a checkpoint first.";
+        let attention = Command::ShowAttention { layer: 0, head: 0, picture: 0, patch: None };
+        for (command, sentence) in [
+            (Command::MeasureHeads(MeasureSettings::default()), no_ancestor),
+            (Command::PlanDescendant(descendant().into()), no_ancestor),
+            (Command::Train(training()), no_ancestor),
+            (Command::Confusion { run: Some(0) }, "There is no trained descendant yet; train one first."),
+            (Command::ExportSafetensors { run: None }, "No descendant is planned yet; plan one first."),
+            (Command::ExportCurves, "There are no curves yet; train first."),
+            (attention, "No heads are measured yet; measure them first."),
         ] {
             let heard = engine.send(command.clone(), Vec::new()).await;
-            let said = error(&heard).unwrap_or_else(|| panic!("{command:?} said nothing"));
-            assert!(said.ends_with('.') && said.starts_with(char::is_uppercase), "no sentence: {said}");
+            assert_eq!(error(&heard).as_deref(), Some(sentence), "{command:?}");
         }
         engine.open(ancestor()).await;
         let heard = engine.open(FileHandle::from_bytes("note.safetensors", &b"<!doctype html>"[..])).await;
-        assert!(error(&heard).is_some());
+        let said = error(&heard).unwrap();
+        assert!(said.starts_with("`note.safetensors` is a web page (HTML) saved in place of the file"), "{said}");
         let files = pictures(3);
         engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
         let heard = engine.send(Command::MeasureHeads(MeasureSettings::default()), Vec::new()).await;

@@ -166,7 +166,7 @@ def by_timm(case):
             model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
             found["timm, local-dir"] = model(pictures).numpy()
             data = timm.data.resolve_model_data_config(model)
-            assert np.allclose(data["mean"], case.preprocessing["mean"]), data
+            assert all(np.allclose(data[key], case.preprocessing[key]) for key in ("mean", "std")), data
             assert data["input_size"][1:] == tuple(case.pictures.shape[2:]), data
             assert list(model.pretrained_cfg.get("label_names") or []) == (case.labels or []), model.pretrained_cfg
     return found
@@ -182,7 +182,8 @@ def by_onnx(case):
     assert model.opset_import[0].version == 17
     kept = {prop.key: prop.value for prop in model.metadata_props}
     assert json.loads(kept.get("labels", "null")) == case.labels
-    assert np.allclose(json.loads(kept["mean"]), case.preprocessing["mean"])
+    for key in ("mean", "std"):
+        assert np.allclose(json.loads(kept[key]), case.preprocessing[key]), (key, kept[key])
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     run = lambda pictures: session.run(None, {"pixel_values": pictures})[0]
     alone = np.concatenate([run(case.pictures[i : i + 1]) for i in range(len(case.pictures))])
@@ -194,7 +195,7 @@ class Case:
         self.name, self.folder = path.stem, path.parent
         told = json.loads(path.read_text())
         self.pictures = np.array(told["pictures"], np.float32).reshape(told["shape"])
-        self.scores = np.array(told["scores"], np.float32).reshape(-1, told["outputs"])
+        self.scores = np.array(told["scores"], np.float32).reshape(len(self.pictures), told["outputs"])
         self.is_vit, self.is_stitched = "embed_dim" in told["config"], "front" in told["config"]
         self.config, self.labels, self.preprocessing = told["config"], told.get("labels"), told["preprocessing"]
 
@@ -220,6 +221,8 @@ def main():
     for case in cases:
         for way in ways.values():
             for name, scores in way(case).items():
+                # Scores of another shape could still be subtracted from ours.
+                assert scores.shape == case.scores.shape, f"{case.name} by {name}: {scores.shape}, not {case.scores.shape}"
                 difference = float(np.abs(scores - case.scores).max())
                 worst.setdefault(name, []).append(difference)
                 if not difference <= TOLERANCE:
@@ -227,8 +230,12 @@ def main():
                     print(f"FAILED: {case.name} by {name}: differs by {difference:.2e}, at most {TOLERANCE:.0e} is right")
     for name, differences in worst.items():
         print(f"{name}: {len(differences)} models, largest difference {max(differences):.2e}")
-    if not cases or failed:
-        sys.exit(f"{failed} of {len(cases)} models differ" if cases else f"no cases in {wanted.folder}")
+    if not cases:
+        sys.exit(f"no cases in {wanted.folder}")
+    if not worst:
+        sys.exit(f"none of {len(cases)} models was compared")
+    if failed:
+        sys.exit(f"{failed} comparisons of {len(cases)} models differ")
 
 
 if __name__ == "__main__":

@@ -146,8 +146,41 @@ export async function enter(visit, handle, value) {
   await field.press('Tab');
 }
 
-/** What the page says of the picture named last: per cent by class, as text. */
-export async function shares(visit) {
-  const bars = await visit.at('prediction').last().locator('li').evaluateAll((rows) => rows.map((row) => row.textContent.trim()));
-  return Object.fromEntries(bars.map((bar) => bar.match(/(\w+?)\s*([\d.,]+)\s*%/).slice(1, 3)));
+/** Waits for the descendant of so many parameters, and so many per cent of the ancestor's, both as the page rounds them. */
+export const planned = (visit, parameters, percent) =>
+  waitFor(visit, 'descendant-summary', new RegExp(`^Parameters\\s*${parameters.replace('.', '\\.')}\\s+${percent} % of the ancestor`));
+
+/** Rows of `train-table`: `{ arm, seed, step, accuracy }`, the accuracy in per cent. */
+export async function curvesTable(visit) {
+  const rows = await visit.at('train-table').locator('tbody tr').evaluateAll((all) =>
+    all.map((row) => [...row.cells].map((cell) => cell.textContent.trim())));
+  return rows.map(([arm, seed, step, , accuracy]) => ({ arm, seed: Number(seed), step: Number(step), accuracy: Number(accuracy) }));
+}
+
+/** What the curves end with, per cent: the last accuracy of every seed of a start. */
+export function ends(rows, arm) {
+  const own = rows.filter((row) => row.arm === arm);
+  const last = Math.max(...own.map(({ step }) => step));
+  return own.filter(({ step }) => step === last).map(({ accuracy }) => accuracy);
+}
+
+export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Fails unless a whole per cent and a number with one digit after the point can be the same share, each rounded. */
+export function sameShare(whole, exact, what) {
+  assert.ok(Math.abs(whole - exact) <= 0.551, `${what}: ${whole} % here, ${exact} % there`);
+}
+
+/** What the page says of the picture named last: per cent by class, as text, the surest class first. */
+export const shares = (visit) => sharesOf(visit.at('prediction').last());
+
+/** The same of one picture, whose headline must be its longest bar. */
+export async function sharesOf(prediction) {
+  const bars = await prediction.locator('li').evaluateAll((rows) => rows.map((row) => row.textContent.trim()));
+  const all = bars.map((bar) => bar.match(/(\w+?)\s*([\d.,]+)\s*%/).slice(1, 3));
+  const numbers = all.map(([, percent]) => Number(percent));
+  assert.deepEqual(numbers, numbers.toSorted((a, b) => b - a), 'the bars are sorted');
+  const headline = (await prediction.locator('strong').first().textContent()).trim();
+  assert.equal(headline, `${all[0][0]}, ${all[0][1]} % sure`);
+  return Object.fromEntries(all);
 }

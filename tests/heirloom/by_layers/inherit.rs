@@ -19,7 +19,9 @@ async fn weights(descendant: Descendant) -> Weights {
 /// All tensors of a layer, by what follows its name.
 fn layer<'a>(weights: &'a Weights, name: &str) -> Vec<(&'a str, &'a Vec<f32>)> {
     let of_layer = weights.iter().filter_map(|(key, tensor)| Some((key.strip_prefix(name)?, &tensor.values)));
-    of_layer.collect()
+    let of_layer: Vec<_> = of_layer.collect();
+    assert!(!of_layer.is_empty(), "nothing is called `{name}`");
+    of_layer
 }
 
 on_every_engine! {

@@ -91,6 +91,9 @@ fn the_descendant_keeps_width_and_head_size() {
     assert_eq!((config.depth, config.num_heads, config.classes, config.image_size), (3, 4, Some(5), 112));
     assert_eq!((config.embed_dim, config.head_dim, config.mlp_dim, config.attention_dim()), (384, 64, 1536, 256));
     assert_eq!(descendant_config(&ancestor, &plan, 0, 112), Err(ExpandError::Zero { name: "classes" }));
-    assert!(matches!(descendant_config(&ancestor, &plan, 5, 100), Err(ExpandError::ImageSize { .. })));
-    assert!(matches!(descendant_config(&deit(192, 3), &plan, 5, 112), Err(ExpandError::OtherAncestor { .. })));
+    let odd = ExpandError::ImageSize { image_size: 100, patch_size: 16 };
+    assert_eq!(descendant_config(&ancestor, &plan, 5, 100), Err(odd));
+    // Three layers with head 5 at most, and an ancestor of three heads.
+    let other = ExpandError::OtherAncestor { found: "at least 3 × 6".into(), expected: "12 × 3".into() };
+    assert_eq!(descendant_config(&deit(192, 3), &plan, 5, 112), Err(other));
 }

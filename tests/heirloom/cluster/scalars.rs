@@ -129,12 +129,13 @@ fn ffns_of_agreeing_layers_chain_and_the_limit_itself_is_outside() {
 
 #[test]
 fn sorted_matching_keeps_singletons_where_a_layer_has_nothing_else() {
-    // Layer 0 has only singletons, so layer 1 keeps its singleton too, and both have two centroids.
-    let distance = [vec![10.0, 40.0, 70.0], vec![11.0, 41.0, 41.5]];
-    let clusters = Clusters::of(&distance, &settings(2.0, 5.0)).unwrap();
-    assert!(clusters.ffn_groups.is_empty());
-    let distance = [vec![10.0, 40.0], vec![11.0, 41.0, 41.5].into_iter().take(2).collect()];
-    assert_eq!(Clusters::of(&distance, &settings(2.0, 5.0)).unwrap().ffn_groups, [vec![0, 1]]);
+    let groups =
+        |layers: [&[f32]; 2]| Clusters::of(&layers.map(<[f32]>::to_vec), &settings(2.0, 5.0)).unwrap().ffn_groups;
+    // Layer 0 has only singletons, so layer 1 keeps its singleton too, and both have two centroids, 1 px apart.
+    assert_eq!(groups([&[10.0, 40.0], &[11.0, 41.0, 41.5]]), [vec![0, 1]]);
+    assert!(groups([&[10.0, 40.0, 70.0], &[11.0, 41.0, 41.5]]).is_empty(), "three centroids and two");
+    // Where both have clusters, singletons count for nothing: 40 and 41 are left.
+    assert_eq!(groups([&[10.0, 40.0, 40.5], &[41.0, 41.5, 90.0]]), [vec![0, 1]]);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn tables_of_a_device_give_the_same_clusters() {
     let tables: Vec<Neighbours> = distance.iter().map(|layer| Neighbours::of(layer, 2.5)).collect();
     assert_eq!(Clusters::from_neighbours(&distance, &tables, &settings), Clusters::of(&distance, &settings));
     let error = Clusters::from_neighbours(&distance, &tables[..1], &settings).unwrap_err();
-    assert!(matches!(error, ClusterError::Neighbours { .. }));
+    assert_eq!(error, ClusterError::Neighbours { found: "[4]".into(), expected: "[4, 4]".into() });
     assert!(Neighbours::from_table(vec![true; 5]).is_none());
 }
 
@@ -152,7 +153,10 @@ fn tables_of_a_device_give_the_same_clusters() {
 fn bad_settings_and_bad_distances_are_refused_with_the_place() {
     let good = [vec![1.0, 2.0]];
     assert!(matches!(Clusters::of(&good, &settings(-1.0, 1.0)), Err(ClusterError::Threshold { name: "eps", .. })));
-    assert!(matches!(Clusters::of(&good, &settings(1.0, f32::NAN)), Err(ClusterError::Threshold { .. })));
+    assert!(matches!(
+        Clusters::of(&good, &settings(1.0, f32::NAN)),
+        Err(ClusterError::Threshold { name: "eps_ffn", .. })
+    ));
     assert!(matches!(Clusters::of(&[], &settings(1.0, 1.0)), Err(ClusterError::NoHeads { layer: 0 })));
     let error = Clusters::of(&[vec![1.0], vec![0.0, f32::NAN]], &settings(1.0, 1.0)).unwrap_err();
     assert!(error.to_string().starts_with("the distance of head `1` in layer `1` is `NaN`"), "{error}");

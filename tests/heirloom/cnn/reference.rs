@@ -14,7 +14,9 @@ on_every_engine! {
     async fn logits_of_every_variant_equal_pytorchs(device: Device) {
         let reference = reference();
         for name in FIXTURES {
-            for entry in reference[name].as_array().expect("entries") {
+            let entries = reference[name].as_array().expect("entries");
+            assert!(!entries.is_empty(), "PyTorch said nothing of {name}");
+            for entry in entries {
                 let size = entry["size"].as_u64().expect("a size") as usize;
                 let cnn = load(name, size, &device).await;
                 let got = logits(&cnn, pictures(numbers(&entry["pictures"]), size, &device)).await;
@@ -61,8 +63,9 @@ on_every_engine! {
         };
         let features = cnn.features(Tensor::ones([2, 3, 8, 8], &device), &mut hooks);
         assert_eq!(stages, [(0, [2, 4, 8, 8]), (1, [2, 6, 4, 4]), (2, [2, 9, 2, 2])]);
-        assert_eq!(blocks.len(), 4);
-        assert_eq!((blocks[1].0, blocks[1].1), (0, 1));
+        let expected =
+            [(0, 0, [2, 4, 8, 8]), (0, 1, [2, 4, 8, 8]), (1, 0, [2, 6, 4, 4]), (2, 0, [2, 9, 2, 2])];
+        assert_eq!(blocks, expected);
         assert_eq!(read(features).await.unwrap().len(), 2 * 9 * 4);
     }
 }
@@ -91,6 +94,9 @@ fn a_description_tells_the_families_apart_and_takes_no_unknown_field() {
     assert_eq!(serde_json::from_str::<ModelConfig>(&serde_json::to_string(&vit).unwrap()).unwrap(), vit);
     let unknown = text.replacen('{', "{\"groups\": 2, ", 1);
     assert!(serde_json::from_str::<ModelConfig>(&unknown).is_err());
+    // A description that fits no family says no more than that; the family itself says what it does not know.
+    let said = serde_json::from_str::<CnnConfig>(&unknown).unwrap_err().to_string();
+    assert!(said.starts_with("unknown field `groups`"), "{said}");
 }
 
 #[test]

@@ -45,14 +45,20 @@ fn stages_that_do_not_follow_are_refused_in_sentences() {
     assert_eq!(seam(&[Unit::Inherited(3)]), SeamError::Unknown { unit: 4, stages: 3 });
     assert_eq!(seam(&[]), SeamError::Empty);
     let vgg = CnnConfig::vgg([1; 5], 3);
-    assert!(matches!(
-        vgg.from_units(&(0..5).map(Unit::Inherited).collect::<Vec<_>>(), 3, 16),
-        Err(SeamError::Vanished { image_size: 16, .. })
-    ));
+    // 16 px are halved to 8, 4, 2 and 1; the fifth pooling has nothing left to halve.
+    let vanished = SeamError::Vanished { image_size: 16, stage: "stage 5 of the ancestor".into() };
+    assert_eq!(vgg.from_units(&(0..5).map(Unit::Inherited).collect::<Vec<_>>(), 3, 16), Err(vanished));
     let narrower = StageConfig { width: 2, inner: 2, shortcut: Shortcut::Zeros, ..vgg.stages[0] };
     let narrower = StageConfig { block: heirloom_nn::cnn::BlockKind::Basic, ..narrower };
-    assert!(matches!(seam(&[Unit::Inherited(0), Unit::Random(narrower)]), SeamError::Stage { .. }));
-    assert!(matches!(seam(&[Unit::Random(vgg.stages[0])]), SeamError::Stage { .. }));
+    let contradictory = |stage: &str, problem| SeamError::Stage { stage: stage.into(), problem };
+    assert_eq!(
+        seam(&[Unit::Inherited(0), Unit::Random(narrower)]),
+        contradictory("random stage 2", "a shortcut of zeros cannot lead to fewer channels")
+    );
+    assert_eq!(
+        seam(&[Unit::Random(vgg.stages[0])]),
+        contradictory("random stage 1", "plain blocks have no place behind a ResNet's stem")
+    );
 }
 
 #[test]

@@ -48,6 +48,7 @@ everywhere! {
     async fn evaluation_crop_equals_pillow_and_torchvision_exactly() {
         let text = include_str!("../../fixtures/pictures/evaluation.json");
         let fixture: Fixture = serde_json::from_str(text).unwrap();
+        assert_eq!((fixture.cases.len(), fixture.image_size), (4, 14));
         for case in fixture.cases {
             let image = RgbImage8 { width: case.width, height: case.height, data: case.input };
             let crop = evaluation_crop(&image, fixture.image_size);

@@ -34,6 +34,7 @@ fn unusable_files_are_listed_with_reasons_and_the_rest_is_taken() {
     assert_eq!((added.pictures, added.refused, added.ignored, added.repeated), (1, 8, 1, 0));
     let reasons =
         ["0 bytes", "megapixels", "cut off", "cut off", "cut off", "found text", "cut off", "without a folder"];
+    assert_eq!(refusals(&set).len(), reasons.len());
     for ((path, reason), part) in refusals(&set).iter().zip(reasons) {
         assert!(reason.contains(part), "{path}: {reason}");
     }
@@ -172,9 +173,11 @@ fn a_model_is_a_file_with_its_description_beside_it_or_a_whole_folder() {
     };
     let folder = "fixtures/checkpoints/hf_vit";
     assert_eq!(names(&format!("{folder}/model.safetensors")), ["model.safetensors", "config.json"]);
-    assert!(names(folder).contains(&"hf_vit/config.json".to_owned()), "{:?}", names(folder));
+    let whole = ["hf_vit/config.json", "hf_vit/model.safetensors", "hf_vit/preprocessor_config.json"];
+    assert_eq!(names(folder), whole);
     assert_eq!(names("fixtures/checkpoints/vit.safetensors"), ["vit.safetensors"]);
-    assert!(heirloom_data::model_files(std::path::Path::new("no/such.pth")).is_err());
+    let error = heirloom_data::model_files(std::path::Path::new("no/such.pth")).unwrap_err().to_string();
+    assert!(error.starts_with("`such.pth` could not be read ("), "{error}");
 }
 
 #[test]

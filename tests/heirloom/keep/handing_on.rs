@@ -55,6 +55,9 @@ fn rewritten(zip: &[u8], change: impl Fn(&str, Vec<u8>) -> Option<(String, Vec<u
     to.finish().unwrap().into_inner()
 }
 
+const NO_DIRECTORY: &str = "the zip directory at its end is missing, so it is cut off";
+const NO_PROJECT: &str = "it is no project of Heirloom";
+
 #[test]
 fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind() {
     pollster::block_on(async {
@@ -75,22 +78,24 @@ fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind
             rewritten(&zip, move |name, bytes| (!name.starts_with(part)).then(|| (name.to_owned(), bytes)))
         };
         let cases = [
-            ("cut off", zip[..zip.len() - 200].to_vec()),
-            ("no zip", b"Dear Sir or Madam, ".repeat(40)),
-            ("not a project", rewritten(&zip, |name, bytes| Some((format!("other/{name}"), bytes)))),
-            ("a changed generation", changed("work")),
-            ("a changed model", changed("parts")),
-            ("a changed picture", changed("blobs")),
-            ("no generation", without("work")),
-            ("no model", without("parts")),
-            ("one model in place of another", swapped(&zip)),
+            ("cut off", zip[..zip.len() - 200].to_vec(), &[NO_DIRECTORY][..]),
+            ("no zip", b"Dear Sir or Madam, ".repeat(40), &[NO_DIRECTORY]),
+            ("not a project", rewritten(&zip, |name, bytes| Some((format!("other/{name}"), bytes))), &[NO_PROJECT]),
+            ("a changed generation", changed("work"), &["`work.save` is "]),
+            ("a changed model", changed("parts"), &["`parts/", "` is damaged"]),
+            ("a changed picture", changed("blobs"), &["does not have the checksum it is named by"]),
+            ("no generation", without("work"), &[NO_PROJECT]),
+            ("no model", without("parts"), &["the model `", "is missing from it"]),
+            ("one model in place of another", swapped(&zip), &["the model `", "is another one than its project names"]),
         ];
         let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
-        for (name, zip) in cases {
+        for (name, zip, reasons) in cases {
             let said = import(&mut engine, zip).await;
             assert_eq!(said.len(), 1, "{name}: {said:?}");
-            assert!(said[0].contains("project.zip") && said[0].ends_with('.'), "{name}: {said:?}");
+            assert!(said[0].starts_with("`project.zip` cannot be opened: "), "{name}: {said:?}");
+            assert!(reasons.iter().all(|part| said[0].contains(part)), "{name}: {said:?}");
+            assert!(said[0].ends_with('.'), "{name}: {said:?}");
             let left = place.storage().size("").await.unwrap();
             assert!(left < 100, "{name}: {left} bytes are left behind");
         }

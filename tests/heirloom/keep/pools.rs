@@ -186,7 +186,8 @@ fn a_pool_stopped_while_it_was_distilled_comes_back_with_the_models_it_had() {
         assert_eq!(prediction(&mut engine, again.run).await, said);
         let refused = Command::CutOut { method: Method::Pool, configuration: 1 };
         engine.send(refused, Vec::new()).await;
-        assert_eq!(notices(&engine).len(), 1, "it has no stitched models");
+        let sentence = "Configuration `1` is not there; choose one that is ready.";
+        assert_eq!(notices(&engine), [sentence], "it has no stitched models");
     });
 }
 

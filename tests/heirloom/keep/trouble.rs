@@ -42,7 +42,8 @@ fn a_torn_or_changed_newest_generation_gives_way_to_the_one_before_it_and_is_sai
 
             let engine = engine_on(&place.storage(), begin()).await;
             let said = notices(&engine);
-            assert!(said.iter().any(|text| text.contains("damaged")), "{damage}: {said:?}");
+            let is_said = |text: &String| text.starts_with("The newest saved state of `First` is damaged (");
+            assert!(said.iter().any(is_said), "{damage}: {said:?}");
             let heard = heard_all(&engine);
             assert!(heard.iter().any(|event| matches!(event, Event::Heads(_))), "{damage}: the older one is opened");
             drop(engine);

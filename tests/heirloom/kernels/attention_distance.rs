@@ -66,10 +66,8 @@ on_every_engine! {
             };
             let (q, k) = (values("q.weight"), values("k.weight"));
             let tensor = |x: &Vec<f32>| Tensor::<4>::from_data(TensorData::new(x.clone(), sizes), &device);
-            let before = attention_distance_launches();
             let got = attention_distance(tensor(&q), tensor(&k), geometry);
             let (distance, entropy) = (read(got.distance).await, read(got.entropy).await);
-            assert!(attention_distance_launches() > before);
             let (expected_distance, expected_entropy) = reference(&q, &k, sizes, geometry);
             assert_close(&distance, &expected_distance, 2e-3);
             assert_close(&entropy, &expected_entropy, 2e-4);
@@ -94,6 +92,52 @@ on_every_engine! {
         let got = attention_distance(eye.clone(), eye, geometry);
         assert_close(&read(got.distance).await, &[0.0], 1e-4);
     }
+}
+
+/// Several heads, and more queries than one cube works on, are one launch all the same; the composed reference is none.
+async fn count_launches(device: &Device) {
+    let sizes: Sizes = [2, 3, 82, 5];
+    let geometry = PatchGeometry { grid: 9, patch_size: 14, prefix_tokens: 1, renormalise: false };
+    let tensor = |key| {
+        let values = RandomWeights { seed: 5 }.values(key, sizes.iter().product());
+        Tensor::<4>::from_data(TensorData::new(values, sizes), device)
+    };
+    let (query, key) = (tensor("q.weight"), tensor("k.weight"));
+    // Once beforehand, so that nothing older waits in the engine's queue.
+    read(attention_distance(query.clone(), key.clone(), geometry).distance).await;
+    let before = attention_distance_launches();
+    for calls in 1..=3 {
+        let got = attention_distance(query.clone(), key.clone(), geometry);
+        assert_eq!((read(got.distance).await.len(), read(got.entropy).await.len()), (6, 6));
+        assert_eq!(attention_distance_launches() - before, calls);
+    }
+    let composed = attention_distance_composed(query, key, geometry);
+    assert_eq!((read(composed.distance).await.len(), read(composed.entropy).await.len()), (6, 6));
+    assert_eq!(attention_distance_launches() - before, 3, "the reference went through the kernel");
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn a_call_is_one_launch_for_all_heads_and_the_reference_is_none() {
+    const NAME: &str = "kernels::attention_distance::a_call_is_one_launch_for_all_heads_and_the_reference_is_none";
+    const ALONE: &str = "HEIRLOOM_COUNTS_LAUNCHES_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        pollster::block_on(async { count_launches(&crate::support::device().await).await });
+        return;
+    }
+    // The tests beside this one launch the kernel too, so the count means something only in a program without them.
+    let program = std::env::current_exe().unwrap();
+    let alone = std::process::Command::new(program).args(["--exact", NAME]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&alone.stdout);
+    assert!(alone.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "no test is called {NAME}: {said}");
+}
+
+/// In the browser one test runs after the other.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test::wasm_bindgen_test]
+async fn a_call_is_one_launch_for_all_heads_and_the_reference_is_none() {
+    count_launches(&crate::support::device().await).await;
 }
 
 /// 6 heads, 257 tokens, 64 channels: the matrix `[heads, tokens, tokens]` would take 1.6 MB.

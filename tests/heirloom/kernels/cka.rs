@@ -59,9 +59,10 @@ on_every_engine! {
     }
 
     async fn gram_holds_every_product_of_examples_and_is_symmetric(device: Device) {
-        for shape @ [_, examples, width] in [[1, 1, 3], [2, 17, 5], [3, 40, 33]] {
+        for shape @ [sets, examples, width] in [[1, 1, 3], [2, 17, 5], [3, 40, 33]] {
             let values = stack(shape, 3);
             let found = read(gram(on(&values, shape, &device))).await.unwrap();
+            assert_eq!(found.len(), sets * examples * examples);
             for (set, found) in values.chunks(examples * width).zip(found.chunks(examples * examples)) {
                 for (at, found) in found.iter().enumerate() {
                     let row = |row: usize| &set[row * width..][..width];

@@ -88,7 +88,9 @@ on_every_engine! {
         let index = Tensor::<1, Int>::from_data([1, 1], &device);
         let found = expand_heads(weights, index, Tensor::ones([2], &device), 3);
         assert!(found.qkv_bias.is_none());
-        assert!(!found.qkv.is_autodiff());
-        assert_eq!(read(found.qkv).await, host.expanded(&[1, 1], &[1.0, 1.0])[0]);
+        assert!(!found.qkv.is_autodiff() && !found.proj.is_autodiff());
+        let expected = host.expanded(&[1, 1], &[1.0, 1.0]);
+        assert_eq!(read(found.qkv).await, expected[0]);
+        assert_eq!(read(found.proj).await, expected[2]);
     }
 }

@@ -197,7 +197,8 @@ mod native {
             let run = cut(&mut engine, Method::Stitch, 0).await.run;
             predict(&mut engine, run).await;
             let heard = engine.send(Command::CutOut { method: Method::Stitch, configuration: 1 }, Vec::new()).await;
-            assert!(error(&heard).is_some());
+            let sentence = "Configuration `1` is not there; choose one that is ready.";
+            assert_eq!(error(&heard).as_deref(), Some(sentence));
         });
     }
 
@@ -265,19 +266,26 @@ mod native {
             let odd = PoolSettings { image_size: 20, ..usual.clone() };
             let none = PoolSettings { pool_steps: 0, ..usual.clone() };
             let other = PoolSettings { method: Method::Cluster, ..usual.clone() };
-            for command in [Command::MakePool(usual), cut] {
-                assert_sentence(&mut engine, command).await;
+            for (command, sentence) in [
+                (Command::MakePool(usual), "No ancestor is open yet; open a checkpoint first."),
+                (cut, "There is no pool yet; make one first."),
+            ] {
+                assert_refused(&mut engine, command, sentence).await;
             }
             let mut engine = ready().await;
-            for settings in [one, odd, none, other] {
-                assert_sentence(&mut engine, Command::MakePool(settings)).await;
+            for (settings, sentence) in [
+                (one, "A pool needs at least 2 small models, but `1` was chosen; add one."),
+                (odd, "Pictures of `20` px cannot be cut into patches of `8` px: choose a multiple."),
+                (none, "A pool needs at least one picture a step and one step of everything."),
+                (other, "The method `cluster` makes no pool; choose `pool` or `stitch`."),
+            ] {
+                assert_refused(&mut engine, Command::MakePool(settings), sentence).await;
             }
         });
     }
 
-    async fn assert_sentence(engine: &mut Engine1, command: Command) {
+    async fn assert_refused(engine: &mut Engine1, command: Command, sentence: &str) {
         let heard = engine.send(command.clone(), Vec::new()).await;
-        let said = error(&heard).unwrap_or_else(|| panic!("{command:?} said nothing"));
-        assert!(said.ends_with('.') && said.starts_with(char::is_uppercase), "no sentence: {said}");
+        assert_eq!(error(&heard).as_deref(), Some(sentence), "{command:?}");
     }
 }

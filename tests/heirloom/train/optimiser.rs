@@ -196,6 +196,7 @@ on_every_engine! {
             let model = optimiser.step(0.1, model, loss).model;
             assert_close(&model.values().await, &before, 0.0);
             let moments = optimiser.save().await.unwrap();
+            assert_eq!(moments.tensors.len(), 6, "two moments of three parameters");
             assert!(moments.tensors.values().flat_map(|tensor| &tensor.values).all(|value| *value == 0.0));
         }
     }

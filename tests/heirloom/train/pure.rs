@@ -76,7 +76,9 @@ fn tally_counts_confusion_accuracy_and_mean_loss_over_batches() {
 fn tally_refuses_nan_foreign_labels_and_wrong_lengths() {
     let mut tally = Tally::new(2);
     assert!(matches!(tally.add(&[f32::NAN, 0.0], &[0]), Err(TrainError::LogitsNotFinite { .. })));
-    assert!(matches!(tally.add(&[0.0, 0.0], &[2]), Err(TrainError::Mismatch { .. })));
-    assert!(matches!(tally.add(&[0.0], &[0]), Err(TrainError::Mismatch { .. })));
+    for (logits, label, expected) in [(&[0.0, 0.0][..], 2, "label"), (&[0.0], 0, "logits of a batch")] {
+        let error = tally.add(logits, &[label]).unwrap_err();
+        assert!(matches!(&error, TrainError::Mismatch { what, .. } if what == expected), "{error}");
+    }
     assert_eq!((tally.count(), tally.accuracy(), tally.mean_loss()), (0, 0.0, 0.0));
 }

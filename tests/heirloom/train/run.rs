@@ -194,11 +194,14 @@ fn a_run_refuses_the_state_of_another_model_and_batches_that_do_not_fit() {
         let mut run = Run::new(tiny(1, &device).await, plain_settings(1e-3));
         let (images, labels) = tiny_batch(0, &device);
         let too_few = Tensor::<1, Int>::from_ints([0, 1], &device);
-        assert!(matches!(run.step(images.clone(), too_few).await, Err(TrainError::Mismatch { .. })));
+        let error = run.step(images.clone(), too_few).await.unwrap_err();
+        assert!(matches!(&error, TrainError::Mismatch { what, .. } if what == "labels of a batch"), "{error}");
         run.step(images, labels).await.unwrap();
         let state = run.save().await.unwrap();
         let error = Run::restore(w0(&device).await, state.clone()).unwrap_err();
-        assert!(matches!(&error, TrainError::Mismatch { .. } | TrainError::MissingTensor { .. }), "{error}");
+        // The first weight that both have is of another size.
+        let first = "shape of saved tensor `patch_embed.proj.weight`";
+        assert!(matches!(&error, TrainError::Mismatch { what, .. } if what == first), "{error}");
         let mut incomplete = state;
         incomplete.tensors.remove("second.head.weight");
         let error = Run::restore(tiny(1, &device).await, incomplete).unwrap_err();
@@ -218,9 +221,16 @@ fn a_trained_model_has_every_weight_moved() {
         }
         let after = read_model(&run.into_model().unwrap()).await.unwrap();
         assert_eq!(after.len(), 4 + 12 * 2 + 4);
+        // Weight decay alone moves a weight, whether or not a gradient reaches it. Of what is left, two steps that undo each
+        // other may be next to nothing in a few places.
+        let decayed = (1.0 - 1e-3 * 0.05_f32).powi(2);
         for (name, tensor) in &after {
-            let moved = tensor.values.iter().zip(&before[name].values).filter(|(a, b)| a != b).count();
-            assert!(moved * 2 > tensor.values.len(), "`{name}`: {moved} of {} moved", tensor.values.len());
+            // A key's bias shifts all scores of a query alike, so that it has no gradient but rounding noise.
+            let keys = if name.ends_with("qkv.bias") { 64..128 } else { 0..0 };
+            let pairs = tensor.values.iter().zip(&before[name].values).enumerate();
+            let learning = pairs.filter(|(at, _)| !keys.contains(at));
+            let still = learning.filter(|(_, (after, before))| (*after - decayed * *before).abs() < 5e-5).count();
+            assert!(still * 20 <= tensor.values.len(), "`{name}`: {still} of {} stood still", tensor.values.len());
         }
     });
 }

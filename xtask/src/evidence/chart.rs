@@ -234,7 +234,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, COLOURS, Chart, PLOT, Point, Series, WIDTH};
+    use super::{Axis, COLOURS, Chart, LEGEND_LINE, LETTER, PLOT, Point, Series, WIDTH};
 
     fn chart(names: &[&str], is_line: bool) -> Chart {
         let point = |x: f64| Point { x, y: 40.0 + x, range: (30.0 + x, 50.0 + x) };
@@ -299,6 +299,7 @@ mod tests {
         let svg = chart(&["inherited"], true).svg();
         let line = svg.lines().find(|line| line.contains(" line\"")).unwrap();
         let path = line.split("d=\"M").nth(1).unwrap().split('"').next().unwrap();
+        assert_eq!(path.split('L').count(), 3);
         for point in path.split('L') {
             let (x, y) = point.split_once(' ').unwrap();
             let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
@@ -311,8 +312,14 @@ mod tests {
         let names: Vec<String> = (0..COLOURS.len()).map(|at| format!("a long name of start {at}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let places = chart(&names, true).legend();
-        assert!(places.iter().all(|(left, _)| *left < WIDTH - 100.0));
-        assert!(places.last().unwrap().1 > 0.0);
+        // Names of 22 letters: three fit beside each other.
+        let width = 34.0 + 22.0 * LETTER;
+        assert!(PLOT[0] + 3.0 * width <= WIDTH && PLOT[0] + 4.0 * width > WIDTH);
+        for (at, (left, below)) in places.iter().enumerate() {
+            let (column, line) = ((at % 3) as f64, (at / 3) as f64);
+            let expected = (PLOT[0] + column * width, line * LEGEND_LINE);
+            assert!((left - expected.0).abs() < 1e-9 && (below - expected.1).abs() < 1e-9, "{at}: {left}, {below}");
+        }
     }
 
     #[test]
@@ -321,6 +328,10 @@ mod tests {
         assert!(empty.is_empty() && is_well_formed(&empty.svg()));
         let points = vec![Point { x: 1.0, y: 2.0, range: (2.0, 2.0) }];
         empty.series.push(Series { name: "one".to_owned(), style: 0, points, is_line: true });
-        assert!(!empty.svg().contains("NaN"));
+        let svg = empty.svg();
+        assert!(is_well_formed(&svg) && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        // A line of one point is none: it has a whisker, and its mark here and in the legend.
+        let counts = [" line\"", " whisker\"", " mark\""].map(|kind| svg.matches(kind).count());
+        assert_eq!(counts, [0, 1, 2]);
     }
 }

@@ -250,7 +250,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Json, difference, quoted};
+    use super::{DEEPEST, Json, difference, quoted};
 
     #[test]
     fn values_of_every_kind_are_read() {
@@ -270,10 +270,29 @@ mod tests {
 
     #[test]
     fn broken_text_is_refused_with_its_place() {
-        for broken in ["", "{", "[1,", "{\"a\" 1}", "\"a", "1 2", "nul", "\"\\u12\"", "[1 2]"] {
-            assert!(Json::parse(broken).unwrap_err().contains("at byte"), "{broken}");
+        for (broken, fault) in [
+            ("", "a value at byte 0"),
+            ("{", "a key at byte 1"),
+            ("[1,", "a value at byte 3"),
+            ("{\"a\" 1}", "`:` at byte 5"),
+            ("\"a", "the end of a string at byte 1"),
+            ("1 2", "the end at byte 2"),
+            ("nul", "a value at byte 0"),
+            ("\"\\u12\"", "four hexadecimal digits at byte 3"),
+            ("[1 2]", "`,` or `]` at byte 3"),
+        ] {
+            assert_eq!(Json::parse(broken), Err(format!("no JSON: expected {fault}")), "{broken}");
         }
-        assert!(Json::parse(&"[".repeat(100)).is_err());
+    }
+
+    #[test]
+    fn no_nesting_exhausts_the_stack() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(Json::parse(&nested(DEEPEST + 1)).is_ok());
+        let fault = "no JSON: expected a flatter value at byte 65";
+        assert_eq!(Json::parse(&nested(DEEPEST + 2)), Err(fault.to_owned()));
+        // Not the missing end is what is wrong with it.
+        assert_eq!(Json::parse(&"[".repeat(100)), Err(fault.to_owned()));
     }
 
     #[test]
@@ -283,7 +302,9 @@ mod tests {
         assert_eq!(difference(&one, &read(r#"{"b": 1, "a": [{"x": 1, "seconds": 9}]}"#), &["seconds"]), None);
         let other = read(r#"{"a": [{"x": 3, "seconds": 2}], "b": 1}"#);
         assert_eq!(difference(&one, &other, &["seconds"]).as_deref(), Some(".a[0].x: 1 and 3"));
-        assert!(difference(&one, &read(r#"{"a": [], "b": 1}"#), &[]).is_some());
-        assert!(difference(&one, &read(r#"{"a": [{"x": 1, "seconds": 2}]}"#), &[]).is_some());
+        let shorter = read(r#"{"a": [], "b": 1}"#);
+        assert_eq!(difference(&one, &shorter, &[]).as_deref(), Some(".a: other values"));
+        let fewer = read(r#"{"a": [{"x": 1, "seconds": 2}]}"#);
+        assert_eq!(difference(&one, &fewer, &[]).as_deref(), Some("(other fields)"));
     }
 }

@@ -171,8 +171,13 @@ mod tests {
         assert!(found.is_full && !found.checks && !found.lists);
         assert_eq!((found.only.as_deref(), found.jobs, &*found.data), (Some("pool/"), 1, "a/b"));
         assert_eq!(found.limit.map(|limit| limit.as_secs()), Some(300));
-        for wrong in ["--what", "--minutes", "--minutes x", "--engine gpu"] {
-            assert!(read(wrong).is_err(), "{wrong}");
+        for (wrong, said) in [
+            ("--what", "`evidence` does not know `--what`"),
+            ("--minutes", "`--minutes` needs a value"),
+            ("--minutes x", "`--minutes` needs a number, found `x`"),
+            ("--engine gpu", "`gpu` is no engine; `cpu` and `webgpu` are"),
+        ] {
+            assert_eq!(read(wrong).err().as_deref(), Some(said));
         }
     }
 }

@@ -279,7 +279,8 @@ mod tests {
         write("src/ui/app.rs", "b");
         assert_eq!(version(), first);
         let mut seen = vec![first];
-        for changed in ["src/vit/model.rs", "Cargo.lock", "model", "pictures.zip"] {
+        let program = format!("examples/{}.rs", unit.program);
+        for changed in ["src/vit/model.rs", "Cargo.lock", "rust-toolchain.toml", &program, "model", "pictures.zip"] {
             write(changed, "b");
             let now = version();
             assert!(!seen.contains(&now), "{changed}");
