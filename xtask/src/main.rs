@@ -9,6 +9,7 @@ mod evidence;
 mod exports;
 mod house;
 mod node;
+mod porch;
 mod shell;
 mod site;
 mod stages;
@@ -20,7 +21,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask serve [--port N]         build the page, serve it, build again after each change
-cargo xtask test [STAGE...]          every check; or only these: format clippy native exports clippy-wasm browser page e2e
+cargo xtask test [STAGE...]          every check; or only these: format clippy doc hygiene native exports
+                                     clippy-wasm walls browser page e2e
 cargo xtask build                    the static site in dist/, made small by wasm-opt
 cargo xtask bench [--dist] [--webgpu] [--no-peers] [--runs N]
                                      MM and W0 to W3 in the built page, beside other engines

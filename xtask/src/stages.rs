@@ -4,9 +4,9 @@
 //! build of burn and leptos costs some 19 CPU-minutes. A failed stage does not end the run: one wants to see them all.
 
 use crate::house::{House, Result, WASM};
-use crate::shell::{run, run_reading};
+use crate::shell::{output_of, run, run_reading};
 use crate::tally::Tally;
-use crate::{browser, exports, node, site, tools};
+use crate::{browser, exports, node, porch, site, tools};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,12 @@ struct Stage {
     needs: Option<&'static str>,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 11] = [
     Stage { name: "format", title: "formatting", run: format, counts: false, needs: None },
     Stage { name: "clippy", title: "clippy, native", run: clippy, counts: false, needs: None },
+    Stage { name: "walls", title: "walls", run: walls, counts: false, needs: None },
+    Stage { name: "doc", title: "documentation", run: porch::documentation, counts: false, needs: None },
+    Stage { name: "hygiene", title: "hygiene", run: porch::hygiene, counts: false, needs: None },
     Stage { name: "native", title: "native tests", run: native, counts: true, needs: None },
     Stage { name: "exports", title: "exports elsewhere", run: exports::check, counts: true, needs: None },
     Stage { name: "clippy-wasm", title: "clippy, wasm", run: clippy_wasm, counts: false, needs: None },
@@ -117,6 +120,19 @@ fn clippy_wasm(house: &House, _: &mut Tally) -> Result<()> {
     let packages = ["--workspace", "--exclude", "xtask", "--exclude", "heirloom-cli"];
     let targets = ["--lib", "--bins", "--tests", "--release", "--target", WASM];
     run(tools::cargo(house)?.args(["clippy", "--locked"]).args(packages).args(targets).args(["--", "-D", "warnings"]))
+}
+
+/// What the page may link: nothing that computes on a device.
+fn walls(house: &House, _: &mut Tally) -> Result<()> {
+    let mut tree = tools::cargo(house)?;
+    tree.args(["tree", "--locked", "-p", "heirloom", "--target", "all", "--prefix", "none", "--format", "{p}"]);
+    let tree = output_of(&mut tree).ok_or("`cargo tree -p heirloom` failed")?;
+    let far = ["burn", "cubecl", "cubek", "wgpu", "naga", "gemm", "heirloom-nn", "heirloom-engine"];
+    let found: Vec<&str> = tree.lines().filter(|line| far.iter().any(|name| line.starts_with(name))).collect();
+    if tree.lines().count() < 50 {
+        return Err(format!("`cargo tree -p heirloom` names only {} crates", tree.lines().count()));
+    }
+    if found.is_empty() { Ok(()) } else { Err(format!("the page links {}", found.join(", "))) }
 }
 
 fn native(house: &House, tally: &mut Tally) -> Result<()> {

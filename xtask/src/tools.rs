@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 const TRUNK: &str = "0.21.14";
+const MACHETE: &str = "0.9.2";
 
 /// `cargo`, in the checkout, with this checkout's tools on `PATH`.
 pub fn cargo(house: &House) -> Result<Command> {
@@ -59,6 +60,11 @@ pub fn wasm_bindgen(house: &House) -> Result<()> {
 /// Trunk. Its own speed hardly matters, and a debug build takes half the time.
 pub fn trunk(house: &House) -> Result<()> {
     CargoTool { package: "trunk", program: "trunk", version: TRUNK, debug: true }.ensure(house)
+}
+
+/// cargo-machete.
+pub fn machete(house: &House) -> Result<()> {
+    CargoTool { package: "cargo-machete", program: "cargo-machete", version: MACHETE, debug: true }.ensure(house)
 }
 
 struct CargoTool<'a> {

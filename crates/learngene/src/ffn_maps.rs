@@ -1,4 +1,4 @@
-//! A feed-forward network shared by several layers through one learnable map (Cluster-Learngene, section 1.5).
+//! A feed-forward network shared by several layers through one learnable map (docs/methods.md, section 1.5.4).
 //!
 //! Network and map train together; nothing per layer is stored until the map is folded.
 

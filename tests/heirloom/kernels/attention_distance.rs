@@ -1,4 +1,4 @@
-//! The fused kernel against a plain loop, and the closed forms of the method notes.
+//! The fused kernel against a plain loop, and the closed forms of docs/methods.md, section 1.1.
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_nn::kernels::{
     PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,

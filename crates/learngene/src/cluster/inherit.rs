@@ -1,4 +1,4 @@
-//! The initial module of a descendant, from an ancestor on a device and a plan (section 1.5).
+//! The initial module of a descendant, from an ancestor on a device and a plan (docs/methods.md, section 1.5).
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;

@@ -17,7 +17,7 @@ pub struct Measurement {
     pub output: Vec<f32>,
 }
 
-/// Measures every head of `model` on one picture (Cluster-Learngene, section 1.1), by the fused kernel in every layer.
+/// Measures every head of `model` on one picture (docs/methods.md, section 1.1), by the fused kernel in every layer.
 ///
 /// # Errors
 /// When the device is lost.

@@ -1,4 +1,4 @@
-//! Learned weights between ancestor layers and pseudo-descendant layers (Learngene, section 3 of the method notes).
+//! Learned weights between ancestor layers and pseudo-descendant layers (docs/methods.md, section 3.4).
 //!
 //! The paper's abstract names meta-learning and gives no formula; this is the project's reading, and the page says so. The
 //! pseudo descendant learns to name pictures and, through one linear map for each pair of layers, to foretell what the

@@ -1,4 +1,4 @@
-//! Distilling an auxiliary model from the frozen ancestor (Learngene Pool, section 3.2), and the linear head that an
+//! Distilling an auxiliary model from the frozen ancestor (docs/methods.md, section 2.3), and the linear head that an
 //! ancestor without the person's classes gets before.
 
 use burn::module::Module;

@@ -1,4 +1,4 @@
-//! The start values of a pool's stitch layers (Learngene Pool, section 3.3, and what it is compared with).
+//! The start values of a pool's stitch layers (docs/methods.md, section 2.5).
 
 use super::Auxiliary;
 use crate::stitch::{AffineFit, Matrix};

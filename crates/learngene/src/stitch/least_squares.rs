@@ -1,4 +1,4 @@
-//! The least-squares start of stitch layers (SN-Net, section 3): the affine map that takes the front's tokens nearest
+//! The least-squares start of stitch layers (docs/methods.md, section 4.2): the affine map that takes the front's tokens nearest
 //! to those the end is used to. Sums are made on the device, the small system is solved on the host in f64.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Mean attention distance and entropy of every head in one pass over queries and keys (Cluster-Learngene, section 1.1
-//! of the method notes). The attention matrix `[heads, tokens, tokens]` is never stored: a streaming softmax over the
+//! Mean attention distance and entropy of every head in one pass over queries and keys (docs/methods.md,
+//! section 1.1). The attention matrix `[heads, tokens, tokens]` is never stored: a streaming softmax over the
 //! keys keeps four running sums per query, so peak memory does not grow with the square of the tokens.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

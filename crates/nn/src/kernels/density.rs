@@ -1,4 +1,4 @@
-//! Which heads of a layer are near each other, for all layers in one launch (Cluster-Learngene, section 1.2).
+//! Which heads of a layer are near each other, for all layers in one launch (docs/methods.md, section 1.2).
 //!
 //! The comparison uses one subtraction per direction and no square root, so that every engine and the host give exactly
 //! the same table: a head at exactly `eps` is near everywhere or nowhere.

@@ -1,5 +1,5 @@
-//! Attention weights of a descendant, gathered from its ancestor's heads in one launch per layer (Cluster-Learngene,
-//! section 1.5).
+//! Attention weights of a descendant, gathered from its ancestor's heads in one launch per layer (docs/methods.md,
+//! section 1.5.1).
 //!
 //! Columns of `qkv` are ordered `[q, k, v][head][channel]`; taking whole runs of three heads' width instead would mix
 //! queries, keys and values, the fault of the published code.

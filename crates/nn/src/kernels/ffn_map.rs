@@ -1,4 +1,4 @@
-//! The learnable map of a feed-forward group, forward and backward (Cluster-Learngene, section 1.5).
+//! The learnable map of a feed-forward group, forward and backward (docs/methods.md, section 1.5.4).
 //!
 //! `W + Δ_t(W)`, where Δ is an MLP `1 → k → k` with ReLU applied to every weight and t one of its outputs. Composed of
 //! tensor operations the hidden layer alone would hold `k` copies of the weights for the backward pass; here forward

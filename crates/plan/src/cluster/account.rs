@@ -1,4 +1,4 @@
-//! What a learngene weighs (section 1.4).
+//! What a learngene weighs (docs/methods.md, section 1.4).
 //!
 //! Counted from the ancestor's own list of tensors, so that biases, layer scale, registers and q/k norms are counted
 //! exactly when the ancestor has them.

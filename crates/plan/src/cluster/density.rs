@@ -1,4 +1,4 @@
-//! Groups of heads by their mean attention distance: DBSCAN on scalars (section 1.2), and what it is compared with.
+//! Groups of heads by their mean attention distance: DBSCAN on scalars (docs/methods.md, section 1.2), and what it is compared with.
 //!
 //! Everything starts from one neighbour table, so that a table computed on a device (`kernels::density`) and one
 //! computed here lead to the same groups.

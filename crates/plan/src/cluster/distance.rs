@@ -1,6 +1,6 @@
 //! The scale of mean attention distances.
 //!
-//! Distances are in pixels of the measured picture, so every threshold on them grows with the picture (section 1.2).
+//! Distances are in pixels of the measured picture, so every threshold on them grows with the picture (docs/methods.md, section 1.2).
 
 /// The paper's threshold at 224 px, for heads (`eps`) and for feed-forward networks (`eps_ffn`), px.
 pub const EPS_AT_224: f32 = 10.0;

@@ -1,4 +1,4 @@
-//! How a descendant starts from the learngene: the plan of section 1.5, without touching a weight.
+//! How a descendant starts from the learngene: the plan of docs/methods.md, section 1.5, without touching a weight.
 
 use serde::{Deserialize, Serialize};
 

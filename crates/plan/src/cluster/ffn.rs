@@ -1,4 +1,4 @@
-//! Which adjacent layers share a feed-forward network (section 1.3).
+//! Which adjacent layers share a feed-forward network (docs/methods.md, section 1.3).
 
 use serde::{Deserialize, Serialize};
 

@@ -20,7 +20,7 @@ pub struct Slide {
     pub stitches: usize,
 }
 
-/// Pairs by a sliding window of two layers with stride one (SN-Net, section 3): every front and end layer of a window
+/// Pairs by a sliding window of two layers with stride one (docs/methods.md, section 4.1): every front and end layer of a window
 /// meet, unless they have met before.
 ///
 /// The window slides over the layers of the end. A front of another depth is stretched to it by nearest interpolation:
