@@ -1,15 +1,8 @@
-//! Tells the linker that the page's and the engine's programs run their own constructors.
-//!
-//! burn's shader compiler registers its dialects in constructors (crate `inventory`). When nothing calls
-//! `__wasm_call_ctors`, the linker takes the program for a command and wraps *every* export so that it runs all
-//! constructors first: each call from JavaScript, every object handed over, would register everything again.
-//! `platform::constructors` calls it once instead.
+//! Links the in-browser tests as the engine is linked, see `crates/worker/build.rs`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
-        for kind in ["bins", "tests"] {
-            println!("cargo::rustc-link-arg-{kind}=--export=__wasm_call_ctors");
-        }
+        println!("cargo::rustc-link-arg-tests=--export=__wasm_call_ctors");
     }
 }

@@ -1,4 +1,4 @@
-//! Tells the linker that the page's and the engine's programs run their own constructors.
+//! Tells the linker that the engine's program runs its own constructors.
 //!
 //! burn's shader compiler registers its dialects in constructors (crate `inventory`). When nothing calls
 //! `__wasm_call_ctors`, the linker takes the program for a command and wraps *every* export so that it runs all
@@ -8,8 +8,6 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
-        for kind in ["bins", "tests"] {
-            println!("cargo::rustc-link-arg-{kind}=--export=__wasm_call_ctors");
-        }
+        println!("cargo::rustc-link-arg-bins=--export=__wasm_call_ctors");
     }
 }
