@@ -1,0 +1,307 @@
+//! What the units' results say, put together: curves of runs, what is stored, and pools.
+
+use std::collections::BTreeMap;
+
+use super::plan::{Method, Setting, Unit};
+use crate::reports::{self, ClusterRace, Configuration, LayersReport, Net, Pictures};
+use heirloom_plan::protocol::statistics::{Range, Spread, right, steps_to_accuracy};
+use heirloom_plan::protocol::{CurvePoint, StartValue};
+use serde_json::Value;
+
+/// One start with one seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The start.
+    pub arm: StartValue,
+    /// Every measured point.
+    pub curve: Vec<CurvePoint>,
+    /// Whether it broke off because numbers were no longer finite.
+    pub diverged: bool,
+}
+
+impl Run {
+    /// Accuracy at the end; 0 for a run that diverged.
+    pub fn last(&self) -> f64 {
+        if self.diverged { 0.0 } else { self.curve.last().map_or(0.0, right) }
+    }
+}
+
+impl From<&reports::Run> for Run {
+    fn from(run: &reports::Run) -> Self {
+        let curve = run.points.iter().map(CurvePoint::from).collect();
+        Self { arm: run.arm, curve, diverged: run.failure.is_some() }
+    }
+}
+
+impl Net {
+    /// Mean accuracy over all configurations.
+    pub fn mean_accuracy(&self) -> f64 {
+        self.configurations.iter().map(|one| one.accuracy).sum::<f64>() / self.configurations.len().max(1) as f64
+    }
+
+    /// The configuration of the fewest parameters.
+    pub fn smallest(&self) -> Option<&Configuration> {
+        self.configurations.iter().min_by_key(|one| one.parameters)
+    }
+
+    /// The configuration of the most parameters.
+    pub fn largest(&self) -> Option<&Configuration> {
+        self.configurations.iter().max_by_key(|one| one.parameters)
+    }
+}
+
+/// Which net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetKind {
+    /// A pool whose stitch layers begin from the learned maps, as published.
+    Pool,
+    /// A pool whose stitch layers begin by least squares, as SN-Net's do.
+    FittedPool,
+    /// SN-Net.
+    SnNet,
+}
+
+impl NetKind {
+    /// All of them, with their names for people.
+    pub const NAMED: [(&str, Self); 3] =
+        [("pool", Self::Pool), ("pool, least squares", Self::FittedPool), ("SN-Net", Self::SnNet)];
+}
+
+/// The race of a unit, whichever command printed it.
+struct Race {
+    runs: Vec<Run>,
+    stored: BTreeMap<StartValue, u64>,
+    left_out: Vec<(StartValue, String)>,
+    chosen: Vec<usize>,
+    pictures: Option<Pictures>,
+}
+
+impl From<ClusterRace> for Race {
+    fn from(printed: ClusterRace) -> Self {
+        let stored = printed.stored.into_iter().filter_map(|(arm, stored)| Some((arm, stored?)));
+        let runs = printed.race.runs.iter().map(Run::from).collect();
+        Self { runs, stored: stored.collect(), left_out: Vec::new(), chosen: Vec::new(), pictures: None }
+    }
+}
+
+impl From<LayersReport> for Race {
+    fn from(printed: LayersReport) -> Self {
+        let LayersReport { chosen, pictures, races, .. } = printed;
+        let race = races.into_iter().next().unwrap_or_default();
+        let runs = race.runs.iter().map(Run::from).collect();
+        Self { runs, stored: race.stored, left_out: race.left_out, chosen, pictures }
+    }
+}
+
+/// Everything that was run.
+#[derive(Default)]
+pub struct Results {
+    races: Vec<(Setting, Race)>,
+    nets: Vec<(Setting, Net)>,
+}
+
+/// A race: method, world, share, rate.
+pub type Place = (Method, usize, usize, f64);
+
+impl Results {
+    /// Of units with their results. One that cannot be read is said to be and left out.
+    pub fn of<'a>(results: impl IntoIterator<Item = (&'a Unit, &'a Value)>) -> Self {
+        let mut all = Self::default();
+        for (unit, printed) in results {
+            if let Err(error) = all.add(unit.setting, printed.clone()) {
+                eprintln!("{}: its result cannot be read ({error}); delete it and run the unit again", unit.id);
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, setting: Setting, printed: Value) -> serde_json::Result<()> {
+        match setting.method {
+            Method::Layers => self.races.push((setting, serde_json::from_value::<LayersReport>(printed)?.into())),
+            Method::Cluster => self.races.push((setting, serde_json::from_value::<ClusterRace>(printed)?.into())),
+            Method::Pool => self.nets.push((setting, serde_json::from_value(printed)?)),
+        }
+        Ok(())
+    }
+
+    fn at(&self, place: Place) -> impl Iterator<Item = &Race> {
+        let is_there = move |one: &Setting| (one.method, one.world, one.share, one.rate) == place;
+        self.races.iter().filter(move |(setting, _)| is_there(setting)).map(|(_, race)| race)
+    }
+
+    /// Runs of a start, one per seed.
+    pub fn runs(&self, place: Place, arm: &str) -> Vec<&Run> {
+        self.at(place).flat_map(|race| &race.runs).filter(|run| run.arm.name() == arm).collect()
+    }
+
+    /// Accuracies at the end, one per seed.
+    pub fn last(&self, place: Place, arm: &str) -> Vec<f64> {
+        self.runs(place, arm).into_iter().map(Run::last).collect()
+    }
+
+    /// The curve of a start over the seeds; only steps that all seeds have.
+    pub fn curve(&self, place: Place, arm: &str) -> Vec<Spread> {
+        let runs: Vec<&Run> = self.runs(place, arm).into_iter().filter(|run| !run.diverged).collect();
+        let Some(first) = runs.first() else { return Vec::new() };
+        let at = |step: usize| {
+            let heights: Option<Vec<f64>> =
+                runs.iter().map(|run| run.curve.iter().find(|point| point.step == step).map(right)).collect();
+            Some(Spread { step, range: Range::of(heights?)? })
+        };
+        first.curve.iter().filter_map(|point| at(point.step)).collect()
+    }
+
+    /// The accuracy that steps are counted to: nine tenths of the best that scratch has in the mean at any step.
+    pub fn fixed_accuracy(&self, place: Place) -> Option<f64> {
+        let best = self.curve(place, "scratch").into_iter().map(|point| point.range.mean).reduce(f64::max)?;
+        Some(0.9 * best)
+    }
+
+    /// Steps to an accuracy, one per seed; `None` for a run that never got there.
+    pub fn steps(&self, place: Place, arm: &str, accuracy: f64) -> Vec<Option<f64>> {
+        self.runs(place, arm).iter().map(|run| steps_to_accuracy(&run.curve, accuracy)).collect()
+    }
+
+    /// Difference between the best and the worst of several learning rates, one per seed that has them all.
+    pub fn over_rates(&self, (method, world, share): (Method, usize, usize), rates: &[f64], arm: &str) -> Vec<f64> {
+        let columns: Vec<Vec<f64>> = rates.iter().map(|&rate| self.last((method, world, share, rate), arm)).collect();
+        let seeds = columns.iter().map(Vec::len).min().unwrap_or(0);
+        let of_seed = |seed: usize| Range::of(columns.iter().map(|column| column[seed]));
+        (0..seeds).filter_map(of_seed).map(|values| values.high - values.low).collect()
+    }
+
+    /// Parameters that a start keeps of the ancestor.
+    pub fn stored(&self, place: Place, arm: &str) -> Option<u64> {
+        let arm = StartValue::of_name(arm)?;
+        self.at(place).find_map(|race| race.stored.get(&arm).copied())
+    }
+
+    /// Why a start is not in a race, a sentence.
+    pub fn left_out(&self, place: Place, arm: &str) -> Option<&str> {
+        let mut all = self.at(place).flat_map(|race| &race.left_out);
+        all.find(|(left_out, _)| left_out.name() == arm).map(|(_, reason)| &**reason)
+    }
+
+    /// Ancestor layers that Learngene chose, counted from 1.
+    pub fn chosen(&self, place: Place) -> Vec<usize> {
+        self.at(place).next().map(|race| race.chosen.iter().map(|layer| layer + 1).collect()).unwrap_or_default()
+    }
+
+    /// Pictures to train on and to judge on.
+    pub fn pictures(&self, place: Place) -> Option<Pictures> {
+        self.at(place).find_map(|race| race.pictures)
+    }
+
+    /// Nets of a world, one per seed.
+    pub fn nets<'a>(&'a self, world: usize, kind: NetKind) -> Vec<&'a Net> {
+        let is_wanted = |one: &Setting| (one.world, one.is_fitted) == (world, kind == NetKind::FittedPool);
+        let nets = self.nets.iter().filter(|(setting, _)| is_wanted(setting)).map(|(_, net)| net);
+        let of_kind = |net: &'a Net| if kind == NetKind::SnNet { net.sn_net.as_deref() } else { Some(net) };
+        nets.filter_map(of_kind).filter(|net: &&Net| !net.configurations.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::{Method, NetKind, Results};
+    use crate::evidence::plan::{Unit, arms, cpu};
+    use serde_json::Value;
+
+    /// Results as the commands would print them for units: every start rises at a pace of its own.
+    pub fn made_up(units: &[Unit]) -> Vec<(Unit, Value)> {
+        units.iter().map(|unit| (unit.clone(), serde_json::from_str(&printed(unit)).unwrap())).collect()
+    }
+
+    fn printed(unit: &Unit) -> String {
+        let seed = unit.setting.seed as f64;
+        if unit.setting.method == Method::Pool {
+            let one = |stored: u64, lift: f64| {
+                let configuration = |at: u64| {
+                    let (flops, accuracy) = (1000 * (at + 1), 0.3 + lift + 0.1 * at as f64 + 0.01 * seed);
+                    format!(
+                        r#"{{"front":{{"model":0,"width":64,"blocks":6}},"end":null,"stitch":null,"parameters":{flops},
+                        "flops":{flops},"accuracy_at_start":{{"learned":0.2}},"accuracy":{accuracy}}}"#
+                    )
+                };
+                let all = [configuration(0), configuration(1), configuration(2)].join(",");
+                format!(r#""configurations":[{all}],"spearman":1.0,"stored_parameters":{stored}"#)
+            };
+            return match unit.setting.is_fitted {
+                true => format!("{{{}}}", one(5000, 0.2)),
+                false => format!("{{{},\"sn_net\":{{{}}}}}", one(5000, 0.1), one(5000, 0.0)),
+            };
+        }
+        let run = |(at, arm): (usize, &&str)| {
+            let pace = 0.3 - 0.04 * at as f64;
+            let point = |step: usize| {
+                let accuracy = (0.2 + pace * step as f64 * unit.setting.share as f64 / 100.0 + 0.01 * seed).min(0.95);
+                let name = if unit.setting.method == Method::Layers { "accuracy" } else { "validation_accuracy" };
+                format!(r#"{{"step":{},"{name}":{accuracy}}}"#, 10 * step)
+            };
+            let points = [point(0), point(1), point(2)].join(",");
+            format!(r#"{{"arm":"{arm}","seed":{seed},"points":[{points}],"failure":null}}"#)
+        };
+        let runs: Vec<String> = arms(&unit.setting).iter().enumerate().map(run).collect();
+        let runs = format!(r#""runs":[{}]"#, runs.join(","));
+        let stored = r#""stored":{"inherited":100,"scratch":0,"first":200,"whole":400}"#;
+        match unit.setting.method {
+            Method::Layers => format!(
+                r#"{{"chosen":[0,2],"pictures":{{"train":320,"validation":80}},"races":[{{{runs},{stored},"left_out":[["last","widths do not fit"]]}}]}}"#
+            ),
+            _ => format!(r#"{{"race":{{{runs}}},{stored}}}"#),
+        }
+    }
+
+    #[test]
+    fn both_commands_are_read_alike() {
+        let units = cpu().units();
+        let made = made_up(&units);
+        let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
+        for method in [Method::Layers, Method::Cluster] {
+            let place = (method, 1, 100, 1.0);
+            assert_eq!(results.runs(place, "inherited").len(), 3);
+            let last = results.last(place, "scratch");
+            assert!(last.iter().zip([0.73, 0.74, 0.75]).all(|(one, other)| (one - other).abs() < 1e-6), "{last:?}");
+            assert_eq!(results.stored(place, "first"), Some(200));
+            let curve = results.curve(place, "scratch");
+            assert_eq!(
+                curve.iter().map(|point| (point.step, point.range.count)).collect::<Vec<_>>(),
+                [(0, 3), (10, 3), (20, 3)]
+            );
+            assert!((results.fixed_accuracy(place).unwrap() - 0.9 * 0.74).abs() < 1e-6);
+            let steps = results.steps(place, "inherited", 0.5);
+            assert!(steps.iter().all(|one| one.is_some_and(|steps| steps > 8.0 && steps < 10.0)), "{steps:?}");
+        }
+        assert_eq!(results.chosen((Method::Layers, 0, 100, 1.0)), [1, 3]);
+        let pictures = results.pictures((Method::Layers, 0, 100, 1.0)).unwrap();
+        assert_eq!((pictures.train, pictures.validation), (320, 80));
+        assert_eq!(results.left_out((Method::Layers, 0, 100, 1.0), "last"), Some("widths do not fit"));
+        let spread = results.over_rates((Method::Cluster, 0, 100), &[0.3, 1.0, 3.0], "scratch");
+        assert_eq!(spread.len(), 3);
+    }
+
+    #[test]
+    fn a_pool_is_read_with_its_baseline() {
+        let units = cpu().units();
+        let made = made_up(&units);
+        let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
+        let [ours, fitted, theirs] = NetKind::NAMED.map(|(_, kind)| results.nets(0, kind));
+        assert_eq!((ours.len(), fitted.len(), theirs.len(), ours[0].configurations.len()), (3, 3, 3, 3));
+        let first = |nets: &[&super::Net]| nets[0].configurations[0].accuracy;
+        assert!(first(&fitted) > first(&ours) && first(&ours) > first(&theirs));
+        assert_eq!(ours[0].configurations[0].path(), "6 × 64");
+        assert!(ours.iter().all(|net| net.spearman == Some(1.0)));
+    }
+
+    #[test]
+    fn a_run_that_diverged_counts_as_nothing_right() {
+        let unit = cpu().units().into_iter().find(|unit| unit.setting.method == Method::Cluster).unwrap();
+        let text = r#"{"race":{"runs":[{"arm":"scratch","seed":1,"points":[{"step":0,"validation_accuracy":0.4}],"failure":"loss"}]}}"#;
+        let json = serde_json::from_str(text).unwrap();
+        let results = Results::of([(&unit, &json)]);
+        let setting = unit.setting;
+        let place = (setting.method, setting.world, setting.share, setting.rate);
+        assert_eq!(results.last(place, "scratch"), [0.0]);
+        assert!(results.curve(place, "scratch").is_empty());
+    }
+}
