@@ -1,6 +1,6 @@
 //! `evaluate`: a model judged on pictures whose folders are their classes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -14,8 +14,8 @@ use heirloom_train::{Tally, judge};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
-use crate::engine::EngineName;
 use crate::measure::PrepareOptions;
+use crate::options::Inputs;
 use crate::session::device;
 
 /// Pictures judged at a time.
@@ -25,19 +25,11 @@ const BATCH: usize = 25;
 /// by them
 #[derive(Debug, Args)]
 pub struct EvaluateOptions {
-    /// Any supported model with a classifier
-    model: PathBuf,
-    /// A folder with a folder per class
-    pictures: PathBuf,
-    /// Prints one JSON object: accuracy, per_class, confusion ([true][predicted]), classes, pictures
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    inputs: Inputs,
     /// How pictures are prepared
     #[command(flatten)]
     prepare: PrepareOptions,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
 }
 
 /// Judges and prints what came of it.
@@ -46,7 +38,7 @@ pub struct EvaluateOptions {
 /// A sentence, when something cannot be read or does not fit.
 pub async fn run(options: &EvaluateOptions) -> Result<(), Failure> {
     let result = evaluate(options).await?;
-    if options.json {
+    if options.inputs.json {
         println!("{result}")
     } else {
         table(&result)
@@ -116,16 +108,16 @@ impl Eye<'_> {
 }
 
 async fn evaluate(options: &EvaluateOptions) -> Result<Value, Failure> {
-    let checkpoint = Checkpoint::open(&model_files(&options.model)?).await?;
+    let checkpoint = Checkpoint::open(&model_files(&options.inputs.model)?).await?;
     checkpoint.check_complete()?;
     for assumption in &checkpoint.assumptions {
         eprintln!("assumed: {assumption}");
     }
     let outputs = checkpoint.config.classes().ok_or("this model has no classifier, so there is nothing to judge")?;
-    let classes = classes(&options.pictures)?;
+    let classes = classes(&options.inputs.pictures)?;
     let names: Vec<&str> = classes.iter().map(|(name, _)| name.as_str()).collect();
     let places = places(&names, checkpoint.labels.as_ref(), outputs)?;
-    let acquired = device(options.engine).await?;
+    let acquired = device(options.inputs.engine).await?;
     let model = Model::load(&checkpoint.config, &mut &checkpoint, &acquired.device).await?;
     let normalise = options.prepare.over(normalise(&checkpoint));
     let eye = Eye { model: &model, normalise, device: &acquired.device, side: checkpoint.config.image_size() };

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Labelled, PictureSet, Split, SplitPlan, model_files, walk};
-use heirloom_learngene::layers::{LayersError, LayersPlan, best, descendant_config, layer_names, layer_parameters};
+use heirloom_learngene::layers::{
+    LayersError, LayersPlan, Score, best, descendant_config, layer_names, layer_parameters,
+};
 use heirloom_nn::cnn::CnnConfig;
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
@@ -21,8 +23,8 @@ use heirloom_platform::file::FileHandle;
 use serde_json::json;
 
 use crate::Failure;
-use crate::engine::EngineName;
-use crate::race::start_value;
+use crate::options::{Inputs, choice};
+use crate::race::TrainingOptions;
 use crate::reports::{LayersRace, LayersReport, Pictures, Run};
 use crate::session::Session;
 
@@ -39,37 +41,19 @@ const ARMS: [StartValue; 6] = [
 /// Condenses an ancestor to whole layers and races what was chosen against other starts
 #[derive(Debug, Args)]
 pub struct LayersOptions {
-    /// The ancestor
-    model: PathBuf,
-    /// A folder or zip with a folder per class
-    pictures: PathBuf,
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    training: TrainingOptions,
     /// Layers (stages of a CNN) that are inherited
     #[arg(long, default_value_t = 3)]
     k: usize,
     /// Layers of the descendant; random ones lie on top
     #[arg(long, default_value_t = 4)]
     layers: usize,
-    /// Side of the pictures, px
-    #[arg(long, default_value_t = 112)]
-    size: usize,
     /// Optimiser steps of every run; 0 = only condense
     #[arg(long, default_value_t = 30)]
     steps: usize,
-    /// Seeds of every start
-    #[arg(long, default_value_t = 1)]
-    seeds: usize,
-    /// The first of them
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
-    /// Pictures per step
-    #[arg(long, default_value_t = 16)]
-    batch: usize,
     /// Peak learning rate
     #[arg(long, default_value_t = 1e-4)]
     lr: f64,
@@ -79,11 +63,8 @@ pub struct LayersOptions {
     /// Epochs for which inherited layers are held still
     #[arg(long, value_name = "EPOCHS", default_value_t = 0.0)]
     freeze: f64,
-    /// Share of the training pictures, 0..1
-    #[arg(long, default_value_t = 1.0, conflicts_with = "per_class")]
-    share: f64,
     /// Training pictures of each class at most, a race each
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', conflicts_with = "share")]
     per_class: Vec<usize>,
     /// Races on these classes only
     #[arg(long, value_delimiter = ',')]
@@ -94,9 +75,6 @@ pub struct LayersOptions {
     /// Steps between measured points
     #[arg(long, default_value_t = 10)]
     every: usize,
-    /// No flips and crops
-    #[arg(long)]
-    no_augment: bool,
     /// Writes every trained model to this folder
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
@@ -112,29 +90,24 @@ pub struct LayersOptions {
     /// Pictures layers are compared on
     #[arg(long, default_value_t = 32)]
     probe: usize,
-    /// How layers are compared
-    #[arg(long, value_enum, default_value = "cka")]
-    likeness: LikenessName,
-    /// How a layer scores over the pseudo descendant's
-    #[arg(long, value_enum, default_value = "mean")]
-    score: ScoreName,
+    /// How layers are compared: cka or learned
+    #[arg(long, value_parser = likeness, default_value = "cka")]
+    likeness: Likeness,
+    /// How a layer scores over the pseudo descendant's: mean or max
+    #[arg(long, value_parser = score, default_value = "mean")]
+    score: Score,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LikenessName {
-    Cka,
-    Learned,
+fn likeness(name: &str) -> Result<Likeness, String> {
+    choice(name, &[("cka", Likeness::Cka), ("learned", Likeness::Learned)])
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum ScoreName {
-    Mean,
-    Max,
+fn score(name: &str) -> Result<Score, String> {
+    choice(name, &[("mean", Score::Mean), ("max", Score::Max)])
 }
 
 fn arm(name: &str) -> Result<StartValue, String> {
-    let found = start_value(name).ok().filter(|arm| ARMS.contains(arm));
-    found.ok_or_else(|| format!("`{name}` is no start here; {} are", ARMS.map(StartValue::name).join(", ")))
+    choice(name, &ARMS.map(|arm| (arm.name(), arm)))
 }
 
 impl LayersOptions {
@@ -142,37 +115,23 @@ impl LayersOptions {
         CondenseSettings {
             layers: self.pseudo_layers,
             steps: self.condense_steps,
-            image_size: self.size,
+            image_size: self.training.size,
             classes: self.condense_classes.clone(),
             probe: self.probe,
-            likeness: match self.likeness {
-                LikenessName::Cka => Likeness::Cka,
-                LikenessName::Learned => Likeness::Learned,
-            },
+            likeness: self.likeness,
             ..CondenseSettings::default()
         }
     }
 
     fn race(&self, chosen: &[usize], arms: Vec<StartValue>, rate: f64) -> TrainSettings {
-        let Self { layers, size: image_size, freeze: freeze_epochs, .. } = *self;
+        let (chosen, image_size) = (chosen.to_vec(), self.training.size);
+        let descendant = LayersSettings { chosen, layers: self.layers, image_size, freeze_epochs: self.freeze };
         TrainSettings {
-            descendant: LayersSettings { chosen: chosen.to_vec(), layers, image_size, freeze_epochs }.into(),
-            arms,
-            seeds: self.seeds,
-            first_seed: self.first_seed,
             steps: self.steps,
-            batch: self.batch,
             lr: rate * self.lr,
             warmup_steps: self.steps / 10,
-            weight_decay: 0.05,
-            label_smoothing: 0.1,
-            drop_path: 0.0,
-            clip_norm: 1.0,
-            augment: !self.no_augment,
             validate_every: self.every,
-            share: self.share,
-            is_interleaved: true,
-            micro_batch: 0,
+            ..self.training.settings(descendant.into(), arms)
         }
     }
 }
@@ -182,11 +141,11 @@ impl LayersOptions {
 /// # Errors
 /// A sentence, when something cannot be read or does not fit.
 pub async fn run(options: &LayersOptions) -> Result<(), Failure> {
-    let mut session = Session::start(options.engine, None).await?;
-    session.open(&options.model, &options.pictures).await?;
+    let mut session = Session::start(options.inputs.engine, None).await?;
+    session.open(&options.inputs.model, &options.inputs.pictures).await?;
     session.send(Command::Condense(options.condense())).await?;
     let condensed = session.said().condensed.take().ok_or("condensing gave no report")?;
-    let scores = if options.score == ScoreName::Mean { &condensed.mean } else { &condensed.max };
+    let scores = if options.score == Score::Mean { &condensed.mean } else { &condensed.max };
     let scores: Vec<f64> = scores.scores.iter().copied().map(f64::from).collect();
     let chosen = best(&scores, options.k);
     eprintln!("chosen: {:?}", chosen.iter().map(|layer| &condensed.ancestor_layers[*layer]).collect::<Vec<_>>());
@@ -194,7 +153,7 @@ pub async fn run(options: &LayersOptions) -> Result<(), Failure> {
         0 => (None, Vec::new()),
         _ => Races { options, chosen: &chosen, session }.run().await?,
     };
-    if options.json {
+    if options.inputs.json {
         println!("{}", json!(LayersReport { condensed: json!(condensed), chosen, pictures, races }));
     } else {
         similarity(&condensed, &scores, &chosen);
@@ -213,7 +172,7 @@ struct Races<'a> {
 impl Races<'_> {
     async fn run(mut self) -> Result<(Option<Pictures>, Vec<LayersRace>), Failure> {
         let Self { options, .. } = self;
-        let ancestor = Checkpoint::open(&model_files(&options.model)?).await?.config;
+        let ancestor = Checkpoint::open(&model_files(&options.inputs.model)?).await?.config;
         let picked = match options.per_class.is_empty() && options.classes.is_empty() {
             true => None,
             false => Some(Picked::of(options).await?),
@@ -242,7 +201,7 @@ impl Races<'_> {
     fn pictures(&self) -> Option<Pictures> {
         let said = self.session.said();
         let classes = &said.pictures.as_ref()?.classes;
-        let used = |all: usize| ((self.options.share * all as f64).round() as usize).max(1).min(all);
+        let used = |all: usize| ((self.options.training.share * all as f64).round() as usize).max(1).min(all);
         Some(Pictures {
             train: classes.iter().map(|class| used(class.train)).sum(),
             validation: classes.iter().map(|class| class.validation).sum(),
@@ -265,7 +224,7 @@ impl Races<'_> {
                 }
             }
         }
-        let settings = self.options.race(self.chosen, arms, rate);
+        let settings = self.options.race(&self.planned(ancestor), arms, rate);
         let mut runs = Vec::new();
         if !settings.arms.is_empty() {
             self.session.send(Command::Train(settings)).await?;
@@ -288,12 +247,20 @@ impl Races<'_> {
         }
     }
 
+    /// Layers that the session plans its descendant with: the chosen ones, or where these do not fit each other as many
+    /// others, which give the other starts the same number of layers.
+    fn planned(&self, ancestor: &ModelConfig) -> Vec<usize> {
+        let candidates = [StartValue::Inherited, StartValue::First, StartValue::Last];
+        let fitting = candidates.into_iter().find(|&arm| self.misfit(ancestor, arm).is_none());
+        self.plan(ancestor, fitting.unwrap_or(StartValue::Inherited), self.options.training.first_seed).chosen
+    }
+
     /// Why a start does not fit; random layers are others for every seed, and a session sizes them by seed 0.
     fn misfit(&self, ancestor: &ModelConfig, arm: StartValue) -> Option<LayersError> {
-        let first = self.options.first_seed;
-        let seeds = (first..).take(self.options.seeds).chain((arm == StartValue::Random).then_some(0));
+        let first = self.options.training.first_seed;
+        let seeds = (first..).take(self.options.training.seeds).chain((arm == StartValue::Random).then_some(0));
         let mut plans = seeds.map(|seed| self.plan(ancestor, arm, seed));
-        plans.find_map(|plan| descendant_config(ancestor, &plan, 1, self.options.size).err())
+        plans.find_map(|plan| descendant_config(ancestor, &plan, 1, self.options.training.size).err())
     }
 
     /// Parameters that a start keeps of the ancestor: stem, layers and final norm.
@@ -301,7 +268,7 @@ impl Races<'_> {
         if arm == StartValue::Scratch {
             return Ok(0);
         }
-        let plan = self.plan(ancestor, arm, self.options.first_seed);
+        let plan = self.plan(ancestor, arm, self.options.training.first_seed);
         let config = descendant_config(ancestor, &plan, 1, ancestor.image_size())?;
         let random: u64 = layer_parameters(&config).iter().skip(plan.chosen.len()).sum();
         Ok(match config {
@@ -332,7 +299,7 @@ struct Picked {
 impl Picked {
     async fn of(options: &LayersOptions) -> Result<Self, Failure> {
         let mut set = PictureSet::new();
-        set.add(&walk(&options.pictures)?, None, |_| ControlFlow::Continue(())).await?;
+        set.add(&walk(&options.inputs.pictures)?, None, |_| ControlFlow::Continue(())).await?;
         let mut split = set.split(SplitPlan::default())?;
         if let Some(missing) = options.classes.iter().find(|class| !split.classes.contains(class)) {
             return Err(format!("there is no class `{missing}`; there are {}", split.classes.join(", ")).into());

@@ -3,11 +3,11 @@
 //! Every command takes a MODEL, a checkpoint file or a folder with its shards and `config.json`, and says how far it is on
 //! standard error. With `--json` standard output holds one JSON object, else a table.
 
-mod engine;
 mod evaluate;
 mod evidence;
 mod layers;
 mod measure;
+mod options;
 mod pool;
 mod pretrain;
 mod race;

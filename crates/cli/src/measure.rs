@@ -8,11 +8,12 @@ use heirloom_data::{Normalise, evaluation_picture, model_files, open};
 use heirloom_engine::normalise;
 use heirloom_learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
 use heirloom_nn::vit::Vit;
+use heirloom_plan::protocol::Engine;
 use heirloom_platform::file::FileHandle;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::engine::EngineName;
+use crate::options;
 use crate::session::device;
 
 /// Measures every attention head on pictures; one that has the model's size already is used as it is
@@ -32,9 +33,9 @@ pub struct MeasureOptions {
     /// Largest gap inside a cluster, px; else in the proportion of the published one
     #[arg(long, value_name = "PX")]
     eps: Option<f32>,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
+    /// Where it is computed: cpu or webgpu
+    #[arg(long, value_parser = options::engine, default_value = "cpu")]
+    engine: Engine,
 }
 
 /// How pictures are prepared where it is not as the model's file says.

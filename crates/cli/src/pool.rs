@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -25,7 +24,7 @@ use heirloom_train::{AdamWSettings, RunSettings, Schedule, spearman};
 use serde_json::json;
 
 use crate::Failure;
-use crate::engine::EngineName;
+use crate::options::{Inputs, choice};
 use crate::reports::{self, End, Front, Net, Seed};
 use crate::session::device;
 
@@ -42,16 +41,8 @@ const FIT_PICTURES: usize = 100;
 /// Makes a pool of small models from an ancestor and judges every configuration
 #[derive(Debug, Args)]
 pub struct PoolOptions {
-    /// The ancestor, a Vision Transformer
-    model: PathBuf,
-    /// A folder or zip with a folder per class, under `train` and `test` if it likes
-    pictures: PathBuf,
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
+    #[command(flatten)]
+    inputs: Inputs,
     /// Blocks of the auxiliary models
     #[arg(long, default_value_t = 6)]
     blocks: usize,
@@ -97,9 +88,7 @@ pub struct PoolOptions {
 }
 
 fn start(name: &str) -> Result<StitchStart, String> {
-    let is_named = |(_, known): &&(StitchStart, &str)| *known == name.replace('-', "_");
-    let found = STARTS.iter().find(is_named).map(|(start, _)| *start);
-    found.ok_or_else(|| format!("`{name}` is no start value; learned, pinv, least-squares and random are"))
+    choice(&name.replace('-', "_"), &STARTS.map(|(start, name)| (name, start)))
 }
 
 /// Makes the pools and prints what came of them.
@@ -107,11 +96,11 @@ fn start(name: &str) -> Result<StitchStart, String> {
 /// # Errors
 /// A sentence, when something cannot be read or does not fit.
 pub async fn run(options: &PoolOptions) -> Result<(), Failure> {
-    let acquired = device(options.engine).await?;
+    let acquired = device(options.inputs.engine).await?;
     let mut stage = Stage::set(options, &acquired.device).await?;
     let mut pool = stage.net(false).await?;
     let baseline = if options.sn_net { Some(Box::new(stage.net(true).await?)) } else { None };
-    if options.json {
+    if options.inputs.json {
         pool.sn_net = baseline;
         println!("{}", json!(pool));
         return Ok(());
@@ -134,13 +123,13 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     async fn set(options: &'a PoolOptions, device: &Device) -> Result<Self, Failure> {
-        let checkpoint = Checkpoint::open(&model_files(&options.model)?).await?;
+        let checkpoint = Checkpoint::open(&model_files(&options.inputs.model)?).await?;
         checkpoint.check_complete()?;
         let none = || format!("`{}` is no Vision Transformer; a pool needs one as its ancestor", checkpoint.name);
         let config = checkpoint.config.vit().ok_or_else(none)?;
         let ancestor = Vit::load(config, &mut &checkpoint, device).await?;
         let mut set = PictureSet::new();
-        set.add(&walk(&options.pictures)?, None, |_| ControlFlow::Continue(())).await?;
+        set.add(&walk(&options.inputs.pictures)?, None, |_| ControlFlow::Continue(())).await?;
         let classes = set.split(SplitPlan::default())?.classes.len();
         let ancestor = frozen(&ancestor, options.size).await?;
         let (normalise, features) = (normalise(&checkpoint), MemoryFeatures::default());

@@ -17,6 +17,7 @@ use heirloom_learngene::pretrain::{AncestorPlan, AncestorRun, MapTeacher, Studen
 use heirloom_nn::cnn::Cnn;
 use heirloom_nn::device::Acquired;
 use heirloom_nn::vit::{Pool, RandomWeights, SpreadHeads, Vit, VitConfig};
+use heirloom_plan::protocol::Engine;
 use heirloom_plan::weights::generator_of;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::RgbImage8;
@@ -26,7 +27,7 @@ use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::engine::EngineName;
+use crate::options;
 use crate::session::device;
 
 /// CIFAR-10's classes, in the order of its labels.
@@ -59,9 +60,9 @@ pub struct PretrainOptions {
     /// Goes on where it was, by the schedule given now
     #[arg(long)]
     resume: bool,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
+    /// Where it is computed: cpu or webgpu
+    #[arg(long, value_parser = options::engine, default_value = "cpu")]
+    engine: Engine,
     /// Side of the pictures, px
     #[arg(long, default_value_t = 64)]
     size: usize,

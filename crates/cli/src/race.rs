@@ -15,22 +15,16 @@ use heirloom_plan::protocol::{
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
-use crate::engine::EngineName;
+use crate::options::{Inputs, choice};
 use crate::session::Session;
 
 /// Races start values of a descendant of clusters, or runs an experiment of several races
 #[derive(Debug, Args)]
 pub struct RaceOptions {
-    /// The ancestor
-    model: PathBuf,
-    /// A folder or zip with a folder per class
-    pictures: PathBuf,
-    /// Prints one JSON object with all curves, their statistics, and the parameters each start keeps of the ancestor
-    #[arg(long)]
-    json: bool,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    training: TrainingOptions,
     /// Starts: inherited, scratch, first, last, random, selection, tleg, whole
     #[arg(long, value_delimiter = ',', value_parser = start_value, default_value = "inherited,scratch")]
     arms: Vec<StartValue>,
@@ -40,21 +34,9 @@ pub struct RaceOptions {
     /// Layers
     #[arg(long, default_value_t = 6)]
     layers: usize,
-    /// Side of the pictures, px
-    #[arg(long, default_value_t = 112)]
-    size: usize,
     /// Optimiser steps of every run
     #[arg(long, default_value_t = 100)]
     steps: usize,
-    /// Seeds of every start
-    #[arg(long, default_value_t = 1)]
-    seeds: usize,
-    /// The first of them; they can be raced apart with the same result
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
-    /// Pictures per step
-    #[arg(long, default_value_t = 16)]
-    batch: usize,
     // An inherited layer whose LayerScale was folded in has output weights near 0.005; AdamW moves each weight by about
     // the rate per step, so the published 5e-4 overwrites what was inherited before it is used.
     /// Peak learning rate
@@ -69,18 +51,12 @@ pub struct RaceOptions {
     /// Highest drop-path rate
     #[arg(long, default_value_t = 0.0)]
     drop_path: f64,
-    /// Share of the training pictures, 0..1
-    #[arg(long, default_value_t = 1.0)]
-    share: f64,
     /// Pictures that go through the model at a time; 0 = the whole batch
     #[arg(long, default_value_t = 0)]
     micro_batch: usize,
     /// One start after the other
     #[arg(long)]
     one_by_one: bool,
-    /// No flips and crops
-    #[arg(long)]
-    no_augment: bool,
     /// No scale on output projections, as published
     #[arg(long)]
     paper_literal: bool,
@@ -107,10 +83,57 @@ pub struct RaceOptions {
     shares: Vec<f64>,
 }
 
-/// The start of a short name.
-pub fn start_value(name: &str) -> Result<StartValue, String> {
-    let known = || StartValue::ALL.map(StartValue::name).join(", ");
-    StartValue::of_name(name.trim()).ok_or_else(|| format!("`{name}` is no start; {} are", known()))
+/// Options of races by any method.
+#[derive(Debug, Args)]
+pub struct TrainingOptions {
+    /// Side of the pictures, px
+    #[arg(long, default_value_t = 112)]
+    pub size: usize,
+    /// Seeds of every start
+    #[arg(long, default_value_t = 1)]
+    pub seeds: usize,
+    /// The first of them; they can be raced apart with the same result
+    #[arg(long, default_value_t = 1)]
+    pub first_seed: u64,
+    /// Pictures per step
+    #[arg(long, default_value_t = 16)]
+    pub batch: usize,
+    /// Share of the training pictures, 0..1
+    #[arg(long, default_value_t = 1.0)]
+    pub share: f64,
+    /// No flips and crops
+    #[arg(long)]
+    pub no_augment: bool,
+}
+
+impl TrainingOptions {
+    /// A race of no steps yet.
+    pub fn settings(&self, descendant: DescendantPlan, arms: Vec<StartValue>) -> TrainSettings {
+        let Self { seeds, first_seed, batch, share, no_augment, .. } = *self;
+        TrainSettings {
+            descendant,
+            arms,
+            seeds,
+            first_seed,
+            steps: 0,
+            batch,
+            lr: 0.0,
+            warmup_steps: 0,
+            weight_decay: 0.05,
+            label_smoothing: 0.1,
+            drop_path: 0.0,
+            clip_norm: 1.0,
+            augment: !no_augment,
+            validate_every: 0,
+            share,
+            is_interleaved: true,
+            micro_batch: 0,
+        }
+    }
+}
+
+fn start_value(name: &str) -> Result<StartValue, String> {
+    choice(name, &StartValue::ALL.map(|start| (start.name(), start)))
 }
 
 /// `6x4` as heads × layers.
@@ -124,30 +147,21 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 
 impl RaceOptions {
     fn descendant(&self) -> DescendantPlan {
-        let Self { heads, layers, size: image_size, .. } = *self;
+        let (heads, layers, image_size) = (self.heads, self.layers, self.training.size);
         let (depth, scale_projection) = (DepthChoice::First, !self.paper_literal);
         DescendantSettings { heads, layers, image_size, depth, scale_projection, ffn_maps: true }.into()
     }
 
     fn settings(&self) -> TrainSettings {
         TrainSettings {
-            descendant: self.descendant(),
-            arms: self.arms.clone(),
-            seeds: self.seeds,
-            first_seed: self.first_seed,
             steps: self.steps,
-            batch: self.batch,
             lr: self.lr,
             warmup_steps: self.warmup,
-            weight_decay: 0.05,
-            label_smoothing: 0.1,
             drop_path: self.drop_path,
-            clip_norm: 1.0,
-            augment: !self.no_augment,
             validate_every: self.validate_every,
-            share: self.share,
             is_interleaved: !self.one_by_one,
             micro_batch: self.micro_batch,
+            ..self.training.settings(self.descendant(), self.arms.clone())
         }
     }
 
@@ -163,7 +177,7 @@ impl RaceOptions {
             return Design::Race;
         }
         let rates = if self.rates.is_empty() { vec![self.lr] } else { self.rates.clone() };
-        let batches = if self.batches.is_empty() { vec![self.batch] } else { self.batches.clone() };
+        let batches = if self.batches.is_empty() { vec![self.training.batch] } else { self.batches.clone() };
         Design::Sweep { rates, batches }
     }
 }
@@ -183,7 +197,7 @@ struct Outcome {
 /// A sentence, when something cannot be read or does not fit.
 pub async fn run(options: &RaceOptions) -> Result<(), Failure> {
     let outcome = race(options).await?;
-    if options.json {
+    if options.inputs.json {
         println!("{}", as_json(&outcome, options.accuracy));
     } else {
         outcome.races.iter().for_each(|race| table(race, options.accuracy));
@@ -193,14 +207,14 @@ pub async fn run(options: &RaceOptions) -> Result<(), Failure> {
 }
 
 async fn race(options: &RaceOptions) -> Result<Outcome, Failure> {
-    let ancestor = Checkpoint::open(&model_files(&options.model)?).await?.config.vit().cloned();
-    let mut session = Session::start(options.engine, options.keep.as_deref()).await?;
+    let ancestor = Checkpoint::open(&model_files(&options.inputs.model)?).await?.config.vit().cloned();
+    let mut session = Session::start(options.inputs.engine, options.keep.as_deref()).await?;
     // A race that was broken off has gone on to its end by now.
     let is_raced = session.said().race.is_some();
     if !is_raced {
         let settings = MeasureSettings { pictures: options.measure, renormalise: false };
         let experiment = ExperimentSettings { race: options.settings(), design: options.design() };
-        session.open(&options.model, &options.pictures).await?;
+        session.open(&options.inputs.model, &options.inputs.pictures).await?;
         session.send(Command::MeasureHeads(settings)).await?;
         session.send(Command::PlanDescendant(options.descendant())).await?;
         session.send(Command::Experiment(experiment)).await?;

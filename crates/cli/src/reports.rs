@@ -30,16 +30,10 @@ impl From<&CurvePoint> for Point {
     }
 }
 
-impl From<&Point> for CurvePoint {
-    fn from(point: &Point) -> Self {
-        let or_nan = |loss: Option<f32>| loss.unwrap_or(f32::NAN);
-        Self {
-            step: point.step,
-            epoch: f32::NAN,
-            train_loss: or_nan(point.train_loss),
-            validation_loss: or_nan(point.loss),
-            validation_accuracy: point.accuracy,
-        }
+impl Point {
+    /// The accuracy.
+    pub fn right(&self) -> f64 {
+        f64::from(self.accuracy)
     }
 }
 
@@ -70,6 +64,21 @@ impl From<&RunReport> for Run {
     }
 }
 
+impl Run {
+    /// Its curve as the protocol has it, as far as it is known.
+    pub fn curve(&self) -> Vec<CurvePoint> {
+        let or_nan = |loss: Option<f32>| loss.unwrap_or(f32::NAN);
+        let point = |point: &Point| CurvePoint {
+            step: point.step,
+            epoch: f32::NAN,
+            train_loss: or_nan(point.train_loss),
+            validation_loss: or_nan(point.loss),
+            validation_accuracy: point.accuracy,
+        };
+        self.points.iter().map(point).collect()
+    }
+}
+
 /// What `evidence` reads of a race by clusters.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ClusterRace {
@@ -85,6 +94,14 @@ pub struct ClusterRace {
 pub struct Runs {
     /// One per start and seed.
     pub runs: Vec<Run>,
+}
+
+impl From<ClusterRace> for LayersReport {
+    fn from(printed: ClusterRace) -> Self {
+        let stored = printed.stored.into_iter().filter_map(|(arm, stored)| Some((arm, stored?)));
+        let race = LayersRace { runs: printed.race.runs, stored: stored.collect(), ..LayersRace::default() };
+        Self { condensed: Value::Null, chosen: Vec::new(), pictures: None, races: vec![race] }
+    }
 }
 
 /// What `layers` prints.

@@ -8,23 +8,22 @@ use heirloom_data::{model_files, walk};
 use heirloom_engine::Runner;
 use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use heirloom_plan::protocol::{
-    ClusterReport, Command, CondenseReport, DescendantSummary, Event, ExperimentReport, FileRef, NoticeLevel,
-    PicturesSummary, ProjectEvent, RaceReport, Saved,
+    ClusterReport, Command, CondenseReport, DescendantSummary, Engine, Event, ExperimentReport, FileRef, NoticeLevel,
+    PicturesSummary, ProjectCommand, ProjectEvent, RaceReport, Saved,
 };
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::storage::Storage;
 
 use crate::Failure;
-use crate::engine::EngineName;
 
 /// A device without a session, for commands that work on a model alone.
 ///
 /// # Errors
 /// When there is no such device.
-pub async fn device(engine: EngineName) -> Result<Acquired, DeviceError> {
+pub async fn device(engine: Engine) -> Result<Acquired, DeviceError> {
     match engine {
-        EngineName::Cpu => acquire_cpu().await,
-        EngineName::Webgpu => acquire_webgpu().await,
+        Engine::Cpu => acquire_cpu().await,
+        Engine::WebGpu => acquire_webgpu().await,
     }
 }
 
@@ -95,15 +94,14 @@ impl Session {
     ///
     /// # Errors
     /// When there is no such device, or the folder cannot be used.
-    pub async fn start(engine: EngineName, kept_in: Option<&Path>) -> Result<Self, Failure> {
+    pub async fn start(engine: Engine, kept_in: Option<&Path>) -> Result<Self, Failure> {
         let said: Rc<RefCell<Said>> = Rc::default();
         let heard = said.clone();
         let outlet = move |event: Event, bytes: Option<Vec<u8>>| heard.borrow_mut().hear(event, bytes);
         let runner = Runner::new(Box::new(outlet), Rc::new(Cell::new(false)));
         let mut session = Self { runner, said };
-        session.send(Command::Start { engine: Some(engine.into()) }).await?;
+        session.send(Command::Start { engine: Some(engine) }).await?;
         if let Some(folder) = kept_in {
-            use heirloom_plan::protocol::ProjectCommand;
             session.runner.keep_in(Storage::in_folder(folder)?);
             let begin = ProjectCommand::Begin { name: "race".into(), quota: None, calm: false };
             session.send(Command::Project(begin)).await?;

@@ -2,9 +2,33 @@
 
 use super::findings::{Finding, finding, verdict};
 use super::plan::{Method, Profile, RATES, World};
-use super::results::{NetKind, Results, Run};
-use crate::reports::Net;
-use heirloom_plan::protocol::statistics::{Range, right};
+use super::results::{NetKind, Results};
+use crate::reports::{Net, Point, Run};
+use heirloom_plan::protocol::statistics::Range;
+
+/// Claims of starts, and what is compared for each.
+const STARTS: [(&str, &str); 5] = [
+    ("Converges faster", "Steps to the fixed accuracy, inherited against scratch."),
+    (
+        "Less sensitive to the learning rate",
+        "Best minus worst accuracy over three learning rates, inherited against scratch.",
+    ),
+    ("Better accuracy with all pictures", "Accuracy at the end with all pictures, inherited against scratch."),
+    (
+        "Better with a quarter of the pictures",
+        "Accuracy at the end with 25 % of the pictures, inherited against scratch.",
+    ),
+    (
+        "Better with a tenth of the pictures",
+        "Accuracy at the end with 10 % of the pictures, inherited against scratch.",
+    ),
+];
+/// What is compared of a pool.
+const NETS: [&str; 3] = [
+    "Rank correlation (Spearman) of accuracy with operations, against none; 0.8 was looked for.",
+    "Mean accuracy over all configurations, pool against SN-Net.",
+    "Accuracy of the smallest model, pool against SN-Net.",
+];
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,58 +176,23 @@ impl Source<'_> {
 
     /// The four claims of Learngene, the last at two shares of the pictures.
     fn of_starts(&self, method: Method, published: [&'static str; 5]) -> Vec<Claim> {
-        let last = |world, share, arm| self.results.last((method, world, share, 1.0), arm);
-        let accuracy =
-            |share: usize| self.sides(method, |world| (last(world, share, "inherited"), last(world, share, "scratch")));
-        let claim = |at: usize, name, compared, measure, sides| Claim {
-            method,
-            name,
-            published: published[at],
-            compared,
-            measure,
-            is_less: matches!(measure, Measure::Steps | Measure::Points),
-            sides,
+        let pair = |values: &dyn Fn(usize, &str) -> Vec<f64>| {
+            self.sides(method, |world| (values(world, "inherited"), values(world, "scratch")))
         };
-        let over_rates = |world, arm| self.results.over_rates((method, world, 100), &RATES, arm);
-        vec![
-            claim(
-                0,
-                "Converges faster",
-                "Steps to the fixed accuracy, inherited against scratch.",
-                Measure::Steps,
-                self.sides(method, |world| {
-                    (self.steps(method, world, "inherited"), self.steps(method, world, "scratch"))
-                }),
-            ),
-            claim(
-                1,
-                "Less sensitive to the learning rate",
-                "Best minus worst accuracy over three learning rates, inherited against scratch.",
-                Measure::Points,
-                self.sides(method, |world| (over_rates(world, "inherited"), over_rates(world, "scratch"))),
-            ),
-            claim(
-                2,
-                "Better accuracy with all pictures",
-                "Accuracy at the end with all pictures, inherited against scratch.",
-                Measure::Accuracy,
-                accuracy(100),
-            ),
-            claim(
-                3,
-                "Better with a quarter of the pictures",
-                "Accuracy at the end with 25 % of the pictures, inherited against scratch.",
-                Measure::Accuracy,
-                accuracy(25),
-            ),
-            claim(
-                4,
-                "Better with a tenth of the pictures",
-                "Accuracy at the end with 10 % of the pictures, inherited against scratch.",
-                Measure::Accuracy,
-                accuracy(10),
-            ),
-        ]
+        let last = |share: usize| pair(&|world, arm| self.results.last((method, world, share, 1.0), arm));
+        let over_rates = |world: usize, arm: &str| self.results.over_rates((method, world, 100), &RATES, arm);
+        let rows = [
+            (STARTS[0], Measure::Steps, pair(&|world, arm| self.steps(method, world, arm))),
+            (STARTS[1], Measure::Points, pair(&over_rates)),
+            (STARTS[2], Measure::Accuracy, last(100)),
+            (STARTS[3], Measure::Accuracy, last(25)),
+            (STARTS[4], Measure::Accuracy, last(10)),
+        ];
+        let claim = |(((name, compared), measure, sides), published)| {
+            let is_less = matches!(measure, Measure::Steps | Measure::Points);
+            Claim { method, name, published, compared, measure, is_less, sides }
+        };
+        rows.into_iter().zip(published).map(claim).collect()
     }
 
     fn half_the_training(&self) -> Claim {
@@ -211,8 +200,8 @@ impl Source<'_> {
         let at_half = |world| {
             let runs = self.results.runs((method, world, 100, 1.0), "inherited");
             let point = |run: &Run| {
-                let reached = run.curve.iter().rev().find(|point| point.step <= half);
-                if run.diverged { 0.0 } else { reached.map_or(0.0, right) }
+                let reached = run.points.iter().rev().find(|point| point.step <= half);
+                if run.failure.is_some() { 0.0 } else { reached.map_or(0.0, Point::right) }
             };
             runs.into_iter().map(point).collect()
         };
@@ -271,55 +260,45 @@ impl Source<'_> {
             })
         };
         let smallest: fn(&Net) -> f64 = |net| net.smallest().map_or(0.0, |one| one.accuracy);
-        let claim = |name, published, compared, measure, sides| Claim {
-            method: Method::Pool,
-            name,
-            published,
-            compared,
-            measure,
-            is_less: false,
-            sides,
-        };
         const TREND: &str = "accuracy rises with the operations; the trend to look for is a rank correlation of 0.8";
         const BASELINE: &str = "SN-Net is the baseline of the method; no figure is quoted";
         const FITTED: &str = "not published: the stitch layers begin by least squares, as SN-Net's";
-        const RANK: &str = "Rank correlation (Spearman) of accuracy with operations, against none; 0.8 was looked for.";
-        const MEAN: &str = "Mean accuracy over all configurations, pool against SN-Net.";
-        const SMALLEST: &str = "Accuracy of the smallest model, pool against SN-Net.";
-        let (pool, fitted) = (NetKind::Pool, NetKind::FittedPool);
-        let mean: fn(&Net) -> f64 = Net::mean_accuracy;
-        vec![
-            claim("Larger configurations are better", TREND, RANK, Measure::Rank, ranks(pool)),
-            claim("Better than SN-Net over all configurations", BASELINE, MEAN, Measure::Accuracy, against(pool, mean)),
-            claim(
+        let (method, is_less) = (Method::Pool, false);
+        let of_kind = |kind, names: [&'static str; 3], published: [&'static str; 3]| {
+            let ranks = (NETS[0], Measure::Rank, ranks(kind));
+            let rest = [(NETS[1], Net::mean_accuracy as fn(&Net) -> f64), (NETS[2], smallest)];
+            let rest = rest.map(|(compared, pick)| (compared, Measure::Accuracy, against(kind, pick)));
+            let rows = std::iter::once(ranks).chain(rest).zip(names.into_iter().zip(published));
+            let claim = |((compared, measure, sides), (name, published))| Claim {
+                method,
+                name,
+                published,
+                compared,
+                measure,
+                is_less,
+                sides,
+            };
+            rows.map(claim).collect::<Vec<_>>()
+        };
+        let mut all = of_kind(
+            NetKind::Pool,
+            [
+                "Larger configurations are better",
+                "Better than SN-Net over all configurations",
                 "The smallest model is better than SN-Net's",
-                BASELINE,
-                SMALLEST,
-                Measure::Accuracy,
-                against(pool, smallest),
-            ),
-            claim(
+            ],
+            [TREND, BASELINE, BASELINE],
+        );
+        all.extend(of_kind(
+            NetKind::FittedPool,
+            [
                 "With stitches by least squares, larger configurations are better",
-                FITTED,
-                RANK,
-                Measure::Rank,
-                ranks(fitted),
-            ),
-            claim(
                 "With stitches by least squares, better than SN-Net over all configurations",
-                FITTED,
-                MEAN,
-                Measure::Accuracy,
-                against(fitted, mean),
-            ),
-            claim(
                 "With stitches by least squares, the smallest model is better than SN-Net's",
-                FITTED,
-                SMALLEST,
-                Measure::Accuracy,
-                against(fitted, smallest),
-            ),
-        ]
+            ],
+            [FITTED; 3],
+        ));
+        all
     }
 }
 

@@ -9,8 +9,8 @@ use super::results::Results;
 use super::store::Record;
 use super::tables::{NOT_RUN, Table};
 use super::{pools, races};
-use crate::engine::EngineName;
 use heirloom_charts::Chart;
+use heirloom_plan::protocol::Engine;
 
 /// The document with its pictures.
 pub struct Document {
@@ -131,10 +131,10 @@ fn header(page: &mut Page<'_>, records: &[(&Unit, &Record)]) {
     ));
 }
 
-fn engine(engine: EngineName) -> &'static str {
+fn engine(engine: Engine) -> &'static str {
     match engine {
-        EngineName::Cpu => "CPU, one thread, SIMD",
-        EngineName::Webgpu => engine.name(),
+        Engine::Cpu => "CPU, one thread, SIMD",
+        Engine::WebGpu => "webgpu",
     }
 }
 

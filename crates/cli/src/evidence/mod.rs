@@ -14,8 +14,8 @@ mod store;
 mod tables;
 mod work;
 
-use crate::engine::EngineName;
 use clap::Args;
+use heirloom_plan::protocol::Engine;
 use plan::{Profile, Unit};
 use results::Results;
 use std::path::PathBuf;
@@ -52,9 +52,9 @@ pub struct EvidenceOptions {
     /// A folder with models and pictures for --full
     #[arg(long, default_value = "../shared/data")]
     data: String,
-    /// Where it is computed
-    #[arg(long, value_enum, default_value = "cpu")]
-    engine: EngineName,
+    /// Where it is computed: cpu or webgpu
+    #[arg(long, value_parser = crate::options::engine, default_value = "cpu")]
+    engine: Engine,
 }
 
 /// Where things are.

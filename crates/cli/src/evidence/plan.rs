@@ -2,7 +2,7 @@
 //!
 //! A unit is one command with one seed, so that little is lost when the work is broken off.
 
-use crate::engine::EngineName;
+use heirloom_plan::protocol::Engine;
 use std::path::Path;
 
 /// How a descendant inherits.
@@ -98,7 +98,7 @@ pub struct Profile {
     /// Where it is tried.
     pub worlds: Vec<World>,
     /// Where it is computed.
-    pub engine: EngineName,
+    pub engine: Engine,
 }
 
 /// Arms of the race that all others are read against.
@@ -197,7 +197,7 @@ pub fn cpu() -> Profile {
         pool_steps: [150, 200, 200],
         blocks: 6,
         worlds: shipped().into(),
-        engine: EngineName::Cpu,
+        engine: Engine::Cpu,
     }
 }
 
@@ -282,8 +282,8 @@ impl Profile {
             Method::Pool => arguments.push("--sn-net".to_owned()),
             _ => {}
         }
-        if self.engine != EngineName::Cpu {
-            arguments.extend(["--engine", self.engine.name()].map(String::from));
+        if self.engine == Engine::WebGpu {
+            arguments.extend(["--engine", "webgpu"].map(String::from));
         }
         arguments.extend(["--seeds", "1", "--first-seed"].map(String::from));
         arguments.extend([seed.to_string(), "--json".to_owned()]);

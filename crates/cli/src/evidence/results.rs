@@ -1,35 +1,15 @@
 //! What the units' results say, put together: curves of runs, what is stored, and pools.
 
-use std::collections::BTreeMap;
-
 use super::plan::{Method, Setting, Unit};
-use crate::reports::{self, ClusterRace, Configuration, LayersReport, Net, Pictures};
-use heirloom_plan::protocol::statistics::{Range, Spread, right, steps_to_accuracy};
-use heirloom_plan::protocol::{CurvePoint, StartValue};
+use crate::reports::{ClusterRace, Configuration, LayersRace, LayersReport, Net, Pictures, Point, Run};
+use heirloom_plan::protocol::StartValue;
+use heirloom_plan::protocol::statistics::{Range, Spread, steps_to_accuracy};
 use serde_json::Value;
-
-/// One start with one seed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Run {
-    /// The start.
-    pub arm: StartValue,
-    /// Every measured point.
-    pub curve: Vec<CurvePoint>,
-    /// Whether it broke off because numbers were no longer finite.
-    pub diverged: bool,
-}
 
 impl Run {
     /// Accuracy at the end; 0 for a run that diverged.
     pub fn last(&self) -> f64 {
-        if self.diverged { 0.0 } else { self.curve.last().map_or(0.0, right) }
-    }
-}
-
-impl From<&reports::Run> for Run {
-    fn from(run: &reports::Run) -> Self {
-        let curve = run.points.iter().map(CurvePoint::from).collect();
-        Self { arm: run.arm, curve, diverged: run.failure.is_some() }
+        if self.failure.is_some() { 0.0 } else { self.points.last().map_or(0.0, Point::right) }
     }
 }
 
@@ -67,36 +47,10 @@ impl NetKind {
         [("pool", Self::Pool), ("pool, least squares", Self::FittedPool), ("SN-Net", Self::SnNet)];
 }
 
-/// The race of a unit, whichever command printed it.
-struct Race {
-    runs: Vec<Run>,
-    stored: BTreeMap<StartValue, u64>,
-    left_out: Vec<(StartValue, String)>,
-    chosen: Vec<usize>,
-    pictures: Option<Pictures>,
-}
-
-impl From<ClusterRace> for Race {
-    fn from(printed: ClusterRace) -> Self {
-        let stored = printed.stored.into_iter().filter_map(|(arm, stored)| Some((arm, stored?)));
-        let runs = printed.race.runs.iter().map(Run::from).collect();
-        Self { runs, stored: stored.collect(), left_out: Vec::new(), chosen: Vec::new(), pictures: None }
-    }
-}
-
-impl From<LayersReport> for Race {
-    fn from(printed: LayersReport) -> Self {
-        let LayersReport { chosen, pictures, races, .. } = printed;
-        let race = races.into_iter().next().unwrap_or_default();
-        let runs = race.runs.iter().map(Run::from).collect();
-        Self { runs, stored: race.stored, left_out: race.left_out, chosen, pictures }
-    }
-}
-
 /// Everything that was run.
 #[derive(Default)]
 pub struct Results {
-    races: Vec<(Setting, Race)>,
+    races: Vec<(Setting, LayersReport)>,
     nets: Vec<(Setting, Net)>,
 }
 
@@ -117,16 +71,20 @@ impl Results {
 
     fn add(&mut self, setting: Setting, printed: Value) -> serde_json::Result<()> {
         match setting.method {
-            Method::Layers => self.races.push((setting, serde_json::from_value::<LayersReport>(printed)?.into())),
+            Method::Layers => self.races.push((setting, serde_json::from_value(printed)?)),
             Method::Cluster => self.races.push((setting, serde_json::from_value::<ClusterRace>(printed)?.into())),
             Method::Pool => self.nets.push((setting, serde_json::from_value(printed)?)),
         }
         Ok(())
     }
 
-    fn at(&self, place: Place) -> impl Iterator<Item = &Race> {
+    fn reports(&self, place: Place) -> impl Iterator<Item = &LayersReport> {
         let is_there = move |one: &Setting| (one.method, one.world, one.share, one.rate) == place;
-        self.races.iter().filter(move |(setting, _)| is_there(setting)).map(|(_, race)| race)
+        self.races.iter().filter(move |(setting, _)| is_there(setting)).map(|(_, report)| report)
+    }
+
+    fn at(&self, place: Place) -> impl Iterator<Item = &LayersRace> {
+        self.reports(place).filter_map(|report| report.races.first())
     }
 
     /// Runs of a start, one per seed.
@@ -141,14 +99,14 @@ impl Results {
 
     /// The curve of a start over the seeds; only steps that all seeds have.
     pub fn curve(&self, place: Place, arm: &str) -> Vec<Spread> {
-        let runs: Vec<&Run> = self.runs(place, arm).into_iter().filter(|run| !run.diverged).collect();
+        let runs: Vec<&Run> = self.runs(place, arm).into_iter().filter(|run| run.failure.is_none()).collect();
         let Some(first) = runs.first() else { return Vec::new() };
         let at = |step: usize| {
             let heights: Option<Vec<f64>> =
-                runs.iter().map(|run| run.curve.iter().find(|point| point.step == step).map(right)).collect();
+                runs.iter().map(|run| run.points.iter().find(|point| point.step == step).map(Point::right)).collect();
             Some(Spread { step, range: Range::of(heights?)? })
         };
-        first.curve.iter().filter_map(|point| at(point.step)).collect()
+        first.points.iter().filter_map(|point| at(point.step)).collect()
     }
 
     /// The accuracy that steps are counted to: nine tenths of the best that scratch has in the mean at any step.
@@ -159,7 +117,7 @@ impl Results {
 
     /// Steps to an accuracy, one per seed; `None` for a run that never got there.
     pub fn steps(&self, place: Place, arm: &str, accuracy: f64) -> Vec<Option<f64>> {
-        self.runs(place, arm).iter().map(|run| steps_to_accuracy(&run.curve, accuracy)).collect()
+        self.runs(place, arm).iter().map(|run| steps_to_accuracy(&run.curve(), accuracy)).collect()
     }
 
     /// Difference between the best and the worst of several learning rates, one per seed that has them all.
@@ -184,12 +142,15 @@ impl Results {
 
     /// Ancestor layers that Learngene chose, counted from 1.
     pub fn chosen(&self, place: Place) -> Vec<usize> {
-        self.at(place).next().map(|race| race.chosen.iter().map(|layer| layer + 1).collect()).unwrap_or_default()
+        self.reports(place)
+            .next()
+            .map(|report| report.chosen.iter().map(|layer| layer + 1).collect())
+            .unwrap_or_default()
     }
 
     /// Pictures to train on and to judge on.
     pub fn pictures(&self, place: Place) -> Option<Pictures> {
-        self.at(place).find_map(|race| race.pictures)
+        self.reports(place).find_map(|report| report.pictures)
     }
 
     /// Nets of a world, one per seed.
