@@ -23,8 +23,7 @@ use heirloom_platform::file::FileHandle;
 use serde_json::json;
 
 use crate::Failure;
-use crate::options::{Inputs, choice};
-use crate::race::TrainingOptions;
+use crate::options::{Inputs, TrainingOptions, choice};
 use crate::reports::{LayersRace, LayersReport, Pictures, Run};
 use crate::session::Session;
 

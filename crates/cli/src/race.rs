@@ -15,7 +15,7 @@ use heirloom_plan::protocol::{
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
-use crate::options::{Inputs, choice};
+use crate::options::{Inputs, TrainingOptions, choice};
 use crate::session::Session;
 
 /// Races start values of a descendant of clusters, or runs an experiment of several races
@@ -81,55 +81,6 @@ pub struct RaceOptions {
     /// An experiment over shares of the training pictures
     #[arg(long, value_delimiter = ',')]
     shares: Vec<f64>,
-}
-
-/// Options of races by any method.
-#[derive(Debug, Args)]
-pub struct TrainingOptions {
-    /// Side of the pictures, px
-    #[arg(long, default_value_t = 112)]
-    pub size: usize,
-    /// Seeds of every start
-    #[arg(long, default_value_t = 1)]
-    pub seeds: usize,
-    /// The first of them; they can be raced apart with the same result
-    #[arg(long, default_value_t = 1)]
-    pub first_seed: u64,
-    /// Pictures per step
-    #[arg(long, default_value_t = 16)]
-    pub batch: usize,
-    /// Share of the training pictures, 0..1
-    #[arg(long, default_value_t = 1.0)]
-    pub share: f64,
-    /// No flips and crops
-    #[arg(long)]
-    pub no_augment: bool,
-}
-
-impl TrainingOptions {
-    /// A race of no steps yet.
-    pub fn settings(&self, descendant: DescendantPlan, arms: Vec<StartValue>) -> TrainSettings {
-        let Self { seeds, first_seed, batch, share, no_augment, .. } = *self;
-        TrainSettings {
-            descendant,
-            arms,
-            seeds,
-            first_seed,
-            steps: 0,
-            batch,
-            lr: 0.0,
-            warmup_steps: 0,
-            weight_decay: 0.05,
-            label_smoothing: 0.1,
-            drop_path: 0.0,
-            clip_norm: 1.0,
-            augment: !no_augment,
-            validate_every: 0,
-            share,
-            is_interleaved: true,
-            micro_batch: 0,
-        }
-    }
 }
 
 fn start_value(name: &str) -> Result<StartValue, String> {
