@@ -84,7 +84,7 @@ impl Versions {
     /// # Errors
     /// When a file cannot be read.
     pub fn version(&mut self, unit: &Unit) -> Result<String> {
-        let own = [unit.program, "session", "reports"].map(|file| format!("crates/cli/src/{file}.rs"));
+        let own = [unit.program, "options", "reports", "session"].map(|file| format!("crates/cli/src/{file}.rs"));
         let mut hash = self.library;
         for path in own.iter().chain(unit.inputs()) {
             let of_file = match self.known.get(path) {
@@ -253,16 +253,18 @@ mod tests {
         };
         let mut unit = cpu().units().remove(0);
         unit.arguments[..2].clone_from_slice(&["model".to_owned(), "pictures.zip".to_owned()]);
-        let program = format!("crates/cli/src/{}.rs", unit.program);
-        let cli =
-            ["crates/cli/src/session.rs", "crates/cli/src/reports.rs", "crates/cli/src/evidence/tables.rs", &program];
+        let own = |file: &str| format!("crates/cli/src/{file}.rs");
+        let program = own(unit.program);
+        ["options", "reports", "session", "evidence/tables", unit.program]
+            .iter()
+            .for_each(|file| write(&own(file), "a"));
         let files =
             ["crates/nn/src/model.rs", "src/app.rs", "Cargo.lock", "rust-toolchain.toml", "model", "pictures.zip"];
-        files.iter().chain(&cli).for_each(|path| write(path, "a"));
+        files.iter().for_each(|path| write(path, "a"));
         let version = || Versions::of(&root).unwrap().version(&unit).unwrap();
         let first = version();
         write("src/app.rs", "b");
-        write("crates/cli/src/evidence/tables.rs", "b");
+        write(&own("evidence/tables"), "b");
         assert_eq!(version(), first);
         let mut seen = vec![first];
         for changed in ["crates/nn/src/model.rs", "Cargo.lock", "model", "pictures.zip", &program] {
