@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::axis::Scale;
 use crate::format::{plain, short};
+use heirloom_charts::{Scale, polyline};
 
 /// Room for the numbers of the axis, and for half of the last number below it.
 pub const LEFT: f64 = 52.0;
@@ -68,7 +68,6 @@ impl Frame {
 
     /// The corners `x y` of a line through some places.
     pub fn join(&self, places: impl Iterator<Item = (f64, f64)>) -> String {
-        let places: Vec<_> = places.map(|(x, y)| format!("{:.1} {:.1}", self.x.at(x), self.y.at(y))).collect();
-        places.join("L")
+        polyline(places.map(|(x, y)| (self.x.at(x), self.y.at(y))))
     }
 }

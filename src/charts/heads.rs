@@ -3,12 +3,11 @@
 use leptos::prelude::*;
 
 use super::SavePicture;
-use super::axis::Scale;
-use super::marks;
 use crate::format::digits;
 use crate::state::App;
 use crate::strings::text;
 use crate::widgets::TableView;
+use heirloom_charts::{Scale, marks};
 use heirloom_plan::protocol::{ClusterReport, HeadsReport};
 
 /// Mean distance of a head that looks at every patch alike, as a share of the picture's side (14 × 14 patches).

@@ -1,12 +1,10 @@
 //! Drawings as SVG: each with a title, units, a legend and, beside it, a table that says the same.
 
 mod attention;
-mod axis;
 mod curves;
 mod frame;
 mod heads;
 mod heat;
-mod marks;
 mod picture;
 mod points;
 mod pool_grid;

@@ -133,5 +133,5 @@ fn stitch(frame: Frame, path: &[PathPart]) -> Option<impl IntoView + use<>> {
     let [front, end] = path else { return None };
     let (from, to) = (frame.at(front.model, front.last), frame.at(end.model, end.first));
     let (x, y) = (f64::midpoint(from.0, to.0), f64::midpoint(from.1, to.1));
-    Some(view! { <path class="stitch" d=super::marks::path(3, x, y, 8.0)></path> })
+    Some(view! { <path class="stitch" d=heirloom_charts::marks::path(3, x, y, 8.0)></path> })
 }

@@ -3,12 +3,11 @@
 use leptos::prelude::*;
 
 use super::SavePicture;
-use super::axis::Scale;
-use super::marks;
 use crate::format::plain;
 use crate::state::App;
 use crate::strings::text;
 use crate::widgets::TableView;
+use heirloom_charts::{Scale, marks, polyline};
 use heirloom_plan::protocol::{LossPoint, PoolReport};
 
 const LEFT: f64 = 52.0;
@@ -100,12 +99,12 @@ fn draw(curves: &[(String, Vec<LossPoint>)], width: f64) -> impl IntoView + use<
 fn line(rank: usize, name: &str, curve: &[LossPoint], (x, y): (Scale, Scale)) -> impl IntoView + use<> {
     let place = |point: &LossPoint| (x.at(point.step as f64), y.at(f64::from(point.loss)));
     let places: Vec<(f64, f64)> = curve.iter().filter(|point| point.loss.is_finite()).map(place).collect();
-    let joined: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+    let joined = polyline(places.iter().copied());
     let name = name.to_owned();
     // One mark at the end tells the curves apart without colour.
     places.last().map(|&(at_x, at_y)| {
         view! {
-            <path class=format!("loss {}", marks::colour(rank)) d=format!("M{}", joined.join("L"))>
+            <path class=format!("loss {}", marks::colour(rank)) d=format!("M{joined}")>
                 <title>{name}</title>
             </path>
             <path class=format!("dot kept {}", marks::colour(rank)) d=marks::path(rank, at_x, at_y, 4.0)></path>

@@ -3,13 +3,12 @@
 use leptos::prelude::*;
 
 use super::SavePicture;
-use super::axis::Scale;
-use super::marks;
 use crate::format::{digits, percent, plain, short};
 use crate::pools::path_name;
 use crate::state::App;
 use crate::strings::text;
 use crate::widgets::TableView;
+use heirloom_charts::{Scale, marks};
 use heirloom_plan::protocol::{Method, PoolConfiguration, PoolReport};
 
 const LEFT: f64 = 52.0;

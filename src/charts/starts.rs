@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::marks;
+use heirloom_charts::marks;
 use heirloom_plan::protocol::StartValue;
 
 /// Style-sheet class of a start's colour and line.

@@ -27,13 +27,8 @@ cargo xtask build                    the static site in dist/, made small by was
 cargo xtask bench [--dist] [--webgpu] [--no-peers] [--runs N]
                                      MM and W0 to W3 in the built page, beside other engines
                                      (--dist: the site of `build`; --webgpu: MM and W0 on WebGPU too)
-cargo xtask evidence [--full] [--list] [--only PATTERN] [--minutes N] [--jobs N] [--check] [--accept-old]
-                     [--data DIR] [--engine cpu|webgpu]
-                                     races of all methods, and docs/evidence.md with tables and pictures; goes on where
-                                     it was broken off (--full: larger, for a GPU or a night; --list: what is done;
-                                     --only: units whose name holds PATTERN; --minutes: begins none after that;
-                                     --check: runs them again and compares; --accept-old: results of another version
-                                     count; --data: a folder with models and pictures for --full)";
+cargo xtask evidence [OPTION...]     races of all methods, and docs/evidence.md with tables and pictures; goes on where
+                                     it was broken off (--help: the options)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,75 +1,91 @@
-//! Measures every attention head of a checkpoint on pictures, natively, with the page's own code.
-//!
-//! `cargo run --release --example measure_heads -- MODEL PICTURE... --json [--mean R,G,B] [--std R,G,B] [--eps PX]
-//! [--engine cpu|webgpu]`
-//!
-//! MODEL is a checkpoint file or a folder with its shards and `config.json`. A picture that already has the model's
-//! size is used as it is. With `--json` standard output holds one JSON object, else a table.
+//! `measure`: how far every attention head of a checkpoint looks on pictures, and which heads are alike.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::path::PathBuf;
 
+use clap::Args;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Normalise, evaluation_picture, model_files, open};
 use heirloom_engine::normalise;
 use heirloom_learngene::cluster::{ClusterSettings, Clusters, Grouping, Measurement, measure, scaled_eps};
-use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
 use heirloom_nn::vit::Vit;
+use heirloom_plan::protocol::Engine;
 use heirloom_platform::file::FileHandle;
 use serde_json::{Value, json};
 
-type Failure = Box<dyn std::error::Error>;
+use crate::Failure;
+use crate::options;
+use crate::session::device;
 
-#[derive(Default)]
-struct Arguments {
-    model: String,
+/// Measures every attention head on pictures; one that has the model's size already is used as it is
+#[derive(Debug, Args)]
+pub struct MeasureOptions {
+    /// A Vision Transformer
+    model: PathBuf,
+    /// The pictures
+    #[arg(required = true)]
     pictures: Vec<String>,
+    /// Prints one JSON object
+    #[arg(long)]
     json: bool,
-    mean: Option<[f32; 3]>,
-    std: Option<[f32; 3]>,
+    /// How pictures are prepared
+    #[command(flatten)]
+    prepare: PrepareOptions,
+    /// Largest gap inside a cluster, px; else in the proportion of the published one
+    #[arg(long, value_name = "PX")]
     eps: Option<f32>,
-    is_webgpu: bool,
+    /// Where it is computed: cpu or webgpu
+    #[arg(long, value_parser = options::engine, default_value = "cpu")]
+    engine: Engine,
 }
 
-fn arguments() -> Result<Arguments, Failure> {
-    let mut all = std::env::args().skip(1);
-    let mut found = Arguments::default();
-    while let Some(argument) = all.next() {
-        let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
-        match argument.as_str() {
-            "--json" => found.json = true,
-            "--mean" => found.mean = Some(Normalise::channels(&value()?)?),
-            "--std" => found.std = Some(Normalise::channels(&value()?)?),
-            "--eps" => found.eps = Some(value()?.parse()?),
-            "--engine" => {
-                found.is_webgpu = match value()?.as_str() {
-                    "cpu" => false,
-                    "webgpu" => true,
-                    other => return Err(format!("`{other}` is no engine; `cpu` and `webgpu` are").into()),
-                }
-            }
-            option if option.starts_with("--") => return Err(format!("`{option}` is no option").into()),
-            _ if found.model.is_empty() => found.model = argument,
-            _ => found.pictures.push(argument),
-        }
-    }
-    if found.model.is_empty() || found.pictures.is_empty() {
-        return Err("expected a checkpoint and at least one picture: measure_heads MODEL PICTURE... [--json]".into());
-    }
-    Ok(found)
+/// How pictures are prepared where it is not as the model's file says.
+#[derive(Debug, Args)]
+pub struct PrepareOptions {
+    /// Mean of each channel, 0..1
+    #[arg(long, value_name = "R,G,B", value_parser = Normalise::channels)]
+    mean: Option<[f32; 3]>,
+    /// Standard deviation of each channel, above 0
+    #[arg(long, value_name = "R,G,B", value_parser = deviations)]
+    std: Option<[f32; 3]>,
 }
 
-async fn run(arguments: Arguments) -> Result<Value, Failure> {
-    let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
+impl PrepareOptions {
+    /// These over what the file says.
+    pub fn over(&self, said: Normalise) -> Normalise {
+        Normalise { mean: self.mean.unwrap_or(said.mean), std: self.std.unwrap_or(said.std) }
+    }
+}
+
+fn deviations(text: &str) -> Result<[f32; 3], String> {
+    let std = Normalise::channels(text).map_err(|error| error.to_string())?;
+    let is_above = std.iter().all(|&std| std > 0.0);
+    if is_above { Ok(std) } else { Err(format!("found `{text}`, expected three numbers above 0")) }
+}
+
+/// Measures and prints what came of it.
+///
+/// # Errors
+/// A sentence, when something cannot be read or does not fit.
+pub async fn run(options: &MeasureOptions) -> Result<(), Failure> {
+    let result = measure_heads(options).await?;
+    if options.json {
+        println!("{result}")
+    } else {
+        table(&result)
+    }
+    Ok(())
+}
+
+async fn measure_heads(options: &MeasureOptions) -> Result<Value, Failure> {
+    let checkpoint = Checkpoint::open(&model_files(&options.model)?).await?;
     checkpoint.check_complete()?;
-    let acquired = if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
+    let acquired = device(options.engine).await?;
     let config = checkpoint.config.vit().ok_or("this model has no attention heads; a Vision Transformer is needed")?;
     let model = Vit::load(config, &mut &checkpoint, &acquired.device).await?;
-    let said = normalise(&checkpoint);
-    let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
+    let normalise = options.prepare.over(normalise(&checkpoint));
     let side = model.config.image_size;
     let (mut pictures, mut measured) = (Vec::new(), Vec::new());
-    for path in &arguments.pictures {
+    for path in &options.pictures {
         let source = open(&FileHandle::from_path(path.as_str(), path)?).await?;
         let image = evaluation_picture(path, &source, side).await?;
         let mut pixels = vec![0.0; 3 * side * side];
@@ -79,7 +95,7 @@ async fn run(arguments: Arguments) -> Result<Value, Failure> {
         pictures.push(json!({ "file": path, "distance": one.distance, "entropy": one.entropy, output: one.output }));
         measured.push(one);
     }
-    let eps = arguments.eps.unwrap_or_else(|| scaled_eps(side));
+    let eps = options.eps.unwrap_or_else(|| scaled_eps(side));
     let settings = ClusterSettings {
         eps,
         min_heads: 1,
@@ -125,20 +141,4 @@ fn table(result: &Value) {
         }
     }
     println!("heads kept: {} of {}", result["clusters"]["kept_heads"], result["clusters"]["total_heads"]);
-}
-
-fn main() -> ExitCode {
-    let outcome = arguments().and_then(|arguments| {
-        let json = arguments.json;
-        pollster::block_on(run(arguments)).map(|result| (json, result))
-    });
-    match outcome {
-        Ok((true, result)) => println!("{result}"),
-        Ok((false, result)) => table(&result),
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
 }

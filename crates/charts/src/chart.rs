@@ -1,6 +1,7 @@
-//! SVG pictures of the evidence, that read on light and on dark paper and without colours.
+//! Charts as SVG files, that read on light and on dark paper and without colours.
 
-use super::{axis::Scale, marks};
+use crate::marks::{self, SHAPES};
+use crate::{Scale, bounds, polyline};
 use std::fmt::Write;
 
 /// Colours of the page (`static/style.css`), on light and on dark paper.
@@ -23,8 +24,6 @@ const PLOT: [f64; 4] = [64.0, 44.0, 700.0, 306.0];
 /// Width of a letter of the legend, px, about.
 const LETTER: f64 = 7.2;
 const LEGEND_LINE: f64 = 22.0;
-/// Shapes before they repeat; then they are hollow, and lines broken.
-const SHAPES: usize = 6;
 
 /// An axis.
 pub struct Axis {
@@ -52,7 +51,7 @@ pub struct Point {
     pub range: (f64, f64),
 }
 
-/// One start, or one kind of net.
+/// Points that belong together.
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
@@ -158,18 +157,6 @@ impl Chart {
     }
 }
 
-/// Lowest and highest, never the same.
-fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let start = (f64::INFINITY, f64::NEG_INFINITY);
-    let (low, high) =
-        values.filter(|value| value.is_finite()).fold(start, |(low, high), value| (low.min(value), high.max(value)));
-    match (low.is_finite(), high > low) {
-        (true, true) => (low, high),
-        (true, false) => (low - 0.5, high + 0.5),
-        _ => (0.0, 1.0),
-    }
-}
-
 fn ticks(axis: &Axis, scale: Scale) -> Vec<(f64, String)> {
     if !axis.ticks.is_empty() {
         return axis.ticks.iter().map(|(at, word)| (*at, escaped(word))).collect();
@@ -181,21 +168,21 @@ fn ticks(axis: &Axis, scale: Scale) -> Vec<(f64, String)> {
     places.into_iter().map(|at| (at, format!("{at:.digits$}"))).collect()
 }
 
+/// Class of a colour; once all shapes were used, marks are hollow and lines broken.
 fn class(style: usize) -> String {
     format!("s{}{}", style % COLOURS.len(), if style < SHAPES { "" } else { " more" })
 }
 
 fn draw(out: &mut String, series: &Series, x: Scale, y: Scale) {
     let class = class(series.style);
-    let place = |at: f64, height: f64| format!("{:.1} {:.1}", x.at(at), y.at(height));
+    let place = |at: f64, height: f64| (x.at(at), y.at(height));
     let points = &series.points;
     if series.is_line && points.len() > 1 {
         let upper = points.iter().map(|point| place(point.x, point.range.1));
         let lower = points.iter().rev().map(|point| place(point.x, point.range.0));
-        let band: Vec<String> = upper.chain(lower).collect();
-        let _ = writeln!(out, "<path class=\"{class} band\" d=\"M{}Z\"/>", band.join("L"));
-        let line: Vec<String> = points.iter().map(|point| place(point.x, point.y)).collect();
-        let _ = writeln!(out, "<path class=\"{class} line\" d=\"M{}\"/>", line.join("L"));
+        let _ = writeln!(out, "<path class=\"{class} band\" d=\"M{}Z\"/>", polyline(upper.chain(lower)));
+        let line = polyline(points.iter().map(|point| place(point.x, point.y)));
+        let _ = writeln!(out, "<path class=\"{class} line\" d=\"M{line}\"/>");
     } else {
         for point in points {
             let (at, low, high) = (x.at(point.x), y.at(point.range.0), y.at(point.range.1));

@@ -1,12 +1,13 @@
 //! What the races of a method say: steps to an accuracy, fewer pictures, other learning rates, what is stored.
 
-use super::chart::{Axis, Chart, Point, Series};
 use super::claims::percent;
 use super::document::Page;
-use super::numbers::{Finding, Summary, finding};
+use super::findings::{Finding, finding};
 use super::plan::{ARMS, FEW_ARMS, MORE_ARMS, Method, RATES, SHARES, World};
 use super::results::Place;
 use super::tables::{NOT_RUN, Table, cell, count, steps_cell};
+use heirloom_charts::{Axis, Chart, Point, Series};
+use heirloom_plan::protocol::statistics::Range;
 
 /// The tables and pictures of a method.
 pub fn section(page: &mut Page<'_>, method: Method) {
@@ -46,7 +47,7 @@ fn style(arm: &str) -> usize {
     ARMS.into_iter().chain(MORE_ARMS).position(|one| one == arm).unwrap_or(0)
 }
 
-fn point(x: f64, height: &Summary) -> Point {
+fn point(x: f64, height: &Range) -> Point {
     Point { x, y: 100.0 * height.mean, range: (100.0 * height.low, 100.0 * height.high) }
 }
 
@@ -101,7 +102,11 @@ impl Race {
             let series = |arm: &&str| Series {
                 name: (*arm).to_owned(),
                 style: style(arm),
-                points: results.curve(self.place(*at), arm).iter().map(|(step, height)| point(*step, height)).collect(),
+                points: results
+                    .curve(self.place(*at), arm)
+                    .iter()
+                    .map(|one| point(one.step as f64, &one.range))
+                    .collect(),
                 is_line: true,
             };
             let chart = Chart {
@@ -142,7 +147,7 @@ impl Race {
         for arm in self.arms().into_iter().filter(|arm| *arm != "inherited") {
             let cells = self.worlds.iter().map(|(at, _)| {
                 let (ours, theirs) = (results.last(self.place(*at), "inherited"), results.last(self.place(*at), arm));
-                let (Some(one), Some(other)) = (Summary::of(&ours), Summary::of(&theirs)) else {
+                let [Some(one), Some(other)] = [&ours, &theirs].map(|values| Range::of(values.iter().copied())) else {
                     let is_out = results.left_out(self.place(*at), arm).is_some();
                     return if is_out { "does not fit" } else { NOT_RUN }.to_owned();
                 };
@@ -197,7 +202,8 @@ impl Race {
                 let of_rate = |rate: f64| results.last((self.method, *at, 100, rate), arm);
                 let apart = results.over_rates((self.method, *at, 100), &RATES, arm);
                 let best = RATES.map(of_rate).into_iter().max_by(|one, other| {
-                    let mean = |values: &[f64]| Summary::of(values).map_or(f64::NEG_INFINITY, |one| one.mean);
+                    let mean =
+                        |values: &[f64]| Range::of(values.iter().copied()).map_or(f64::NEG_INFINITY, |one| one.mean);
                     mean(one).total_cmp(&mean(other))
                 });
                 let cells = RATES.map(|rate| cell(&of_rate(rate), seeds, percent)).into_iter();
@@ -225,8 +231,7 @@ impl Race {
         for (at, world) in &self.worlds {
             let series = |arm: &&str| {
                 let all = values(*at, arm).into_iter().enumerate();
-                let points =
-                    all.filter_map(|(place, (_, _, values))| Some(point(place as f64, &Summary::of(&values)?)));
+                let points = all.filter_map(|(place, (_, _, values))| Some(point(place as f64, &Range::of(values)?)));
                 Series { name: (*arm).to_owned(), style: style(arm), points: points.collect(), is_line: true }
             };
             let ticks = values(*at, "").into_iter().enumerate().map(|(place, (_, word, _))| (place as f64, word));
@@ -254,8 +259,9 @@ impl Race {
         for arm in self.arms() {
             let cells = self.worlds.iter().flat_map(|(at, _)| {
                 let (own, whole) = (results.stored(self.place(*at), arm), results.stored(self.place(*at), "whole"));
-                let share =
-                    own.zip(whole).map_or_else(|| "–".to_owned(), |(own, whole)| format!("{:.1}", 100.0 * own / whole));
+                let share = own
+                    .zip(whole)
+                    .map_or_else(|| "–".to_owned(), |(own, whole)| format!("{:.1}", 100.0 * own as f64 / whole as f64));
                 match results.last(self.place(*at), arm).is_empty() {
                     true => [NOT_RUN.to_owned(), NOT_RUN.to_owned()],
                     false => [count(own), share],

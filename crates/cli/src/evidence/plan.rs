@@ -1,7 +1,8 @@
 //! What is run: profiles, picture sets, and the units of work they make.
 //!
-//! A unit is one command of an example with one seed, so that little is lost when the work is broken off.
+//! A unit is one command with one seed, so that little is lost when the work is broken off.
 
+use heirloom_plan::protocol::Engine;
 use std::path::Path;
 
 /// How a descendant inherits.
@@ -34,7 +35,7 @@ impl Method {
         }
     }
 
-    /// The example that runs it.
+    /// The command that runs it.
     pub fn program(self) -> &'static str {
         match self {
             Self::Layers => "layers",
@@ -96,8 +97,8 @@ pub struct Profile {
     pub blocks: usize,
     /// Where it is tried.
     pub worlds: Vec<World>,
-    /// `cpu` or `webgpu`.
-    pub engine: String,
+    /// Where it is computed.
+    pub engine: Engine,
 }
 
 /// Arms of the race that all others are read against.
@@ -139,7 +140,7 @@ pub struct Unit {
     pub setting: Setting,
     /// A path-like name to select it by.
     pub id: String,
-    /// The example.
+    /// The command.
     pub program: &'static str,
     /// Its arguments; files first.
     pub arguments: Vec<String>,
@@ -150,7 +151,7 @@ pub struct Unit {
 impl Unit {
     /// The command as one would type it in the checkout.
     pub fn command(&self) -> String {
-        format!("cargo run --locked --example {} -- {}", self.program, self.arguments.join(" "))
+        format!("cargo run --locked -p heirloom-cli -- {} {}", self.program, self.arguments.join(" "))
     }
 
     /// The files it reads.
@@ -196,7 +197,7 @@ pub fn cpu() -> Profile {
         pool_steps: [150, 200, 200],
         blocks: 6,
         worlds: shipped().into(),
-        engine: "cpu".to_owned(),
+        engine: Engine::Cpu,
     }
 }
 
@@ -281,8 +282,8 @@ impl Profile {
             Method::Pool => arguments.push("--sn-net".to_owned()),
             _ => {}
         }
-        if self.engine != "cpu" {
-            arguments.extend(["--engine".to_owned(), self.engine.clone()]);
+        if self.engine == Engine::WebGpu {
+            arguments.extend(["--engine", "webgpu"].map(String::from));
         }
         arguments.extend(["--seeds", "1", "--first-seed"].map(String::from));
         arguments.extend([seed.to_string(), "--json".to_owned()]);

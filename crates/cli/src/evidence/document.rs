@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::chart::Chart;
 use super::claims::claims;
-use super::numbers::SEEDS_NEEDED;
+use super::findings::SEEDS_NEEDED;
 use super::plan::{Method, Profile, Setting, Unit};
 use super::results::Results;
 use super::store::Record;
 use super::tables::{NOT_RUN, Table};
 use super::{pools, races};
+use heirloom_charts::Chart;
+use heirloom_plan::protocol::Engine;
 
 /// The document with its pictures.
 pub struct Document {
@@ -115,7 +116,7 @@ fn header(page: &mut Page<'_>, records: &[(&Unit, &Record)]) {
     let mut facts = Table::of_words(["", ""]);
     facts.row(["commit (`+`: with changes)".to_owned(), distinct(|record| &record.commit)]);
     facts.row(["machine".to_owned(), distinct(|record| &record.machine)]);
-    facts.row(["engine".to_owned(), engine(&profile.engine).to_owned()]);
+    facts.row(["engine".to_owned(), engine(profile.engine).to_owned()]);
     facts.row(["run time of all pieces, not compared".to_owned(), format!("{minutes:.0} min")]);
     let settings = format!(
         "{} steps, {} pictures a step, {} seeds, accuracy measured every {} steps",
@@ -130,10 +131,10 @@ fn header(page: &mut Page<'_>, records: &[(&Unit, &Record)]) {
     ));
 }
 
-fn engine(name: &str) -> &str {
-    match name {
-        "cpu" => "CPU, one thread, SIMD",
-        other => other,
+fn engine(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Cpu => "CPU, one thread, SIMD",
+        Engine::WebGpu => "webgpu",
     }
 }
 
@@ -151,8 +152,8 @@ fn worlds(page: &mut Page<'_>) {
     ]);
     for (at, world) in page.profile.worlds.iter().enumerate() {
         let counts = page.results.pictures((Method::Layers, at, 100, 1.0));
-        let counts = counts.map_or([NOT_RUN.to_owned(), NOT_RUN.to_owned()], |(train, validation)| {
-            [train.to_string(), validation.to_string()]
+        let counts = counts.map_or([NOT_RUN.to_owned(), NOT_RUN.to_owned()], |counts| {
+            [counts.train.to_string(), counts.validation.to_string()]
         });
         let [train, validation] = counts;
         let tokens = world.tokens.map_or_else(|| "–".to_owned(), |tokens| tokens.to_string());
@@ -202,15 +203,15 @@ fn missing(page: &mut Page<'_>, records: &[(&Unit, &Record)]) {
 #[cfg(test)]
 mod tests {
     use super::{Document, document};
-    use crate::evidence::json::Json;
     use crate::evidence::plan::{Unit, cpu};
     use crate::evidence::results::{Results, tests::made_up};
     use crate::evidence::store::Record;
+    use serde_json::Value;
 
-    fn written(made: &[(Unit, Json)], machine: &str, seconds: f64) -> Document {
+    fn written(made: &[(Unit, Value)], machine: &str, seconds: f64) -> Document {
         let profile = cpu();
         let units = profile.units();
-        let record = |json: &Json| Record {
+        let record = |json: &Value| Record {
             version: "v".to_owned(),
             commit: "c".to_owned(),
             machine: machine.to_owned(),

@@ -1,75 +1,53 @@
-//! Judges a model on pictures whose folders are their classes, natively, with the page's own code.
-//!
-//! `cargo run --release --example evaluate -- MODEL PICTURES_DIR [--json] [--mean R,G,B] [--std R,G,B]
-//! [--engine cpu|webgpu]`
-//!
-//! MODEL is a checkpoint file or a folder with its shards and `config.json`; any supported model with a classifier.
-//! Classes are the names of the folders in PICTURES_DIR, sorted; a model that knows the names of its classes is judged by
-//! those names if it knows all of the folders'. With `--json` standard output holds one JSON object: `accuracy`,
-//! `per_class` (by name), `confusion` (`[true][predicted]`), `classes`, `pictures`. Else a table.
+//! `evaluate`: a model judged on pictures whose folders are their classes.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use clap::Args;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Normalise, evaluation_picture, model_files, open, walk};
 use heirloom_engine::normalise;
-use heirloom_nn::device::{acquire_cpu, acquire_webgpu};
 use heirloom_nn::model::Model;
 use heirloom_platform::file::FileHandle;
 use heirloom_train::{Tally, judge};
 use serde_json::{Map, Value, json};
 
+use crate::Failure;
+use crate::measure::PrepareOptions;
+use crate::options::Inputs;
+use crate::session::device;
+
 /// Pictures judged at a time.
 const BATCH: usize = 25;
 
-type Failure = Box<dyn std::error::Error>;
-
-#[derive(Default)]
-struct Arguments {
-    model: String,
-    pictures: String,
-    json: bool,
-    mean: Option<[f32; 3]>,
-    std: Option<[f32; 3]>,
-    is_webgpu: bool,
+/// Judges a model on pictures whose folders are their classes, sorted by name; a model that knows these names is judged
+/// by them
+#[derive(Debug, Args)]
+pub struct EvaluateOptions {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// How pictures are prepared
+    #[command(flatten)]
+    prepare: PrepareOptions,
 }
 
-fn arguments() -> Result<Arguments, Failure> {
-    let mut all = std::env::args().skip(1);
-    let mut found = Arguments::default();
-    while let Some(argument) = all.next() {
-        let mut value = || all.next().ok_or(format!("`{argument}` needs a value"));
-        match argument.as_str() {
-            "--json" => found.json = true,
-            "--mean" => found.mean = Some(Normalise::channels(&value()?)?),
-            "--std" => found.std = Some(Normalise::channels(&value()?)?),
-            "--engine" => {
-                found.is_webgpu = match value()?.as_str() {
-                    "cpu" => false,
-                    "webgpu" => true,
-                    other => return Err(format!("`{other}` is no engine; `cpu` and `webgpu` are").into()),
-                }
-            }
-            option if option.starts_with("--") => return Err(format!("`{option}` is no option").into()),
-            _ if found.model.is_empty() => found.model = argument,
-            _ if found.pictures.is_empty() => found.pictures = argument,
-            other => return Err(format!("`{other}` is one argument too many").into()),
-        }
+/// Judges and prints what came of it.
+///
+/// # Errors
+/// A sentence, when something cannot be read or does not fit.
+pub async fn run(options: &EvaluateOptions) -> Result<(), Failure> {
+    let result = evaluate(options).await?;
+    if options.inputs.json {
+        println!("{result}")
+    } else {
+        table(&result)
     }
-    if found.pictures.is_empty() {
-        return Err("expected a checkpoint and a folder of pictures: evaluate MODEL PICTURES_DIR [--json]".into());
-    }
-    if found.std.is_some_and(|std| std.iter().any(|&std| std.is_nan() || std <= 0.0)) {
-        return Err("`--std` must be above 0".into());
-    }
-    Ok(found)
+    Ok(())
 }
 
 /// Names of the folders, sorted, and the files in each.
-fn classes(folder: &str) -> Result<Vec<(String, Vec<FileHandle>)>, Failure> {
+fn classes(folder: &Path) -> Result<Vec<(String, Vec<FileHandle>)>, Failure> {
     let mut classes = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -81,7 +59,10 @@ fn classes(folder: &str) -> Result<Vec<(String, Vec<FileHandle>)>, Failure> {
     classes.retain(|(name, pictures)| !name.starts_with('.') && !pictures.is_empty());
     classes.sort_by(|one, other| one.0.cmp(&other.0));
     match classes.is_empty() {
-        true => Err(format!("`{folder}` holds no folders with pictures; one folder per class is expected").into()),
+        true => {
+            Err(format!("`{}` holds no folders with pictures; one folder per class is expected", folder.display())
+                .into())
+        }
         false => Ok(classes),
     }
 }
@@ -126,20 +107,19 @@ impl Eye<'_> {
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<Value, Failure> {
-    let checkpoint = Checkpoint::open(&model_files(Path::new(&arguments.model))?).await?;
+async fn evaluate(options: &EvaluateOptions) -> Result<Value, Failure> {
+    let checkpoint = Checkpoint::open(&model_files(&options.inputs.model)?).await?;
     checkpoint.check_complete()?;
     for assumption in &checkpoint.assumptions {
         eprintln!("assumed: {assumption}");
     }
     let outputs = checkpoint.config.classes().ok_or("this model has no classifier, so there is nothing to judge")?;
-    let classes = classes(&arguments.pictures)?;
+    let classes = classes(&options.inputs.pictures)?;
     let names: Vec<&str> = classes.iter().map(|(name, _)| name.as_str()).collect();
     let places = places(&names, checkpoint.labels.as_ref(), outputs)?;
-    let acquired = if arguments.is_webgpu { acquire_webgpu().await? } else { acquire_cpu().await? };
+    let acquired = device(options.inputs.engine).await?;
     let model = Model::load(&checkpoint.config, &mut &checkpoint, &acquired.device).await?;
-    let said = normalise(&checkpoint);
-    let normalise = Normalise { mean: arguments.mean.unwrap_or(said.mean), std: arguments.std.unwrap_or(said.std) };
+    let normalise = options.prepare.over(normalise(&checkpoint));
     let eye = Eye { model: &model, normalise, device: &acquired.device, side: checkpoint.config.image_size() };
     let (mut tally, started) = (Tally::new(outputs), Instant::now());
     for ((_, pictures), &class) in classes.iter().zip(&places) {
@@ -175,18 +155,4 @@ fn table(result: &Value) {
     }
     let accuracy = 100.0 * result["accuracy"].as_f64().unwrap_or(0.0);
     println!("{:24} {accuracy:5.1} % of {} pictures", "all", result["pictures"]);
-}
-
-fn main() -> ExitCode {
-    let outcome =
-        arguments().and_then(|arguments| pollster::block_on(run(&arguments)).map(|result| (arguments.json, result)));
-    match outcome {
-        Ok((true, result)) => println!("{result}"),
-        Ok((false, result)) => table(&result),
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
 }

@@ -1,8 +1,34 @@
 //! The published claims, and what was measured of each.
 
-use super::numbers::{Finding, Summary, finding, verdict};
+use super::findings::{Finding, finding, verdict};
 use super::plan::{Method, Profile, RATES, World};
-use super::results::{Net, NetKind, Results, Run};
+use super::results::{NetKind, Results};
+use crate::reports::{Net, Point, Run};
+use heirloom_plan::protocol::statistics::Range;
+
+/// Claims of starts, and what is compared for each.
+const STARTS: [(&str, &str); 5] = [
+    ("Converges faster", "Steps to the fixed accuracy, inherited against scratch."),
+    (
+        "Less sensitive to the learning rate",
+        "Best minus worst accuracy over three learning rates, inherited against scratch.",
+    ),
+    ("Better accuracy with all pictures", "Accuracy at the end with all pictures, inherited against scratch."),
+    (
+        "Better with a quarter of the pictures",
+        "Accuracy at the end with 25 % of the pictures, inherited against scratch.",
+    ),
+    (
+        "Better with a tenth of the pictures",
+        "Accuracy at the end with 10 % of the pictures, inherited against scratch.",
+    ),
+];
+/// What is compared of a pool.
+const NETS: [&str; 3] = [
+    "Rank correlation (Spearman) of accuracy with operations, against none; 0.8 was looked for.",
+    "Mean accuracy over all configurations, pool against SN-Net.",
+    "Accuracy of the smallest model, pool against SN-Net.",
+];
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +45,8 @@ pub enum Measure {
 
 impl Measure {
     /// Mean and deviation with the unit.
-    pub fn write(self, summary: &Summary) -> String {
-        let Summary { mean, deviation, .. } = *summary;
+    pub fn write(self, summary: &Range) -> String {
+        let Range { mean, deviation, .. } = *summary;
         match self {
             Self::Steps => format!("{mean:.0} ± {deviation:.0} steps"),
             Self::Accuracy => format!("{} %", percent(summary)),
@@ -31,7 +57,7 @@ impl Measure {
 }
 
 /// Mean and deviation of shares, per cent.
-pub fn percent(summary: &Summary) -> String {
+pub fn percent(summary: &Range) -> String {
     format!("{:.1} ± {:.1}", 100.0 * summary.mean, 100.0 * summary.deviation)
 }
 
@@ -85,8 +111,8 @@ impl Claim {
 
     /// The claim in a sentence with its numbers.
     pub fn sentence(&self) -> String {
-        let side = |side: &Side| match (Summary::of(&side.ours), Summary::of(&side.theirs)) {
-            (Some(ours), Some(theirs)) => {
+        let side = |side: &Side| match [&side.ours, &side.theirs].map(|values| Range::of(values.iter().copied())) {
+            [Some(ours), Some(theirs)] => {
                 let but = side.but.map(|but| format!(" ({but})")).unwrap_or_default();
                 format!("{}: {} against {}{but}", side.world, self.measure.write(&ours), self.measure.write(&theirs))
             }
@@ -150,69 +176,34 @@ impl Source<'_> {
 
     /// The four claims of Learngene, the last at two shares of the pictures.
     fn of_starts(&self, method: Method, published: [&'static str; 5]) -> Vec<Claim> {
-        let last = |world, share, arm| self.results.last((method, world, share, 1.0), arm);
-        let accuracy =
-            |share: usize| self.sides(method, |world| (last(world, share, "inherited"), last(world, share, "scratch")));
-        let claim = |at: usize, name, compared, measure, sides| Claim {
-            method,
-            name,
-            published: published[at],
-            compared,
-            measure,
-            is_less: matches!(measure, Measure::Steps | Measure::Points),
-            sides,
+        let pair = |values: &dyn Fn(usize, &str) -> Vec<f64>| {
+            self.sides(method, |world| (values(world, "inherited"), values(world, "scratch")))
         };
-        let over_rates = |world, arm| self.results.over_rates((method, world, 100), &RATES, arm);
-        vec![
-            claim(
-                0,
-                "Converges faster",
-                "Steps to the fixed accuracy, inherited against scratch.",
-                Measure::Steps,
-                self.sides(method, |world| {
-                    (self.steps(method, world, "inherited"), self.steps(method, world, "scratch"))
-                }),
-            ),
-            claim(
-                1,
-                "Less sensitive to the learning rate",
-                "Best minus worst accuracy over three learning rates, inherited against scratch.",
-                Measure::Points,
-                self.sides(method, |world| (over_rates(world, "inherited"), over_rates(world, "scratch"))),
-            ),
-            claim(
-                2,
-                "Better accuracy with all pictures",
-                "Accuracy at the end with all pictures, inherited against scratch.",
-                Measure::Accuracy,
-                accuracy(100),
-            ),
-            claim(
-                3,
-                "Better with a quarter of the pictures",
-                "Accuracy at the end with 25 % of the pictures, inherited against scratch.",
-                Measure::Accuracy,
-                accuracy(25),
-            ),
-            claim(
-                4,
-                "Better with a tenth of the pictures",
-                "Accuracy at the end with 10 % of the pictures, inherited against scratch.",
-                Measure::Accuracy,
-                accuracy(10),
-            ),
-        ]
+        let last = |share: usize| pair(&|world, arm| self.results.last((method, world, share, 1.0), arm));
+        let over_rates = |world: usize, arm: &str| self.results.over_rates((method, world, 100), &RATES, arm);
+        let rows = [
+            (STARTS[0], Measure::Steps, pair(&|world, arm| self.steps(method, world, arm))),
+            (STARTS[1], Measure::Points, pair(&over_rates)),
+            (STARTS[2], Measure::Accuracy, last(100)),
+            (STARTS[3], Measure::Accuracy, last(25)),
+            (STARTS[4], Measure::Accuracy, last(10)),
+        ];
+        let claim = |(((name, compared), measure, sides), published)| {
+            let is_less = matches!(measure, Measure::Steps | Measure::Points);
+            Claim { method, name, published, compared, measure, is_less, sides }
+        };
+        rows.into_iter().zip(published).map(claim).collect()
     }
 
     fn half_the_training(&self) -> Claim {
-        let (method, half) = (Method::Cluster, (self.profile.steps / 2) as f64);
+        let (method, half) = (Method::Cluster, self.profile.steps / 2);
         let at_half = |world| {
             let runs = self.results.runs((method, world, 100, 1.0), "inherited");
             let point = |run: &Run| {
-                let reached = run.curve.iter().rev().find(|point| point.0 <= half);
-                if run.diverged { 0.0 } else { reached.map_or(0.0, |point| point.1) }
+                let reached = run.points.iter().rev().find(|point| point.step <= half);
+                if run.failure.is_some() { 0.0 } else { reached.map_or(0.0, Point::right) }
             };
-            runs.iter().map(point).collect()
+            runs.into_iter().map(point).collect()
         };
         Claim {
             method,
@@ -256,67 +247,58 @@ impl Source<'_> {
 
     /// The pool as published, and then with the start of SN-Net's stitch layers, so that only the anchors differ.
     fn of_pools(&self) -> Vec<Claim> {
-        let picked = |world, kind, pick: fn(&Net) -> f64| self.results.nets(world, kind).iter().map(pick).collect();
+        let picked =
+            |world, kind, pick: fn(&Net) -> f64| self.results.nets(world, kind).into_iter().map(pick).collect();
         let against = |kind, pick: fn(&Net) -> f64| {
             self.sides(Method::Pool, |world| (picked(world, kind, pick), picked(world, NetKind::SnNet, pick)))
         };
         let ranks = |kind| {
             self.sides(Method::Pool, |world| {
-                let ranks: Vec<f64> = picked(world, kind, |net| net.spearman);
+                let ranks: Vec<f64> = picked(world, kind, |net| net.spearman.unwrap_or(0.0));
                 let none = vec![0.0; ranks.len()];
                 (ranks, none)
             })
         };
         let smallest: fn(&Net) -> f64 = |net| net.smallest().map_or(0.0, |one| one.accuracy);
-        let claim = |name, published, compared, measure, sides| Claim {
-            method: Method::Pool,
-            name,
-            published,
-            compared,
-            measure,
-            is_less: false,
-            sides,
-        };
         const TREND: &str = "accuracy rises with the operations; the trend to look for is a rank correlation of 0.8";
         const BASELINE: &str = "SN-Net is the baseline of the method; no figure is quoted";
         const FITTED: &str = "not published: the stitch layers begin by least squares, as SN-Net's";
-        const RANK: &str = "Rank correlation (Spearman) of accuracy with operations, against none; 0.8 was looked for.";
-        const MEAN: &str = "Mean accuracy over all configurations, pool against SN-Net.";
-        const SMALLEST: &str = "Accuracy of the smallest model, pool against SN-Net.";
-        let (pool, fitted) = (NetKind::Pool, NetKind::FittedPool);
-        let mean: fn(&Net) -> f64 = Net::mean_accuracy;
-        vec![
-            claim("Larger configurations are better", TREND, RANK, Measure::Rank, ranks(pool)),
-            claim("Better than SN-Net over all configurations", BASELINE, MEAN, Measure::Accuracy, against(pool, mean)),
-            claim(
+        let (method, is_less) = (Method::Pool, false);
+        let of_kind = |kind, names: [&'static str; 3], published: [&'static str; 3]| {
+            let ranks = (NETS[0], Measure::Rank, ranks(kind));
+            let rest = [(NETS[1], Net::mean_accuracy as fn(&Net) -> f64), (NETS[2], smallest)];
+            let rest = rest.map(|(compared, pick)| (compared, Measure::Accuracy, against(kind, pick)));
+            let rows = std::iter::once(ranks).chain(rest).zip(names.into_iter().zip(published));
+            let claim = |((compared, measure, sides), (name, published))| Claim {
+                method,
+                name,
+                published,
+                compared,
+                measure,
+                is_less,
+                sides,
+            };
+            rows.map(claim).collect::<Vec<_>>()
+        };
+        let mut all = of_kind(
+            NetKind::Pool,
+            [
+                "Larger configurations are better",
+                "Better than SN-Net over all configurations",
                 "The smallest model is better than SN-Net's",
-                BASELINE,
-                SMALLEST,
-                Measure::Accuracy,
-                against(pool, smallest),
-            ),
-            claim(
+            ],
+            [TREND, BASELINE, BASELINE],
+        );
+        all.extend(of_kind(
+            NetKind::FittedPool,
+            [
                 "With stitches by least squares, larger configurations are better",
-                FITTED,
-                RANK,
-                Measure::Rank,
-                ranks(fitted),
-            ),
-            claim(
                 "With stitches by least squares, better than SN-Net over all configurations",
-                FITTED,
-                MEAN,
-                Measure::Accuracy,
-                against(fitted, mean),
-            ),
-            claim(
                 "With stitches by least squares, the smallest model is better than SN-Net's",
-                FITTED,
-                SMALLEST,
-                Measure::Accuracy,
-                against(fitted, smallest),
-            ),
-        ]
+            ],
+            [FITTED; 3],
+        ));
+        all
     }
 }
 
@@ -325,6 +307,7 @@ mod tests {
     use super::claims;
     use crate::evidence::plan::cpu;
     use crate::evidence::results::{Results, tests::made_up};
+    use serde_json::Value;
 
     #[test]
     fn a_start_that_rises_sooner_is_seen_to_and_what_was_not_run_is_said() {
@@ -355,30 +338,17 @@ mod tests {
         let profile = cpu();
         let units = profile.units();
         let mut made = made_up(&units);
-        let verdict = |made: &[(crate::evidence::plan::Unit, crate::evidence::json::Json)]| {
+        let verdict = |made: &[(crate::evidence::plan::Unit, Value)]| {
             let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
             let all = claims(&results, &profile);
             all.iter().find(|claim| claim.name == "Better than whole layers that store more").unwrap().verdict()
         };
         assert_eq!(verdict(&made), "seen on both sets");
         for (_, json) in &mut made {
-            let text = format!("{json:?}");
-            if text.contains("Number(100.0)") {
-                set_stored(json, 300.0);
+            for pointer in ["/stored/inherited", "/races/0/stored/inherited"] {
+                json.pointer_mut(pointer).into_iter().for_each(|stored| *stored = 300.into());
             }
         }
         assert_eq!(verdict(&made), "not seen");
-    }
-
-    fn set_stored(json: &mut crate::evidence::json::Json, value: f64) {
-        use crate::evidence::json::Json;
-        match json {
-            Json::Object(fields) => fields.iter_mut().for_each(|(key, inside)| match (&**key, inside) {
-                ("inherited", number @ Json::Number(_)) => *number = Json::Number(value),
-                (_, inside) => set_stored(inside, value),
-            }),
-            Json::List(values) => values.iter_mut().for_each(|inside| set_stored(inside, value)),
-            _ => {}
-        }
     }
 }

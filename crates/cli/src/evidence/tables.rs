@@ -1,6 +1,6 @@
 //! Tables in Markdown.
 
-use super::numbers::Summary;
+use heirloom_plan::protocol::statistics::Range;
 
 /// A cell that was not run.
 pub const NOT_RUN: &str = "not run";
@@ -44,8 +44,8 @@ impl Table {
 }
 
 /// Mean and deviation of values, as `write` has them, with the count where some of the seeds are missing.
-pub fn cell(values: &[f64], seeds: u64, write: impl Fn(&Summary) -> String) -> String {
-    match Summary::of(values) {
+pub fn cell(values: &[f64], seeds: u64, write: impl Fn(&Range) -> String) -> String {
+    match Range::of(values.iter().copied()) {
         None => NOT_RUN.to_owned(),
         Some(summary) if (summary.count as u64) < seeds => format!("{} (n = {})", write(&summary), summary.count),
         Some(summary) => write(&summary),
@@ -55,7 +55,7 @@ pub fn cell(values: &[f64], seeds: u64, write: impl Fn(&Summary) -> String) -> S
 /// Steps to an accuracy, with those that never got there counted.
 pub fn steps_cell(steps: &[Option<f64>], all: usize, seeds: u64) -> String {
     let reached: Vec<f64> = steps.iter().flatten().copied().collect();
-    let write = |summary: &Summary| format!("{:.0} ± {:.0}", summary.mean, summary.deviation);
+    let write = |summary: &Range| format!("{:.0} ± {:.0}", summary.mean, summary.deviation);
     match (reached.len(), steps.len()) {
         (_, 0) => NOT_RUN.to_owned(),
         (0, _) => format!("not within {all}"),
@@ -65,9 +65,9 @@ pub fn steps_cell(steps: &[Option<f64>], all: usize, seeds: u64) -> String {
 }
 
 /// A count with thousands apart, or a dash.
-pub fn count(number: Option<f64>) -> String {
+pub fn count(number: Option<u64>) -> String {
     let Some(number) = number else { return "–".to_owned() };
-    let digits = format!("{number:.0}");
+    let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        assert_eq!(count(Some(15_165_696.0)), "15,165,696");
-        assert_eq!((count(Some(12.0)), count(Some(0.0)), count(None)), ("12".into(), "0".into(), "–".into()));
+        assert_eq!(count(Some(15_165_696)), "15,165,696");
+        assert_eq!((count(Some(12)), count(Some(0)), count(None)), ("12".into(), "0".into(), "–".into()));
     }
 }

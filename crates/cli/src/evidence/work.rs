@@ -6,16 +6,13 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::json::{Json, difference};
 use super::plan::Unit;
 use super::store::{Record, State, Store};
-use crate::house::{House, Result};
-use crate::shell::{output_of, run};
-use crate::tools;
+use super::{Checkout, Result};
+use serde_json::Value;
 
 /// Keys of measured times, which no two runs share.
 const TIMES: [&str; 3] = ["seconds", "steps_per_second", "seconds_per_epoch"];
-const PROGRAMS: [&str; 3] = ["layers", "race", "pool"];
 
 /// A unit with the version its result is kept under and what there is of it.
 pub type Todo<'a> = (&'a Unit, &'a str, State);
@@ -23,7 +20,7 @@ pub type Todo<'a> = (&'a Unit, &'a str, State);
 /// Who does the work.
 pub struct Workers<'a> {
     /// The checkout.
-    pub house: &'a House,
+    pub checkout: &'a Checkout,
     /// Where results go.
     pub store: &'a Store,
     /// Units at a time.
@@ -46,11 +43,11 @@ impl Workers<'_> {
     /// Runs units and keeps what they print.
     ///
     /// # Errors
-    /// When a program cannot be built, or units failed; the others are run all the same.
+    /// When units failed; the others are run all the same.
     pub fn run(&self, todo: Vec<Todo<'_>>) -> Result<()> {
-        let (commit, machine) = (commit(self.house), machine());
-        self.each(todo, |programs, (unit, version, _)| {
-            let (printed, result, seconds) = self.one(programs, unit)?;
+        let (commit, machine) = (commit(&self.checkout.root), machine());
+        self.each(todo, |program, (unit, version, _)| {
+            let (printed, result, seconds) = self.one(program, unit)?;
             let (version, commit, machine) = ((*version).to_owned(), commit.clone(), machine.clone());
             self.store.keep(unit, &Record { version, commit, machine, seconds, result }, &printed)?;
             Ok(format!("{seconds:.0} s"))
@@ -62,10 +59,10 @@ impl Workers<'_> {
     /// # Errors
     /// When a number differs, or a unit fails.
     pub fn check(&self, todo: Vec<Todo<'_>>) -> Result<()> {
-        self.each(todo, |programs, (unit, _, state)| {
+        self.each(todo, |program, (unit, _, state)| {
             let kept = state.record(true).ok_or("nothing is kept of it")?;
-            let (_, result, seconds) = self.one(programs, unit)?;
-            match difference(&kept.result, &result, &TIMES) {
+            let (_, result, seconds) = self.one(program, unit)?;
+            match difference(&kept.result, &result) {
                 None => Ok(format!("{seconds:.0} s, the same numbers")),
                 Some(path) => Err(format!("other numbers than were kept, first at `{path}`")),
             }
@@ -77,7 +74,7 @@ impl Workers<'_> {
             println!("nothing is left to run");
             return Ok(());
         }
-        let programs = self.programs()?;
+        let program = self.program()?;
         let left = todo.iter().map(|(unit, _, _)| unit.work).sum();
         let progress = Progress { units: todo.len(), ended: 0, left, done: 0.0, failed: Vec::new() };
         let (queue, progress) = (Mutex::new(VecDeque::from(todo)), Mutex::new(progress));
@@ -88,7 +85,7 @@ impl Workers<'_> {
             for _ in 0..self.jobs {
                 scope.spawn(|| {
                     while let Some(todo) = next() {
-                        let ended = work(&programs, &todo);
+                        let ended = work(&program, &todo);
                         if let Ok(mut progress) = progress.lock() {
                             progress.note(todo.0, ended, started.elapsed());
                         }
@@ -108,15 +105,15 @@ impl Workers<'_> {
     }
 
     /// Runs one unit: what it printed, the same read, and the seconds it took.
-    fn one(&self, programs: &Path, unit: &Unit) -> Result<(String, Json, f64)> {
+    fn one(&self, program: &Path, unit: &Unit) -> Result<(String, Value, f64)> {
         let log = self.store.file(unit, "log");
         let errors =
             std::fs::File::create(&log).map_err(|error| format!("`{}` cannot be made: {error}", log.display()))?;
-        let program = programs.join(format!("{}{}", unit.program, std::env::consts::EXE_SUFFIX));
         let started = Instant::now();
-        let output = Command::new(&program)
+        let output = Command::new(program)
+            .arg(unit.program)
             .args(&unit.arguments)
-            .current_dir(&self.house.root)
+            .current_dir(&self.checkout.root)
             .stdin(Stdio::null())
             .stderr(errors)
             .output()
@@ -127,26 +124,22 @@ impl Workers<'_> {
             return Err(format!("it ended with {}: {last} (all of it: {})", output.status, log.display()));
         }
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let result = Json::parse(printed.trim())?;
+        let result = serde_json::from_str(&printed).map_err(|error| format!("it printed no JSON: {error}"))?;
         let _ = std::fs::remove_file(log);
         Ok((printed, result, started.elapsed().as_secs_f64()))
     }
 
-    /// Builds the examples and puts them aside: a build that comes between must not change them half-way.
-    fn programs(&self) -> Result<PathBuf> {
-        let mut build = tools::cargo(self.house)?;
-        run(build.args(["build", "--locked"]).args(PROGRAMS.iter().flat_map(|program| ["--example", program])))?;
-        let aside = self.house.target.join("evidence/programs");
-        let failed = |error: std::io::Error| format!("`{}` cannot be filled: {error}", aside.display());
-        std::fs::create_dir_all(&aside).map_err(failed)?;
-        for program in PROGRAMS {
-            let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-            let to = aside.join(&file);
+    /// This program, put aside: a build that comes between must not change it half-way.
+    fn program(&self) -> Result<PathBuf> {
+        let aside = self.checkout.target.join("evidence/programs");
+        let to = aside.join(format!("heirloom-cli{}", std::env::consts::EXE_SUFFIX));
+        let copied = std::fs::create_dir_all(&aside).and_then(|()| {
             // A program that runs cannot be written over, but it can be replaced.
             let _ = std::fs::remove_file(&to);
-            std::fs::copy(self.house.target.join("debug/examples").join(&file), to).map_err(failed)?;
-        }
-        Ok(aside)
+            std::fs::copy(std::env::current_exe()?, &to)
+        });
+        copied.map_err(|error| format!("`{}` cannot be filled: {error}", aside.display()))?;
+        Ok(to)
     }
 }
 
@@ -170,12 +163,38 @@ impl Progress {
 }
 
 /// The commit, with `+` behind it where files are changed.
-fn commit(house: &House) -> String {
-    let git = |arguments: &[&str]| output_of(Command::new("git").current_dir(&house.root).args(arguments));
+fn commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(root).args(arguments).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
     let Some(commit) = git(&["rev-parse", "--short=10", "HEAD"]) else { return "unknown".to_owned() };
-    let changed = git(&["status", "--porcelain", "--", "src", "examples", "Cargo.lock", "static"]);
+    let changed = git(&["status", "--porcelain", "--", "crates", "Cargo.lock", "static"]);
     let is_changed = changed.is_some_and(|files| !files.is_empty());
     if is_changed { format!("{commit}+") } else { commit }
+}
+
+/// The path of the first difference of two values, keys of measured times left out; `None` when they are the same.
+fn difference(one: &Value, other: &Value) -> Option<String> {
+    let number = |value: &Value| value.as_f64();
+    match (one, other) {
+        (Value::Object(fields), Value::Object(others)) => {
+            let compared = || fields.iter().filter(|(key, _)| !TIMES.contains(&&***key));
+            if compared().count() != others.keys().filter(|key| !TIMES.contains(&&***key)).count() {
+                return Some("(other fields)".to_owned());
+            }
+            let inside = |key: &str, value: &Value| difference(value, others.get(key).unwrap_or(&Value::Null));
+            compared().find_map(|(key, value)| inside(key, value).map(|path| format!(".{key}{path}")))
+        }
+        (Value::Array(values), Value::Array(others)) if values.len() == others.len() => {
+            let mut pairs = values.iter().zip(others).enumerate();
+            pairs.find_map(|(at, (value, other))| difference(value, other).map(|path| format!("[{at}]{path}")))
+        }
+        _ => match (number(one), number(other)) {
+            (Some(one), Some(other)) => (one != other).then(|| format!(": {one} and {other}")),
+            _ => (one != other).then(|| ": other values".to_owned()),
+        },
+    }
 }
 
 /// Processor, cores and system.
@@ -191,8 +210,9 @@ fn machine() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Progress;
+    use super::{Progress, difference};
     use crate::evidence::plan::cpu;
+    use serde_json::json;
     use std::time::Duration;
 
     #[test]
@@ -206,5 +226,15 @@ mod tests {
         progress.note(&units[1], Err("no".to_owned()), Duration::from_secs(90));
         assert_eq!((progress.minutes_left(Duration::from_secs(90)), progress.ended), (0.0, 2));
         assert_eq!(progress.failed, [format!("{}: no", units[1].id)]);
+    }
+
+    #[test]
+    fn times_may_differ_and_numbers_may_not() {
+        let one = json!({ "a": [{ "x": 1, "seconds": 2 }], "b": 1 });
+        assert_eq!(difference(&one, &json!({ "b": 1.0, "a": [{ "x": 1, "seconds": 9 }] })), None);
+        let other = json!({ "a": [{ "x": 3, "seconds": 2 }], "b": 1 });
+        assert_eq!(difference(&one, &other).as_deref(), Some(".a[0].x: 1 and 3"));
+        assert!(difference(&one, &json!({ "a": [], "b": 1 })).is_some());
+        assert!(difference(&one, &json!({ "a": [{ "x": 1, "seconds": 2 }] })).is_some());
     }
 }

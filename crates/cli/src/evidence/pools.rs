@@ -1,12 +1,13 @@
 //! What the pools say, beside SN-Net.
 
-use super::chart::{Axis, Chart, Point, Series};
 use super::claims::percent;
 use super::document::Page;
-use super::numbers::Summary;
 use super::plan::{Method, World};
-use super::results::{Configuration, Net, NetKind};
+use super::results::NetKind;
 use super::tables::{NOT_RUN, Table, cell, count};
+use crate::reports::{Configuration, Net};
+use heirloom_charts::{Axis, Chart, Point, Series};
+use heirloom_plan::protocol::statistics::Range;
 
 /// Tables and pictures.
 pub fn section(page: &mut Page<'_>) {
@@ -33,8 +34,8 @@ fn worlds<'a>(page: &Page<'a>) -> impl Iterator<Item = (usize, &'a World)> + use
 }
 
 /// Values of all seeds.
-fn over(nets: &[Net], pick: impl Fn(&Net) -> f64) -> Vec<f64> {
-    nets.iter().map(pick).collect()
+fn over(nets: &[&Net], pick: impl Fn(&Net) -> f64) -> Vec<f64> {
+    nets.iter().map(|net| pick(net)).collect()
 }
 
 fn summary(page: &mut Page<'_>) {
@@ -59,7 +60,7 @@ fn summary(page: &mut Page<'_>) {
                 table.row([world.name.clone(), name.to_owned()].into_iter().chain((0..9).map(|_| NOT_RUN.to_owned())));
                 continue;
             };
-            let apart: f64 = first.configurations.iter().map(|one| one.parameters).sum();
+            let apart: u64 = first.configurations.iter().map(|one| one.parameters).sum();
             let accuracy = |pick: fn(&Net) -> Option<&Configuration>| {
                 cell(&over(&nets, |net| pick(net).map_or(0.0, |one| one.accuracy)), seeds, percent)
             };
@@ -67,14 +68,16 @@ fn summary(page: &mut Page<'_>) {
                 world.name.clone(),
                 name.to_owned(),
                 first.configurations.len().to_string(),
-                count(Some(first.stored)),
+                count(Some(first.stored_parameters)),
                 count(Some(apart)),
                 cell(&over(&nets, Net::mean_accuracy), seeds, percent),
                 count(first.smallest().map(|one| one.parameters)),
                 accuracy(Net::smallest),
                 count(first.largest().map(|one| one.parameters)),
                 accuracy(Net::largest),
-                cell(&over(&nets, |net| net.spearman), seeds, |one| format!("{:.2} ± {:.2}", one.mean, one.deviation)),
+                cell(&over(&nets, |net| net.spearman.unwrap_or(0.0)), seeds, |one| {
+                    format!("{:.2} ± {:.2}", one.mean, one.deviation)
+                }),
             ]);
         }
     }
@@ -96,12 +99,10 @@ fn starts(page: &mut Page<'_>) {
         for (name, kind) in NetKind::NAMED.into_iter().filter(|(_, kind)| *kind != NetKind::FittedPool) {
             let (nets, seeds) = (page.results.nets(at, kind), page.profile.seeds);
             let cells = names.map(|start| {
-                let of_net = |net: &Net| {
+                let of_net = |net: &&Net| {
                     // Whole anchors have no stitch layer.
-                    let stitched = net.configurations.iter().filter(|one| one.path.contains("then"));
-                    let values =
-                        stitched.filter_map(|one| Some(one.at_start.iter().find(|(name, _)| name == start)?.1));
-                    Summary::of(&values.collect::<Vec<_>>()).map(|one| one.mean)
+                    let stitched = net.configurations.iter().filter(|one| one.end.is_some());
+                    Range::of(stitched.filter_map(|one| one.accuracy_at_start.get(start)).copied()).map(|one| one.mean)
                 };
                 let values: Vec<f64> = nets.iter().filter_map(of_net).collect();
                 match values.is_empty() && !nets.is_empty() {
@@ -126,13 +127,13 @@ fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
     let shape = nets.iter().find_map(|(_, nets)| nets.first());
     let shape = shape.map(|net| net.configurations.clone()).unwrap_or_default();
     let mut order: Vec<usize> = (0..shape.len()).collect();
-    order.sort_by(|one, other| shape[*one].flops.total_cmp(&shape[*other].flops));
+    order.sort_by(|one, other| shape[*one].flops.cmp(&shape[*other].flops));
     for place in order {
-        let values = |nets: &[Net]| -> Vec<f64> {
+        let values = |nets: &[&Net]| -> Vec<f64> {
             nets.iter().filter_map(|net| Some(net.configurations.get(place)?.accuracy)).collect()
         };
         let one = &shape[place];
-        let about = [one.path.clone(), count(Some(one.parameters)), format!("{:.1}", one.flops / 1e6)];
+        let about = [one.path(), count(Some(one.parameters)), format!("{:.1}", one.flops as f64 / 1e6)];
         table.row(about.into_iter().chain(nets.each_ref().map(|(_, nets)| cell(&values(nets), seeds, percent))));
     }
     if shape.is_empty() {
@@ -140,11 +141,11 @@ fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
     }
     page.say(table.markdown());
     commands(page, Some(at));
-    let series = |(style, (name, nets)): (usize, &(&str, Vec<Net>))| {
+    let series = |(style, (name, nets)): (usize, &(&str, Vec<&Net>))| {
         let points = (0..shape.len()).filter_map(|place| {
             let values = nets.iter().filter_map(|net| Some(100.0 * net.configurations.get(place)?.accuracy));
-            let height = Summary::of(&values.collect::<Vec<_>>())?;
-            Some(Point { x: shape[place].flops / 1e6, y: height.mean, range: (height.low, height.high) })
+            let height = Range::of(values)?;
+            Some(Point { x: shape[place].flops as f64 / 1e6, y: height.mean, range: (height.low, height.high) })
         });
         Series { name: (*name).to_owned(), style, points: points.collect(), is_line: false }
     };

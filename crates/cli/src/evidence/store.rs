@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::json::{Json, quoted};
+use super::Result;
 use super::plan::Unit;
-use crate::house::Result;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// FNV-1a, 64 bits: for telling versions apart, not for keeping anybody out. The standard library promises no hash that
 /// stays the same from one compiler to the next.
@@ -57,8 +58,8 @@ fn add_files(hash: Hash, root: &Path, path: &str, skip: &[&str]) -> Result<Hash>
     names.iter().try_fold(hash, |hash, name| add_files(hash, root, &format!("{path}/{name}"), skip))
 }
 
-/// Parts of the library that no native run enters.
-const NOT_RUN: [&str; 4] = ["src/ui", "src/main.rs", "src/bin", "src/session/journal.rs"];
+/// Crates and files that no number depends on; of the commands the one that runs is counted by itself.
+const NOT_RUN: [&str; 4] = ["crates/charts", "crates/cli", "crates/worker", "crates/plan/src/journal.rs"];
 
 /// Versions of programs and files as they lie in the checkout.
 pub struct Versions {
@@ -73,7 +74,7 @@ impl Versions {
     /// # Errors
     /// When a file cannot be read.
     pub fn of(root: &Path) -> Result<Self> {
-        let library = ["src", "Cargo.lock", "rust-toolchain.toml"];
+        let library = ["crates", "Cargo.lock", "rust-toolchain.toml"];
         let library = library.iter().try_fold(Hash::new(), |hash, path| add_files(hash, root, path, &NOT_RUN))?;
         Ok(Self { root: root.to_path_buf(), library, known: HashMap::new() })
     }
@@ -83,9 +84,9 @@ impl Versions {
     /// # Errors
     /// When a file cannot be read.
     pub fn version(&mut self, unit: &Unit) -> Result<String> {
-        let program = format!("examples/{}.rs", unit.program);
+        let own = [unit.program, "options", "reports", "session"].map(|file| format!("crates/cli/src/{file}.rs"));
         let mut hash = self.library;
-        for path in std::iter::once(&program).chain(unit.inputs()) {
+        for path in own.iter().chain(unit.inputs()) {
             let of_file = match self.known.get(path) {
                 Some(known) => *known,
                 None => add_files(Hash::new(), &self.root, path, &[])?,
@@ -98,7 +99,7 @@ impl Versions {
 }
 
 /// A result as it is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Record {
     /// See [`Versions::version`].
     pub version: String,
@@ -108,39 +109,21 @@ pub struct Record {
     pub machine: String,
     /// What it took, s.
     pub seconds: f64,
-    /// What the example printed.
-    pub result: Json,
+    /// What the command printed.
+    pub result: Value,
 }
 
 impl Record {
-    /// As text; `printed` is the result as the example wrote it.
-    pub fn write(&self, unit: &Unit, printed: &str) -> String {
-        format!(
-            "{{\"unit\":{},\"command\":{},\"version\":{},\"commit\":{},\"machine\":{},\"seconds\":{},\n\"result\":{}}}\n",
-            quoted(&unit.id),
-            quoted(&unit.command()),
-            quoted(&self.version),
-            quoted(&self.commit),
-            quoted(&self.machine),
-            self.seconds,
-            printed.trim()
-        )
-    }
-
-    /// From text.
-    ///
-    /// # Errors
-    /// When it is no record.
-    pub fn read(text: &str) -> Result<Self> {
-        let json = Json::parse(text)?;
-        let word = |key: &str| json.get(key).text().map(str::to_owned).ok_or(format!("`{key}` is missing"));
-        Ok(Self {
-            version: word("version")?,
-            commit: word("commit")?,
-            machine: word("machine")?,
-            seconds: json.get("seconds").number().unwrap_or(0.0),
-            result: json.get("result").clone(),
-        })
+    /// As text. `printed` is the result as the command wrote it: read and written again, its numbers could differ in their
+    /// last digit.
+    fn write(&self, unit: &Unit, printed: &str) -> String {
+        let Self { version, commit, machine, seconds, .. } = self;
+        let head = json!({
+            "unit": unit.id, "command": unit.command(), "version": version, "commit": commit, "machine": machine,
+            "seconds": seconds,
+        });
+        let head = head.to_string();
+        format!("{},\n\"result\":{}}}\n", head.strip_suffix('}').unwrap_or(&head), printed.trim())
     }
 }
 
@@ -189,7 +172,7 @@ impl Store {
     /// What there is of a unit. A file that cannot be read counts as missing.
     pub fn state(&self, unit: &Unit, version: &str) -> State {
         let text = std::fs::read_to_string(self.file(unit, "json")).unwrap_or_default();
-        match Record::read(&text) {
+        match serde_json::from_str::<Record>(&text) {
             Ok(record) if record.version == version => State::Done(record),
             Ok(record) => State::Old(record),
             Err(_) => State::Missing,
@@ -212,7 +195,6 @@ impl Store {
 mod tests {
     use super::super::plan::cpu;
     use super::{Hash, Record, State, Store, Versions, key};
-    use crate::evidence::json::Json;
 
     fn folder(name: &str) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("heirloom-{name}-{}", std::process::id()));
@@ -241,13 +223,13 @@ mod tests {
     #[test]
     fn a_kept_result_is_taken_up_again_and_one_of_another_version_is_not() {
         let (units, store) = (cpu().units(), Store::open(folder("kept")).unwrap());
-        let printed = "{\"races\": [1, 2]}";
+        let printed = "{\"races\": [1, 2.5]}";
         let record = Record {
             version: "v1".to_owned(),
             commit: "c\"1".to_owned(),
             machine: "m".to_owned(),
             seconds: 1.5,
-            result: Json::parse(printed).unwrap(),
+            result: serde_json::from_str(printed).unwrap(),
         };
         assert_eq!(store.state(&units[0], "v1"), State::Missing);
         store.keep(&units[0], &record, printed).unwrap();
@@ -262,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn version_follows_library_example_and_files_but_not_the_page() {
+    fn version_follows_library_command_and_files_but_not_the_page() {
         let root = folder("version");
         let write = |path: &str, text: &str| {
             let file = root.join(path);
@@ -271,16 +253,23 @@ mod tests {
         };
         let mut unit = cpu().units().remove(0);
         unit.arguments[..2].clone_from_slice(&["model".to_owned(), "pictures.zip".to_owned()]);
-        let files = ["src/vit/model.rs", "src/ui/app.rs", "Cargo.lock", "rust-toolchain.toml", "model", "pictures.zip"];
+        let own = |file: &str| format!("crates/cli/src/{file}.rs");
+        let program = own(unit.program);
+        ["options", "reports", "session", "evidence/tables", unit.program]
+            .iter()
+            .for_each(|file| write(&own(file), "a"));
+        let files =
+            ["crates/nn/src/model.rs", "src/app.rs", "Cargo.lock", "rust-toolchain.toml", "model", "pictures.zip"];
         files.iter().for_each(|path| write(path, "a"));
-        write(&format!("examples/{}.rs", unit.program), "a");
         let version = || Versions::of(&root).unwrap().version(&unit).unwrap();
         let first = version();
-        write("src/ui/app.rs", "b");
+        write("src/app.rs", "b");
+        write(&own("evidence/tables"), "b");
         assert_eq!(version(), first);
         let mut seen = vec![first];
-        let program = format!("examples/{}.rs", unit.program);
-        for changed in ["src/vit/model.rs", "Cargo.lock", "rust-toolchain.toml", &program, "model", "pictures.zip"] {
+        for changed in
+            ["crates/nn/src/model.rs", "Cargo.lock", "rust-toolchain.toml", "model", "pictures.zip", &program]
+        {
             write(changed, "b");
             let now = version();
             assert!(!seen.contains(&now), "{changed}");
