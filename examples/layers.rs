@@ -21,7 +21,7 @@ use std::rc::Rc;
 use burn::tensor::Device;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, Split, SplitPlan, model_files, walk};
-use heirloom_engine::{RaceBatches, Runner, normalise, weights};
+use heirloom_engine::{Engine as Runner, RaceBatches, normalise, weights};
 use heirloom_learngene::layers::{LayersError, LayersPlan, Score, WholeLayers, best, layer_names, layer_parameters};
 use heirloom_learngene::{Descendant, Scratch, StartingPoint};
 use heirloom_nn::cnn::CnnConfig;

@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{model_files, walk};
-use heirloom_engine::Runner;
+use heirloom_engine::Engine as Runner;
 use heirloom_learngene::cluster::whole_layers_parameters;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::statistics::statistics;
@@ -271,7 +271,7 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let mut driver = Driver::new();
     driver.send(|_| Command::Start { engine: Some(*engine) }, Vec::new()).await?;
     if let Some(folder) = keep {
-        driver.runner.keep_in(Storage::in_folder(folder)?);
+        driver.runner.store_in(Storage::in_folder(folder)?);
         let begin = ProjectCommand::Begin { name: "race".into(), quota: None, calm: false };
         driver.send(|_| Command::Project(begin), Vec::new()).await?;
     }

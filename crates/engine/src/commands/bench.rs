@@ -1,0 +1,255 @@
+//! The workloads of the peer benchmark (`benches/peers/README.md`): the same weights, pictures and steps as every
+//! other engine, so that the first losses and logits must agree.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde_json::{Value, json};
+
+use crate::emitter::Emitter;
+use crate::workspace::Workspace;
+use heirloom_learngene::cluster::measure;
+use heirloom_nn::device::{read, uniform};
+use heirloom_nn::kernels::{PatchGeometry, attention_distance, attention_distance_composed};
+use heirloom_nn::vit::{Hooks, HostTensor, Pool, Vit, VitConfig, Weights};
+use heirloom_plan::protocol::Event;
+use heirloom_platform::clock::{now_ms, yield_now};
+use heirloom_train::{AdamWSettings, Decay, Run, RunSettings, Schedule};
+
+/// Seed of the pictures, and their largest value.
+const IMAGES: (u32, f32) = (9001, 1.7);
+
+struct Workload {
+    config: VitConfig,
+    batch: usize,
+}
+
+fn workload(size: [usize; 4], [heads, depth, batch, classes]: [usize; 4]) -> Workload {
+    let [image_size, patch_size, embed_dim, head_dim] = size;
+    let config = VitConfig {
+        image_size,
+        patch_size,
+        channels: 3,
+        embed_dim,
+        depth,
+        num_heads: heads,
+        head_dim,
+        mlp_dim: 4 * embed_dim,
+        qkv_bias: true,
+        qk_norm: false,
+        layer_scale: false,
+        cls_token: true,
+        distilled: false,
+        register_tokens: 0,
+        pos_embed_prefix: true,
+        pool: Pool::Cls,
+        norm_eps: 1e-6,
+        classes: Some(classes),
+    };
+    Workload { config, batch }
+}
+
+/// The benchmark's weights: uniform in ±0.04, seeded by their place in its list; norms one, biases zero.
+struct BenchWeights {
+    seeds: BTreeMap<String, u32>,
+}
+
+impl BenchWeights {
+    fn new(depth: usize) -> Self {
+        let front = ["patch_embed.proj.weight", "patch_embed.proj.bias", "cls_token", "pos_embed"];
+        let layer = ["norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"];
+        let pair = |part: &str| [format!("{part}.weight"), format!("{part}.bias")];
+        let layers =
+            (0..depth).flat_map(|l| layer.map(|part| pair(&format!("blocks.{l}.{part}"))).into_iter().flatten());
+        let back = [pair("norm"), pair("head")].into_iter().flatten();
+        let keys = front.into_iter().map(String::from).chain(layers).chain(back);
+        Self { seeds: keys.zip(1..).collect() }
+    }
+}
+
+impl Weights for BenchWeights {
+    type Error = Infallible;
+
+    async fn tensor(&mut self, key: &str, shape: &[usize]) -> Result<HostTensor, Infallible> {
+        let count = shape.iter().product();
+        let seed = self.seeds.get(key).copied().unwrap_or(0);
+        let values = match key {
+            key if key.ends_with("bias") => vec![0.0; count],
+            key if key.contains("norm") => vec![1.0; count],
+            // The benchmark writes linear weights `[in, out]`, timm `[out, in]`.
+            key if key.ends_with("weight") => transpose(&uniform(count, seed, 0.04), shape[0]),
+            _ => uniform(count, seed, 0.04),
+        };
+        Ok(HostTensor { shape: shape.to_vec(), values })
+    }
+}
+
+fn transpose(values: &[f32], rows: usize) -> Vec<f32> {
+    (0..rows).flat_map(|row| values.iter().skip(row).step_by(rows)).copied().collect()
+}
+
+struct Timing {
+    warm: usize,
+    reps: usize,
+    budget: f64,
+}
+
+/// Runs one workload for the page, where there is a device.
+pub async fn run(workspace: &Workspace, emitter: &Emitter, work: String, [warm, reps]: [usize; 2], budget: f64) {
+    let Ok(acquired) = workspace.acquired() else { return };
+    match bench(&acquired.device, &work, warm, reps, budget).await {
+        Ok(json) => emitter.emit(Event::Bench { work, json }),
+        Err(reason) => emitter.notify_error(reason),
+    }
+}
+
+/// Runs one workload and returns what the peers' harness expects, as JSON.
+///
+/// # Errors
+/// A sentence when the workload is unknown or the device fails.
+pub async fn bench(device: &Device, work: &str, warm: usize, reps: usize, budget: f64) -> Result<String, String> {
+    let timing = Timing { warm, reps, budget };
+    let result = match work {
+        "MM" => matmul(device, &timing).await?,
+        "W0" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), &timing).await?,
+        "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), &timing).await?,
+        "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, false).await?,
+        "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, true).await?,
+        "AD" => distance(device, &timing, true).await?,
+        "AD-composed" => distance(device, &timing, false).await?,
+        other => return Err(format!("`{other}` is no workload; MM, W0 to W3, AD and AD-composed are")),
+    };
+    Ok(result.to_string())
+}
+
+/// Untimed runs, then timed ones until the count or the budget is reached.
+async fn time<T>(timing: &Timing, mut run: impl AsyncFnMut() -> Result<T, String>) -> Result<(Value, T), String> {
+    let started = now_ms();
+    let (mut warm, mut timed) = (Vec::new(), Vec::new());
+    loop {
+        let from = now_ms();
+        let value = run().await?;
+        let took = now_ms() - from;
+        if warm.len() < timing.warm {
+            warm.push(took)
+        } else {
+            timed.push(took)
+        }
+        let is_over = now_ms() - started > timing.budget && !timed.is_empty();
+        if timed.len() >= timing.reps.max(1) || is_over {
+            let first = warm.first().or(timed.first()).copied();
+            return Ok((statistics(&timed, first, &warm), value));
+        }
+        yield_now().await;
+    }
+}
+
+fn statistics(timed: &[f64], first: Option<f64>, warm: &[f64]) -> Value {
+    let mut sorted = timed.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let median = if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
+    let (min, max) = (sorted.first(), sorted.last());
+    json!({ "median": median, "min": min, "max": max, "n": timed.len(), "firstCall": first, "warm": warm, "ms": timed })
+}
+
+/// What the peers compare results by.
+fn fingerprint(values: &[f32]) -> Value {
+    let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
+    let largest = values.iter().fold(0.0_f32, |top, value| top.max(value.abs()));
+    json!({ "n": values.len(), "first": &values[..values.len().min(3)], "mean": mean, "absmax": largest })
+}
+
+async fn matmul(device: &Device, timing: &Timing) -> Result<Value, String> {
+    let square = |seed| Tensor::<2>::from_data(TensorData::new(uniform(512 * 512, seed, 1.0), [512, 512]), device);
+    let (a, b) = (square(1), square(2));
+    let (mut result, value) =
+        time(timing, async || read(a.clone().matmul(b.clone())).await.map_err(|error| error.to_string())).await?;
+    result["fingerprint"] = fingerprint(&value);
+    Ok(result)
+}
+
+/// Attention distance of one ViT-S layer at 224 px, by the fused kernel or composed of tensor operations.
+async fn distance(device: &Device, timing: &Timing, is_fused: bool) -> Result<Value, String> {
+    const SHAPE: [usize; 4] = [1, 6, 197, 64];
+    let heads =
+        |seed| Tensor::<4>::from_data(TensorData::new(uniform(SHAPE.iter().product(), seed, 1.0), SHAPE), device);
+    let geometry = PatchGeometry { grid: 14, patch_size: 16, prefix_tokens: 1, renormalise: false };
+    let (query, key) = (heads(1), heads(2));
+    let run = async || {
+        let (query, key) = (query.clone(), key.clone());
+        let found = match is_fused {
+            true => attention_distance(query, key, geometry),
+            false => attention_distance_composed(query, key, geometry),
+        };
+        read(found.distance).await.map_err(|error| error.to_string())
+    };
+    let (mut result, value) = time(timing, run).await?;
+    result["fingerprint"] = fingerprint(&value);
+    result["reserved"] = json!(device.memory_pool_usage().map(|usage| usage.bytes_reserved));
+    Ok(result)
+}
+
+async fn model(device: &Device, config: &VitConfig) -> Vit {
+    let Ok(model) = Vit::load(config, &mut BenchWeights::new(config.depth), device).await;
+    model
+}
+
+async fn train(device: &Device, Workload { config, batch }: Workload, timing: &Timing) -> Result<Value, String> {
+    let device = device.clone().autodiff();
+    let classes = config.classes.unwrap_or(1);
+    let settings = RunSettings {
+        schedule: Schedule::constant(1e-3),
+        adamw: AdamWSettings {
+            betas: [0.9, 0.999],
+            epsilon: 1e-8,
+            weight_decay: 0.05,
+            decay: Decay::Every,
+            clip_norm: None,
+        },
+        label_smoothing: 0.0,
+        drop_path: 0.0,
+        freeze_steps: 0,
+        seed: 0,
+    };
+    let mut run = Run::new(model(&device, &config).await, settings);
+    let size = config.image_size;
+    let pixels = TensorData::new(uniform(batch * 3 * size * size, IMAGES.0, IMAGES.1), [batch, 3, size, size]);
+    let labels: Vec<i32> = (0..batch).map(|i| (i % classes) as i32).collect();
+    let (images, labels) = (Tensor::<4>::from_data(pixels, &device), Tensor::<1, Int>::from_data(&labels[..], &device));
+    let mut losses = Vec::new();
+    let step = async || {
+        let stepped = run.step(images.clone(), labels.clone()).await.map_err(|error| error.to_string())?;
+        losses.push(stepped.loss);
+        Ok(())
+    };
+    let (mut result, ()) = time(timing, step).await?;
+    result["losses"] = json!(losses);
+    Ok(result)
+}
+
+async fn forward(
+    device: &Device,
+    Workload { config, .. }: Workload,
+    timing: &Timing,
+    distance: bool,
+) -> Result<Value, String> {
+    let model = model(device, &config).await;
+    let size = config.image_size;
+    let pixels = uniform(3 * size * size, IMAGES.0, IMAGES.1);
+    if distance {
+        let run = async || measure(&model, pixels.clone(), false).await.map_err(|error| error.to_string());
+        let (mut result, measured) = time(timing, run).await?;
+        result["mad"] = fingerprint(&measured.distance.concat());
+        result["logits"] = fingerprint(&measured.output);
+        return Ok(result);
+    }
+    let run = async || {
+        let images = Tensor::<4>::from_data(TensorData::new(pixels.clone(), [1, 3, size, size]), device);
+        read(model.logits(images, &mut Hooks::default())).await.map_err(|error| error.to_string())
+    };
+    let (mut result, logits) = time(timing, run).await?;
+    result["logits"] = fingerprint(&logits);
+    Ok(result)
+}

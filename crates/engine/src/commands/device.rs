@@ -1,0 +1,33 @@
+//! Acquiring the device that everything lies on.
+
+use crate::emitter::{Emitter, sentence};
+use crate::workspace::Workspace;
+use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
+use heirloom_plan::protocol::{Engine as EngineKind, EngineReport, Event};
+
+pub async fn start(workspace: &mut Workspace, emitter: &Emitter, engine: Option<EngineKind>) {
+    let (acquired, fallback) = match acquire(engine).await {
+        Ok(acquired) => acquired,
+        Err(error) => return emitter.notify_error(error),
+    };
+    let report = EngineReport {
+        engine: if acquired.is_webgpu { EngineKind::WebGpu } else { EngineKind::Cpu },
+        name: acquired.name.clone(),
+        fallback,
+        self_test: acquired.self_test.clone(),
+    };
+    workspace.acquired = Some(acquired);
+    emitter.emit(Event::Engine(report));
+}
+
+/// The device to work on, and why it is not WebGPU when it might have been.
+async fn acquire(engine: Option<EngineKind>) -> Result<(Acquired, Option<String>), DeviceError> {
+    match engine {
+        Some(EngineKind::Cpu) => Ok((acquire_cpu().await?, None)),
+        Some(EngineKind::WebGpu) => Ok((acquire_webgpu().await?, None)),
+        None => match acquire_webgpu().await {
+            Ok(acquired) => Ok((acquired, None)),
+            Err(reason) => Ok((acquire_cpu().await?, Some(sentence(reason)))),
+        },
+    }
+}
