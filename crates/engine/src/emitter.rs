@@ -48,6 +48,14 @@ impl Emitter {
         }
     }
 
+    /// Emits what a command led to, or why to nothing.
+    pub fn answer(&self, answer: Result<Event, impl ToString>) {
+        match answer {
+            Ok(event) => self.emit(event),
+            Err(reason) => self.notify_error(reason),
+        }
+    }
+
     pub fn ended(&self, job: JobKind, finished: bool) {
         self.emit(Event::JobEnded { job, finished });
     }

@@ -15,7 +15,7 @@ use crate::commands::{
 use crate::emitter::{Emitter, Outlet};
 use crate::jobs::{self, Session, Step};
 use crate::store::{Autosave, Turn};
-use heirloom_plan::protocol::Command;
+use heirloom_plan::protocol::{Command, Event};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::storage::Storage;
@@ -72,22 +72,24 @@ impl Engine {
         self.autosave.before(&mut self.session, &command).await;
         let (emitter, Session { workspace, job }) = (&self.emitter, &mut self.session);
         match command {
-            Command::Start { engine } => device::start(workspace, emitter, engine).await,
+            Command::Start { engine } => emitter.answer(device::start(workspace, engine).await),
             Command::OpenAncestor { .. } => open::open_ancestor(workspace, emitter, &files).await,
             Command::SetPreparation(_) if job.is_some() => emitter.notify_error(BUSY),
-            Command::SetPreparation(preparation) => open::set_preparation(workspace, emitter, preparation),
+            Command::SetPreparation(preparation) => emitter.answer(open::set_preparation(workspace, preparation)),
             Command::AddPictures { class, .. } => pictures::add(workspace, emitter, &files, class.as_deref()).await,
             Command::ClearPictures => pictures::clear(workspace, emitter).await,
             Command::SetSplit(settings) => pictures::set_split(workspace, emitter, settings).await,
             Command::SetClusters(settings) => clusters::set_clusters(workspace, emitter, settings).await,
             Command::ShowAttention { layer, head, picture, patch } => {
-                clusters::show_attention(workspace, emitter, [layer, head], picture, patch).await;
+                emitter.answer(clusters::show_attention(workspace, [layer, head], picture, patch).await);
             }
-            Command::PlanDescendant(settings) => descendant::plan_descendant(workspace, emitter, settings),
+            Command::PlanDescendant(settings) => emitter.answer(descendant::plan_descendant(workspace, settings)),
             Command::CutOut { .. } if job.as_ref().is_some_and(|job| job.numbers_models()) => {
                 emitter.notify_error("a race is running; cut the model out when it is over");
             }
-            Command::CutOut { method, configuration } => pools::cut_out(workspace, emitter, method, configuration),
+            Command::CutOut { method, configuration } => {
+                emitter.answer(pools::cut_out(workspace, method, configuration))
+            }
             Command::PredictTraining(settings) => jobs::predict_training(workspace, emitter, &settings),
             Command::Pause | Command::Continue => {
                 if let Some(job) = job {
@@ -97,7 +99,7 @@ impl Engine {
             Command::Stop => self.stop_job(),
             Command::Predict { run, .. } => classify::classify_files(workspace, emitter, run, files).await,
             Command::PredictValidation { run, skip, count } => {
-                classify::classify_validation(workspace, emitter, run, skip, count).await;
+                classify::classify_validation(workspace, emitter, run, [skip, count]).await;
             }
             Command::Glance { run, .. } => classify::classify_frame(workspace, emitter, run, files).await,
             Command::Confusion { run } => evaluate::evaluate_validation(workspace, emitter, run).await,
@@ -106,12 +108,15 @@ impl Engine {
             }
             Command::ExportOnnx { run } => export::export_model(workspace, emitter, run, Format::Onnx).await,
             Command::ExportPackage { run } => export::export_model(workspace, emitter, run, Format::Package).await,
-            Command::Look { run, picture, at } => explain::look(workspace, emitter, run, picture, at).await,
+            Command::Look { run, picture, at } => emitter.answer(explain::look(workspace, run, picture, at).await),
             Command::Thumbnails { paths } => explain::thumbnails(workspace, emitter, paths).await,
             Command::ExportCurves => export::export_curves(workspace, emitter),
             Command::Project(command) => self.autosave.project(&mut self.session, command, &files).await,
             Command::Bench { work, warm, reps, budget } => {
-                bench::run(workspace, emitter, work, [warm, reps], budget).await;
+                if let Ok(acquired) = workspace.acquired() {
+                    let measured = bench::bench(&acquired.device, &work, warm, reps, budget).await;
+                    emitter.answer(measured.map(|json| Event::Bench { work, json }));
+                }
             }
             // Everything else asks for a job.
             command => self.start_job(command).await,

@@ -280,7 +280,7 @@ impl Autosave {
 
     /// Removes what no project needs, but nothing of the open one, part of which may not be saved yet.
     async fn tidy(&mut self) -> Result<(), StorageError> {
-        let held = self.open.stored.checksums().map(|sha| hex(sha)).collect();
+        let held = self.open.stored.files.values().flatten().map(|sha| hex(sha)).collect();
         match &mut self.store {
             Some(store) => store.tidy(&self.open.id, held).await,
             None => Ok(()),

@@ -13,14 +13,13 @@ use burn::tensor::Tensor;
 pub use self::dataset::Dataset;
 pub use self::planned::{Planned, PlannedStart};
 pub use self::pools::{FinishedPool, Pools};
+use crate::saved::SavedHeads;
 use heirloom_data::{Normalise, Split};
 use heirloom_learngene::cluster::Clusters;
 use heirloom_nn::device::Acquired;
 use heirloom_nn::model::Model;
 use heirloom_nn::vit::Vit;
-use heirloom_plan::protocol::{
-    AncestorSummary, ClusterSettings, CondenseReport, CutReport, HeadsReport, Preparation, RaceReport, StartValue,
-};
+use heirloom_plan::protocol::{AncestorSummary, CondenseReport, CutReport, Preparation, RaceReport, StartValue};
 use heirloom_plan::queue::Queue;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::RgbImage8;
@@ -97,12 +96,8 @@ pub struct Heads {
     pub pictures: Vec<RgbImage8>,
     /// As last clustered.
     pub clusters: Clusters,
-    /// What the page was told.
-    pub report: HeadsReport,
-    /// Indices of the measured pictures in the set; empty once they are gone from it.
-    pub shown: Vec<usize>,
-    /// How `clusters` came about.
-    pub settings: ClusterSettings,
+    /// What the page was told, and how `clusters` came about.
+    pub saved: SavedHeads,
 }
 
 /// A trained descendant, with what it needs to be used.
@@ -148,8 +143,14 @@ pub enum Missing {
     Heads,
     #[error("no heads are clustered yet; measure the heads first")]
     Clusters,
+    #[error("no descendant is planned yet; plan one first")]
+    Plan,
     #[error("there is no trained descendant yet; train one first")]
     Trained,
+    #[error("there are no curves yet; train first")]
+    Curves,
+    #[error("there is no pool yet; make one first")]
+    Pool,
 }
 
 impl Workspace {

@@ -7,13 +7,10 @@ use std::convert::Infallible;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde_json::{Value, json};
 
-use crate::emitter::Emitter;
-use crate::workspace::Workspace;
 use heirloom_learngene::cluster::measure;
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::kernels::{PatchGeometry, attention_distance, attention_distance_composed};
 use heirloom_nn::vit::{Hooks, HostTensor, Pool, Vit, VitConfig, Weights};
-use heirloom_plan::protocol::Event;
 use heirloom_platform::clock::{now_ms, yield_now};
 use heirloom_train::{AdamWSettings, Decay, Run, RunSettings, Schedule};
 
@@ -93,15 +90,6 @@ struct Timing {
     warm: usize,
     reps: usize,
     budget: f64,
-}
-
-/// Runs one workload for the page, where there is a device.
-pub async fn run(workspace: &Workspace, emitter: &Emitter, work: String, [warm, reps]: [usize; 2], budget: f64) {
-    let Ok(acquired) = workspace.acquired() else { return };
-    match bench(&acquired.device, &work, warm, reps, budget).await {
-        Ok(json) => emitter.emit(Event::Bench { work, json }),
-        Err(reason) => emitter.notify_error(reason),
-    }
 }
 
 /// Runs one workload and returns what the peers' harness expects, as JSON.

@@ -3,11 +3,11 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Tensor, TensorData};
 
-use super::pixels;
+use super::{CommandError, pixels};
 use crate::emitter::Emitter;
 use crate::workspace::{Missing, Workspace};
 use heirloom_data::{DataError, Normalise, Source, evaluation_picture, open, thumbnail};
-use heirloom_nn::device::{ReadError, read};
+use heirloom_nn::device::read;
 use heirloom_nn::model::Model;
 use heirloom_plan::protocol::{Event, JobKind, PictureAt, Prediction};
 use heirloom_platform::clock::yield_now;
@@ -16,19 +16,6 @@ use heirloom_platform::image::RgbImage8;
 
 /// Side of the shown picture, px.
 const SHOWN: usize = 160;
-
-/// Why a picture was not classified.
-#[derive(Debug, thiserror::Error)]
-pub enum ClassifyError {
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("the classes of the pictures are not those that this model learned; train a descendant on them")]
-    OtherClasses,
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
 
 /// A model that classifies pictures, and what it needs for that.
 pub struct Classifier {
@@ -61,7 +48,7 @@ impl Classifier {
         Ok((picture, image))
     }
 
-    async fn classify(&self, path: &str, source: &Source, picture: PictureAt) -> Result<Prediction, ClassifyError> {
+    async fn classify(&self, path: &str, source: &Source, picture: PictureAt) -> Result<Prediction, CommandError> {
         let (_, image) = self.image(path, source).await?;
         let shares = read(softmax(self.model.logits(image, None), 1)).await?;
         let mut classes: Vec<_> = self.classes.iter().cloned().zip(shares).collect();
@@ -71,7 +58,7 @@ impl Classifier {
         Ok(Prediction { name, picture, thumbnail, classes, truth: None })
     }
 
-    async fn classify_file(&self, file: &FileHandle, picture: PictureAt) -> Result<Prediction, ClassifyError> {
+    async fn classify_file(&self, file: &FileHandle, picture: PictureAt) -> Result<Prediction, CommandError> {
         self.classify(file.path(), &open(file).await?, picture).await
     }
 }
@@ -89,10 +76,7 @@ pub async fn classify_files(workspace: &mut Workspace, emitter: &Emitter, run: O
     workspace.classified.files = files;
     let files = &workspace.classified.files;
     for (done, file) in files.iter().enumerate() {
-        match classifier.classify_file(file, PictureAt::Named(done)).await {
-            Ok(prediction) => emitter.emit(Event::Prediction(prediction)),
-            Err(error) => emitter.notify_error(error),
-        }
+        emitter.answer(classifier.classify_file(file, PictureAt::Named(done)).await.map(Event::Prediction));
         if has_stopped(emitter, done + 1, files.len()).await {
             return emitter.ended(JobKind::Evaluate, false);
         }
@@ -105,11 +89,10 @@ pub async fn classify_validation(
     workspace: &Workspace,
     emitter: &Emitter,
     run: Option<usize>,
-    skip: usize,
-    count: usize,
+    [skip, count]: [usize; 2],
 ) {
     emitter.pace().begin(0);
-    let finished = try_validation(workspace, emitter, run, skip, count).await.unwrap_or_else(|reason| {
+    let finished = try_validation(workspace, emitter, run, [skip, count]).await.unwrap_or_else(|reason| {
         emitter.notify_error(reason);
         false
     });
@@ -121,8 +104,7 @@ async fn try_validation(
     workspace: &Workspace,
     emitter: &Emitter,
     run: Option<usize>,
-    skip: usize,
-    count: usize,
+    [skip, count]: [usize; 2],
 ) -> Result<bool, Missing> {
     let classifier = Classifier::of_run(workspace, run)?;
     let split = workspace.dataset.split.as_ref().ok_or(Missing::PicturesToCheck)?;
@@ -130,10 +112,8 @@ async fn try_validation(
     for (done, one) in chosen.iter().enumerate() {
         let picture = &workspace.dataset.set.pictures()[one.picture];
         let (path, truth) = (&picture.path, Some(split.classes[one.label].clone()));
-        match classifier.classify(path, &picture.source, PictureAt::Path(path.clone())).await {
-            Ok(said) => emitter.emit(Event::Prediction(Prediction { truth, ..said })),
-            Err(error) => emitter.notify_error(error),
-        }
+        let said = classifier.classify(path, &picture.source, PictureAt::Path(path.clone())).await;
+        emitter.answer(said.map(|said| Event::Prediction(Prediction { truth, ..said })));
         if has_stopped(emitter, done + 1, chosen.len()).await {
             return Ok(false);
         }
@@ -154,13 +134,14 @@ pub async fn classify_frame(workspace: &mut Workspace, emitter: &Emitter, run: O
         (Ok(classifier), Some(file)) => {
             let prediction = classifier.classify_file(&file, PictureAt::Glanced).await;
             workspace.classified.frame = Some(file);
-            prediction.map_err(|error| emitter.notify_error(error)).ok()
+            prediction.map(Some)
         }
-        (Err(reason), _) => {
-            emitter.notify_error(reason);
-            None
-        }
-        (Ok(_), None) => None,
+        (Ok(_), None) => Ok(None),
+        (Err(reason), _) => Err(reason.into()),
     };
+    let prediction = prediction.unwrap_or_else(|error| {
+        emitter.notify_error(error);
+        None
+    });
     emitter.emit(Event::Glance(prediction));
 }

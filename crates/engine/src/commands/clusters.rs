@@ -3,45 +3,25 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::descendant::plan_again;
-use super::pixels;
+use super::{CommandError, pixels};
 use crate::emitter::Emitter;
 use crate::saved::SavedHeads;
 use crate::workspace::{Heads, Missing, Workspace};
-use heirloom_data::{DataError, evaluation_picture};
+use heirloom_data::evaluation_picture;
 use heirloom_learngene::cluster::{Clusters, Measured, Received, attention_of, cluster_measured, learngene_parameters};
-use heirloom_nn::device::ReadError;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::{AttentionMap, ClusterReport, ClusterSettings, Event};
 use heirloom_platform::image::RgbImage8;
 
-/// Why heads cannot stand as they were measured once, or not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum HeadsError {
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("heads were measured, but there is no ancestor that has any")]
-    NoAncestor,
-    #[error("the measured heads are not those of the ancestor")]
-    OtherAncestor,
-    #[error("a measured picture is not among the pictures")]
-    NoPicture,
-    #[error("there is no such head, picture or patch; choose one from the chart")]
-    NoSuchHead,
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
 /// Takes in heads that were measured, and clusters them.
-pub async fn take_heads(workspace: &mut Workspace, emitter: &Emitter, heads: SavedHeads, pictures: Vec<RgbImage8>) {
+pub async fn take_heads(workspace: &mut Workspace, emitter: &Emitter, saved: SavedHeads, pictures: Vec<RgbImage8>) {
     let Ok(vit) = workspace.vit() else { return };
-    let SavedHeads { report, shown, clusters: settings } = heads;
-    let flat = TensorData::new(report.distance.concat(), [vit.config.depth, vit.config.num_heads]);
+    let flat = TensorData::new(saved.report.distance.concat(), [vit.config.depth, vit.config.num_heads]);
     let distance = Tensor::from_data(flat, &vit.pos_embed.val().device());
     let clusters = Clusters { layers: Vec::new(), ffn_groups: Vec::new() };
-    emitter.emit(Event::Heads(report.clone()));
-    workspace.heads = Some(Heads { distance, pictures, clusters, report, shown, settings });
+    emitter.emit(Event::Heads(saved.report.clone()));
+    let settings = saved.clusters;
+    workspace.heads = Some(Heads { distance, pictures, clusters, saved });
     set_clusters(workspace, emitter, settings).await;
 }
 
@@ -49,16 +29,20 @@ pub async fn take_heads(workspace: &mut Workspace, emitter: &Emitter, heads: Sav
 ///
 /// # Errors
 /// When they do not belong to ancestor and pictures.
-pub async fn restore_heads(workspace: &mut Workspace, emitter: &Emitter, saved: SavedHeads) -> Result<(), HeadsError> {
-    let Ok(vit) = workspace.vit() else { return Err(HeadsError::NoAncestor) };
+pub async fn restore_heads(
+    workspace: &mut Workspace,
+    emitter: &Emitter,
+    saved: SavedHeads,
+) -> Result<(), CommandError> {
+    let Ok(vit) = workspace.vit() else { return Err(CommandError::HeadsOfNone) };
     let (depth, heads, side) = (vit.config.depth, vit.config.num_heads, vit.config.image_size);
     let distance = &saved.report.distance;
     if distance.len() != depth || distance.iter().any(|layer| layer.len() != heads) {
-        return Err(HeadsError::OtherAncestor);
+        return Err(CommandError::HeadsOfOther);
     }
     let mut pictures = Vec::new();
     for &index in &saved.shown {
-        let picture = workspace.dataset.set.pictures().get(index).ok_or(HeadsError::NoPicture)?;
+        let picture = workspace.dataset.set.pictures().get(index).ok_or(Missing::Picture)?;
         pictures.push(evaluation_picture(&picture.path, &picture.source, side).await?);
     }
     take_heads(workspace, emitter, saved, pictures).await;
@@ -72,7 +56,7 @@ pub async fn set_clusters(workspace: &mut Workspace, emitter: &Emitter, settings
     match cluster_measured(heads.distance.clone(), &settings).await {
         Ok(Measured { clusters, .. }) => {
             let report = cluster_report(&vit.config, &clusters, settings);
-            (heads.clusters, heads.settings) = (clusters, settings);
+            (heads.clusters, heads.saved.clusters) = (clusters, settings);
             emitter.emit(Event::Clusters(report));
             plan_again(workspace, emitter);
         }
@@ -80,25 +64,13 @@ pub async fn set_clusters(workspace: &mut Workspace, emitter: &Emitter, settings
     }
 }
 
+/// What a head of the ancestor attends to in a measured picture.
 pub async fn show_attention(
-    workspace: &Workspace,
-    emitter: &Emitter,
-    head: [usize; 2],
-    picture: usize,
-    patch: Option<usize>,
-) {
-    match attention_map(workspace, head, picture, patch).await {
-        Ok(map) => emitter.emit(Event::Attention(map)),
-        Err(error) => emitter.notify_error(error),
-    }
-}
-
-async fn attention_map(
     workspace: &Workspace,
     [layer, head]: [usize; 2],
     picture: usize,
     patch: Option<usize>,
-) -> Result<AttentionMap, HeadsError> {
+) -> Result<Event, CommandError> {
     let (Some(ancestor), Some(heads)) = (&workspace.ancestor, &workspace.heads) else {
         return Err(Missing::Heads.into());
     };
@@ -106,11 +78,12 @@ async fn attention_map(
     let (config, grid) = (&vit.config, vit.config.grid());
     let patch = patch.unwrap_or(grid / 2 * grid + grid / 2);
     let is_there = layer < config.depth && head < config.num_heads && patch < grid * grid;
-    let image = heads.pictures.get(picture).filter(|_| is_there).ok_or(HeadsError::NoSuchHead)?;
+    let image = heads.pictures.get(picture).filter(|_| is_there).ok_or(CommandError::NoSuchHead)?;
     let pixels = pixels(image, &ancestor.normalise);
     let Received { from_all: received, from_cls, from_patch, distance: patch_distance } =
         attention_of(vit, pixels, [layer, head, patch]).await?;
-    Ok(AttentionMap { layer, head, picture, grid, received, from_cls, patch, from_patch, patch_distance })
+    let map = AttentionMap { layer, head, picture, grid, received, from_cls, patch, from_patch, patch_distance };
+    Ok(Event::Attention(map))
 }
 
 /// What the page is told of clusters.

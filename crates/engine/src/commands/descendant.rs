@@ -34,20 +34,17 @@ pub enum PlanError {
     Layers(#[from] LayersError),
 }
 
-pub fn plan_descendant(workspace: &mut Workspace, emitter: &Emitter, settings: DescendantPlan) {
-    match plan(workspace, settings) {
-        Ok(planned) => {
-            emitter.emit(Event::Descendant(summary(workspace, &planned)));
-            workspace.planned = Some(planned);
-        }
-        Err(error) => emitter.notify_error(error),
-    }
+pub fn plan_descendant(workspace: &mut Workspace, settings: DescendantPlan) -> Result<Event, PlanError> {
+    let planned = plan(workspace, settings)?;
+    let summary = summary(workspace, &planned);
+    workspace.planned = Some(planned);
+    Ok(Event::Descendant(summary))
 }
 
 /// The same plan from other clusters.
 pub fn plan_again(workspace: &mut Workspace, emitter: &Emitter) {
     if let Some(settings) = workspace.planned.as_ref().map(|planned| planned.settings.clone()) {
-        plan_descendant(workspace, emitter, settings);
+        emitter.answer(plan_descendant(workspace, settings));
     }
 }
 

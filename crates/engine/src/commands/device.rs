@@ -1,15 +1,12 @@
 //! Acquiring the device that everything lies on.
 
-use crate::emitter::{Emitter, sentence};
+use crate::emitter::sentence;
 use crate::workspace::Workspace;
 use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use heirloom_plan::protocol::{Engine as EngineKind, EngineReport, Event};
 
-pub async fn start(workspace: &mut Workspace, emitter: &Emitter, engine: Option<EngineKind>) {
-    let (acquired, fallback) = match acquire(engine).await {
-        Ok(acquired) => acquired,
-        Err(error) => return emitter.notify_error(error),
-    };
+pub async fn start(workspace: &mut Workspace, engine: Option<EngineKind>) -> Result<Event, DeviceError> {
+    let (acquired, fallback) = acquire(engine).await?;
     let report = EngineReport {
         engine: if acquired.is_webgpu { EngineKind::WebGpu } else { EngineKind::Cpu },
         name: acquired.name.clone(),
@@ -17,7 +14,7 @@ pub async fn start(workspace: &mut Workspace, emitter: &Emitter, engine: Option<
         self_test: acquired.self_test.clone(),
     };
     workspace.acquired = Some(acquired);
-    emitter.emit(Event::Engine(report));
+    Ok(Event::Engine(report))
 }
 
 /// The device to work on, and why it is not WebGPU when it might have been.

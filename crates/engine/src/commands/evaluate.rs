@@ -2,7 +2,8 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::classify::{Classifier, ClassifyError};
+use super::CommandError;
+use super::classify::Classifier;
 use crate::emitter::Emitter;
 use crate::workspace::{Missing, Workspace};
 use heirloom_data::{Loader, LoaderSettings};
@@ -37,12 +38,12 @@ async fn try_evaluate(
     workspace: &Workspace,
     emitter: &Emitter,
     run: Option<usize>,
-) -> Result<Option<Confusion>, ClassifyError> {
+) -> Result<Option<Confusion>, CommandError> {
     let Classifier { model, classes, normalise } = Classifier::of_run(workspace, run)?;
     let set = &workspace.dataset.set;
     let split = workspace.dataset.split.as_ref().ok_or(Missing::PicturesToCheck)?;
     if classes != split.classes {
-        return Err(ClassifyError::OtherClasses);
+        return Err(CommandError::OtherClasses);
     }
     let side = model.config().image_size();
     let settings = LoaderSettings { image_size: side, batch: BATCH, normalise, augment: None, ..Default::default() };

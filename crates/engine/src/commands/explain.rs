@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::classify::{Classifier, ClassifyError};
+use super::CommandError;
+use super::classify::Classifier;
 use crate::emitter::Emitter;
 use crate::workspace::{Missing, Workspace};
 use heirloom_data::{DataError, Source, open, picture_url, thumbnail};
@@ -16,13 +17,6 @@ const SHOWN: usize = 448;
 /// Side of a small picture, px.
 const SMALL: usize = 120;
 
-pub async fn look(workspace: &Workspace, emitter: &Emitter, run: Option<usize>, picture: PictureAt, at: LookAt) {
-    match try_look(workspace, run, picture, at).await {
-        Ok(look) => emitter.emit(Event::Look(look)),
-        Err(error) => emitter.notify_error(error),
-    }
-}
-
 pub async fn thumbnails(workspace: &Workspace, emitter: &Emitter, paths: Vec<String>) {
     for path in paths {
         let url = match workspace.dataset.source(&path) {
@@ -34,18 +28,19 @@ pub async fn thumbnails(workspace: &Workspace, emitter: &Emitter, paths: Vec<Str
     }
 }
 
-async fn try_look(
+/// What a model attends to in a picture.
+pub async fn look(
     workspace: &Workspace,
     run: Option<usize>,
     picture: PictureAt,
     at: LookAt,
-) -> Result<Look, ClassifyError> {
+) -> Result<Event, CommandError> {
     let classifier = Classifier::of_run(workspace, run)?;
     let (path, source) = source(workspace, &picture).await?.ok_or(Missing::Picture)?;
     let (shown, image) = classifier.image(&path, &source).await?;
     let url = picture_url(&shown, SHOWN).map_err(|reason| DataError::picture(&path, reason))?;
     let Some(vit) = classifier.model.vit() else {
-        return Ok(Look { picture, url, at, layers: 0, grid: 0, is_cls: false, maps: Vec::new() });
+        return Ok(Event::Look(Look { picture, url, at, layers: 0, grid: 0, is_cls: false, maps: Vec::new() }));
     };
     let layers = vit.blocks.len();
     let at = match at {
@@ -56,7 +51,7 @@ async fn try_look(
     };
     let maps = attention_maps(vit, image, at).await?;
     let is_cls = vit.config.pool == Pool::Cls;
-    Ok(Look { picture, url, at, layers, grid: vit.config.grid(), is_cls, maps })
+    Ok(Event::Look(Look { picture, url, at, layers, grid: vit.config.grid(), is_cls, maps }))
 }
 
 async fn source(workspace: &Workspace, picture: &PictureAt) -> Result<Option<(String, Source)>, DataError> {

@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
+use super::CommandError;
 use crate::emitter::Emitter;
 use crate::workspace::{Missing, Trained, Workspace};
-use heirloom_checkpoint::{
-    Description, OnnxError, Preprocessing, timm_form, write_onnx, write_package, write_safetensors,
-};
+use heirloom_checkpoint::{Description, Preprocessing, timm_form, write_onnx, write_package, write_safetensors};
 use heirloom_data::{Normalise, evaluation_side};
-use heirloom_learngene::{StartError, StartingPoint};
+use heirloom_learngene::StartingPoint;
 use heirloom_nn::device::ReadError;
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::protocol::RaceReport;
@@ -28,23 +27,6 @@ pub enum Format {
     Package,
 }
 
-/// Why there is no file.
-#[derive(Debug, thiserror::Error)]
-enum ExportError {
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("no descendant is planned yet; plan one first")]
-    NothingPlanned,
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Onnx(#[from] OnnxError),
-    #[error(transparent)]
-    Package(#[from] std::io::Error),
-}
-
 /// Writes the model of a run; `None` writes the untrained descendant as planned.
 pub async fn export_model(workspace: &Workspace, emitter: &Emitter, run: Option<usize>, format: Format) {
     let written = match run {
@@ -57,15 +39,15 @@ pub async fn export_model(workspace: &Workspace, emitter: &Emitter, run: Option<
     }
 }
 
-async fn trained_file(workspace: &Workspace, run: usize, format: Format) -> Result<(String, Vec<u8>), ExportError> {
+async fn trained_file(workspace: &Workspace, run: usize, format: Format) -> Result<(String, Vec<u8>), CommandError> {
     let Trained { model, classes, normalise, arm, seed, .. } = workspace.trained(run)?;
     let bytes = format.write(model, Some(classes.clone()), normalise).await?;
     Ok((file_name(model, &format!("{}-seed{seed}", arm.name()), format), bytes))
 }
 
-async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String, Vec<u8>), ExportError> {
+async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String, Vec<u8>), CommandError> {
     let (Some(ancestor), Some(planned)) = (&workspace.ancestor, &workspace.planned) else {
-        return Err(ExportError::NothingPlanned);
+        return Err(Missing::Plan.into());
     };
     let model = planned.start.start(UNTRAINED_SEED).await?.fold();
     let bytes = format.write(&model, None, &ancestor.normalise).await?;
@@ -75,7 +57,7 @@ async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String
 pub fn export_curves(workspace: &Workspace, emitter: &Emitter) {
     match &workspace.last_race {
         Some(report) => emitter.emit_file("heirloom-curves.csv".into(), "text/csv", curves(report).into_bytes()),
-        None => emitter.notify_error("there are no curves yet; train first"),
+        None => emitter.notify_error(Missing::Curves),
     }
 }
 
@@ -100,7 +82,7 @@ impl Format {
         model: &Model,
         labels: Option<Vec<String>>,
         normalise: &Normalise,
-    ) -> Result<Vec<u8>, ExportError> {
+    ) -> Result<Vec<u8>, CommandError> {
         let (tensors, description) = described(model, labels, normalise).await?;
         Ok(match self {
             Self::Safetensors => write_safetensors(tensors, &description),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::end;
+use super::{CommandError, end};
 use crate::emitter::Emitter;
 use crate::workspace::{Ancestor, Id, Missing, Workspace};
 use heirloom_checkpoint::{Checkpoint, CheckpointError};
@@ -84,21 +84,15 @@ async fn read_ancestor(files: &[FileHandle], device: &Device, emitter: &Emitter)
 }
 
 /// What was measured on pictures prepared otherwise no longer counts.
-pub fn set_preparation(workspace: &mut Workspace, emitter: &Emitter, preparation: Preparation) {
+pub fn set_preparation(workspace: &mut Workspace, preparation: Preparation) -> Result<Event, CommandError> {
     let Preparation { mean, std } = preparation;
-    let usable = mean.iter().all(|mean| mean.is_finite()) && std.iter().all(|std| std.is_finite() && *std > 0.0);
-    match &mut workspace.ancestor {
-        None => emitter.notify_error(Missing::Ancestor),
-        _ if !usable => {
-            emitter.notify_error("the deviation of every colour must be a number above 0, its mean a number")
-        }
-        Some(ancestor) => {
-            ancestor.prepare(preparation);
-            let summary = ancestor.summary.clone();
-            (workspace.heads, workspace.planned) = (None, None);
-            emitter.emit(Event::Ancestor(summary));
-        }
+    let ancestor = workspace.ancestor.as_mut().ok_or(Missing::Ancestor)?;
+    if !mean.iter().all(|mean| mean.is_finite()) || !std.iter().all(|std| std.is_finite() && *std > 0.0) {
+        return Err(CommandError::Preparation);
     }
+    ancestor.prepare(preparation);
+    (workspace.heads, workspace.planned) = (None, None);
+    Ok(Event::Ancestor(ancestor.summary.clone()))
 }
 
 /// The file's own mean and deviation, else ImageNet's.

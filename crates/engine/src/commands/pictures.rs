@@ -28,7 +28,7 @@ pub async fn add(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHand
 pub async fn clear(workspace: &mut Workspace, emitter: &Emitter) {
     workspace.dataset = Dataset { settings: workspace.dataset.settings, ..Dataset::default() };
     if let Some(heads) = &mut workspace.heads {
-        heads.shown.clear();
+        heads.saved.shown.clear();
     }
     divide(workspace, emitter).await;
 }

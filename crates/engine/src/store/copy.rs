@@ -24,8 +24,8 @@ pub const SLICE: u64 = 2 << 20;
 /// What of a workspace lies in a store already.
 #[derive(Default)]
 pub struct Stored {
-    pub ancestor: Checksums,
-    pub pictures: Checksums,
+    /// Checksums of the first files of the ancestor and of the dataset. Files without room are known by them, too.
+    pub files: HashMap<Id, Vec<[u8; 32]>>,
     /// Weights that never change again.
     pub parts: HashMap<Id, Part>,
     copying: Option<Copying>,
@@ -33,35 +33,10 @@ pub struct Stored {
     pub has_said_unstored: bool,
 }
 
-/// Checksums of the first files of an ancestor or a dataset. Files without room are known by them, too.
-#[derive(Default)]
-pub struct Checksums {
-    of: Option<Id>,
-    known: Vec<[u8; 32]>,
-}
-
-impl Checksums {
-    /// These are all.
-    pub fn new(of: Option<Id>, known: Vec<[u8; 32]>) -> Self {
-        Self { of, known }
-    }
-
-    /// Those of this ancestor or dataset.
-    pub fn of(&self, id: Option<Id>) -> &[[u8; 32]] {
-        if self.of == id { &self.known } else { &[] }
-    }
-}
-
-/// Which file is copied.
-#[derive(Clone, Copy)]
-enum Target {
-    Ancestor(usize),
-    Picture(usize),
-}
-
 /// A file on its way.
 struct Copying {
-    target: Target,
+    /// Of which ancestor or dataset, and its number there.
+    target: (Id, usize),
     path: String,
     source: Source,
     hash: Sha256,
@@ -99,8 +74,8 @@ impl Stored {
                 Ok(copying) => self.copying = copying,
                 Err(CopyError::Storage(error)) => {
                     // What broke off must take no room.
-                    if let Some(sha) = self.sha_of(target)
-                        && let Err(error) = store.storage.remove(&ProjectStore::blob_path(&hex(&sha))).await
+                    if let Some(sha) = self.checksums(target.0).get(target.1)
+                        && let Err(error) = store.storage.remove(&ProjectStore::blob_path(&hex(sha))).await
                     {
                         log::warn!("`{path}` broke off and could not be removed: {error}");
                     }
@@ -120,42 +95,34 @@ impl Stored {
         while self.copy_next(store, workspace, emitter).await {}
     }
 
-    /// All that are known.
-    pub fn checksums(&self) -> impl Iterator<Item = &[u8; 32]> {
-        self.ancestor.known.iter().chain(&self.pictures.known)
-    }
-
-    /// Everything is copied once more: there may be room now.
-    pub fn copy_again(&mut self) {
-        (self.ancestor, self.pictures) = Default::default();
+    /// Checksums of the first files of this ancestor or dataset.
+    pub fn checksums(&self, id: Id) -> &[[u8; 32]] {
+        self.files.get(&id).map_or(&[], |known| known)
     }
 
     /// Forgets the files of an ancestor or a dataset that is there no more.
     fn follow(&mut self, workspace: &Workspace) {
         let ancestor = workspace.ancestor.as_ref().map(|ancestor| ancestor.id);
-        let there = [(&mut self.ancestor, ancestor), (&mut self.pictures, Some(workspace.dataset.id))];
-        for (sums, of) in there.into_iter().filter(|(sums, of)| sums.of != *of) {
-            *sums = Checksums::new(of, Vec::new());
-            self.copying = None;
-        }
+        let is_there = |id: &Id| Some(*id) == ancestor || *id == workspace.dataset.id;
+        self.files.retain(|id, _| is_there(id));
+        self.copying.take_if(|copying| !is_there(&copying.target.0));
     }
 
     fn next(&self, workspace: &Workspace) -> Option<Copying> {
-        let copying = |target, path: &str, source| Copying {
-            target,
-            path: path.into(),
-            source,
-            hash: Sha256::new(),
-            at: 0,
-            writer: None,
+        let copying = |target, path: &str, source| {
+            let (path, hash) = (path.into(), Sha256::new());
+            Copying { target, path, source, hash, at: 0, writer: None }
         };
-        let index = self.ancestor.known.len();
-        if let Some(file) = workspace.ancestor.as_ref().and_then(|ancestor| ancestor.files.get(index)) {
-            return Some(copying(Target::Ancestor(index), file.path(), Source::File(file.clone())));
+        if let Some(ancestor) = &workspace.ancestor {
+            let index = self.checksums(ancestor.id).len();
+            if let Some(file) = ancestor.files.get(index) {
+                return Some(copying((ancestor.id, index), file.path(), Source::File(file.clone())));
+            }
         }
-        let index = self.pictures.known.len();
-        let picture = workspace.dataset.set.pictures().get(index)?;
-        Some(copying(Target::Picture(index), &picture.path, picture.source.clone()))
+        let dataset = &workspace.dataset;
+        let index = self.checksums(dataset.id).len();
+        let picture = dataset.set.pictures().get(index)?;
+        Some(copying((dataset.id, index), &picture.path, picture.source.clone()))
     }
 
     /// One small file, or one slice of a large one; what is left of it.
@@ -207,18 +174,8 @@ impl Stored {
         Ok(Some(copying))
     }
 
-    fn sha_of(&self, target: Target) -> Option<[u8; 32]> {
-        match target {
-            Target::Ancestor(index) => self.ancestor.known.get(index).copied(),
-            Target::Picture(index) => self.pictures.known.get(index).copied(),
-        }
-    }
-
-    fn note(&mut self, target: Target, sha: [u8; 32]) {
-        let (known, index) = match target {
-            Target::Ancestor(index) => (&mut self.ancestor.known, index),
-            Target::Picture(index) => (&mut self.pictures.known, index),
-        };
+    fn note(&mut self, (id, index): (Id, usize), sha: [u8; 32]) {
+        let known = self.files.entry(id).or_default();
         if known.len() == index {
             known.push(sha);
         }

@@ -13,7 +13,7 @@
 
 use std::collections::HashSet;
 
-use crate::commands::clusters::HeadsError;
+use crate::commands::CommandError;
 use crate::jobs::JobError;
 use crate::saved::{SavedWork, StoredFile, of_hex};
 use crate::workspace::Missing;
@@ -48,9 +48,9 @@ pub enum StoreError {
     /// A file that was handed over cannot be read any more.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Heads are not those of what is open.
+    /// What was measured does not belong to what is open.
     #[error(transparent)]
-    Heads(#[from] HeadsError),
+    Command(#[from] CommandError),
     /// The job does not go on.
     #[error(transparent)]
     Job(#[from] JobError),

@@ -178,7 +178,8 @@ impl Autosave {
         };
         restoring.run(generation).await?;
         if !given.is_empty() {
-            open.stored.copy_again();
+            // They are copied now if there is room for them.
+            open.stored.files.clear();
         }
         open.passes = session.passes();
         open.last = (now_ms(), 0.0);

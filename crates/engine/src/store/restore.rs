@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use sha2::{Digest, Sha256};
 
-use super::copy::{Checksums, SLICE, Stored};
+use super::copy::{SLICE, Stored};
 use super::project_store::{Generation, ProjectStore, StoreError};
 use crate::commands::{clusters, descendant, open, pictures};
 use crate::emitter::Emitter;
@@ -54,7 +54,7 @@ impl Restoring<'_> {
             self.inputs(&work.inputs).await?;
         }
         if let Some(settings) = work.descendant {
-            descendant::plan_descendant(&mut self.session.workspace, self.emitter, settings);
+            self.emitter.answer(descendant::plan_descendant(&mut self.session.workspace, settings));
         }
         for model in work.models {
             let trained = match model {
@@ -92,7 +92,7 @@ impl Restoring<'_> {
         }
         let sums = known.iter().map(|picture| picture.hash).collect();
         pictures::restore(&mut self.session.workspace, self.emitter, known, &inputs.refused, inputs.split).await?;
-        self.stored.pictures = Checksums::new(Some(self.session.workspace.dataset.id), sums);
+        self.stored.files.insert(self.session.workspace.dataset.id, sums);
         self.session.workspace.condensed.clone_from(&inputs.condensed);
         if let Some(report) = &inputs.condensed {
             self.emitter.emit(Event::Condensed(report.clone()));
@@ -106,8 +106,8 @@ impl Restoring<'_> {
     /// Opens the ancestor, unless it is open already.
     async fn ancestor(&mut self, inputs: &SavedInputs) -> Result<(), StoreError> {
         let sums: Vec<_> = inputs.ancestor.iter().map(|file| of_hex(&file.sha256).unwrap_or_default()).collect();
-        let open = self.session.workspace.ancestor.as_ref().map(|ancestor| ancestor.id);
-        if !sums.is_empty() && (open.is_none() || sums != self.stored.ancestor.of(open)) {
+        let open = self.session.workspace.ancestor.as_ref();
+        if !sums.is_empty() && open.is_none_or(|open| sums != self.stored.checksums(open.id)) {
             let mut files = Vec::new();
             for file in &inputs.ancestor {
                 files.push(match self.given.get(&file.sha256) {
@@ -120,7 +120,7 @@ impl Restoring<'_> {
             let Some(ancestor) = &self.session.workspace.ancestor else {
                 return Err(StoreError::Unfit("its ancestor could not be opened".into()));
             };
-            self.stored.ancestor = Checksums::new(Some(ancestor.id), sums);
+            self.stored.files.insert(ancestor.id, sums);
         }
         if let (Some(ancestor), Some(preparation)) = (&mut self.session.workspace.ancestor, inputs.preparation)
             && ancestor.summary.preparation != preparation

@@ -5,9 +5,7 @@ use std::collections::VecDeque;
 
 use super::copy::Stored;
 use crate::jobs::{Job, JobTensors};
-use crate::saved::{
-    Part, SavedHeads, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, StoredPicture, VERSION, hex,
-};
+use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, StoredPicture, VERSION, hex};
 use crate::workspace::{FinishedPool, Id, Trained, Workspace};
 use heirloom_nn::model::Model;
 use heirloom_plan::protocol::Method;
@@ -115,9 +113,8 @@ impl Stored {
     pub fn inputs(&self, workspace: &Workspace) -> SavedInputs {
         let file = |path: &str, len: u64, sha: &[u8; 32]| StoredFile { path: path.into(), len, sha256: hex(sha) };
         let (ancestor, dataset) = (workspace.ancestor.as_ref(), &workspace.dataset);
-        let sums = self.ancestor.of(ancestor.map(|ancestor| ancestor.id));
-        let of_ancestor = ancestor.into_iter().flat_map(|ancestor| &ancestor.files).zip(sums);
-        let pictures = dataset.set.pictures().iter().zip(self.pictures.of(Some(dataset.id)));
+        let of_ancestor = ancestor.into_iter().flat_map(|one| one.files.iter().zip(self.checksums(one.id)));
+        let pictures = dataset.set.pictures().iter().zip(self.checksums(dataset.id));
         let pictures = pictures.map(|(picture, sha)| StoredPicture {
             file: file(&picture.path, picture.source.len(), sha),
             class: picture.class.clone(),
@@ -130,11 +127,7 @@ impl Stored {
             split: dataset.settings,
             preparation: ancestor.map(|ancestor| ancestor.summary.preparation),
             condensed: workspace.condensed.clone(),
-            heads: workspace.heads.as_ref().map(|heads| SavedHeads {
-                report: heads.report.clone(),
-                shown: heads.shown.clone(),
-                clusters: heads.settings,
-            }),
+            heads: workspace.heads.as_ref().map(|heads| heads.saved.clone()),
         }
     }
 

@@ -123,7 +123,7 @@ impl PoolJob {
 
     fn configurations(&self) -> Vec<PoolConfiguration> {
         let report = self.pool.report();
-        let start = self.frame.start();
+        let start = self.frame.settings.stitch_start;
         let at_start = report.at_start.iter().find(|(judged, _)| *judged == start).map(|(_, accuracy)| accuracy);
         let has_net = self.pool.has_net();
         let distilled = self.pool.distilled().len();

@@ -4,8 +4,7 @@ use crate::batches::RaceBatches;
 use crate::jobs::JobError;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
-use heirloom_learngene::pool::{self, Positions, auxiliary_config, frozen};
-use heirloom_learngene::pool::{AuxiliaryPlan, PoolPlan, Teaches};
+use heirloom_learngene::pool::{AuxiliaryPlan, PoolPlan, Positions, Teaches, auxiliary_config, frozen};
 use heirloom_learngene::stitch::{Configuration, ways};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Vit, VitConfig};
@@ -85,16 +84,6 @@ impl Frame {
         self.settings.method == Method::Stitch
     }
 
-    /// How stitch layers start.
-    pub(super) fn start(&self) -> pool::StitchStart {
-        match self.settings.stitch_start {
-            StitchStart::Learned => pool::StitchStart::Learned,
-            StitchStart::PseudoInverse => pool::StitchStart::PseudoInverse,
-            StitchStart::LeastSquares => pool::StitchStart::LeastSquares,
-            StitchStart::Random => pool::StitchStart::Random,
-        }
-    }
-
     /// The plan of the work.
     pub(super) fn plan(&self) -> PoolPlan {
         let PoolSettings { batch, head_steps, distil_steps, pool_steps, lr, pool_lr, seed, .. } = self.settings;
@@ -117,8 +106,8 @@ impl Frame {
             tune: run(pool_lr, pool_steps, seed),
             tune_steps: pool_steps,
             teacher: if self.settings.is_anchor_teacher { Teaches::LargestAnchor } else { Teaches::Ancestor },
-            stitch_start: self.start(),
-            compared: vec![self.start()],
+            stitch_start: self.settings.stitch_start,
+            compared: vec![self.settings.stitch_start],
             fit_batches: FIT_PICTURES.div_ceil(batch),
         }
     }
