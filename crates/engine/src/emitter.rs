@@ -50,10 +50,12 @@ impl Emitter {
 
     /// Emits what a command led to, or why to nothing.
     pub fn answer(&self, answer: Result<Event, impl ToString>) {
-        match answer {
-            Ok(event) => self.emit(event),
-            Err(reason) => self.notify_error(reason),
-        }
+        self.notify_failure(answer).into_iter().for_each(|event| self.emit(event));
+    }
+
+    /// What there is; else says why there is nothing.
+    pub fn notify_failure<T>(&self, result: Result<T, impl ToString>) -> Option<T> {
+        result.map_err(|reason| self.notify_error(reason)).ok()
     }
 
     pub fn ended(&self, job: JobKind, finished: bool) {

@@ -13,6 +13,7 @@ use crate::commands::{
     bench, classify, clusters, descendant, device, end, evaluate, explain, export, open, pictures, pools,
 };
 use crate::emitter::{Emitter, Outlet};
+use crate::error::EngineError;
 use crate::jobs::{self, Session, Step};
 use crate::store::{Autosave, Turn};
 use heirloom_plan::protocol::{Command, Event};
@@ -22,8 +23,6 @@ use heirloom_platform::storage::Storage;
 
 /// A command with the files it counts.
 pub type Request = (Command, Vec<FileHandle>);
-
-const BUSY: &str = "another job is running; stop it first";
 
 /// The engine.
 pub struct Engine {
@@ -74,7 +73,7 @@ impl Engine {
         match command {
             Command::Start { engine } => emitter.answer(device::start(workspace, engine).await),
             Command::OpenAncestor { .. } => open::open_ancestor(workspace, emitter, &files).await,
-            Command::SetPreparation(_) if job.is_some() => emitter.notify_error(BUSY),
+            Command::SetPreparation(_) if job.is_some() => emitter.notify_error(EngineError::Busy),
             Command::SetPreparation(preparation) => emitter.answer(open::set_preparation(workspace, preparation)),
             Command::AddPictures { class, .. } => pictures::add(workspace, emitter, &files, class.as_deref()).await,
             Command::ClearPictures => pictures::clear(workspace, emitter).await,
@@ -85,7 +84,7 @@ impl Engine {
             }
             Command::PlanDescendant(settings) => emitter.answer(descendant::plan_descendant(workspace, settings)),
             Command::CutOut { .. } if job.as_ref().is_some_and(|job| job.numbers_models()) => {
-                emitter.notify_error("a race is running; cut the model out when it is over");
+                emitter.notify_error(EngineError::Racing);
             }
             Command::CutOut { method, configuration } => {
                 emitter.answer(pools::cut_out(workspace, method, configuration))
@@ -142,7 +141,7 @@ impl Engine {
     async fn start_job(&mut self, command: Command) {
         let (emitter, Session { workspace, job }) = (&self.emitter, &mut self.session);
         if job.is_some() {
-            return emitter.notify_error(BUSY);
+            return emitter.notify_error(EngineError::Busy);
         }
         match jobs::start(&command, workspace).await {
             Some(Ok(started)) => job.insert(started).announce(emitter),

@@ -13,16 +13,10 @@ use futures::future::LocalBoxFuture;
 pub use self::race::arms::{Arm, RaceStarts};
 pub use self::race::predict_training;
 pub use self::race::set_up::{loader_settings, run_settings};
-use crate::commands::descendant::PlanError;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::{SavedInputs, SavedWork};
-use crate::workspace::{Id, Missing, Workspace};
-use heirloom_data::DataError;
-use heirloom_learngene::StartError;
-use heirloom_learngene::layers::{CkaError, LayersError};
-use heirloom_learngene::pool::AuxiliaryError;
-use heirloom_learngene::stitch::StitchError;
-use heirloom_nn::device::ReadError;
+use crate::workspace::{Id, Workspace};
 use heirloom_plan::protocol::{Command, JobKind};
 use heirloom_train::{DeviceTensor, HostTensors, SavedTensors, TrainError};
 
@@ -154,49 +148,8 @@ impl SavedTensors for &mut dyn TensorSource {
     }
 }
 
-/// Why a job cannot be started, or broke off; a sentence each.
-#[derive(Debug, thiserror::Error)]
-pub enum JobError {
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("a race needs at least one arm, one seed and one step")]
-    EmptyRace,
-    #[error("no race is left to run")]
-    NoRace,
-    #[error("there is no class `{0}` among the pictures; choose among those there are")]
-    NoClass(String),
-    #[error("the pseudo descendant needs at least one step and two classes to learn; choose more")]
-    NothingToLearn,
-    #[error("the method `{0}` makes no pool; choose `pool` or `stitch`")]
-    NoPoolMethod(&'static str),
-    #[error("a pool needs at least 2 small models, but `{0}` was chosen; add one")]
-    FewModels(usize),
-    #[error("a pool needs at least one picture a step and one step of everything")]
-    EmptyPool,
-    #[error("the saved pool was made with other classes or pictures; bring those back first")]
-    OtherPool,
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error(transparent)]
-    Layers(#[from] LayersError),
-    #[error(transparent)]
-    Auxiliary(#[from] AuxiliaryError),
-    #[error(transparent)]
-    Stitch(#[from] StitchError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    #[error(transparent)]
-    Cka(#[from] CkaError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
 /// A job in the making; `None` when another kind is meant.
-type Making<'a> = Option<LocalBoxFuture<'a, Result<Box<dyn Job>, JobError>>>;
+type Making<'a> = Option<LocalBoxFuture<'a, Result<Box<dyn Job>, EngineError>>>;
 
 /// How a kind of job comes to be.
 struct Kind {
@@ -215,7 +168,7 @@ const KINDS: [Kind; 4] = [
 ];
 
 /// The job that a command asks for; `None` when it asks for none.
-pub async fn start(command: &Command, workspace: &mut Workspace) -> Option<Result<Box<dyn Job>, JobError>> {
+pub async fn start(command: &Command, workspace: &mut Workspace) -> Option<Result<Box<dyn Job>, EngineError>> {
     for kind in KINDS {
         if let Some(job) = (kind.start)(command, workspace) {
             return Some(job.await);
@@ -232,7 +185,7 @@ pub async fn resume(
     work: &SavedWork,
     workspace: &Workspace,
     tensors: &mut dyn TensorSource,
-) -> Result<Option<Box<dyn Job>>, JobError> {
+) -> Result<Option<Box<dyn Job>>, EngineError> {
     for kind in KINDS {
         if let Some(job) = (kind.resume)(work, workspace, tensors) {
             return job.await.map(Some);

@@ -4,7 +4,7 @@
 //!
 //! | module | what it is | stands on |
 //! | --- | --- | --- |
-//! | `emitter`, `pace` | what the page hears, and how often | |
+//! | `emitter`, `pace`, `error` | what the page hears, how often, and in which words | |
 //! | `saved` | the format of what is kept | |
 //! | `workspace` | what is open, plain data | `saved` |
 //! | `commands` | what is answered at once, one file a topic | `workspace`, `emitter` |
@@ -29,6 +29,7 @@ mod batches;
 mod commands;
 mod emitter;
 mod engine;
+mod error;
 mod jobs;
 mod pace;
 mod saved;

@@ -17,9 +17,10 @@ mod zip;
 
 use self::copy::Stored;
 use self::missing::Waiting;
-use self::project_store::{ProjectStore, StoreError, bytes_of};
+use self::project_store::{ProjectStore, bytes_of};
 use self::save::Saving;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::jobs::Session;
 use crate::saved::hex;
 use crate::workspace::Change;
@@ -213,7 +214,7 @@ impl Autosave {
         }
     }
 
-    async fn finish_saving(&mut self, session: &Session, saving: &Saving, passes: usize) -> Result<(), StoreError> {
+    async fn finish_saving(&mut self, session: &Session, saving: &Saving, passes: usize) -> Result<(), EngineError> {
         let (Some(store), open) = (&self.store, &mut self.open) else { return Ok(()) };
         let is_first = open.newest.0 == 0;
         (open.newest, open.passes) = ((saving.work.generation, saving.slot), passes);
@@ -241,7 +242,7 @@ impl Autosave {
     }
 
     /// Said once; the work goes on in memory, and saving is tried again later.
-    fn not_saved(&mut self, session: &Session, error: &StoreError) {
+    fn not_saved(&mut self, session: &Session, error: &EngineError) {
         let reason = error.to_string();
         if self.open.trouble.is_none() {
             self.emitter.notify_info(format!(
@@ -256,7 +257,7 @@ impl Autosave {
     }
 
     /// Saves what is open to its end, if there is anything unsaved.
-    async fn flush(&mut self, session: &Session) -> Result<(), StoreError> {
+    async fn flush(&mut self, session: &Session) -> Result<(), EngineError> {
         if !self.can_save() {
             return Ok(());
         }
@@ -273,7 +274,7 @@ impl Autosave {
             }
         }
         match self.open.trouble.take() {
-            Some((reason, _)) => Err(StoreError::Unfit(reason)),
+            Some((reason, _)) => Err(EngineError::Unfit(reason)),
             None => Ok(()),
         }
     }

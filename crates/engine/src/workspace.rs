@@ -13,6 +13,7 @@ use burn::tensor::Tensor;
 pub use self::dataset::Dataset;
 pub use self::planned::{Planned, PlannedStart};
 pub use self::pools::{FinishedPool, Pools};
+use crate::error::EngineError;
 use crate::saved::SavedHeads;
 use heirloom_data::{Normalise, Split};
 use heirloom_learngene::cluster::Clusters;
@@ -120,39 +121,6 @@ pub struct Classified {
     pub frame: Option<FileHandle>,
 }
 
-/// What a command or a job needs and is not there yet.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-pub enum Missing {
-    #[error("the engine has no device yet")]
-    Device,
-    #[error("no ancestor is open yet; open a checkpoint first")]
-    Ancestor,
-    #[error("this ancestor has no attention heads; open a Vision Transformer, or choose another method")]
-    Attention,
-    #[error("this ancestor has no classifier, so it cannot name pictures; train a descendant")]
-    Classifier,
-    #[error("there are too few pictures; at least two classes with two pictures each are needed")]
-    Pictures,
-    #[error("there are no pictures yet; add some, for heads are measured on pictures")]
-    PicturesToMeasure,
-    #[error("there are no pictures to check with; add some, at least two classes with two each")]
-    PicturesToCheck,
-    #[error("this picture is no longer among the pictures; choose another one")]
-    Picture,
-    #[error("no heads are measured yet; measure them first")]
-    Heads,
-    #[error("no heads are clustered yet; measure the heads first")]
-    Clusters,
-    #[error("no descendant is planned yet; plan one first")]
-    Plan,
-    #[error("there is no trained descendant yet; train one first")]
-    Trained,
-    #[error("there are no curves yet; train first")]
-    Curves,
-    #[error("there is no pool yet; make one first")]
-    Pool,
-}
-
 impl Workspace {
     /// Nothing is open, measured or trained any more; of the machine everything stays known.
     pub fn forget(&mut self) {
@@ -165,25 +133,25 @@ impl Workspace {
         self.unsaved.set(self.unsaved.get().max(change));
     }
 
-    pub fn acquired(&self) -> Result<&Acquired, Missing> {
-        self.acquired.as_ref().ok_or(Missing::Device)
+    pub fn acquired(&self) -> Result<&Acquired, EngineError> {
+        self.acquired.as_ref().ok_or(EngineError::NoDevice)
     }
 
-    pub fn ancestor(&self) -> Result<&Ancestor, Missing> {
-        self.ancestor.as_ref().ok_or(Missing::Ancestor)
+    pub fn ancestor(&self) -> Result<&Ancestor, EngineError> {
+        self.ancestor.as_ref().ok_or(EngineError::NoAncestor)
     }
 
     /// The ancestor as the Vision Transformer it must be for what looks at heads.
-    pub fn vit(&self) -> Result<&Vit, Missing> {
-        self.ancestor()?.model.vit().ok_or(Missing::Attention)
+    pub fn vit(&self) -> Result<&Vit, EngineError> {
+        self.ancestor()?.model.vit().ok_or(EngineError::NoAttention)
     }
 
-    pub fn split(&self) -> Result<&Split, Missing> {
-        self.dataset.split.as_ref().ok_or(Missing::Pictures)
+    pub fn split(&self) -> Result<&Split, EngineError> {
+        self.dataset.split.as_ref().ok_or(EngineError::FewPictures)
     }
 
-    pub fn trained(&self, run: usize) -> Result<&Trained, Missing> {
-        self.trained.get(run).and_then(Option::as_ref).ok_or(Missing::Trained)
+    pub fn trained(&self, run: usize) -> Result<&Trained, EngineError> {
+        self.trained.get(run).and_then(Option::as_ref).ok_or(EngineError::NoModel)
     }
 }
 

@@ -3,9 +3,10 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Tensor, TensorData};
 
-use super::{CommandError, pixels};
+use super::pixels;
 use crate::emitter::Emitter;
-use crate::workspace::{Missing, Workspace};
+use crate::error::EngineError;
+use crate::workspace::Workspace;
 use heirloom_data::{DataError, Normalise, Source, evaluation_picture, open, thumbnail};
 use heirloom_nn::device::read;
 use heirloom_nn::model::Model;
@@ -26,14 +27,14 @@ pub struct Classifier {
 
 impl Classifier {
     /// The model of a run, or the ancestor itself; otherwise says why there is none.
-    pub fn of_run(workspace: &Workspace, run: Option<usize>) -> Result<Self, Missing> {
+    pub fn of_run(workspace: &Workspace, run: Option<usize>) -> Result<Self, EngineError> {
         if let Some(run) = run {
             let trained = workspace.trained(run)?;
             let (model, classes) = (trained.model.clone(), trained.classes.clone());
             return Ok(Self { model, classes, normalise: trained.normalise });
         }
         let ancestor = workspace.ancestor()?;
-        let count = ancestor.model.config().classes().ok_or(Missing::Classifier)?;
+        let count = ancestor.model.config().classes().ok_or(EngineError::NoClassifier)?;
         let numbered = || (1..=count).map(|class| format!("class {class}")).collect();
         let classes = ancestor.labels.clone().unwrap_or_else(numbered);
         Ok(Self { model: ancestor.model.clone(), classes, normalise: ancestor.normalise })
@@ -48,7 +49,7 @@ impl Classifier {
         Ok((picture, image))
     }
 
-    async fn classify(&self, path: &str, source: &Source, picture: PictureAt) -> Result<Prediction, CommandError> {
+    async fn classify(&self, path: &str, source: &Source, picture: PictureAt) -> Result<Prediction, EngineError> {
         let (_, image) = self.image(path, source).await?;
         let shares = read(softmax(self.model.logits(image, None), 1)).await?;
         let mut classes: Vec<_> = self.classes.iter().cloned().zip(shares).collect();
@@ -58,7 +59,7 @@ impl Classifier {
         Ok(Prediction { name, picture, thumbnail, classes, truth: None })
     }
 
-    async fn classify_file(&self, file: &FileHandle, picture: PictureAt) -> Result<Prediction, CommandError> {
+    async fn classify_file(&self, file: &FileHandle, picture: PictureAt) -> Result<Prediction, EngineError> {
         self.classify(file.path(), &open(file).await?, picture).await
     }
 }
@@ -66,12 +67,8 @@ impl Classifier {
 /// Classifies files that were handed over, which stay there to be looked at more closely.
 pub async fn classify_files(workspace: &mut Workspace, emitter: &Emitter, run: Option<usize>, files: Vec<FileHandle>) {
     emitter.pace().begin(0);
-    let classifier = match Classifier::of_run(workspace, run) {
-        Ok(classifier) => classifier,
-        Err(reason) => {
-            emitter.notify_error(reason);
-            return emitter.ended(JobKind::Evaluate, false);
-        }
+    let Some(classifier) = emitter.notify_failure(Classifier::of_run(workspace, run)) else {
+        return emitter.ended(JobKind::Evaluate, false);
     };
     workspace.classified.files = files;
     let files = &workspace.classified.files;
@@ -85,18 +82,10 @@ pub async fn classify_files(workspace: &mut Workspace, emitter: &Emitter, run: O
 }
 
 /// Classifies some of the validation pictures, as if they had been handed over.
-pub async fn classify_validation(
-    workspace: &Workspace,
-    emitter: &Emitter,
-    run: Option<usize>,
-    [skip, count]: [usize; 2],
-) {
+pub async fn classify_validation(workspace: &Workspace, emitter: &Emitter, run: Option<usize>, chosen: [usize; 2]) {
     emitter.pace().begin(0);
-    let finished = try_validation(workspace, emitter, run, [skip, count]).await.unwrap_or_else(|reason| {
-        emitter.notify_error(reason);
-        false
-    });
-    emitter.ended(JobKind::Evaluate, finished);
+    let finished = emitter.notify_failure(try_validation(workspace, emitter, run, chosen).await);
+    emitter.ended(JobKind::Evaluate, finished == Some(true));
 }
 
 /// Whether it came to the end.
@@ -105,9 +94,9 @@ async fn try_validation(
     emitter: &Emitter,
     run: Option<usize>,
     [skip, count]: [usize; 2],
-) -> Result<bool, Missing> {
+) -> Result<bool, EngineError> {
     let classifier = Classifier::of_run(workspace, run)?;
-    let split = workspace.dataset.split.as_ref().ok_or(Missing::PicturesToCheck)?;
+    let split = workspace.dataset.split.as_ref().ok_or(EngineError::NothingToCheckWith)?;
     let chosen = split.spread_validation(skip, count);
     for (done, one) in chosen.iter().enumerate() {
         let picture = &workspace.dataset.set.pictures()[one.picture];
@@ -130,18 +119,11 @@ async fn has_stopped(emitter: &Emitter, done: usize, total: usize) -> bool {
 
 /// Classifies a camera's frame or a drawing; answers in any case, so that the page may send the next.
 pub async fn classify_frame(workspace: &mut Workspace, emitter: &Emitter, run: Option<usize>, files: Vec<FileHandle>) {
-    let prediction = match (Classifier::of_run(workspace, run), files.into_iter().next()) {
-        (Ok(classifier), Some(file)) => {
-            let prediction = classifier.classify_file(&file, PictureAt::Glanced).await;
-            workspace.classified.frame = Some(file);
-            prediction.map(Some)
-        }
-        (Ok(_), None) => Ok(None),
-        (Err(reason), _) => Err(reason.into()),
-    };
-    let prediction = prediction.unwrap_or_else(|error| {
-        emitter.notify_error(error);
-        None
-    });
+    let classifier = emitter.notify_failure(Classifier::of_run(workspace, run));
+    let mut prediction = None;
+    if let (Some(classifier), Some(file)) = (classifier, files.into_iter().next()) {
+        prediction = emitter.notify_failure(classifier.classify_file(&file, PictureAt::Glanced).await);
+        workspace.classified.frame = Some(file);
+    }
     emitter.emit(Event::Glance(prediction));
 }

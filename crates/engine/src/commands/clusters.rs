@@ -3,10 +3,11 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::descendant::plan_again;
-use super::{CommandError, pixels};
+use super::pixels;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::SavedHeads;
-use crate::workspace::{Heads, Missing, Workspace};
+use crate::workspace::{Heads, Workspace};
 use heirloom_data::evaluation_picture;
 use heirloom_learngene::cluster::{Clusters, Measured, Received, attention_of, cluster_measured, learngene_parameters};
 use heirloom_nn::vit::VitConfig;
@@ -29,20 +30,16 @@ pub async fn take_heads(workspace: &mut Workspace, emitter: &Emitter, saved: Sav
 ///
 /// # Errors
 /// When they do not belong to ancestor and pictures.
-pub async fn restore_heads(
-    workspace: &mut Workspace,
-    emitter: &Emitter,
-    saved: SavedHeads,
-) -> Result<(), CommandError> {
-    let Ok(vit) = workspace.vit() else { return Err(CommandError::HeadsOfNone) };
+pub async fn restore_heads(workspace: &mut Workspace, emitter: &Emitter, saved: SavedHeads) -> Result<(), EngineError> {
+    let Ok(vit) = workspace.vit() else { return Err(EngineError::HeadsOfNone) };
     let (depth, heads, side) = (vit.config.depth, vit.config.num_heads, vit.config.image_size);
     let distance = &saved.report.distance;
     if distance.len() != depth || distance.iter().any(|layer| layer.len() != heads) {
-        return Err(CommandError::HeadsOfOther);
+        return Err(EngineError::HeadsOfOther);
     }
     let mut pictures = Vec::new();
     for &index in &saved.shown {
-        let picture = workspace.dataset.set.pictures().get(index).ok_or(Missing::Picture)?;
+        let picture = workspace.dataset.set.pictures().get(index).ok_or(EngineError::NoPicture)?;
         pictures.push(evaluation_picture(&picture.path, &picture.source, side).await?);
     }
     take_heads(workspace, emitter, saved, pictures).await;
@@ -52,7 +49,7 @@ pub async fn restore_heads(
 pub async fn set_clusters(workspace: &mut Workspace, emitter: &Emitter, settings: ClusterSettings) {
     let Workspace { ancestor, heads, .. } = workspace;
     let vit = ancestor.as_ref().and_then(|ancestor| ancestor.model.vit());
-    let (Some(vit), Some(heads)) = (vit, heads) else { return emitter.notify_error(Missing::Heads) };
+    let (Some(vit), Some(heads)) = (vit, heads) else { return emitter.notify_error(EngineError::NoHeads) };
     match cluster_measured(heads.distance.clone(), &settings).await {
         Ok(Measured { clusters, .. }) => {
             let report = cluster_report(&vit.config, &clusters, settings);
@@ -70,15 +67,15 @@ pub async fn show_attention(
     [layer, head]: [usize; 2],
     picture: usize,
     patch: Option<usize>,
-) -> Result<Event, CommandError> {
+) -> Result<Event, EngineError> {
     let (Some(ancestor), Some(heads)) = (&workspace.ancestor, &workspace.heads) else {
-        return Err(Missing::Heads.into());
+        return Err(EngineError::NoHeads);
     };
     let vit = workspace.vit()?;
     let (config, grid) = (&vit.config, vit.config.grid());
     let patch = patch.unwrap_or(grid / 2 * grid + grid / 2);
     let is_there = layer < config.depth && head < config.num_heads && patch < grid * grid;
-    let image = heads.pictures.get(picture).filter(|_| is_there).ok_or(CommandError::NoSuchHead)?;
+    let image = heads.pictures.get(picture).filter(|_| is_there).ok_or(EngineError::NoSuchHead)?;
     let pixels = pixels(image, &ancestor.normalise);
     let Received { from_all: received, from_cls, from_patch, distance: patch_distance } =
         attention_of(vit, pixels, [layer, head, patch]).await?;

@@ -1,10 +1,11 @@
 //! Planning a descendant: what it starts from and what it costs.
 
 use crate::emitter::Emitter;
-use crate::workspace::{Missing, Planned, PlannedStart, Workspace};
+use crate::error::EngineError;
+use crate::workspace::{Planned, PlannedStart, Workspace};
 use heirloom_learngene::StartingPoint;
-use heirloom_learngene::cluster::{ExpandError, ExpansionPlan, ExpansionSettings, Inherited};
-use heirloom_learngene::layers::{LayersError, LayersPlan, WholeLayers, layer_names, layer_parameters};
+use heirloom_learngene::cluster::{ExpansionPlan, ExpansionSettings, Inherited};
+use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names, layer_parameters};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::forecast::TRAINING_PASSES;
@@ -15,26 +16,7 @@ use heirloom_plan::protocol::{
 /// Numbers held per parameter while training: weight, gradient, two moments.
 pub const TRAINING_COPIES: u64 = 4;
 
-/// Why a descendant is not planned.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// Nothing to inherit from.
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    /// A start of the race is not for this family.
-    #[error(
-        "weight selection and TLEG need layers of one shape, as a Vision Transformer has them; leave these two starts out"
-    )]
-    NotOneShape,
-    /// The heads do not fit.
-    #[error(transparent)]
-    Expand(#[from] ExpandError),
-    /// The layers do not fit.
-    #[error(transparent)]
-    Layers(#[from] LayersError),
-}
-
-pub fn plan_descendant(workspace: &mut Workspace, settings: DescendantPlan) -> Result<Event, PlanError> {
+pub fn plan_descendant(workspace: &mut Workspace, settings: DescendantPlan) -> Result<Event, EngineError> {
     let planned = plan(workspace, settings)?;
     let summary = summary(workspace, &planned);
     workspace.planned = Some(planned);
@@ -52,7 +34,7 @@ pub fn plan_again(workspace: &mut Workspace, emitter: &Emitter) {
 ///
 /// # Errors
 /// When something is missing, or does not fit.
-pub fn plan(workspace: &Workspace, settings: DescendantPlan) -> Result<Planned, PlanError> {
+pub fn plan(workspace: &Workspace, settings: DescendantPlan) -> Result<Planned, EngineError> {
     let ancestor = workspace.ancestor()?;
     let start = match &settings {
         DescendantPlan::Cluster(settings) => PlannedStart::Cluster(Box::new(expand(workspace, settings)?)),
@@ -65,9 +47,9 @@ pub fn plan(workspace: &Workspace, settings: DescendantPlan) -> Result<Planned, 
     Ok(Planned { settings, start })
 }
 
-fn expand(workspace: &Workspace, settings: &DescendantSettings) -> Result<Inherited, PlanError> {
+fn expand(workspace: &Workspace, settings: &DescendantSettings) -> Result<Inherited, EngineError> {
     let vit = workspace.vit()?;
-    let heads = workspace.heads.as_ref().ok_or(Missing::Clusters)?;
+    let heads = workspace.heads.as_ref().ok_or(EngineError::NoClusters)?;
     let plan = ExpansionPlan::of(&heads.clusters, &expansion_settings(settings))?;
     Ok(Inherited::new(vit.clone(), plan, classes(workspace), settings.image_size)?)
 }

@@ -2,10 +2,10 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::CommandError;
 use super::classify::Classifier;
 use crate::emitter::Emitter;
-use crate::workspace::{Missing, Workspace};
+use crate::error::EngineError;
+use crate::workspace::Workspace;
 use heirloom_data::{Loader, LoaderSettings};
 use heirloom_nn::device::read;
 use heirloom_plan::protocol::{Confusion, Event, JobKind, Judged};
@@ -22,10 +22,7 @@ const BATCH: usize = 16;
 /// Counts what a model mixes up among the validation pictures.
 pub async fn evaluate_validation(workspace: &Workspace, emitter: &Emitter, run: Option<usize>) {
     emitter.pace().begin(0);
-    let confusion = try_evaluate(workspace, emitter, run).await.unwrap_or_else(|error| {
-        emitter.notify_error(error);
-        None
-    });
+    let confusion = emitter.notify_failure(try_evaluate(workspace, emitter, run).await).flatten();
     let finished = confusion.is_some();
     if let Some(confusion) = confusion {
         emitter.emit(Event::Confusion(confusion));
@@ -38,12 +35,12 @@ async fn try_evaluate(
     workspace: &Workspace,
     emitter: &Emitter,
     run: Option<usize>,
-) -> Result<Option<Confusion>, CommandError> {
+) -> Result<Option<Confusion>, EngineError> {
     let Classifier { model, classes, normalise } = Classifier::of_run(workspace, run)?;
     let set = &workspace.dataset.set;
-    let split = workspace.dataset.split.as_ref().ok_or(Missing::PicturesToCheck)?;
+    let split = workspace.dataset.split.as_ref().ok_or(EngineError::NothingToCheckWith)?;
     if classes != split.classes {
-        return Err(CommandError::OtherClasses);
+        return Err(EngineError::OtherClasses);
     }
     let side = model.config().image_size();
     let settings = LoaderSettings { image_size: side, batch: BATCH, normalise, augment: None, ..Default::default() };

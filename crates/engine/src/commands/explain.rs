@@ -2,10 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::CommandError;
 use super::classify::Classifier;
 use crate::emitter::Emitter;
-use crate::workspace::{Missing, Workspace};
+use crate::error::EngineError;
+use crate::workspace::Workspace;
 use heirloom_data::{DataError, Source, open, picture_url, thumbnail};
 use heirloom_nn::device::{ReadError, read};
 use heirloom_nn::vit::{Pool, Vit};
@@ -34,9 +34,9 @@ pub async fn look(
     run: Option<usize>,
     picture: PictureAt,
     at: LookAt,
-) -> Result<Event, CommandError> {
+) -> Result<Event, EngineError> {
     let classifier = Classifier::of_run(workspace, run)?;
-    let (path, source) = source(workspace, &picture).await?.ok_or(Missing::Picture)?;
+    let (path, source) = source(workspace, &picture).await?.ok_or(EngineError::NoPicture)?;
     let (shown, image) = classifier.image(&path, &source).await?;
     let url = picture_url(&shown, SHOWN).map_err(|reason| DataError::picture(&path, reason))?;
     let Some(vit) = classifier.model.vit() else {

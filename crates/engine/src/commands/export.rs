@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::CommandError;
 use crate::emitter::Emitter;
-use crate::workspace::{Missing, Trained, Workspace};
+use crate::error::EngineError;
+use crate::workspace::{Trained, Workspace};
 use heirloom_checkpoint::{Description, Preprocessing, timm_form, write_onnx, write_package, write_safetensors};
 use heirloom_data::{Normalise, evaluation_side};
 use heirloom_learngene::StartingPoint;
@@ -39,15 +39,15 @@ pub async fn export_model(workspace: &Workspace, emitter: &Emitter, run: Option<
     }
 }
 
-async fn trained_file(workspace: &Workspace, run: usize, format: Format) -> Result<(String, Vec<u8>), CommandError> {
+async fn trained_file(workspace: &Workspace, run: usize, format: Format) -> Result<(String, Vec<u8>), EngineError> {
     let Trained { model, classes, normalise, arm, seed, .. } = workspace.trained(run)?;
     let bytes = format.write(model, Some(classes.clone()), normalise).await?;
     Ok((file_name(model, &format!("{}-seed{seed}", arm.name()), format), bytes))
 }
 
-async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String, Vec<u8>), CommandError> {
+async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String, Vec<u8>), EngineError> {
     let (Some(ancestor), Some(planned)) = (&workspace.ancestor, &workspace.planned) else {
-        return Err(Missing::Plan.into());
+        return Err(EngineError::NoPlan);
     };
     let model = planned.start.start(UNTRAINED_SEED).await?.fold();
     let bytes = format.write(&model, None, &ancestor.normalise).await?;
@@ -57,7 +57,7 @@ async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String
 pub fn export_curves(workspace: &Workspace, emitter: &Emitter) {
     match &workspace.last_race {
         Some(report) => emitter.emit_file("heirloom-curves.csv".into(), "text/csv", curves(report).into_bytes()),
-        None => emitter.notify_error(Missing::Curves),
+        None => emitter.notify_error(EngineError::NoCurves),
     }
 }
 
@@ -82,7 +82,7 @@ impl Format {
         model: &Model,
         labels: Option<Vec<String>>,
         normalise: &Normalise,
-    ) -> Result<Vec<u8>, CommandError> {
+    ) -> Result<Vec<u8>, EngineError> {
         let (tensors, description) = described(model, labels, normalise).await?;
         Ok(match self {
             Self::Safetensors => write_safetensors(tensors, &description),

@@ -2,10 +2,11 @@
 
 use burn::tensor::Device;
 
-use super::{CommandError, end};
+use super::end;
 use crate::emitter::Emitter;
-use crate::workspace::{Ancestor, Id, Missing, Workspace};
-use heirloom_checkpoint::{Checkpoint, CheckpointError};
+use crate::error::EngineError;
+use crate::workspace::{Ancestor, Id, Workspace};
+use heirloom_checkpoint::Checkpoint;
 use heirloom_data::Normalise;
 use heirloom_nn::cnn::StageConfig;
 use heirloom_nn::model::{Model, ModelConfig};
@@ -23,27 +24,16 @@ struct Counting<'a> {
     total: usize,
 }
 
-/// Why an ancestor was not opened.
-#[derive(Debug, thiserror::Error)]
-enum OpenError {
-    /// The person stopped it.
-    #[error("opening was stopped; the ancestor from before is still there")]
-    Stopped,
-    /// The files do not serve.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
-
 impl Weights for Counting<'_> {
-    type Error = OpenError;
+    type Error = EngineError;
 
-    async fn tensor(&mut self, key: &str, _shape: &[usize]) -> Result<HostTensor, OpenError> {
+    async fn tensor(&mut self, key: &str, _shape: &[usize]) -> Result<HostTensor, EngineError> {
         let tensor = self.checkpoint.tensor(key).await?;
         self.done += 1;
         self.emitter.progress(JobKind::Open, self.done, self.total, key);
         yield_now().await;
         match self.emitter.flow().is_break() {
-            true => Err(OpenError::Stopped),
+            true => Err(EngineError::Stopped),
             false => Ok(tensor),
         }
     }
@@ -53,21 +43,18 @@ impl Weights for Counting<'_> {
 pub async fn open_ancestor(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHandle]) {
     let Ok(acquired) = workspace.acquired() else { return };
     emitter.pace().begin(0);
-    let read = read_ancestor(files, &acquired.device, emitter).await;
-    let finished = read.is_ok();
-    match read {
-        Ok(ancestor) => {
-            let summary = ancestor.summary.clone();
-            workspace.ancestor = Some(ancestor);
-            (workspace.condensed, workspace.heads, workspace.planned) = (None, None, None);
-            emitter.emit(Event::Ancestor(summary));
-        }
-        Err(error) => emitter.notify_error(error),
+    let ancestor = emitter.notify_failure(read_ancestor(files, &acquired.device, emitter).await);
+    let finished = ancestor.is_some();
+    if let Some(ancestor) = ancestor {
+        let summary = ancestor.summary.clone();
+        workspace.ancestor = Some(ancestor);
+        (workspace.condensed, workspace.heads, workspace.planned) = (None, None, None);
+        emitter.emit(Event::Ancestor(summary));
     }
     end(workspace, emitter, JobKind::Open, finished);
 }
 
-async fn read_ancestor(files: &[FileHandle], device: &Device, emitter: &Emitter) -> Result<Ancestor, OpenError> {
+async fn read_ancestor(files: &[FileHandle], device: &Device, emitter: &Emitter) -> Result<Ancestor, EngineError> {
     let checkpoint = Checkpoint::open(files).await?;
     checkpoint.check_complete()?;
     let total = checkpoint.config.tensors().len();
@@ -84,11 +71,11 @@ async fn read_ancestor(files: &[FileHandle], device: &Device, emitter: &Emitter)
 }
 
 /// What was measured on pictures prepared otherwise no longer counts.
-pub fn set_preparation(workspace: &mut Workspace, preparation: Preparation) -> Result<Event, CommandError> {
+pub fn set_preparation(workspace: &mut Workspace, preparation: Preparation) -> Result<Event, EngineError> {
     let Preparation { mean, std } = preparation;
-    let ancestor = workspace.ancestor.as_mut().ok_or(Missing::Ancestor)?;
+    let ancestor = workspace.ancestor.as_mut().ok_or(EngineError::NoAncestor)?;
     if !mean.iter().all(|mean| mean.is_finite()) || !std.iter().all(|std| std.is_finite() && *std > 0.0) {
-        return Err(CommandError::Preparation);
+        return Err(EngineError::Preparation);
     }
     ancestor.prepare(preparation);
     (workspace.heads, workspace.planned) = (None, None);

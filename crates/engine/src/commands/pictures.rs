@@ -14,13 +14,7 @@ pub async fn add(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHand
         emitter.flow()
     };
     let added = workspace.dataset.set.add(files, class, looked).await;
-    let finished = added.map_or_else(
-        |error| {
-            emitter.notify_error(error);
-            false
-        },
-        |added| !added.was_stopped,
-    );
+    let finished = emitter.notify_failure(added).is_some_and(|added| !added.was_stopped);
     divide(workspace, emitter).await;
     end(workspace, emitter, JobKind::Pictures, finished);
 }

@@ -1,13 +1,13 @@
 //! Cutting a model out of a pool.
 
-use super::CommandError;
-use crate::workspace::{Id, Missing, Trained, Workspace};
+use crate::error::EngineError;
+use crate::workspace::{Id, Trained, Workspace};
 use heirloom_plan::protocol::{CutReport, Event, Method, StartValue};
 
 /// A configuration becomes a trained model like any other.
-pub fn cut_out(workspace: &mut Workspace, method: Method, configuration: usize) -> Result<Event, CommandError> {
-    let pool = workspace.pools.of(method).as_ref().ok_or(Missing::Pool)?;
-    let (model, chosen) = pool.cut(configuration).ok_or(CommandError::NotReady(configuration))?;
+pub fn cut_out(workspace: &mut Workspace, method: Method, configuration: usize) -> Result<Event, EngineError> {
+    let pool = workspace.pools.of(method).as_ref().ok_or(EngineError::NoPool)?;
+    let (model, chosen) = pool.cut(configuration).ok_or(EngineError::NotReady(configuration))?;
     let widths = chosen.path.iter().map(|part| pool.report.models[part.model].width).collect();
     let cut = CutReport { run: workspace.trained.len(), method, configuration: chosen, widths };
     workspace.trained.push(Some(Trained {

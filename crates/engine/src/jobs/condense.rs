@@ -4,9 +4,10 @@
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
-use super::{Job, JobError, Making, Step};
+use super::{Job, Making, Step};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::workspace::{Ancestor, Workspace};
 use heirloom_data::{DataError, Labelled, Loader, LoaderSettings, Normalise, PictureSet, Split};
 use heirloom_learngene::layers::{
@@ -77,11 +78,11 @@ impl Job for CondenseJob {
 }
 
 impl CondenseJob {
-    async fn new(settings: CondenseSettings, workspace: &Workspace) -> Result<Self, JobError> {
+    async fn new(settings: CondenseSettings, workspace: &Workspace) -> Result<Self, EngineError> {
         let (ancestor, split) = (workspace.ancestor()?, workspace.split()?);
         let slice = slice(split, &settings)?;
         if settings.steps == 0 || slice.classes.len() < 2 {
-            return Err(JobError::NothingToLearn);
+            return Err(EngineError::NothingToLearn);
         }
         let config =
             pseudo_config(&ancestor.model.config(), settings.layers, slice.classes.len(), settings.image_size)?;
@@ -116,7 +117,7 @@ impl CondenseJob {
         }
     }
 
-    async fn learn_or_compare(&mut self) -> Result<(), JobError> {
+    async fn learn_or_compare(&mut self) -> Result<(), EngineError> {
         let device = self.ancestor.device();
         let training = device.clone().autodiff();
         let seed = self.settings.seed;
@@ -172,7 +173,7 @@ impl CondenseJob {
 }
 
 /// The ancestor for pictures of this size.
-async fn at_size(ancestor: &Ancestor, image_size: usize) -> Result<Model, JobError> {
+async fn at_size(ancestor: &Ancestor, image_size: usize) -> Result<Model, EngineError> {
     let config = ancestor.model.config();
     if config.image_size() == image_size {
         return Ok(ancestor.model.clone());
@@ -208,9 +209,9 @@ fn batches(
 }
 
 /// What the pseudo descendant learns: some classes, and of each the first pictures of a spread.
-fn slice(split: &Split, settings: &CondenseSettings) -> Result<Split, JobError> {
+fn slice(split: &Split, settings: &CondenseSettings) -> Result<Split, EngineError> {
     let place = |class: &String| {
-        split.classes.iter().position(|own| own == class).ok_or_else(|| JobError::NoClass(class.clone()))
+        split.classes.iter().position(|own| own == class).ok_or_else(|| EngineError::NoClass(class.clone()))
     };
     let mut labels: Vec<usize> = settings.classes.iter().map(place).collect::<Result<_, _>>()?;
     if labels.is_empty() {

@@ -3,12 +3,13 @@
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
-use super::{Job, JobError, Making, Step};
+use super::{Job, Making, Step};
 use crate::commands::clusters::take_heads;
 use crate::commands::pixels;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::SavedHeads;
-use crate::workspace::{Missing, Workspace};
+use crate::workspace::Workspace;
 use heirloom_data::{DataError, evaluation_picture, picture_url};
 use heirloom_learngene::cluster::{Measurement, measure};
 use heirloom_plan::protocol::{ClusterSettings, Command, HeadsReport, JobKind, MeasureSettings};
@@ -63,7 +64,7 @@ impl Job for MeasureJob {
 }
 
 impl MeasureJob {
-    fn new(settings: MeasureSettings, workspace: &Workspace) -> Result<Self, JobError> {
+    fn new(settings: MeasureSettings, workspace: &Workspace) -> Result<Self, EngineError> {
         workspace.vit()?;
         let count = settings.pictures.max(1);
         // Training pictures spread evenly over the classes.
@@ -72,16 +73,16 @@ impl MeasureJob {
             None => (0..workspace.dataset.set.pictures().len()).take(count).collect(),
         };
         if pictures.is_empty() {
-            return Err(Missing::PicturesToMeasure.into());
+            return Err(EngineError::NothingToMeasureOn);
         }
         let started = now_ms();
         Ok(Self { settings, pictures, measured: Vec::new(), shown: Vec::new(), started, warm: started })
     }
 
-    async fn measure_next(&mut self, workspace: &Workspace) -> Result<(), JobError> {
+    async fn measure_next(&mut self, workspace: &Workspace) -> Result<(), EngineError> {
         let (ancestor, vit) = (workspace.ancestor()?, workspace.vit()?);
         let picture = workspace.dataset.set.pictures().get(self.pictures[self.measured.len()]);
-        let picture = picture.ok_or(Missing::Picture)?;
+        let picture = picture.ok_or(EngineError::NoPicture)?;
         let image = evaluation_picture(&picture.path, &picture.source, vit.config.image_size).await?;
         let url = picture_url(&image, SHOWN).map_err(|reason| DataError::picture(&picture.path, reason))?;
         let pixels = pixels(&image, &ancestor.normalise);

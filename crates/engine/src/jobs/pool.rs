@@ -16,9 +16,10 @@ use futures::future::LocalBoxFuture;
 
 use self::features::BoundedFeatures;
 use self::set_up::Frame;
-use super::{Job, JobError, JobTensors, Lasting, Making, Step, TensorSource};
+use super::{Job, JobTensors, Lasting, Making, Step, TensorSource};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::{PoolJobHeader, SavedPoolJob, SavedWork};
 use crate::workspace::{FinishedPool, Id, Workspace};
 use heirloom_learngene::pool::{PoolAdvance, Pooling};
@@ -62,7 +63,7 @@ pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'
         let PoolJobHeader { settings, pool: header, times, is_paused } = header;
         let frame = Frame::new(workspace, settings)?;
         if frame.plan() != *header.plan() {
-            return Err(JobError::OtherPool);
+            return Err(EngineError::OtherPool);
         }
         let mut job = PoolJob::new(workspace, frame).await?;
         job.pool = job.pool.resume(header, &mut tensors).await?;
@@ -142,7 +143,7 @@ impl Job for PoolJob {
 
 impl PoolJob {
     /// A job at its start.
-    async fn new(workspace: &Workspace, frame: Frame) -> Result<Self, JobError> {
+    async fn new(workspace: &Workspace, frame: Frame) -> Result<Self, EngineError> {
         let (ancestor, batches) = frame.inputs(workspace).await?;
         let features = BoundedFeatures::new(!frame.settings.augment);
         let pool = Pooling::new(frame.plan(), ancestor, batches, features)?;

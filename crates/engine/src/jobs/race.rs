@@ -10,10 +10,11 @@ use futures::future::{LocalBoxFuture, ready};
 
 use self::arms::RaceStarts;
 use self::set_up::RaceParts;
-use super::{Job, JobError, JobTensors, Lasting, Making, Step, TensorSource};
+use super::{Job, JobTensors, Lasting, Making, Step, TensorSource};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan_again;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::{SavedRace, SavedWork};
 use crate::workspace::{Id, Trained, Workspace};
 use heirloom_data::Normalise;
@@ -55,7 +56,7 @@ pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'
     Some(ready(job.map(|job| Box::new(job) as Box<dyn Job>)).boxed_local())
 }
 
-fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<RaceJob, JobError> {
+fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<RaceJob, EngineError> {
     // All races are looked at before the first begins: nobody wants to hear of the last one's fault after an hour.
     for race in settings.races() {
         RaceParts::new(workspace, &race)?;
@@ -184,13 +185,13 @@ impl RaceJob {
     ///
     /// # Errors
     /// When something is missing or does not fit.
-    fn new(workspace: &Workspace, queue: Queue, forecast: Forecast) -> Result<Self, JobError> {
-        let settings = queue.current().ok_or(JobError::NoRace)?;
+    fn new(workspace: &Workspace, queue: Queue, forecast: Forecast) -> Result<Self, EngineError> {
+        let settings = queue.current().ok_or(EngineError::NoRace)?;
         let RaceParts { plan, batches, starts, configs, classes, cost } = RaceParts::new(workspace, &settings)?;
         let race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
         let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
         let later = rest.map(|settings| Ok(RaceParts::new(workspace, &settings)?.cost));
-        let later = later.collect::<Result<_, JobError>>()?;
+        let later = later.collect::<Result<_, EngineError>>()?;
         let lasting = Lasting::new(race.reports().len());
         Ok(Self { race, settings, classes, configs, queue, later, cost, forecast, last: now_ms(), lasting })
     }

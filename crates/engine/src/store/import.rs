@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use super::copy::SLICE;
-use super::project_store::{ProjectStore, StoreError, read_generation};
+use super::project_store::{ProjectStore, read_generation};
 use super::restore::sha256;
 use super::zip::{NAME, WORK};
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::{SavedWork, hex, of_hex};
 use heirloom_checkpoint::{Sealed, zip_directory};
 use heirloom_plan::protocol::JobKind;
@@ -43,19 +44,19 @@ impl Import {
     ///
     /// # Errors
     /// When a file is not what it is named by, or has no room.
-    pub async fn copy_to(&self, store: &mut ProjectStore, id: &str, emitter: &Emitter) -> Result<(), StoreError> {
+    pub async fn copy_to(&self, store: &mut ProjectStore, id: &str, emitter: &Emitter) -> Result<(), EngineError> {
         let Self { files, work } = self;
         let (total, mut done) = (files.len(), 0);
         for file in work.files() {
             let (Some(sha), path) = (of_hex(&file.sha256), format!("blobs/{}", file.sha256)) else {
-                return Err(StoreError::Unfit(format!("`{}` is no checksum", file.sha256)));
+                return Err(EngineError::Unfit(format!("`{}` is no checksum", file.sha256)));
             };
             done += 1;
             emitter.progress(JobKind::Open, done, total, &file.path);
             // What had no room when the zip was written is asked for afterwards.
             let Some(given) = files.get(&path).filter(|_| !store.blobs.contains(&sha)) else { continue };
             if given.len() != file.len || sha256(given).await? != file.sha256 {
-                return Err(StoreError::Unfit(format!("`{}` does not have the checksum it is named by", file.path)));
+                return Err(EngineError::Unfit(format!("`{}` does not have the checksum it is named by", file.path)));
             }
             copy(&store.storage, &path, given).await?;
             store.blobs.insert(sha);
@@ -134,14 +135,14 @@ async fn read_work(files: &Files) -> Result<SavedWork, String> {
     Ok(work)
 }
 
-async fn copy(storage: &Storage, path: &str, file: &FileHandle) -> Result<(), StoreError> {
+async fn copy(storage: &Storage, path: &str, file: &FileHandle) -> Result<(), EngineError> {
     let write = async {
         let mut writer = storage.create(path).await?;
         for start in (0..file.len()).step_by(SLICE as usize) {
             writer.write(&file.read(start..(start + SLICE).min(file.len())).await?)?;
             yield_now().await;
         }
-        Ok::<_, StoreError>(writer.finish()?)
+        Ok::<_, EngineError>(writer.finish()?)
     };
     let written = write.await;
     if written.is_err()

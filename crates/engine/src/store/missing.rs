@@ -1,9 +1,10 @@
 //! Projects whose files had no room in the store: they are asked for again, recognised by their checksums, and then the
 //! work goes on.
 
-use super::project_store::{Generation, StoreError};
+use super::project_store::Generation;
 use super::restore::{Given, sha256};
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::saved::{StoredFile, hex};
 use heirloom_data::{PictureSet, Source};
 use heirloom_plan::protocol::{Event, JobKind};
@@ -41,7 +42,7 @@ impl Waiting {
     }
 
     /// Takes those of `files` that were missing.
-    pub async fn take(&mut self, job: JobKind, files: &[FileHandle]) -> Result<(), StoreError> {
+    pub async fn take(&mut self, job: JobKind, files: &[FileHandle]) -> Result<(), EngineError> {
         for (sha, source) in checksums(job, files).await? {
             if self.missing.iter().any(|file| file.sha256 == sha) {
                 self.missing.retain(|file| file.sha256 != sha);
@@ -64,7 +65,7 @@ impl Waiting {
     }
 }
 
-async fn checksums(job: JobKind, files: &[FileHandle]) -> Result<Vec<(String, Source)>, StoreError> {
+async fn checksums(job: JobKind, files: &[FileHandle]) -> Result<Vec<(String, Source)>, EngineError> {
     let mut found = Vec::new();
     if job == JobKind::Open {
         for file in files {
@@ -75,7 +76,7 @@ async fn checksums(job: JobKind, files: &[FileHandle]) -> Result<Vec<(String, So
     let mut set = PictureSet::new();
     set.add(files, Some("?"), |_| std::ops::ControlFlow::Continue(())).await?;
     for picture in set.pictures() {
-        let hash = picture.source.hash().await.map_err(|error| StoreError::Unfit(error.to_string()))?;
+        let hash = picture.source.hash().await.map_err(|error| EngineError::Unfit(error.to_string()))?;
         found.push((hex(&hash), picture.source.clone()));
     }
     Ok(found)

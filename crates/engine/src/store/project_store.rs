@@ -13,60 +13,17 @@
 
 use std::collections::HashSet;
 
-use crate::commands::CommandError;
-use crate::jobs::JobError;
+use crate::error::EngineError;
 use crate::saved::{SavedWork, StoredFile, of_hex};
-use crate::workspace::Missing;
-use heirloom_checkpoint::{Sealed, SealedError};
+use heirloom_checkpoint::Sealed;
 use heirloom_plan::protocol::ProjectEntry;
-use heirloom_platform::file::{FileError, FileHandle};
+use heirloom_platform::file::FileHandle;
 use heirloom_platform::storage::{Storage, StorageError};
 
 /// The two generations of a project.
 const SLOTS: [&str; 2] = ["a.save", "b.save"];
 /// Names longer than this are cut.
 const MAX_NAME: usize = 120;
-
-/// Why a project cannot be opened or saved.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The store refused.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// A file of the project is damaged.
-    #[error(transparent)]
-    Sealed(#[from] SealedError),
-    /// The device gave nothing to save.
-    #[error(transparent)]
-    Train(#[from] heirloom_train::TrainError),
-    /// The device gave nothing to save.
-    #[error(transparent)]
-    Read(#[from] heirloom_nn::device::ReadError),
-    /// Pictures are not what they were.
-    #[error(transparent)]
-    Data(#[from] heirloom_data::DataError),
-    /// A file that was handed over cannot be read any more.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// What was measured does not belong to what is open.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// The job does not go on.
-    #[error(transparent)]
-    Job(#[from] JobError),
-    /// There is no device to restore anything on.
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    /// Neither generation can be used.
-    #[error("no saved state of this project can be read: {0}")]
-    NoneIntact(String),
-    /// An empty project is not worth a zip.
-    #[error("there is nothing to export yet; open an ancestor or add pictures first")]
-    NothingToExport,
-    /// What the project says does not fit together, or could not be restored.
-    #[error("{0}")]
-    Unfit(String),
-}
 
 /// One generation, its header read.
 pub struct Generation {
@@ -164,7 +121,7 @@ impl ProjectStore {
     }
 
     /// The newest generation whose seal holds and whose parts are there.
-    pub async fn newest(&self, id: &str) -> Result<Newest, StoreError> {
+    pub async fn newest(&self, id: &str) -> Result<Newest, EngineError> {
         let (generations, mut damaged) = self.generations(id).await?;
         for generation in generations {
             let sound = async {
@@ -177,7 +134,7 @@ impl ProjectStore {
                 Err(reason) => damaged.insert(0, reason),
             }
         }
-        Err(StoreError::NoneIntact(damaged.into_iter().next().unwrap_or_else(|| "it was never saved".into())))
+        Err(EngineError::NoneIntact(damaged.into_iter().next().unwrap_or_else(|| "it was never saved".into())))
     }
 
     async fn check_parts(&self, id: &str, work: &SavedWork) -> Result<(), String> {

@@ -3,11 +3,12 @@
 use super::copy::Stored;
 use super::import::Import;
 use super::missing::Waiting;
-use super::project_store::{Generation, Newest, ProjectStore, StoreError};
+use super::project_store::{Generation, Newest, ProjectStore};
 use super::restore::{Given, Restoring};
 use super::save::Saving;
 use super::{Autosave, OpenProject, zip};
 use crate::commands::end;
+use crate::error::EngineError;
 use crate::jobs::Session;
 use crate::workspace::Change;
 use heirloom_plan::protocol::{Command, Event, JobKind, ProjectCommand, ProjectEvent};
@@ -130,7 +131,7 @@ impl Autosave {
     }
 
     /// Opens the newest whole generation of a project in place of whatever is open.
-    async fn open_project(&mut self, session: &mut Session, id: &str) -> Result<(), StoreError> {
+    async fn open_project(&mut self, session: &mut Session, id: &str) -> Result<(), EngineError> {
         let Some(store) = &self.store else { return Ok(()) };
         let Newest { generation, damaged } = store.newest(id).await?;
         let (name, work) = (store.name(id).await, &generation.work);
@@ -165,7 +166,7 @@ impl Autosave {
         session: &mut Session,
         generation: Generation,
         given: &Given,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EngineError> {
         let (Some(store), open) = (&self.store, &mut self.open) else { return Ok(()) };
         let restoring = Restoring {
             store,
@@ -209,7 +210,7 @@ impl Autosave {
         mut waiting: Waiting,
         kind: JobKind,
         files: &[FileHandle],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EngineError> {
         waiting.take(kind, files).await?;
         if !waiting.is_complete() {
             self.emitter.notify_info(waiting.sentence());
@@ -222,7 +223,7 @@ impl Autosave {
         Ok(())
     }
 
-    async fn switch(&mut self, session: &mut Session, id: &str) -> Result<(), StoreError> {
+    async fn switch(&mut self, session: &mut Session, id: &str) -> Result<(), EngineError> {
         if id != self.open.id || self.open.waiting.is_some() {
             self.flush(session).await?;
             let name = self.open.name.clone();
@@ -231,7 +232,7 @@ impl Autosave {
         Ok(())
     }
 
-    async fn rename(&mut self, id: &str, name: &str) -> Result<(), StoreError> {
+    async fn rename(&mut self, id: &str, name: &str) -> Result<(), EngineError> {
         if id == self.open.id {
             self.open.name = name.to_owned();
         }
@@ -241,7 +242,7 @@ impl Autosave {
         }
     }
 
-    async fn delete(&mut self, session: &mut Session, id: &str, next: &str) -> Result<(), StoreError> {
+    async fn delete(&mut self, session: &mut Session, id: &str, next: &str) -> Result<(), EngineError> {
         if self.store.is_some() && id == self.open.id {
             self.begin_project(session, next);
         }
@@ -258,11 +259,11 @@ impl Autosave {
         Ok(())
     }
 
-    async fn export(&mut self, session: &Session) -> Result<(), StoreError> {
+    async fn export(&mut self, session: &Session) -> Result<(), EngineError> {
         if self.store.is_some() && !self.is_fleeting {
             let saved = self.flush(session).await;
             match (saved, &self.store) {
-                (Ok(()), Some(_)) if self.open.newest.0 == 0 => return Err(StoreError::NothingToExport),
+                (Ok(()), Some(_)) if self.open.newest.0 == 0 => return Err(EngineError::NothingToExport),
                 (Ok(()), Some(store)) => {
                     return zip::export(store, &self.open.id, &self.open.name, &self.emitter).await;
                 }
@@ -275,12 +276,12 @@ impl Autosave {
     }
 
     /// Writes everything that is open into a store in memory and takes the zip from there.
-    async fn export_from_memory(&self, session: &Session) -> Result<(), StoreError> {
+    async fn export_from_memory(&self, session: &Session) -> Result<(), EngineError> {
         let (mut store, mut stored, id) = (ProjectStore::new(Storage::memory()), Stored::default(), "export");
         stored.copy_all(&mut store, &session.workspace, &self.emitter).await;
         let snapshot = stored.snapshot(&session.workspace, session.job.as_deref())?;
         if snapshot.work.is_empty() {
-            return Err(StoreError::NothingToExport);
+            return Err(EngineError::NothingToExport);
         }
         let mut saving = Saving::new(snapshot, 1, 0, &self.open.page);
         while !saving.write_for_a_moment(&store, id, &mut stored).await? {}
@@ -288,8 +289,8 @@ impl Autosave {
         zip::export(&store, id, &self.open.name, &self.emitter).await
     }
 
-    async fn import(&mut self, session: &mut Session, zip: &FileHandle) -> Result<(), StoreError> {
-        let refuse = |reason: String| StoreError::Unfit(format!("`{}` cannot be opened: {reason}", zip.name()));
+    async fn import(&mut self, session: &mut Session, zip: &FileHandle) -> Result<(), EngineError> {
+        let refuse = |reason: String| EngineError::Unfit(format!("`{}` cannot be opened: {reason}", zip.name()));
         let import = Import::read(zip).await.map_err(&refuse)?;
         self.flush(session).await?;
         // Where nothing may be stored, the project is held in memory until the page closes.

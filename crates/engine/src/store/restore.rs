@@ -8,9 +8,10 @@ use futures::future::LocalBoxFuture;
 use sha2::{Digest, Sha256};
 
 use super::copy::{SLICE, Stored};
-use super::project_store::{Generation, ProjectStore, StoreError};
+use super::project_store::{Generation, ProjectStore};
 use crate::commands::{clusters, descendant, open, pictures};
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use crate::jobs::{self, Session, TensorSource};
 use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, hex, of_hex};
 use crate::workspace::{FinishedPool, Id, Trained};
@@ -40,7 +41,7 @@ pub struct Restoring<'a> {
 
 impl Restoring<'_> {
     /// Restores everything.
-    pub async fn run(mut self, generation: Generation) -> Result<(), StoreError> {
+    pub async fn run(mut self, generation: Generation) -> Result<(), EngineError> {
         let Generation { work, sealed, .. } = generation;
         self.session.workspace.flops_per_second = work.flops_per_second;
         for pool in &work.pools {
@@ -76,7 +77,7 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    async fn inputs(&mut self, inputs: &SavedInputs) -> Result<(), StoreError> {
+    async fn inputs(&mut self, inputs: &SavedInputs) -> Result<(), EngineError> {
         self.ancestor(inputs).await?;
         let mut known = Vec::new();
         for picture in &inputs.pictures {
@@ -104,7 +105,7 @@ impl Restoring<'_> {
     }
 
     /// Opens the ancestor, unless it is open already.
-    async fn ancestor(&mut self, inputs: &SavedInputs) -> Result<(), StoreError> {
+    async fn ancestor(&mut self, inputs: &SavedInputs) -> Result<(), EngineError> {
         let sums: Vec<_> = inputs.ancestor.iter().map(|file| of_hex(&file.sha256).unwrap_or_default()).collect();
         let open = self.session.workspace.ancestor.as_ref();
         if !sums.is_empty() && open.is_none_or(|open| sums != self.stored.checksums(open.id)) {
@@ -118,7 +119,7 @@ impl Restoring<'_> {
             self.session.workspace.ancestor = None;
             open::open_ancestor(&mut self.session.workspace, self.emitter, &files).await;
             let Some(ancestor) = &self.session.workspace.ancestor else {
-                return Err(StoreError::Unfit("its ancestor could not be opened".into()));
+                return Err(EngineError::Unfit("its ancestor could not be opened".into()));
             };
             self.stored.files.insert(ancestor.id, sums);
         }
@@ -132,7 +133,7 @@ impl Restoring<'_> {
     }
 
     /// The job that was under way.
-    async fn job(&mut self, work: &SavedWork, sealed: Sealed) -> Result<(), StoreError> {
+    async fn job(&mut self, work: &SavedWork, sealed: Sealed) -> Result<(), EngineError> {
         let Some(saved) = work.job() else { return Ok(()) };
         let parts = saved.parts.iter().map(|(at, part)| (format!("{}.{at}.", saved.prefix), part.clone()));
         let (store, id) = (self.store, self.id);
@@ -149,7 +150,7 @@ impl Restoring<'_> {
     }
 
     /// A pool that ended, with its weights.
-    async fn pool(&mut self, saved: &SavedPool) -> Result<(), StoreError> {
+    async fn pool(&mut self, saved: &SavedPool) -> Result<(), EngineError> {
         let device = self.session.workspace.acquired()?.device.clone().inner();
         let mut tensors = SealedTensors(match &saved.part {
             Some(part) => Some(open_part(self.store, self.id, part).await?),
@@ -163,10 +164,10 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    async fn trained(&mut self, saved: SavedModel) -> Result<Trained, StoreError> {
+    async fn trained(&mut self, saved: SavedModel) -> Result<Trained, EngineError> {
         let device = self.session.workspace.acquired()?.device.clone().inner();
         let SavedModel { part, config, classes, mean, std, arm, seed, cut } = saved;
-        let Some(part) = part else { return Err(StoreError::Unfit("a trained model was not saved".into())) };
+        let Some(part) = part else { return Err(EngineError::Unfit("a trained model was not saved".into())) };
         let sealed = open_part(self.store, self.id, &part).await?;
         let (id, model) = (Id::default(), Model::load(&config, &mut &sealed, &device).await?);
         self.stored.parts.insert(id, part);
@@ -175,16 +176,16 @@ impl Restoring<'_> {
 }
 
 /// A file of the store, after its checksum was compared.
-async fn stored_file(store: &ProjectStore, file: &StoredFile) -> Result<FileHandle, StoreError> {
+async fn stored_file(store: &ProjectStore, file: &StoredFile) -> Result<FileHandle, EngineError> {
     let handle = store.storage.file(&ProjectStore::blob_path(&file.sha256), &file.path).await?;
     match sha256(&handle).await? == file.sha256 {
         true => Ok(handle),
-        false => Err(StoreError::Unfit(format!("`{}` was damaged in the store: its checksum is wrong", file.path))),
+        false => Err(EngineError::Unfit(format!("`{}` was damaged in the store: its checksum is wrong", file.path))),
     }
 }
 
 /// The checksum of a file in hexadecimal.
-pub async fn sha256(file: &FileHandle) -> Result<String, StoreError> {
+pub async fn sha256(file: &FileHandle) -> Result<String, EngineError> {
     let mut hash = Sha256::new();
     for start in (0..file.len()).step_by(SLICE as usize) {
         hash.update(file.read(start..(start + SLICE).min(file.len())).await?);
@@ -194,12 +195,12 @@ pub async fn sha256(file: &FileHandle) -> Result<String, StoreError> {
 }
 
 /// A part whose seal holds and is the one that was noted.
-async fn open_part(store: &ProjectStore, id: &str, part: &Part) -> Result<Sealed, StoreError> {
+async fn open_part(store: &ProjectStore, id: &str, part: &Part) -> Result<Sealed, EngineError> {
     let file = store.storage.file(&ProjectStore::part_path(id, &part.name), &part.name).await?;
     let sealed = Sealed::open(file).await?;
     match hex(&sealed.verify().await?) == part.sha256 {
         true => Ok(sealed),
-        false => Err(StoreError::Unfit(format!("`{}` is another model than the one that was saved", part.name))),
+        false => Err(EngineError::Unfit(format!("`{}` is another model than the one that was saved", part.name))),
     }
 }
 

@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 
 use super::copy::Stored;
-use super::project_store::{ProjectStore, StoreError};
+use super::project_store::ProjectStore;
 use super::snapshot::{Piece, Place, Snapshot};
+use crate::error::EngineError;
 use crate::saved::{Part, SavedWork, hex};
 use crate::workspace::Id;
 use heirloom_checkpoint::SealedWriter;
@@ -65,7 +66,7 @@ impl Saving {
         store: &ProjectStore,
         id: &str,
         stored: &mut Stored,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, EngineError> {
         let until = now_ms() + TURN;
         loop {
             match self.write_next(store, id, stored).await {
@@ -80,7 +81,7 @@ impl Saving {
     }
 
     /// Writes one tensor, or begins or ends a file; `true` when the last one is written.
-    async fn write_next(&mut self, store: &ProjectStore, id: &str, stored: &mut Stored) -> Result<bool, StoreError> {
+    async fn write_next(&mut self, store: &ProjectStore, id: &str, stored: &mut Stored) -> Result<bool, EngineError> {
         let Some(writing) = &mut self.writing else {
             let Some(piece) = self.pieces.pop_front() else { return Ok(true) };
             self.writing = Some(self.begin(store, id, piece).await?);
@@ -102,7 +103,7 @@ impl Saving {
         Ok(false)
     }
 
-    async fn begin(&self, store: &ProjectStore, id: &str, piece: Piece) -> Result<Writing, StoreError> {
+    async fn begin(&self, store: &ProjectStore, id: &str, piece: Piece) -> Result<Writing, EngineError> {
         let device = |tensors: Vec<DeviceTensor>| tensors.into_iter().map(Values::Device).collect::<VecDeque<_>>();
         let (place, tensors) = match piece {
             Piece::Part { place, tensors, id } => (Some((place, id)), device(tensors)),
@@ -115,7 +116,7 @@ impl Saving {
         let (name, path, metadata) = match &place {
             None => {
                 let metadata = serde_json::to_string(&self.work);
-                let metadata = metadata.map_err(|error| StoreError::Unfit(error.to_string()))?;
+                let metadata = metadata.map_err(|error| EngineError::Unfit(error.to_string()))?;
                 (String::new(), ProjectStore::slot_path(id, self.slot), metadata)
             }
             Some((place, _)) => {

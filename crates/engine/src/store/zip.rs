@@ -3,8 +3,9 @@
 //! project larger than memory has to be copied.
 
 use super::copy::SLICE;
-use super::project_store::{Newest, ProjectStore, StoreError};
+use super::project_store::{Newest, ProjectStore};
 use crate::emitter::Emitter;
+use crate::error::EngineError;
 use heirloom_plan::protocol::{Event, ProjectEvent, ZipPiece};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
@@ -25,7 +26,7 @@ struct Entry {
 }
 
 /// Hands out the newest generation of a project as a zip that bears `name`.
-pub async fn export(store: &ProjectStore, id: &str, name: &str, emitter: &Emitter) -> Result<(), StoreError> {
+pub async fn export(store: &ProjectStore, id: &str, name: &str, emitter: &Emitter) -> Result<(), EngineError> {
     let Newest { generation, .. } = store.newest(id).await?;
     let slot = ProjectStore::slot_path(id, generation.slot);
     let mut files = vec![(NAME.to_owned(), format!("projects/{id}/name")), (WORK.to_owned(), slot)];
@@ -64,7 +65,7 @@ fn file_name(name: &str) -> String {
     if name.trim().is_empty() { "heirloom".into() } else { name.trim().into() }
 }
 
-async fn together(storage: &Storage, pieces: Vec<ZipPiece>) -> Result<Vec<u8>, StoreError> {
+async fn together(storage: &Storage, pieces: Vec<ZipPiece>) -> Result<Vec<u8>, EngineError> {
     let mut zip = Vec::new();
     for piece in pieces {
         match piece {
@@ -76,7 +77,7 @@ async fn together(storage: &Storage, pieces: Vec<ZipPiece>) -> Result<Vec<u8>, S
 }
 
 /// Local headers, files and the directory at the end.
-fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, StoreError> {
+fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, EngineError> {
     let (mut pieces, mut directory, mut at) = (Vec::new(), Vec::new(), 0_u64);
     for entry in entries {
         let header = fields(entry);
@@ -95,7 +96,7 @@ fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, StoreError> {
     }
     let count = entries.len();
     if at + directory.len() as u64 > MAX_ZIP || count > usize::from(u16::MAX) {
-        return Err(StoreError::Unfit(format!(
+        return Err(EngineError::Unfit(format!(
             "this project has {count} files and {at} bytes, a zip takes {} files and {MAX_ZIP} bytes; export the models \
              one by one instead",
             u16::MAX
@@ -125,7 +126,7 @@ fn fields(entry: &Entry) -> Vec<u8> {
 }
 
 /// The checksum that zips use.
-async fn crc32(file: &FileHandle) -> Result<u32, StoreError> {
+async fn crc32(file: &FileHandle) -> Result<u32, EngineError> {
     let table: Vec<u32> = (0..256_u32)
         .map(|byte| (0..8).fold(byte, |crc, _| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 }))
         .collect();

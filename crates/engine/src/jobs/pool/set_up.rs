@@ -1,7 +1,7 @@
 //! From the person's settings to a plan that can be carried out.
 
 use crate::batches::RaceBatches;
-use crate::jobs::JobError;
+use crate::error::EngineError;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_learngene::pool::{AuxiliaryPlan, PoolPlan, Positions, Teaches, auxiliary_config, frozen};
@@ -39,7 +39,7 @@ impl Frame {
     ///
     /// # Errors
     /// Says what is missing or does not fit.
-    pub fn new(workspace: &Workspace, settings: PoolSettings) -> Result<Self, JobError> {
+    pub fn new(workspace: &Workspace, settings: PoolSettings) -> Result<Self, EngineError> {
         let (ancestor, vit, split) = (workspace.ancestor()?, workspace.vit()?, workspace.split()?);
         let mut settings = checked(settings)?;
         let (classes, size) = (split.classes.len(), settings.image_size);
@@ -65,7 +65,7 @@ impl Frame {
     ///
     /// # Errors
     /// Says what is missing.
-    pub async fn inputs(&self, workspace: &Workspace) -> Result<(Vit, RaceBatches), JobError> {
+    pub async fn inputs(&self, workspace: &Workspace) -> Result<(Vit, RaceBatches), EngineError> {
         let (vit, split) = (workspace.vit()?, workspace.split()?);
         let PoolSettings { image_size, batch, seed, augment, .. } = self.settings;
         let loader = LoaderSettings {
@@ -125,16 +125,16 @@ fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
 }
 
 /// Settings of which nothing is 0 and whose start value there is.
-fn checked(mut settings: PoolSettings) -> Result<PoolSettings, JobError> {
+fn checked(mut settings: PoolSettings) -> Result<PoolSettings, EngineError> {
     if !matches!(settings.method, Method::Pool | Method::Stitch) {
-        return Err(JobError::NoPoolMethod(settings.method.name()));
+        return Err(EngineError::NoPoolMethod(settings.method.name()));
     }
     if settings.models.len() < 2 {
-        return Err(JobError::FewModels(settings.models.len()));
+        return Err(EngineError::FewModels(settings.models.len()));
     }
     let steps = [settings.batch, settings.head_steps, settings.distil_steps, settings.pool_steps];
     if steps.contains(&0) {
-        return Err(JobError::EmptyPool);
+        return Err(EngineError::EmptyPool);
     }
     let has_maps = settings.method == Method::Pool;
     let needs_maps = matches!(settings.stitch_start, StitchStart::Learned | StitchStart::PseudoInverse);

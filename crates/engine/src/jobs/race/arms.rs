@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
-use crate::commands::descendant::PlanError;
+use crate::error::EngineError;
 use crate::workspace::PlannedStart;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
 use heirloom_learngene::{Descendant, Scratch, StartError, StartingPoint, Tleg, WeightSelection};
@@ -76,7 +76,7 @@ impl ArmMaker<'_> {
     ///
     /// # Errors
     /// When the ancestor's family does not know that start, or the descendant does not fit it.
-    pub fn make(&self, start: StartValue) -> Result<Arm, PlanError> {
+    pub fn make(&self, start: StartValue) -> Result<Arm, EngineError> {
         let config = self.planned.config();
         let (classes, size) = (config.classes().unwrap_or_default(), config.image_size());
         let (layers, available) = (layer_names(&config).len(), layer_names(&self.ancestor.config()).len());
@@ -95,12 +95,12 @@ impl ArmMaker<'_> {
             }
             StartValue::Selection => {
                 let (Some(ancestor), Some(config)) = (self.ancestor.vit(), config.vit()) else {
-                    return Err(PlanError::NotOneShape);
+                    return Err(EngineError::NotOneShape);
                 };
                 Arm::new(WeightSelection::new(ancestor.clone(), config.clone())?)
             }
             StartValue::Tleg => {
-                let Some(ancestor) = self.ancestor.vit() else { return Err(PlanError::NotOneShape) };
+                let Some(ancestor) = self.ancestor.vit() else { return Err(EngineError::NotOneShape) };
                 Arm::new(Tleg::new(ancestor.clone(), layers, classes, size)?)
             }
         })

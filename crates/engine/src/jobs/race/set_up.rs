@@ -3,7 +3,7 @@
 use super::arms::{Arm, ArmMaker, RaceStarts};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::{TRAINING_COPIES, activation_bytes, plan};
-use crate::jobs::JobError;
+use crate::error::EngineError;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
@@ -61,13 +61,13 @@ impl RaceParts {
     ///
     /// # Errors
     /// When something is missing or does not fit.
-    pub fn new(workspace: &Workspace, settings: &TrainSettings) -> Result<Self, JobError> {
+    pub fn new(workspace: &Workspace, settings: &TrainSettings) -> Result<Self, EngineError> {
         let planned = plan(workspace, settings.descendant.clone())?;
         let ancestor = workspace.ancestor()?;
         let acquired = workspace.acquired()?;
         let split = workspace.split()?;
         if settings.arms.is_empty() || settings.seeds == 0 || settings.steps == 0 {
-            return Err(JobError::EmptyRace);
+            return Err(EngineError::EmptyRace);
         }
         let maker = ArmMaker { ancestor: &ancestor.model, planned: &planned.start, device: &acquired.device };
         let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>()?;
