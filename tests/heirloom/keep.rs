@@ -9,7 +9,7 @@ mod resume;
 mod storage;
 mod trouble;
 
-use crate::session::{Engine1, ancestor, descendant, find, pictures, refs, training};
+use crate::session::{TestEngine, ancestor, descendant, find, pictures, refs, training};
 use heirloom_plan::protocol::*;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::storage::Storage;
@@ -38,16 +38,16 @@ pub fn begin() -> Command {
 }
 
 /// An engine that keeps its work in `storage`; what it restored stands in its ears. Nothing is worked on yet.
-pub async fn engine_on(storage: &Storage, begin: Command) -> Engine1 {
-    let mut engine = Engine1::start().await;
-    engine.runner.keep_in(storage.clone());
+pub async fn engine_on(storage: &Storage, begin: Command) -> TestEngine {
+    let mut engine = TestEngine::start().await;
+    engine.inner.store_in(storage.clone());
     engine.heard.borrow_mut().clear();
-    engine.runner.handle(begin, Vec::new()).await;
+    engine.inner.handle(begin, Vec::new()).await;
     engine
 }
 
 /// Ancestor, pictures and heads.
-pub async fn bring(engine: &mut Engine1, per_class: usize) {
+pub async fn bring(engine: &mut TestEngine, per_class: usize) {
     engine.open(ancestor()).await;
     let files = pictures(per_class);
     engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
@@ -55,25 +55,25 @@ pub async fn bring(engine: &mut Engine1, per_class: usize) {
     engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
 }
 
-pub fn heard_all(engine: &Engine1) -> Vec<Event> {
+pub fn heard_all(engine: &TestEngine) -> Vec<Event> {
     engine.heard.borrow().iter().map(|(event, _)| event.clone()).collect()
 }
 
-pub fn notices(engine: &Engine1) -> Vec<String> {
+pub fn notices(engine: &TestEngine) -> Vec<String> {
     let text = |event: Event| if let Event::Notice(notice) = event { Some(notice.text) } else { None };
     heard_all(engine).into_iter().filter_map(text).collect()
 }
 
-pub fn saves(engine: &Engine1) -> usize {
+pub fn saves(engine: &TestEngine) -> usize {
     heard_all(engine).iter().filter(|event| matches!(event, Event::Project(ProjectEvent::Saved(_)))).count()
 }
 
-pub fn race_of(engine: &Engine1) -> Option<RaceReport> {
+pub fn race_of(engine: &TestEngine) -> Option<RaceReport> {
     find(&engine.heard.borrow(), |event| if let Event::Race(race) = event { Some(race.clone()) } else { None })
 }
 
 /// The newest report of a pool.
-pub fn pool_of(engine: &Engine1, method: Method) -> Option<PoolReport> {
+pub fn pool_of(engine: &TestEngine, method: Method) -> Option<PoolReport> {
     find(&engine.heard.borrow(), |event| match event {
         Event::Pool(report) if report.settings.method == method => Some((**report).clone()),
         _ => None,
@@ -81,19 +81,19 @@ pub fn pool_of(engine: &Engine1, method: Method) -> Option<PoolReport> {
 }
 
 /// Works until `enough`, or nothing is left to do.
-pub async fn work_until(engine: &mut Engine1, enough: impl Fn(&Engine1) -> bool) {
-    while !enough(engine) && engine.runner.work().await {}
+pub async fn work_until(engine: &mut TestEngine, enough: impl Fn(&TestEngine) -> bool) {
+    while !enough(engine) && engine.inner.work().await {}
 }
 
 /// Asks for a save and works until it is done.
-pub async fn save(engine: &mut Engine1) {
+pub async fn save(engine: &mut TestEngine) {
     let before = saves(engine);
-    engine.runner.handle(Command::Project(ProjectCommand::Save), Vec::new()).await;
+    engine.inner.handle(Command::Project(ProjectCommand::Save), Vec::new()).await;
     work_until(engine, |engine| saves(engine) > before).await;
 }
 
 /// The open project as a zip.
-pub async fn zip_of(engine: &mut Engine1) -> Vec<u8> {
+pub async fn zip_of(engine: &mut TestEngine) -> Vec<u8> {
     let heard = engine.send(Command::Project(ProjectCommand::Export), Vec::new()).await;
     let zip = heard.into_iter().find_map(|(event, bytes)| match event {
         Event::File { name, .. } if name == "First.zip" => bytes,
@@ -103,14 +103,14 @@ pub async fn zip_of(engine: &mut Engine1) -> Vec<u8> {
 }
 
 /// Opens a project's zip; what was complained of.
-pub async fn import(engine: &mut Engine1, zip: Vec<u8>) -> Vec<String> {
+pub async fn import(engine: &mut TestEngine, zip: Vec<u8>) -> Vec<String> {
     let files = vec![FileHandle::from_bytes("project.zip", zip)];
     let command = Command::Project(ProjectCommand::Import { files: refs(&files) });
     engine.send(command, files).await;
     notices(engine)
 }
 
-pub fn list_of(engine: &Engine1) -> ProjectList {
+pub fn list_of(engine: &TestEngine) -> ProjectList {
     let list = |event: &Event| match event {
         Event::Project(ProjectEvent::List(list)) => Some(list.clone()),
         _ => None,
@@ -124,7 +124,7 @@ pub fn race(steps: usize) -> TrainSettings {
 }
 
 /// What the chosen model says of a picture.
-pub async fn prediction(engine: &mut Engine1, run: usize) -> Prediction {
+pub async fn prediction(engine: &mut TestEngine, run: usize) -> Prediction {
     let files = vec![pictures(1).remove(0)];
     let heard = engine.send(Command::Predict { run: Some(run), files: refs(&files) }, files).await;
     find(&heard, |event| if let Event::Prediction(p) = event { Some(p.clone()) } else { None }).expect("a prediction")

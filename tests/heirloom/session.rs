@@ -1,14 +1,13 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
 mod cnn;
 pub mod pool;
-mod trial;
+pub mod trial;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use burn::tensor::Device;
 use heirloom_checkpoint::{Description, write_safetensors};
-use heirloom_engine::Runner;
 use heirloom_nn::vit::{HostTensor, Pool, RandomWeights, VitConfig};
 use heirloom_plan::protocol::*;
 use heirloom_platform::file::FileHandle;
@@ -76,17 +75,17 @@ mod experiments;
 pub type Heard = Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>;
 
 /// An engine on this platform's device, and everything it says.
-pub struct Engine1 {
-    pub runner: Runner,
+pub struct TestEngine {
+    pub inner: heirloom_engine::Engine,
     pub heard: Heard,
 }
 
-impl Engine1 {
+impl TestEngine {
     pub async fn start() -> Self {
         let heard = Heard::default();
         let ears = heard.clone();
         let outlet = Box::new(move |event, bytes| ears.borrow_mut().push((event, bytes)));
-        let mut engine = Self { runner: Runner::new(outlet, Rc::new(Cell::new(false))), heard };
+        let mut engine = Self { inner: heirloom_engine::Engine::new(outlet, Rc::new(Cell::new(false))), heard };
         let kind = if cfg!(target_arch = "wasm32") { Engine::WebGpu } else { Engine::Cpu };
         engine.send(Command::Start { engine: Some(kind) }, Vec::new()).await;
         engine
@@ -95,8 +94,8 @@ impl Engine1 {
     /// Sends a command and works until nothing is left to do; returns what was said.
     pub async fn send(&mut self, command: Command, files: Vec<FileHandle>) -> Vec<(Event, Option<Vec<u8>>)> {
         self.heard.borrow_mut().clear();
-        self.runner.handle(command, files).await;
-        while self.runner.work().await {}
+        self.inner.handle(command, files).await;
+        while self.inner.work().await {}
         self.heard.borrow().clone()
     }
 
@@ -161,7 +160,7 @@ pub fn training() -> TrainSettings {
 
 on_every_engine! {
     async fn engine_goes_from_a_checkpoint_to_an_exported_descendant_that_opens_again(_device: Device) {
-        let mut engine = Engine1::with_everything_measured().await;
+        let mut engine = TestEngine::with_everything_measured().await;
         let heard = engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
         let plan = find(&heard, |event| if let Event::Descendant(plan) = event { Some(plan.clone()) } else { None }).unwrap();
         let DescendantParts::Heads { sources, .. } = plan.parts else { panic!("no heads: {:?}", plan.parts) };
@@ -203,7 +202,7 @@ on_every_engine! {
     }
 
     async fn moving_the_slider_clusters_again_and_plans_again(_device: Device) {
-        let mut engine = Engine1::with_everything_measured().await;
+        let mut engine = TestEngine::with_everything_measured().await;
         engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
         let clusters = |eps| ClusterSettings { eps, eps_ffn: eps, ..ClusterSettings::for_image_size(32) };
         for (eps, kept) in [(0.0, 8), (100.0, 2)] {
@@ -215,7 +214,7 @@ on_every_engine! {
     }
 
     async fn attention_of_a_head_is_a_share_of_every_patch(_device: Device) {
-        let mut engine = Engine1::with_everything_measured().await;
+        let mut engine = TestEngine::with_everything_measured().await;
         let map = attention(&mut engine, None).await.unwrap();
         assert_eq!((map.received.len(), map.from_cls.len(), map.from_patch.len(), map.patch), (16, 16, 16, 2 * 4 + 2));
         let sum: f32 = map.received.iter().sum();
@@ -223,7 +222,7 @@ on_every_engine! {
     }
 
     async fn attention_of_all_patches_makes_up_the_mean_and_the_heads_distance(_device: Device) {
-        let mut engine = Engine1::with_everything_measured().await;
+        let mut engine = TestEngine::with_everything_measured().await;
         let heard = engine.send(Command::MeasureHeads(MeasureSettings { pictures: 1, renormalise: false }), Vec::new()).await;
         let heads = find(&heard, |event| if let Event::Heads(heads) = event { Some(heads.clone()) } else { None }).unwrap();
         let mut maps = Vec::new();
@@ -240,7 +239,7 @@ on_every_engine! {
 }
 
 /// Attention of a head of the second layer, or what is said instead.
-async fn attention(engine: &mut Engine1, patch: Option<usize>) -> Result<AttentionMap, String> {
+async fn attention(engine: &mut TestEngine, patch: Option<usize>) -> Result<AttentionMap, String> {
     let heard = engine.send(Command::ShowAttention { layer: 1, head: 2, picture: 0, patch }, Vec::new()).await;
     let map = find(&heard, |event| if let Event::Attention(map) = event { Some(map.clone()) } else { None });
     map.ok_or_else(|| error(&heard).unwrap_or_default())
@@ -250,7 +249,7 @@ async fn attention(engine: &mut Engine1, patch: Option<usize>) -> Result<Attenti
 #[test]
 fn every_refusal_is_a_sentence_and_keeps_what_was_there() {
     pollster::block_on(async {
-        let mut engine = Engine1::start().await;
+        let mut engine = TestEngine::start().await;
         let no_ancestor = "No ancestor is open yet; open a checkpoint first.";
         let attention = Command::ShowAttention { layer: 0, head: 0, picture: 0, patch: None };
         for (command, sentence) in [

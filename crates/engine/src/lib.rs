@@ -1,31 +1,48 @@
-//! The engine: what is open, the jobs on it, and the store that keeps it. It takes commands and says events
+//! The engine: what is open, the jobs on it, and the store that keeps it. It takes commands and emits events
 //! (`heirloom_plan::protocol`) and knows nothing of workers: the page's worker, the native tests and the command line
 //! drive the same one.
+//!
+//! | module | what it is | stands on |
+//! | --- | --- | --- |
+//! | `emitter`, `pace`, `error` | what the page hears, how often, and in which words | |
+//! | `saved` | the format of what is kept | |
+//! | `workspace` | what is open, plain data | `saved` |
+//! | `commands` | what is answered at once, one file a topic | `workspace`, `emitter` |
+//! | `jobs` | what takes its time: `trait Job`, one file and one line a kind | `commands` |
+//! | `store` | snapshots of workspace and job, written and restored | `jobs`, `commands` |
+//! | `engine` | the inbox, and the one `match` over commands | all |
+//!
+//! ```no_run
+//! use heirloom_engine::Engine;
+//! use heirloom_plan::protocol::{Command, Event};
+//!
+//! # async fn example() {
+//! let outlet = |event: Event, _bytes: Option<Vec<u8>>| println!("{event:?}");
+//! let mut engine = Engine::new(Box::new(outlet), Default::default());
+//! engine.handle(Command::Start { engine: None }, Vec::new()).await;
+//! // Between two commands the job under way moves on by one piece, until nothing is left to do.
+//! while engine.work().await {}
+//! # }
+//! ```
 
-mod arms;
-mod bench;
-mod descendant;
-mod experiment;
-mod export;
-mod heads;
-mod judge;
-mod keep;
-mod layers;
-mod look;
-mod open;
+mod batches;
+mod commands;
+mod emitter;
+mod engine;
+mod error;
+mod jobs;
 mod pace;
-mod pictures;
-mod pool;
-mod predict;
-mod race;
-mod runner;
+mod saved;
+mod store;
+mod workspace;
 
-pub use arms::{Arm, RaceStarts};
-pub use bench::bench;
-pub use descendant::PlannedStart;
-pub use export::{curves, weights};
-pub use heads::cluster_report;
-pub use judge::{judge, sum_up};
-pub use open::normalise;
-pub use race::{RaceBatches, loader_settings, run_settings};
-pub use runner::{Outlet, Request, Runner};
+pub use batches::RaceBatches;
+pub use commands::bench::bench;
+pub use commands::clusters::cluster_report;
+pub use commands::evaluate::{confusion, evaluate};
+pub use commands::export::{curves, weights};
+pub use commands::open::normalise;
+pub use emitter::Outlet;
+pub use engine::{Engine, Request};
+pub use jobs::{Arm, RaceStarts, loader_settings, run_settings};
+pub use workspace::PlannedStart;

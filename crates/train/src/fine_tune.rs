@@ -125,7 +125,8 @@ impl<M: Classifier> Run<M> {
     }
 
     /// Lets a batch go through the model in parts of at most so many pictures, whose gradients are added: less memory
-    /// for the same step. 0 = the whole batch at once. The gradient stays that of the mean over the whole batch.
+    /// for the same step. 0 = the whole batch at once. The gradient stays that of the mean over the whole batch; not so
+    /// in a model with batch norm, which normalises each part by the part's own statistics: there it is another step.
     pub fn set_micro_batch(&mut self, pictures: usize) {
         self.micro_batch = pictures;
     }

@@ -86,8 +86,8 @@ pub enum Advance {
         /// Which run.
         run: usize,
     },
-    /// There is no room for a pass over that many pictures; from now on steps are made in passes of half as many, which
-    /// change nothing but the time they take.
+    /// There is no room for a pass over that many pictures; from now on steps are made in passes of half as many. That
+    /// changes nothing but the time they take, unless a model has batch norms, see [`Run::set_micro_batch`].
     Halved {
         /// Pictures of one pass.
         micro_batch: usize,

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 
-use heirloom_engine::{Request, Runner};
+use heirloom_engine::{Engine, Request};
 use heirloom_plan::protocol::{Command, Event, FileRef, ProjectCommand};
 use heirloom_platform::file::FileHandle;
 
@@ -27,8 +27,8 @@ pub fn serve() {
     on_message.forget();
     let page = scope.clone();
     let outlet = move |event: Event, bytes: Option<Vec<u8>>| post(&page, &event, bytes);
-    let runner = Runner::new(Box::new(outlet), stop);
-    spawn_local(runner.serve(inbox));
+    let engine = Engine::new(Box::new(outlet), stop);
+    spawn_local(engine.serve(inbox));
     let _ = scope.post_message(&"alive".into());
 }
 

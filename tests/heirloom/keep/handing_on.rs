@@ -28,7 +28,7 @@ fn a_project_opens_on_another_machine_and_predicts_the_same() {
         assert_eq!(prediction(&mut engine, 0).await, said, "it is kept like any other");
 
         // Where nothing may be stored it still opens, and can be handed on.
-        let mut engine = Engine1::start().await;
+        let mut engine = TestEngine::start().await;
         engine.send(begin(), Vec::new()).await;
         assert_eq!(import(&mut engine, zip).await, Vec::<String>::new());
         assert_eq!(prediction(&mut engine, 0).await, said);

@@ -10,7 +10,7 @@ fn eventful(method: Method) -> PoolSettings {
     PoolSettings { augment: true, is_anchor_teacher: method == Method::Stitch, ..settings(method) }
 }
 
-async fn engine_with_pictures(storage: &Storage) -> Engine1 {
+async fn engine_with_pictures(storage: &Storage) -> TestEngine {
     let mut engine = engine_on(storage, begin()).await;
     bring(&mut engine, 5).await;
     engine
@@ -56,7 +56,7 @@ fn rounded_cut(cut: CutReport) -> CutReport {
 }
 
 /// A stitched configuration cut out: its number among the models, and what it says of a picture.
-async fn cut_and_named(engine: &mut Engine1, method: Method) -> (CutReport, Prediction) {
+async fn cut_and_named(engine: &mut TestEngine, method: Method) -> (CutReport, Prediction) {
     let cut = cut(engine, method, 3).await;
     let said = prediction(engine, cut.run).await;
     (cut, said)
@@ -67,11 +67,11 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
     pollster::block_on(async {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(7);
         for method in [Method::Pool, Method::Stitch] {
-            let mut undisturbed = Engine1::start().await;
+            let mut undisturbed = TestEngine::start().await;
             bring(&mut undisturbed, 5).await;
-            undisturbed.runner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
+            undisturbed.inner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
             let mut pieces = 0;
-            while undisturbed.runner.work().await {
+            while undisturbed.inner.work().await {
                 pieces += 1;
             }
             let expected = pool_of(&undisturbed, method).unwrap();
@@ -80,16 +80,16 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
             for _ in 0..4 {
                 let place = Place::new();
                 let mut engine = engine_with_pictures(&place.storage()).await;
-                engine.runner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
+                engine.inner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
                 let worked = random.random_range(1..pieces - 20);
                 for _ in 0..worked {
-                    engine.runner.work().await;
+                    engine.inner.work().await;
                 }
                 let stood = pool_of(&engine, method).unwrap().steps[0];
                 save(&mut engine).await;
                 let lost = random.random_range(0..12);
                 for _ in 0..lost {
-                    engine.runner.work().await;
+                    engine.inner.work().await;
                 }
                 let is_running = pool_of(&engine, method).is_some_and(|pool| pool.state == RaceState::Running);
                 assert!(is_running, "killed too late to tell anything");
@@ -128,7 +128,7 @@ fn finished_pools_and_models_cut_out_of_them_come_back_and_go_along_in_the_zip()
         let (cut, said) = cut_and_named(&mut engine, Method::Pool).await;
         let (_, said_of_stitch) = cut_and_named(&mut engine, Method::Stitch).await;
         // The cut-out models are saved before the engine goes.
-        while engine.runner.work().await {}
+        while engine.inner.work().await {}
         drop(engine);
 
         let mut engine = engine_on(&place.storage(), begin()).await;
@@ -168,8 +168,8 @@ fn a_pool_stopped_while_it_was_distilled_comes_back_with_the_models_it_had() {
         let place = Place::new();
         let mut engine = engine_with_pictures(&place.storage()).await;
         engine.heard.borrow_mut().clear();
-        engine.runner.handle(Command::MakePool(settings(Method::Pool)), Vec::new()).await;
-        let second = |engine: &Engine1| {
+        engine.inner.handle(Command::MakePool(settings(Method::Pool)), Vec::new()).await;
+        let second = |engine: &TestEngine| {
             pool_of(engine, Method::Pool).is_some_and(|now| now.stage == PoolStage::Distil { model: 1 })
         };
         work_until(&mut engine, second).await;
@@ -194,16 +194,16 @@ fn a_pool_stopped_while_it_was_distilled_comes_back_with_the_models_it_had() {
 #[test]
 fn a_paused_pool_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_change_it() {
     pollster::block_on(async {
-        let mut undisturbed = Engine1::start().await;
+        let mut undisturbed = TestEngine::start().await;
         bring(&mut undisturbed, 5).await;
         undisturbed.send(Command::MakePool(eventful(Method::Pool)), Vec::new()).await;
         let expected = pool_of(&undisturbed, Method::Pool).unwrap();
 
         let place = Place::new();
         let mut engine = engine_with_pictures(&place.storage()).await;
-        engine.runner.handle(Command::MakePool(eventful(Method::Pool)), Vec::new()).await;
+        engine.inner.handle(Command::MakePool(eventful(Method::Pool)), Vec::new()).await;
         for _ in 0..25 {
-            engine.runner.work().await;
+            engine.inner.work().await;
         }
         engine.send(Command::Pause, Vec::new()).await;
         engine.send(Command::SetSplit(SplitSettings { validation_share: 0.5, seed: 9 }), Vec::new()).await;
@@ -213,7 +213,7 @@ fn a_paused_pool_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_
         assert_eq!(notices(&engine), Vec::<String>::new());
         assert_eq!(pool_of(&engine, Method::Pool).unwrap().state, RaceState::Paused);
         engine.heard.borrow_mut().clear();
-        while engine.runner.work().await {}
+        while engine.inner.work().await {}
         assert_eq!(pool_of(&engine, Method::Pool), None, "it waits");
         engine.send(Command::Continue, Vec::new()).await;
         let worst = difference(&pool_of(&engine, Method::Pool).unwrap(), &expected);

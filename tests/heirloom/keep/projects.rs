@@ -2,8 +2,9 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use super::*;
+use crate::session::trial::classifier;
 
-fn names(engine: &Engine1) -> Vec<String> {
+fn names(engine: &TestEngine) -> Vec<String> {
     let mut names: Vec<_> = list_of(engine).projects.into_iter().map(|project| project.name).collect();
     names.sort();
     names
@@ -63,14 +64,38 @@ fn a_race_goes_on_when_its_project_is_opened_again() {
         let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         bring(&mut engine, 3).await;
-        engine.runner.handle(Command::Train(race(4)), Vec::new()).await;
+        engine.inner.handle(Command::Train(race(4)), Vec::new()).await;
         for _ in 0..8 {
-            engine.runner.work().await;
+            engine.inner.work().await;
         }
         engine.send(project(ProjectCommand::New { name: "Other".into() }), Vec::new()).await;
         let first = list_of(&engine).projects[0].id.clone();
         assert_eq!(race_of(&engine), None, "the other project races not");
         engine.send(project(ProjectCommand::Open { id: first }), Vec::new()).await;
         assert_eq!(race_of(&engine).unwrap().state, RaceState::Finished);
+    });
+}
+
+#[test]
+fn pictures_classified_in_one_project_are_not_there_in_the_next() {
+    pollster::block_on(async {
+        let place = Place::new();
+        let mut engine = engine_on(&place.storage(), begin()).await;
+        let (picture, at) = (vec![pictures(1).remove(0)], [PictureAt::Named(0), PictureAt::Glanced]);
+        engine.open(classifier()).await;
+        engine.send(Command::Predict { run: None, files: refs(&picture) }, picture.clone()).await;
+        engine.send(Command::Glance { run: None, files: refs(&picture) }, picture).await;
+        let look = |picture: &PictureAt| Command::Look { run: None, picture: picture.clone(), at: LookAt::Last };
+        let is_look = |event: &Event| matches!(event, Event::Look(_)).then_some(());
+        for picture in &at {
+            assert!(find(&engine.send(look(picture), Vec::new()).await, is_look).is_some(), "{picture:?}");
+        }
+        engine.send(project(ProjectCommand::New { name: "Second".into() }), Vec::new()).await;
+        engine.open(classifier()).await;
+        for picture in &at {
+            engine.send(look(picture), Vec::new()).await;
+            let gone = "This picture is no longer among the pictures; choose another one.";
+            assert_eq!(notices(&engine), [gone], "{picture:?}");
+        }
     });
 }

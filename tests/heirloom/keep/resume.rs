@@ -29,7 +29,7 @@ fn difference(a: &RaceReport, b: &RaceReport) -> f32 {
 #[test]
 fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
     pollster::block_on(async {
-        let mut undisturbed = Engine1::start().await;
+        let mut undisturbed = TestEngine::start().await;
         bring(&mut undisturbed, 6).await;
         undisturbed.send(Command::Train(race(8)), Vec::new()).await;
         let expected = race_of(&undisturbed).unwrap();
@@ -40,17 +40,17 @@ fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
             let mut engine = engine_on(&place.storage(), begin()).await;
             bring(&mut engine, 6).await;
             engine.heard.borrow_mut().clear();
-            engine.runner.handle(Command::Train(race(8)), Vec::new()).await;
+            engine.inner.handle(Command::Train(race(8)), Vec::new()).await;
             // Some way into the race it is saved, and then some steps are lost.
             for _ in 0..random.random_range(1..35) {
-                engine.runner.work().await;
+                engine.inner.work().await;
             }
             save(&mut engine).await;
             let lost = random.random_range(0..12);
             for _ in 0..lost {
-                engine.runner.work().await;
+                engine.inner.work().await;
             }
-            let is_over = |engine: &Engine1| race_of(engine).is_some_and(|race| race.state == RaceState::Finished);
+            let is_over = |engine: &TestEngine| race_of(engine).is_some_and(|race| race.state == RaceState::Finished);
             assert!(!is_over(&engine), "killed too late to tell anything");
             drop(engine);
 
@@ -72,7 +72,7 @@ fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
 #[test]
 fn a_paused_race_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_change_it() {
     pollster::block_on(async {
-        let mut undisturbed = Engine1::start().await;
+        let mut undisturbed = TestEngine::start().await;
         bring(&mut undisturbed, 5).await;
         undisturbed.send(Command::Train(race(4)), Vec::new()).await;
         let expected = race_of(&undisturbed).unwrap();
@@ -80,9 +80,9 @@ fn a_paused_race_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_
         let place = Place::new();
         let mut engine = engine_on(&place.storage(), begin()).await;
         bring(&mut engine, 5).await;
-        engine.runner.handle(Command::Train(race(4)), Vec::new()).await;
+        engine.inner.handle(Command::Train(race(4)), Vec::new()).await;
         for _ in 0..9 {
-            engine.runner.work().await;
+            engine.inner.work().await;
         }
         engine.send(Command::Pause, Vec::new()).await;
         let few = ClusterSettings { eps: 100.0, eps_ffn: 100.0, ..ClusterSettings::for_image_size(32) };
@@ -95,7 +95,7 @@ fn a_paused_race_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_
         let clusters = |event: &Event| if let Event::Clusters(report) = event { Some(report.kept_heads) } else { None };
         assert_eq!(find(&engine.heard.borrow(), clusters), Some(2), "the page gets its own clusters back");
         engine.heard.borrow_mut().clear();
-        while engine.runner.work().await {}
+        while engine.inner.work().await {}
         assert_eq!(race_of(&engine), None, "it waits");
         engine.send(Command::Continue, Vec::new()).await;
         let worst = difference(&race_of(&engine).unwrap(), &expected);

@@ -138,7 +138,8 @@ fn pictures_without_room_are_asked_for_again_and_then_the_work_goes_on() {
             "{:?}",
             notices(&engine)
         );
-        let has_ancestor = |engine: &Engine1| heard_all(engine).iter().any(|event| matches!(event, Event::Ancestor(_)));
+        let has_ancestor =
+            |engine: &TestEngine| heard_all(engine).iter().any(|event| matches!(event, Event::Ancestor(_)));
         assert!(!has_ancestor(&engine), "it waits");
         let (one, others) = small.split_at(1);
         engine.send(Command::AddPictures { files: refs(one), class: None }, one.to_vec()).await;

@@ -6,7 +6,7 @@ use heirloom_nn::cnn::Shortcut;
 use heirloom_plan::protocol::*;
 use heirloom_platform::file::FileHandle;
 
-use super::{Engine1, error, find, pictures, refs, training};
+use super::{TestEngine, error, find, pictures, refs, training};
 use crate::cnn::{lively, small};
 
 async fn network() -> FileHandle {
@@ -15,8 +15,8 @@ async fn network() -> FileHandle {
     FileHandle::from_bytes("network.safetensors", write_safetensors(cnn.state().await.unwrap(), &description))
 }
 
-async fn opened() -> (Engine1, AncestorSummary) {
-    let mut engine = Engine1::start().await;
+async fn opened() -> (TestEngine, AncestorSummary) {
+    let mut engine = TestEngine::start().await;
     let heard = engine.open(network().await).await;
     assert_eq!(error(&heard), None);
     let summary =

@@ -17,8 +17,8 @@ fn condensing(likeness: Likeness) -> CondenseSettings {
     }
 }
 
-async fn with_pictures() -> Engine1 {
-    let mut engine = Engine1::start().await;
+async fn with_pictures() -> TestEngine {
+    let mut engine = TestEngine::start().await;
     engine.open(ancestor()).await;
     let files = pictures(5);
     engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
@@ -93,7 +93,7 @@ fn learned_weights_of_every_pseudo_layer_sum_to_one() {
 #[test]
 fn condensing_that_cannot_be_is_refused_with_a_sentence_and_can_be_stopped() {
     pollster::block_on(async {
-        let mut engine = Engine1::start().await;
+        let mut engine = TestEngine::start().await;
         let settings = condensing(Likeness::Cka);
         let refused = |heard: &[(Event, Option<Vec<u8>>)]| error(heard).expect("a sentence");
         let heard = engine.send(Command::Condense(settings.clone()), Vec::new()).await;
@@ -110,10 +110,10 @@ fn condensing_that_cannot_be_is_refused_with_a_sentence_and_can_be_stopped() {
             assert!(said.contains(says) && said.starts_with(char::is_uppercase), "{said}");
         }
         engine.heard.borrow_mut().clear();
-        engine.runner.handle(Command::Condense(settings), Vec::new()).await;
-        assert!(engine.runner.work().await);
-        engine.runner.handle(Command::Stop, Vec::new()).await;
-        assert!(!engine.runner.work().await, "nothing is left to do");
+        engine.inner.handle(Command::Condense(settings), Vec::new()).await;
+        assert!(engine.inner.work().await);
+        engine.inner.handle(Command::Stop, Vec::new()).await;
+        assert!(!engine.inner.work().await, "nothing is left to do");
         let ended = engine
             .heard
             .borrow()

@@ -9,14 +9,14 @@ fn short() -> TrainSettings {
     TrainSettings { steps: 2, ..training() }
 }
 
-async fn run(design: Design, race: TrainSettings) -> (Engine1, Vec<(Event, Option<Vec<u8>>)>) {
-    let mut engine = Engine1::with_everything_measured().await;
+async fn run(design: Design, race: TrainSettings) -> (TestEngine, Vec<(Event, Option<Vec<u8>>)>) {
+    let mut engine = TestEngine::with_everything_measured().await;
     engine.send(Command::PlanDescendant(descendant().into()), Vec::new()).await;
     let heard = engine.send(Command::Experiment(ExperimentSettings { race, design }), Vec::new()).await;
     (engine, heard)
 }
 
-async fn has_model(engine: &mut Engine1, run: usize) -> bool {
+async fn has_model(engine: &mut TestEngine, run: usize) -> bool {
     let heard = engine.send(Command::ExportSafetensors { run: Some(run) }, Vec::new()).await;
     match error(&heard).as_deref() {
         None => true,

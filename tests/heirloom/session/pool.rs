@@ -7,7 +7,7 @@ use heirloom_plan::protocol::*;
 #[cfg(not(target_arch = "wasm32"))]
 use heirloom_platform::file::FileHandle;
 
-use super::{Engine1, ancestor, error, find, pictures, refs};
+use super::{TestEngine, ancestor, error, find, pictures, refs};
 
 type Heard = Vec<(Event, Option<Vec<u8>>)>;
 
@@ -31,8 +31,8 @@ pub fn settings(method: Method) -> PoolSettings {
     }
 }
 
-async fn ready() -> Engine1 {
-    let mut engine = Engine1::start().await;
+async fn ready() -> TestEngine {
+    let mut engine = TestEngine::start().await;
     engine.open(ancestor()).await;
     let files = pictures(5);
     engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
@@ -43,26 +43,26 @@ fn report(heard: &Heard) -> PoolReport {
     find(heard, |event| if let Event::Pool(report) = event { Some((**report).clone()) } else { None }).unwrap()
 }
 
-async fn make(engine: &mut Engine1, settings: PoolSettings) -> PoolReport {
+async fn make(engine: &mut TestEngine, settings: PoolSettings) -> PoolReport {
     let heard = engine.send(Command::MakePool(settings), Vec::new()).await;
     assert_eq!(error(&heard), None);
     assert!(heard.iter().any(|(event, _)| *event == Event::JobEnded { job: JobKind::Pool, finished: true }));
     report(&heard)
 }
 
-pub async fn cut(engine: &mut Engine1, method: Method, configuration: usize) -> CutReport {
+pub async fn cut(engine: &mut TestEngine, method: Method, configuration: usize) -> CutReport {
     let heard = engine.send(Command::CutOut { method, configuration }, Vec::new()).await;
     assert_eq!(error(&heard), None);
     find(&heard, |event| if let Event::Cut(cut) = event { Some(cut.clone()) } else { None }).unwrap()
 }
 
-async fn predict(engine: &mut Engine1, run: usize) -> Vec<(String, f32)> {
+async fn predict(engine: &mut TestEngine, run: usize) -> Vec<(String, f32)> {
     let files = vec![pictures(1).remove(0)];
     let heard = engine.send(Command::Predict { run: Some(run), files: refs(&files) }, files).await;
     find(&heard, |event| if let Event::Prediction(said) = event { Some(said.classes.clone()) } else { None }).unwrap()
 }
 
-async fn file_of(engine: &mut Engine1, command: Command) -> (String, Vec<u8>) {
+async fn file_of(engine: &mut TestEngine, command: Command) -> (String, Vec<u8>) {
     let heard = engine.send(command, Vec::new()).await;
     assert_eq!(error(&heard), None);
     let file = |(event, bytes): &(Event, Option<Vec<u8>>)| match event {
@@ -72,20 +72,20 @@ async fn file_of(engine: &mut Engine1, command: Command) -> (String, Vec<u8>) {
     heard.iter().find_map(file).unwrap()
 }
 
-async fn export(engine: &mut Engine1, run: usize) -> (String, Vec<u8>) {
+async fn export(engine: &mut TestEngine, run: usize) -> (String, Vec<u8>) {
     file_of(engine, Command::ExportSafetensors { run: Some(run) }).await
 }
 
 /// Works until the report of the pool says so; then the job still runs.
-async fn work_until(engine: &mut Engine1, settings: PoolSettings, is_there: impl Fn(&PoolReport) -> bool) {
+async fn work_until(engine: &mut TestEngine, settings: PoolSettings, is_there: impl Fn(&PoolReport) -> bool) {
     engine.heard.borrow_mut().clear();
-    engine.runner.handle(Command::MakePool(settings), Vec::new()).await;
+    engine.inner.handle(Command::MakePool(settings), Vec::new()).await;
     loop {
         let heard = engine.heard.borrow().clone();
         if is_there(&report(&heard)) {
             return;
         }
-        assert!(engine.runner.work().await, "the pool is over");
+        assert!(engine.inner.work().await, "the pool is over");
     }
 }
 
@@ -216,7 +216,7 @@ mod native {
                 let of_file = export(&mut engine, run).await;
                 let of_package = file_of(&mut engine, Command::ExportPackage { run: Some(run) }).await;
                 for (name, bytes) in [of_file, of_package] {
-                    let mut other = Engine1::start().await;
+                    let mut other = TestEngine::start().await;
                     let heard = other.open(FileHandle::from_bytes(name.clone(), bytes)).await;
                     assert_eq!(error(&heard), None, "{name}");
                     let summary =
@@ -250,7 +250,7 @@ mod native {
             work_until(&mut engine, settings(Method::Pool), |now| now.steps[0] > 5).await;
             let paused = report(&engine.send(Command::Pause, Vec::new()).await);
             assert_eq!(paused.state, RaceState::Paused);
-            assert!(!engine.runner.work().await, "a paused pool works");
+            assert!(!engine.inner.work().await, "a paused pool works");
             let finished = report(&engine.send(Command::Continue, Vec::new()).await);
             assert_eq!(finished.state, RaceState::Finished);
         });
@@ -259,7 +259,7 @@ mod native {
     #[test]
     fn every_refusal_of_a_pool_is_a_sentence() {
         pollster::block_on(async {
-            let mut engine = Engine1::start().await;
+            let mut engine = TestEngine::start().await;
             let cut = Command::CutOut { method: Method::Pool, configuration: 0 };
             let usual = settings(Method::Pool);
             let one = PoolSettings { models: vec![usual.models[0]], ..usual.clone() };
@@ -284,7 +284,7 @@ mod native {
         });
     }
 
-    async fn assert_refused(engine: &mut Engine1, command: Command, sentence: &str) {
+    async fn assert_refused(engine: &mut TestEngine, command: Command, sentence: &str) {
         let heard = engine.send(command.clone(), Vec::new()).await;
         assert_eq!(error(&heard).as_deref(), Some(sentence), "{command:?}");
     }

@@ -1,13 +1,13 @@
 //! Trying models: naming on the way, looking at attention, judging, small pictures.
 use super::*;
-use heirloom_engine::{judge, sum_up};
+use heirloom_engine::{confusion, evaluate};
 
 fn look(heard: &[(Event, Option<Vec<u8>>)]) -> Look {
     find(heard, |event| if let Event::Look(look) = event { Some(look.clone()) } else { None }).expect("a look")
 }
 
 /// The same tiny ancestor with a classifier of its own.
-fn namer() -> FileHandle {
+pub fn classifier() -> FileHandle {
     let config = VitConfig { classes: Some(2), ..config() };
     let random = RandomWeights { seed: 4 };
     let tensors = config.tensors().into_iter().map(|(key, shape)| {
@@ -17,13 +17,13 @@ fn namer() -> FileHandle {
     });
     let labels = Some(vec!["blue".to_owned(), "red".to_owned()]);
     let description = Description { config: config.clone().into(), labels, preprocessing: None };
-    FileHandle::from_bytes("namer.safetensors", write_safetensors(tensors, &description))
+    FileHandle::from_bytes("classifier.safetensors", write_safetensors(tensors, &description))
 }
 
 on_every_engine! {
     async fn an_ancestor_with_a_classifier_is_tried_like_a_descendant(_device: Device) {
-        let mut engine = Engine1::start().await;
-        engine.open(namer()).await;
+        let mut engine = TestEngine::start().await;
+        engine.open(classifier()).await;
         let files = pictures(5);
         engine.send(Command::AddPictures { files: refs(&files), class: None }, files.clone()).await;
 
@@ -73,9 +73,9 @@ on_every_engine! {
 #[test]
 fn checking_pictures_are_named_with_the_class_they_are_filed_under() {
     pollster::block_on(async {
-        let mut engine = Engine1::start().await;
+        let mut engine = TestEngine::start().await;
         let ask = |skip, count| Command::PredictValidation { run: None, skip, count };
-        engine.open(namer()).await;
+        engine.open(classifier()).await;
         let heard = engine.send(ask(0, 4), Vec::new()).await;
         assert!(error(&heard).is_some_and(|said| said.contains("no pictures to check with")));
 
@@ -130,7 +130,7 @@ fn checking_pictures_are_named_with_the_class_they_are_filed_under() {
 #[test]
 fn a_glance_that_fails_is_answered_all_the_same() {
     pollster::block_on(async {
-        let mut engine = Engine1::start().await;
+        let mut engine = TestEngine::start().await;
         engine.open(ancestor()).await;
         let note = vec![FileHandle::from_bytes("note.jpg", &b"<!doctype html>"[..])];
         for run in [Some(0), None] {
@@ -138,7 +138,7 @@ fn a_glance_that_fails_is_answered_all_the_same() {
             assert!(error(&heard).is_some_and(|said| said.contains("train")), "the ancestor has no classifier");
             assert!(find(&heard, |event| matches!(event, Event::Glance(None)).then_some(())).is_some());
         }
-        engine.open(namer()).await;
+        engine.open(classifier()).await;
         let heard = engine.send(Command::Glance { run: None, files: refs(&note) }, note.clone()).await;
         assert!(error(&heard).is_some_and(|said| said.contains("note.jpg")));
         assert!(find(&heard, |event| matches!(event, Event::Glance(None)).then_some(())).is_some());
@@ -147,7 +147,7 @@ fn a_glance_that_fails_is_answered_all_the_same() {
 
 #[test]
 fn a_row_of_logits_becomes_an_answer_with_its_loss() {
-    let judged = judge(&[0.0, (3.0_f32).ln(), f32::NEG_INFINITY], 0, "a.png".into());
+    let judged = evaluate(&[0.0, (3.0_f32).ln(), f32::NEG_INFINITY], 0, "a.png".into());
     assert_eq!((judged.truth, judged.said), (0, 1));
     assert!((judged.sure - 0.75).abs() < 1e-6 && (judged.truth_share - 0.25).abs() < 1e-6);
     assert!((judged.loss - (4.0_f32).ln()).abs() < 1e-6);
@@ -158,11 +158,11 @@ fn worst_mistakes_come_first_and_cells_stay_short() {
     let one = |truth: usize, sure: f32, path: String| {
         // Two classes: the answer's logit lies `sure` above the truth's, negative where the answer is right.
         let logits = if truth == 0 { [0.0, sure] } else { [sure, 0.0] };
-        judge(&logits, truth, path)
+        evaluate(&logits, truth, path)
     };
     let mistakes = (0..40).map(|i| one(i % 2, 0.1 + (i * 7 % 40) as f32 / 10.0, format!("wrong/{i:02}.png")));
     let right = (0..40).map(|i| one(0, -0.1 - (i * 3 % 40) as f32 / 10.0, format!("right/{i:02}.png")));
-    let summed = sum_up(vec!["a".into(), "b".into()], right.chain(mistakes).collect());
+    let summed = confusion(vec!["a".into(), "b".into()], right.chain(mistakes).collect());
     assert_eq!(summed.counts, [[40, 20], [20, 0]]);
     assert_eq!(summed.worst.len(), 20);
     assert!(summed.worst.iter().all(|one| one.truth != one.said));

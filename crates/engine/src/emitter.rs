@@ -1,0 +1,91 @@
+//! What the page hears of the engine, and whether it wants what is at hand to break off: all that commands and jobs know
+//! of the outside.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use super::pace::Pace;
+use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress};
+
+/// Where events go, with the bytes of [`Event::File`].
+pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
+
+/// Emits events; clones are the same one.
+#[derive(Clone)]
+pub struct Emitter(Rc<Shared>);
+
+struct Shared {
+    outlet: Outlet,
+    stop: Rc<Cell<bool>>,
+    pace: Pace,
+}
+
+impl Emitter {
+    /// Emits to `outlet`, and breaks off where `stop` is raised.
+    pub fn new(outlet: Outlet, stop: Rc<Cell<bool>>) -> Self {
+        Self(Rc::new(Shared { outlet, stop, pace: Pace::default() }))
+    }
+
+    pub fn emit(&self, event: Event) {
+        (self.0.outlet)(event, None);
+    }
+
+    pub fn emit_file(&self, name: String, mime: &str, bytes: Vec<u8>) {
+        (self.0.outlet)(Event::File { name, mime: mime.to_string() }, Some(bytes));
+    }
+
+    /// How fast the job at hand moves.
+    pub fn pace(&self) -> &Pace {
+        &self.0.pace
+    }
+
+    /// Emits how far a job is, at most four times a second.
+    pub fn progress(&self, job: JobKind, done: usize, total: usize, note: &str) {
+        if let Some(seconds_left) = self.pace().step(done, total) {
+            let note = note.to_string();
+            self.emit(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up: false }));
+        }
+    }
+
+    /// Emits what a command led to, or why to nothing.
+    pub fn answer(&self, answer: Result<Event, impl ToString>) {
+        self.notify_failure(answer).into_iter().for_each(|event| self.emit(event));
+    }
+
+    /// What there is; else says why there is nothing.
+    pub fn notify_failure<T>(&self, result: Result<T, impl ToString>) -> Option<T> {
+        result.map_err(|reason| self.notify_error(reason)).ok()
+    }
+
+    pub fn ended(&self, job: JobKind, finished: bool) {
+        self.emit(Event::JobEnded { job, finished });
+    }
+
+    pub fn notify_info(&self, text: impl ToString) {
+        self.emit(Event::Notice(Notice { level: NoticeLevel::Info, text: sentence(text) }));
+    }
+
+    pub fn notify_error(&self, reason: impl ToString) {
+        self.emit(Event::Notice(Notice { level: NoticeLevel::Error, text: sentence(reason) }));
+    }
+
+    /// Whether the person wants the command at hand to break off.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.0.stop.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Another command begins, which nobody wanted to break off yet.
+    pub fn lower_stop(&self) {
+        self.0.stop.set(false);
+    }
+}
+
+/// Errors are written in lower case, to be joined; shown alone they are sentences.
+pub fn sentence(text: impl ToString) -> String {
+    let text = text.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}

@@ -1,0 +1,138 @@
+//! Measuring heads, picture by picture.
+
+use futures::FutureExt;
+use futures::future::{LocalBoxFuture, ready};
+
+use super::{Job, Making, Step};
+use crate::commands::clusters::take_heads;
+use crate::commands::pixels;
+use crate::emitter::Emitter;
+use crate::error::EngineError;
+use crate::saved::SavedHeads;
+use crate::workspace::Workspace;
+use heirloom_data::{DataError, evaluation_picture, picture_url};
+use heirloom_learngene::cluster::{Measurement, measure};
+use heirloom_plan::protocol::{ClusterSettings, Command, HeadsReport, JobKind, MeasureSettings};
+use heirloom_platform::clock::now_ms;
+use heirloom_platform::image::RgbImage8;
+
+/// Side of the shown pictures, px.
+const SHOWN: usize = 112;
+
+/// Measuring, picture by picture.
+struct MeasureJob {
+    settings: MeasureSettings,
+    /// Indices into the picture set.
+    pictures: Vec<usize>,
+    measured: Vec<Measurement>,
+    shown: Vec<(RgbImage8, String)>,
+    started: f64,
+    /// When the first picture was done, ms: it compiled and filled caches.
+    warm: f64,
+}
+
+pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'a> {
+    let Command::MeasureHeads(settings) = command else { return None };
+    let job = MeasureJob::new(*settings, workspace);
+    Some(ready(job.map(|job| Box::new(job) as Box<dyn Job>)).boxed_local())
+}
+
+impl Job for MeasureJob {
+    fn kind(&self) -> JobKind {
+        JobKind::Measure
+    }
+
+    fn advance<'a>(&'a mut self, workspace: &'a mut Workspace, emitter: &'a Emitter) -> LocalBoxFuture<'a, Step> {
+        async move {
+            if let Err(error) = self.measure_next(workspace).await {
+                emitter.notify_error(error);
+                return Step::Ended { is_finished: false };
+            }
+            let (done, total) = (self.measured.len(), self.pictures.len());
+            if done == 1 {
+                self.warm = now_ms();
+            }
+            emitter.progress(JobKind::Measure, done, total, "measuring heads");
+            if done < total {
+                return Step::Worked;
+            }
+            self.finish(workspace, emitter).await;
+            Step::Ended { is_finished: true }
+        }
+        .boxed_local()
+    }
+}
+
+impl MeasureJob {
+    fn new(settings: MeasureSettings, workspace: &Workspace) -> Result<Self, EngineError> {
+        workspace.vit()?;
+        let count = settings.pictures.max(1);
+        // Training pictures spread evenly over the classes.
+        let pictures: Vec<usize> = match &workspace.dataset.split {
+            Some(split) => split.spread(count).into_iter().map(|one| one.picture).collect(),
+            None => (0..workspace.dataset.set.pictures().len()).take(count).collect(),
+        };
+        if pictures.is_empty() {
+            return Err(EngineError::NothingToMeasureOn);
+        }
+        let started = now_ms();
+        Ok(Self { settings, pictures, measured: Vec::new(), shown: Vec::new(), started, warm: started })
+    }
+
+    async fn measure_next(&mut self, workspace: &Workspace) -> Result<(), EngineError> {
+        let (ancestor, vit) = (workspace.ancestor()?, workspace.vit()?);
+        let picture = workspace.dataset.set.pictures().get(self.pictures[self.measured.len()]);
+        let picture = picture.ok_or(EngineError::NoPicture)?;
+        let image = evaluation_picture(&picture.path, &picture.source, vit.config.image_size).await?;
+        let url = picture_url(&image, SHOWN).map_err(|reason| DataError::picture(&picture.path, reason))?;
+        let pixels = pixels(&image, &ancestor.normalise);
+        self.measured.push(measure(vit, pixels, self.settings.renormalise).await?);
+        self.shown.push((image, url));
+        Ok(())
+    }
+
+    async fn finish(&mut self, workspace: &mut Workspace, emitter: &Emitter) {
+        let Ok(vit) = workspace.vit() else { return };
+        let config = vit.config.clone();
+        // A first idea of this machine, until training is measured itself.
+        let (count, seconds) = (self.measured.len() - 1, (now_ms() - self.warm) / 1e3);
+        if workspace.flops_per_second.is_none() && count > 0 && seconds > 0.0 {
+            workspace.flops_per_second = Some(count as f64 * config.flops() as f64 / seconds);
+        }
+        let report = HeadsReport {
+            deviation: over(&self.measured, |one| &one.distance, deviation),
+            entropy: over(&self.measured, |one| &one.entropy, mean),
+            distance: over(&self.measured, |one| &one.distance, mean),
+            pictures: self.shown.iter().map(|(_, url)| url.clone()).collect(),
+            image_size: config.image_size,
+            seconds: (now_ms() - self.started) / 1e3,
+        };
+        let clusters = ClusterSettings::for_image_size(config.image_size);
+        let pictures = self.shown.drain(..).map(|(image, _)| image).collect();
+        let heads = SavedHeads { report, shown: std::mem::take(&mut self.pictures), clusters };
+        take_heads(workspace, emitter, heads, pictures).await;
+    }
+}
+
+/// Combines the pictures' numbers of each head.
+fn over(
+    measured: &[Measurement],
+    part: impl Fn(&Measurement) -> &Vec<Vec<f32>>,
+    combine: fn(&[f32]) -> f32,
+) -> Vec<Vec<f32>> {
+    let layers = measured.first().map(&part).map_or(0, Vec::len);
+    let head = |layer: usize, head: usize| {
+        let values: Vec<f32> = measured.iter().map(|one| part(one)[layer][head]).collect();
+        combine(&values)
+    };
+    (0..layers).map(|layer| (0..part(&measured[0])[layer].len()).map(|h| head(layer, h)).collect()).collect()
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
+}
+
+fn deviation(values: &[f32]) -> f32 {
+    let mean = mean(values);
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt()
+}

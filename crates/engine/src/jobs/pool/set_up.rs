@@ -1,0 +1,146 @@
+//! From the person's settings to a plan that can be carried out.
+
+use crate::batches::RaceBatches;
+use crate::error::EngineError;
+use crate::workspace::Workspace;
+use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
+use heirloom_learngene::pool::{AuxiliaryPlan, PoolPlan, Positions, Teaches, auxiliary_config, frozen};
+use heirloom_learngene::stitch::{Configuration, ways};
+use heirloom_nn::model::ModelConfig;
+use heirloom_nn::vit::{Vit, VitConfig};
+use heirloom_plan::protocol::{Method, PoolSettings, SmallModel, StitchStart};
+use heirloom_train::{AdamWSettings, RunSettings, Schedule};
+
+/// Rate of the ancestor's head: a linear classifier on standing features, so it may be high.
+const HEAD_LR: f64 = 2e-3;
+/// Weight of the labels in distillation (Learngene Pool, section 4.1).
+const LABEL_WEIGHT: f64 = 0.1;
+/// Pictures that the least-squares start looks at (SN-Net: about 100).
+const FIT_PICTURES: usize = 100;
+
+/// What a pool is made of, known before its first step.
+#[derive(Clone)]
+pub(super) struct Frame {
+    pub settings: PoolSettings,
+    /// The small models, smallest first.
+    pub models: Vec<VitConfig>,
+    /// All ways through, and what each is as a model of its own.
+    pub ways: Vec<(Configuration, ModelConfig)>,
+    pub classes: Vec<String>,
+    pub normalise: Normalise,
+    /// Pictures to train and to judge on.
+    pub pictures: [usize; 2],
+    pub ancestor_parameters: u64,
+    pub ancestor_flops: u64,
+}
+
+impl Frame {
+    /// Checks settings against ancestor and pictures.
+    ///
+    /// # Errors
+    /// Says what is missing or does not fit.
+    pub fn new(workspace: &Workspace, settings: PoolSettings) -> Result<Self, EngineError> {
+        let (ancestor, vit, split) = (workspace.ancestor()?, workspace.vit()?, workspace.split()?);
+        let mut settings = checked(settings)?;
+        let (classes, size) = (split.classes.len(), settings.image_size);
+        let config = |model: &SmallModel| auxiliary_config(&vit.config, [model.blocks, model.width], classes, size);
+        let mut models = settings.models.iter().map(config).collect::<Result<Vec<_>, _>>()?;
+        models.sort_by_key(VitConfig::flops);
+        settings.models =
+            models.iter().map(|config| SmallModel { blocks: config.depth, width: config.embed_dim }).collect();
+        let ways = ways(&models)?;
+        Ok(Self {
+            settings,
+            models,
+            ways,
+            classes: split.classes.clone(),
+            normalise: ancestor.normalise,
+            pictures: [split.train.len(), split.validation.len()],
+            ancestor_parameters: vit.config.parameters(),
+            ancestor_flops: VitConfig { image_size: size, ..vit.config.clone() }.flops(),
+        })
+    }
+
+    /// The frozen ancestor and the pictures.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub async fn inputs(&self, workspace: &Workspace) -> Result<(Vit, RaceBatches), EngineError> {
+        let (vit, split) = (workspace.vit()?, workspace.split()?);
+        let PoolSettings { image_size, batch, seed, augment, .. } = self.settings;
+        let loader = LoaderSettings {
+            image_size,
+            batch,
+            seed,
+            normalise: self.normalise,
+            augment: augment.then(Augment::default),
+            ..LoaderSettings::default()
+        };
+        let loader = Loader::new(&workspace.dataset.set, split, loader)?;
+        Ok((frozen(vit, image_size).await?, RaceBatches::new(loader)))
+    }
+
+    pub(super) fn is_stitch(&self) -> bool {
+        self.settings.method == Method::Stitch
+    }
+
+    /// The plan of the work.
+    pub(super) fn plan(&self) -> PoolPlan {
+        let PoolSettings { batch, head_steps, distil_steps, pool_steps, lr, pool_lr, seed, .. } = self.settings;
+        let auxiliary = |(at, config): (usize, &VitConfig)| AuxiliaryPlan {
+            config: config.clone(),
+            positions: match (self.is_stitch(), at) {
+                (true, _) => Positions::None,
+                (false, 0) => Positions::FrontMidEnd,
+                (false, _) => Positions::End,
+            },
+        };
+        PoolPlan {
+            seed,
+            auxiliaries: self.models.iter().enumerate().map(auxiliary).collect(),
+            head: run(HEAD_LR, head_steps, seed),
+            head_steps,
+            distil: run(lr, distil_steps, seed),
+            distil_steps,
+            label_weight: LABEL_WEIGHT,
+            tune: run(pool_lr, pool_steps, seed),
+            tune_steps: pool_steps,
+            teacher: if self.settings.is_anchor_teacher { Teaches::LargestAnchor } else { Teaches::Ancestor },
+            stitch_start: self.settings.stitch_start,
+            compared: vec![self.settings.stitch_start],
+            fit_batches: FIT_PICTURES.div_ceil(batch),
+        }
+    }
+}
+
+fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
+    RunSettings {
+        schedule: Schedule { peak: lr, floor: 0.0, warmup_steps: steps / 20, steps },
+        adamw: AdamWSettings::default(),
+        label_smoothing: 0.0,
+        drop_path: 0.0,
+        freeze_steps: 0,
+        seed,
+    }
+}
+
+/// Settings of which nothing is 0 and whose start value there is.
+fn checked(mut settings: PoolSettings) -> Result<PoolSettings, EngineError> {
+    if !matches!(settings.method, Method::Pool | Method::Stitch) {
+        return Err(EngineError::NoPoolMethod(settings.method.name()));
+    }
+    if settings.models.len() < 2 {
+        return Err(EngineError::FewModels(settings.models.len()));
+    }
+    let steps = [settings.batch, settings.head_steps, settings.distil_steps, settings.pool_steps];
+    if steps.contains(&0) {
+        return Err(EngineError::EmptyPool);
+    }
+    let has_maps = settings.method == Method::Pool;
+    let needs_maps = matches!(settings.stitch_start, StitchStart::Learned | StitchStart::PseudoInverse);
+    if needs_maps && !has_maps {
+        // Independent anchors have no learned maps; this is how SN-Net starts.
+        settings.stitch_start = StitchStart::LeastSquares;
+    }
+    Ok(settings)
+}

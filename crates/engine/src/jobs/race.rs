@@ -1,0 +1,273 @@
+//! Races on the person's pictures, one after the other: one race is held at a time, and of those behind it reports and
+//! the models that are worth keeping.
+
+pub mod arms;
+mod report;
+pub mod set_up;
+
+use futures::FutureExt;
+use futures::future::{LocalBoxFuture, ready};
+
+use self::arms::RaceStarts;
+use self::set_up::RaceParts;
+use super::{Job, JobTensors, Lasting, Making, Step, TensorSource};
+use crate::batches::RaceBatches;
+use crate::commands::descendant::plan_again;
+use crate::emitter::Emitter;
+use crate::error::EngineError;
+use crate::saved::{SavedRace, SavedWork};
+use crate::workspace::{Id, Trained, Workspace};
+use heirloom_data::Normalise;
+use heirloom_learngene::Descendant;
+use heirloom_nn::model::ModelConfig;
+use heirloom_plan::forecast::{Cost, Forecast};
+use heirloom_plan::protocol::{
+    Command, Design, Event, ExperimentSettings, JobKind, Progress, RaceState, TrainSettings, TrainingForecast,
+};
+use heirloom_plan::queue::Queue;
+use heirloom_platform::clock::now_ms;
+use heirloom_train::{Advance, Race, TrainError};
+
+/// A race under way.
+struct RaceJob {
+    race: Race<Descendant, RaceBatches, RaceStarts>,
+    settings: TrainSettings,
+    classes: Vec<String>,
+    /// Architecture of every arm.
+    configs: Vec<ModelConfig>,
+    /// The experiment it is part of.
+    queue: Queue,
+    /// Costs of the races that come after it.
+    later: Vec<Cost>,
+    cost: Cost,
+    forecast: Forecast,
+    /// When the last piece of work ended, ms.
+    last: f64,
+    lasting: Lasting,
+}
+
+pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'a> {
+    let settings = match command {
+        Command::Train(race) => ExperimentSettings { race: race.clone(), design: Design::Race },
+        Command::Experiment(settings) => settings.clone(),
+        _ => return None,
+    };
+    let job = begin(settings, workspace);
+    Some(ready(job.map(|job| Box::new(job) as Box<dyn Job>)).boxed_local())
+}
+
+fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<RaceJob, EngineError> {
+    // All races are looked at before the first begins: nobody wants to hear of the last one's fault after an hour.
+    for race in settings.races() {
+        RaceParts::new(workspace, &race)?;
+    }
+    let job = RaceJob::new(workspace, Queue::new(settings), Forecast::new(workspace.flops_per_second))?;
+    workspace.trained.clear();
+    workspace.last_queue = None;
+    Ok(job)
+}
+
+pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'a mut dyn TensorSource) -> Making<'a> {
+    let SavedRace { queue, is_paused, header, inputs, .. } = work.race.clone()?;
+    let resumed = async move {
+        let mut job = RaceJob::new(workspace, queue, Forecast::new(workspace.flops_per_second))?;
+        job.race = job.race.resume(header, &mut tensors).await?;
+        job.settings.micro_batch = job.race.plan().micro_batch;
+        (job.lasting.is_paused, job.lasting.inputs) = (is_paused, inputs);
+        Ok(Box::new(job) as Box<dyn Job>)
+    };
+    Some(resumed.boxed_local())
+}
+
+/// Says how long an experiment would take.
+pub fn predict_training(workspace: &Workspace, emitter: &Emitter, settings: &ExperimentSettings) {
+    let races = settings.races();
+    // What cannot be run is said when it is started; a number being typed is no reason for a message.
+    let costs = races.iter().map(|race| Some(RaceParts::new(workspace, race).ok()?.cost)).collect::<Option<Vec<_>>>();
+    let Some(costs) = costs else { return };
+    let runs = races.iter().map(|race| race.seeds * race.arms.len()).sum();
+    let steps = races.iter().map(|race| race.steps * race.seeds * race.arms.len()).sum();
+    let seconds = Forecast::new(workspace.flops_per_second).seconds((0.0, 0.0), &costs);
+    emitter.emit(Event::Forecast(TrainingForecast { races: races.len(), runs, steps, seconds }));
+}
+
+impl Job for RaceJob {
+    fn kind(&self) -> JobKind {
+        JobKind::Train
+    }
+
+    fn announce(&mut self, emitter: &Emitter) {
+        self.last = now_ms();
+        emitter.pace().begin(0);
+        let report = self.report(self.state());
+        emitter.emit(Event::Race(report.clone()));
+        if self.queue.is_experiment() {
+            emitter.emit(Event::Experiment(self.queue.report(Some(report))));
+        }
+    }
+
+    fn advance<'a>(&'a mut self, workspace: &'a mut Workspace, emitter: &'a Emitter) -> LocalBoxFuture<'a, Step> {
+        async move {
+            let advanced = self.race.advance().await;
+            if let Ok(advance) = &advanced {
+                self.learn(advance);
+            }
+            match advanced {
+                Ok(Advance::Stepped { .. } | Advance::Judged { .. }) => self.emit_progress(emitter),
+                Ok(Advance::Halved { micro_batch }) => {
+                    self.settings.micro_batch = micro_batch;
+                    emitter.notify_info(self.halved());
+                }
+                Ok(Advance::Started { .. } | Advance::Measured { .. } | Advance::Failed { .. }) => {
+                    self.emit_progress(emitter);
+                    emitter.emit(Event::Race(self.report(RaceState::Running)));
+                }
+                Ok(Advance::Finished) => return self.finish(workspace, emitter, RaceState::Finished),
+                Err(error) => {
+                    emitter.notify_error(error);
+                    return self.finish(workspace, emitter, RaceState::Stopped);
+                }
+            }
+            Step::Worked
+        }
+        .boxed_local()
+    }
+
+    fn stop(&mut self, workspace: &mut Workspace, emitter: &Emitter) {
+        self.race.stop();
+        self.finish(workspace, emitter, RaceState::Stopped);
+    }
+
+    fn pause(&mut self, is_paused: bool, emitter: &Emitter) {
+        self.lasting.is_paused = is_paused;
+        // Time that passes meanwhile is not work.
+        self.last = now_ms();
+        emitter.emit(Event::Race(self.report(self.state())));
+    }
+
+    fn set_micro_batch(&mut self, pictures: usize) {
+        self.race.set_micro_batch(pictures);
+        self.settings.micro_batch = pictures;
+    }
+
+    fn numbers_models(&self) -> bool {
+        true
+    }
+
+    fn lasting(&self) -> Option<&Lasting> {
+        Some(&self.lasting)
+    }
+
+    fn lasting_mut(&mut self) -> Option<&mut Lasting> {
+        Some(&mut self.lasting)
+    }
+
+    /// Over all seeds and the races before.
+    fn passes(&self) -> usize {
+        (self.queue.finished.len() << 20) + self.race.passes()
+    }
+
+    fn snapshot(&self, work: &mut SavedWork) -> Result<JobTensors, TrainError> {
+        let parts = self.race.parts()?;
+        work.race = Some(SavedRace {
+            queue: self.queue.clone(),
+            is_paused: self.lasting.is_paused,
+            header: parts.header,
+            inputs: self.lasting.earlier_inputs(&work.inputs),
+            trained: Vec::new(),
+        });
+        Ok(JobTensors { live: parts.live, parts: parts.trained })
+    }
+}
+
+impl RaceJob {
+    /// The race of a queue that is next, at its start. `forecast` goes on measuring.
+    ///
+    /// # Errors
+    /// When something is missing or does not fit.
+    fn new(workspace: &Workspace, queue: Queue, forecast: Forecast) -> Result<Self, EngineError> {
+        let settings = queue.current().ok_or(EngineError::NoRace)?;
+        let RaceParts { plan, batches, starts, configs, classes, cost } = RaceParts::new(workspace, &settings)?;
+        let race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
+        let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
+        let later = rest.map(|settings| Ok(RaceParts::new(workspace, &settings)?.cost));
+        let later = later.collect::<Result<_, EngineError>>()?;
+        let lasting = Lasting::new(race.reports().len());
+        Ok(Self { race, settings, classes, configs, queue, later, cost, forecast, last: now_ms(), lasting })
+    }
+
+    fn state(&self) -> RaceState {
+        if self.lasting.is_paused { RaceState::Paused } else { RaceState::Running }
+    }
+
+    fn emit_progress(&self, emitter: &Emitter) {
+        let (done, total) = self.progress();
+        if emitter.pace().is_due() {
+            let (seconds_left, is_warming_up) = (self.seconds_left(), self.forecast.is_warming_up());
+            let (job, note) = (JobKind::Train, self.note());
+            emitter.emit(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up }));
+        }
+    }
+
+    /// Hands the models of a race that ended over, tells the page, and goes on with the next.
+    fn finish(&mut self, workspace: &mut Workspace, emitter: &Emitter, state: RaceState) -> Step {
+        self.hand_over_models(workspace);
+        // In a sweep divergence is a result, shown where the results are.
+        if !self.queue.keeps_only_the_best() {
+            for failure in self.race.reports().iter().filter_map(|report| report.failure.as_ref()) {
+                emitter.notify_error(failure);
+            }
+        }
+        if let Some(broken) = self.race.batches().broken() {
+            emitter.notify_info(broken);
+        }
+        workspace.flops_per_second = self.forecast.speed();
+        let mut queue = self.queue.clone();
+        queue.finished.push(self.report(state));
+        drop_models(workspace, &mut queue);
+        workspace.last_race = queue.finished.last().cloned();
+        workspace.last_queue = queue.is_experiment().then(|| queue.clone());
+        if let Some(report) = &workspace.last_race {
+            emitter.emit(Event::Race(report.clone()));
+        }
+        if queue.is_experiment() {
+            emitter.emit(Event::Experiment(queue.report(None)));
+        }
+        if state == RaceState::Finished && queue.current().is_some() {
+            match Self::new(workspace, queue, self.forecast.clone()) {
+                Ok(next) => {
+                    *self = next;
+                    self.announce(emitter);
+                    return Step::Worked;
+                }
+                Err(reason) => emitter.notify_error(reason),
+            }
+        }
+        plan_again(workspace, emitter);
+        Step::Ended { is_finished: state == RaceState::Finished }
+    }
+
+    /// Folds the models of the race and puts them behind those of the races before it.
+    fn hand_over_models(&self, workspace: &mut Workspace) {
+        let ancestor = workspace.ancestor.as_ref();
+        let normalise = ancestor.map_or_else(Normalise::default, |ancestor| ancestor.normalise);
+        let trained = self.race.reports().iter().enumerate().map(|(run, report)| {
+            let (model, classes) = (self.race.model(run)?.fold(), self.classes.clone());
+            let (arm, seed) = (self.settings.arms[report.arm], report.seed);
+            Some(Trained { id: Id::default(), model, classes, normalise, arm, seed, cut: None })
+        });
+        workspace.trained.truncate(self.queue.first_run());
+        workspace.trained.extend(trained);
+    }
+}
+
+/// Lets go of the models that the experiment does not keep, and says which are left.
+fn drop_models(workspace: &mut Workspace, queue: &mut Queue) {
+    let trained = &mut workspace.trained;
+    if queue.keeps_only_the_best() {
+        let best = queue.best();
+        let others = trained.iter_mut().enumerate().filter(|(number, _)| Some(*number) != best);
+        others.for_each(|(_, model)| *model = None);
+    }
+    queue.mark_models(|number| trained.get(number).is_some_and(Option::is_some));
+}

@@ -1,0 +1,110 @@
+//! What the page hears of a race, how far it is, and how long it still takes.
+
+use super::RaceJob;
+use heirloom_learngene::layers::layer_names;
+use heirloom_nn::model::ModelConfig;
+use heirloom_plan::protocol::{RaceReport, RaceState, RunReport};
+use heirloom_platform::clock::now_ms;
+use heirloom_train::{Advance, Batches, RunProgress};
+
+impl RaceJob {
+    /// Learns from a piece of work that just ended.
+    pub(super) fn learn(&mut self, advance: &Advance) {
+        let now = now_ms();
+        let seconds = (now - self.last) / 1e3;
+        self.last = now;
+        let arms = self.configs.len();
+        match *advance {
+            Advance::Stepped { run, .. } if self.race.reports()[run].step > 1 => {
+                self.forecast.stepped(seconds, self.cost.of_step(run % arms));
+            }
+            Advance::Judged { run } | Advance::Measured { run } if self.race.reports()[run].points.len() > 1 => {
+                let batches = self.race.batches().validation_batches().max(1);
+                let pictures = self.cost.pictures as f64 / batches as f64;
+                self.forecast.judged(seconds, pictures * self.cost.flops[run % arms]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Seconds that this race and those after it still take.
+    pub(super) fn seconds_left(&self) -> Option<f64> {
+        self.forecast.seconds(self.cost.left(&self.runs()), &self.later)
+    }
+
+    /// Steps done and planned over all races; a failed run counts as done.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        let (done, _) = self.race.progress();
+        let before: usize = self.queue.finished.iter().map(|race| race.settings.steps * race.runs.len()).sum();
+        let all = self.queue.races().iter().map(|race| race.steps * race.seeds * race.arms.len()).sum();
+        (before + done, all)
+    }
+
+    pub(super) fn note(&self) -> String {
+        if self.forecast.is_warming_up() {
+            return "warming up: measuring this machine".into();
+        }
+        let (arms, settings) = (self.settings.arms.len(), &self.settings);
+        let current = self.race.reports().iter().rev().find(|report| report.step > 0);
+        let Some(report) = current else { return String::new() };
+        let place = format!("seed {} of {}, step {} of {}", report.seed, settings.seeds, report.step, settings.steps);
+        let order = match (arms, settings.is_interleaved) {
+            (1, _) => String::new(),
+            (_, true) => format!(", {arms} arms side by side"),
+            (_, false) => format!(", arm {} of {arms}", report.arm + 1),
+        };
+        let race = match self.queue.is_experiment() {
+            true => format!("race {} of {}, ", self.queue.finished.len() + 1, self.queue.races().len()),
+            false => String::new(),
+        };
+        format!("{race}{place}{order}")
+    }
+
+    fn runs(&self) -> Vec<RunReport> {
+        let run = |report: &RunProgress| {
+            let config = &self.configs[report.arm];
+            RunReport {
+                arm: self.settings.arms[report.arm],
+                seed: report.seed,
+                step: report.step,
+                points: report.points.clone(),
+                steps_per_second: report.steps_per_second,
+                parameters: config.parameters(),
+                flops: config.flops(),
+                size: (layer_names(config).len(), config.vit().map(|config| config.num_heads)),
+                failure: report.failure.clone(),
+                has_model: report.failure.is_none() && report.step > 0,
+            }
+        };
+        self.race.reports().iter().map(run).collect()
+    }
+
+    /// Everything the page is told.
+    pub(super) fn report(&self, state: RaceState) -> RaceReport {
+        RaceReport {
+            settings: self.settings.clone(),
+            runs: self.runs(),
+            classes: self.classes.clone(),
+            state,
+            first_run: self.queue.first_run(),
+        }
+    }
+
+    /// What to say when steps go in parts from now on.
+    pub(super) fn halved(&self) -> String {
+        let is_same = !self.configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
+        let effect = match is_same {
+            true => "the result is the same, only slower",
+            // Batch norm: a part knows nothing of the others.
+            false => {
+                "this takes longer, and the result differs a little, for this network normalises every part by the \
+                 part's own statistics"
+            }
+        };
+        let (batch, part) = (self.settings.batch, self.settings.micro_batch);
+        format!(
+            "there is not enough memory for {batch} pictures at a time, so each step goes in parts of {part}, whose \
+             gradients are added: {effect}"
+        )
+    }
+}

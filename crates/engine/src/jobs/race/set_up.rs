@@ -1,0 +1,113 @@
+//! From the person's settings to everything a race is made of.
+
+use super::arms::{Arm, ArmMaker, RaceStarts};
+use crate::batches::RaceBatches;
+use crate::commands::descendant::{TRAINING_COPIES, activation_bytes, plan};
+use crate::error::EngineError;
+use crate::workspace::Workspace;
+use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
+use heirloom_nn::model::ModelConfig;
+use heirloom_plan::forecast::{Cost, points_of};
+use heirloom_plan::protocol::{DescendantPlan, TrainSettings};
+use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
+
+/// Memory a tab's CPU engine can have: wasm ends at 4 GiB, and pictures, ancestor and finished models need some of it.
+const TAB_BYTES: u64 = 3 << 30;
+
+/// What a run of a race is trained with.
+pub fn run_settings(settings: &TrainSettings) -> RunSettings {
+    let TrainSettings { steps, warmup_steps, lr, weight_decay, label_smoothing, drop_path, clip_norm, .. } = *settings;
+    RunSettings {
+        schedule: Schedule { peak: lr, floor: 0.0, warmup_steps, steps },
+        adamw: AdamWSettings { weight_decay, clip_norm: (clip_norm > 0.0).then_some(clip_norm), ..Default::default() },
+        label_smoothing,
+        drop_path,
+        freeze_steps: 0,
+        seed: 0,
+    }
+}
+
+/// Epochs for which the learngene is held still.
+fn freeze_epochs(plan: &DescendantPlan) -> f64 {
+    match plan {
+        DescendantPlan::Cluster(_) => 0.0,
+        DescendantPlan::Layers(settings) => settings.freeze_epochs,
+    }
+}
+
+/// How pictures are served to a race.
+pub fn loader_settings(settings: &TrainSettings, normalise: Normalise) -> LoaderSettings {
+    LoaderSettings {
+        image_size: settings.descendant.image_size(),
+        batch: settings.batch,
+        normalise,
+        augment: settings.augment.then(Augment::default),
+        ..LoaderSettings::default()
+    }
+}
+
+/// Everything a race is made of, for a new one or for one that is taken up again.
+pub struct RaceParts {
+    pub plan: RacePlan,
+    pub batches: RaceBatches,
+    pub starts: RaceStarts,
+    pub configs: Vec<ModelConfig>,
+    pub classes: Vec<String>,
+    pub cost: Cost,
+}
+
+impl RaceParts {
+    /// The parts of a race.
+    ///
+    /// # Errors
+    /// When something is missing or does not fit.
+    pub fn new(workspace: &Workspace, settings: &TrainSettings) -> Result<Self, EngineError> {
+        let planned = plan(workspace, settings.descendant.clone())?;
+        let ancestor = workspace.ancestor()?;
+        let acquired = workspace.acquired()?;
+        let split = workspace.split()?;
+        if settings.arms.is_empty() || settings.seeds == 0 || settings.steps == 0 {
+            return Err(EngineError::EmptyRace);
+        }
+        let maker = ArmMaker { ancestor: &ancestor.model, planned: &planned.start, device: &acquired.device };
+        let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>()?;
+        let configs: Vec<ModelConfig> = arms.iter().map(Arm::config).collect();
+        let part = split.share_of_training(settings.share, workspace.dataset.settings.seed);
+        let loader = Loader::new(&workspace.dataset.set, &part, loader_settings(settings, ancestor.normalise))?;
+        let every = match settings.validate_every {
+            0 => loader.steps_per_epoch(),
+            every => every,
+        };
+        let cost = Cost {
+            flops: configs.iter().map(|config| config.flops() as f64).collect(),
+            seeds: settings.seeds,
+            steps: settings.steps,
+            batch: settings.batch,
+            points: points_of(settings.steps, every),
+            pictures: loader.validation_len(),
+        };
+        let freeze_steps =
+            (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
+        let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
+        let plan = RacePlan {
+            run: RunSettings { freeze_steps, ..run_settings(settings) },
+            steps: settings.steps,
+            arms: settings.arms.len(),
+            seeds: (settings.first_seed..).take(settings.seeds).collect(),
+            validate_every: settings.validate_every,
+            is_interleaved: settings.is_interleaved,
+            micro_batch: settings.micro_batch,
+            room: in_tab.then(|| room(&configs, settings.is_interleaved, TAB_BYTES)),
+        };
+        let (batches, classes) = (RaceBatches::new(loader), split.classes.clone());
+        Ok(Self { plan, batches, starts: RaceStarts::new(arms), configs, classes, cost })
+    }
+}
+
+/// Pictures that one pass has memory for beside weights, gradients and moments of all models in training.
+fn room(configs: &[ModelConfig], is_interleaved: bool, bytes: u64) -> usize {
+    let held = configs.iter().map(|config| 4 * TRAINING_COPIES * config.parameters());
+    let held = if is_interleaved { held.sum() } else { held.max().unwrap_or(0) };
+    let picture = configs.iter().map(activation_bytes).max().unwrap_or(1).max(1);
+    (bytes.saturating_sub(held) / picture) as usize
+}
