@@ -3,23 +3,9 @@
 use leptos::prelude::*;
 
 use super::files::Picked;
-use super::layers::layers_and_patch;
 use super::state::{App, EngineState};
 use super::strings::text;
-use heirloom_plan::protocol::{
-    Command, ExperimentSettings, FileRef, JobKind, Method, Preparation, RaceState, SplitSettings,
-};
-
-/// A question that is answered at once when the engine is idle, but late when it trains. Asking again before the answer
-/// would let questions queue up behind a dragged slider, so only the latest one is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Asked {
-    #[default]
-    No,
-    Waiting,
-    /// Something changed since the question was sent.
-    Stale,
-}
+use heirloom_plan::protocol::{Command, FileRef, JobKind, Preparation, RaceState, SplitSettings};
 
 impl App {
     pub fn send(self, command: Command, files: Vec<web_sys::File>) {
@@ -91,74 +77,14 @@ impl App {
         self.ask_attention(layer, head, picture);
     }
 
-    /// Clusters again when the heads or the settings changed.
-    pub fn ask_clusters(self) {
-        if self.clusters_asked.get_value() != Asked::No {
-            return self.clusters_asked.set_value(Asked::Stale);
-        }
-        let size = self.heads.with_untracked(|heads| heads.as_ref().map(|heads| heads.image_size));
-        if let Some(size) = size {
-            self.clusters_asked.set_value(Asked::Waiting);
-            let clusters = self.settings.with_untracked(|settings| settings.clusters(size));
-            self.send(Command::SetClusters(clusters), Vec::new());
-        }
-    }
-
-    pub(super) fn clusters_answered(self) {
-        let stale = self.clusters_asked.get_value() == Asked::Stale;
-        self.clusters_asked.set_value(Asked::No);
-        if stale {
-            self.ask_clusters();
-        }
-    }
-
-    /// Plans again when the clusters, the classes or the settings changed.
-    pub fn ask_descendant(self) {
-        if self.descendant_asked.get_value() != Asked::No {
-            return self.descendant_asked.set_value(Asked::Stale);
-        }
-        let shape = self.ancestor.with_untracked(|ancestor| ancestor.as_ref().map(layers_and_patch));
-        let is_condensed = self.settings.with_untracked(|settings| match settings.method {
-            Method::Layers => !settings.chosen.is_empty(),
-            Method::Cluster | Method::Pool | Method::Stitch => self.clusters.with_untracked(Option::is_some),
-        });
-        if !is_condensed && self.settings.with_untracked(|settings| settings.method == Method::Layers) {
-            // Nothing is chosen any more: what was planned before must not be trained by mistake.
-            self.descendant.set(None);
-        }
-        if let (Some((depth, patch)), true) = (shape, is_condensed) {
-            self.descendant_asked.set_value(Asked::Waiting);
-            let descendant = self.settings.with_untracked(|settings| settings.descendant(depth, patch));
-            self.send(Command::PlanDescendant(descendant), Vec::new());
-        }
-    }
-
-    pub(super) fn descendant_answered(self) {
-        let stale = self.descendant_asked.get_value() == Asked::Stale;
-        self.descendant_asked.set_value(Asked::No);
-        if stale {
-            self.ask_descendant();
-        }
-    }
-
-    /// After an error or a restart no answer may come: the next change asks afresh.
-    pub(super) fn forget_answers(self) {
-        self.clusters_asked.set_value(Asked::No);
-        self.descendant_asked.set_value(Asked::No);
-    }
-
     pub fn train(self) {
         let settings = untrack(|| self.chosen_experiment());
         if let Some(settings) = settings {
+            self.tell_engine();
             self.begin_job(JobKind::Train);
             self.forget_answers_of_namer();
             self.start_experiment(settings);
         }
-    }
-
-    /// Asks how long that would take.
-    pub fn ask_forecast(self, settings: ExperimentSettings) {
-        self.send(Command::PredictTraining(settings), Vec::new());
     }
 
     pub fn pause_or_continue(self) {

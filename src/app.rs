@@ -46,6 +46,7 @@ pub fn Page() -> impl IntoView {
         app.begin_keeping();
     }
     follow_settings(app);
+    app.follow_plans();
     listen(app);
     stay_awake(app);
     let main = NodeRef::<leptos::html::Main>::new();
@@ -238,23 +239,8 @@ fn stay_awake(app: App) {
     wake::follow_the_page();
 }
 
-/// Keeps the address and the engine in step with the settings.
+/// Keeps the address in step with the settings.
 fn follow_settings(app: App) {
-    let clusters = Memo::new(move |_| app.settings.with(|settings| settings.clusters(224)));
-    Effect::new(move |_| {
-        // Read, not only tracked: a memo that was never read does not listen to its own sources.
-        let _ = clusters.get();
-        app.heads.track();
-        app.ask_clusters();
-    });
-    let descendant = Memo::new(move |_| app.settings.with(|settings| settings.descendant(usize::MAX, 1)));
-    let classes = Memo::new(move |_| app.pictures.with(|p| p.as_ref().map(|p| p.classes.len())));
-    Effect::new(move |_| {
-        let _ = (descendant.get(), classes.get());
-        app.clusters.track();
-        app.ancestor.track();
-        app.ask_descendant();
-    });
     let write = leptos::leptos_dom::helpers::debounce(Duration::from_millis(500), move |fragment: String| {
         let location = window().location();
         let [path, search] = [location.pathname(), location.search()].map(Result::unwrap_or_default);

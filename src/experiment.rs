@@ -4,8 +4,7 @@ use leptos::prelude::*;
 
 use super::state::App;
 use heirloom_plan::protocol::{
-    Command, Design, ExperimentReport, ExperimentSettings, RaceReport, StartValue, TrainSettings, TrainingForecast,
-    is_out_of_memory,
+    Command, Design, ExperimentReport, ExperimentSettings, RaceReport, StartValue, TrainSettings, is_out_of_memory,
 };
 
 /// What the races of an experiment differ in.
@@ -232,19 +231,13 @@ pub struct Experiments {
     pub report: RwSignal<Option<ExperimentReport>>,
     /// The race whose curves are shown; `None` = the latest.
     pub shown: RwSignal<Option<usize>>,
-    pub forecast: RwSignal<Option<TrainingForecast>>,
     /// What is to be trained again, in parts of a batch, once a new engine is where the dead one stood.
     retry: StoredValue<Option<ExperimentSettings>>,
 }
 
 impl Experiments {
     pub fn new() -> Self {
-        Self {
-            report: RwSignal::new(None),
-            shown: RwSignal::new(None),
-            forecast: RwSignal::new(None),
-            retry: StoredValue::new(None),
-        }
+        Self { report: RwSignal::new(None), shown: RwSignal::new(None), retry: StoredValue::new(None) }
     }
 }
 
@@ -299,7 +292,7 @@ impl App {
 
     /// The experiment as chosen; `None` before a descendant is planned.
     pub fn chosen_experiment(self) -> Option<ExperimentSettings> {
-        let planned = self.descendant.with(|planned| planned.as_ref().map(|planned| planned.settings.clone()))?;
+        let planned = self.plans.descendant.with(|planned| planned.as_ref().map(|planned| planned.settings.clone()))?;
         Some(self.settings.with(|settings| settings.race.experiment(settings.training(planned))))
     }
 

@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use super::settings::Settings;
 use super::state::App;
 use super::strings::text;
+use heirloom_plan::config::ModelConfig;
 use heirloom_plan::protocol::{
-    AncestorShape, AncestorSummary, Command, CondenseReport, CondenseSettings, JobKind, LayerScores, Likeness, Method,
+    AncestorSummary, Command, CondenseReport, CondenseSettings, JobKind, LayerScores, Likeness, Method,
 };
 
 /// What is on the screen of it.
@@ -136,10 +137,10 @@ impl App {
 
 /// Layers that an ancestor offers, and the side of its patches, px; 1 where it has none.
 pub(super) fn layers_and_patch(ancestor: &AncestorSummary) -> (usize, usize) {
-    match &ancestor.shape {
-        AncestorShape::Vit(shape) => (shape.depth, shape.patch_size),
-        AncestorShape::Cnn(stages) => (stages.len(), 1),
+    match &ancestor.config {
+        ModelConfig::Vit(config) => (config.depth, config.patch_size),
+        ModelConfig::Cnn(config) => (config.stages.len(), 1),
         // Its layers are of two widths, so that none are taken from it.
-        AncestorShape::Stitched(_) => (0, 1),
+        ModelConfig::Stitched(_) => (0, 1),
     }
 }

@@ -18,6 +18,7 @@ use heirloom_plan::protocol::{Command, Engine, Event, JobKind, ProjectCommand, P
 const MOST_DEATHS: usize = 2;
 
 /// What the link tells the page.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is nearly always an event")]
 pub enum Report {
     /// The engine said something; the attachment belongs to [`Event::File`].
     Event(Event, Option<Uint8Array>),

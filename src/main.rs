@@ -27,6 +27,8 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod pages;
 #[cfg(target_arch = "wasm32")]
+mod plan;
+#[cfg(target_arch = "wasm32")]
 mod pools;
 #[cfg(target_arch = "wasm32")]
 mod presets;

@@ -175,13 +175,12 @@ impl App {
         }
         projects.is_open.set(false);
         projects.name.set(name);
-        self.forget_answers();
+        self.knows_nothing(false);
+        self.speed.set(None);
         self.ancestor.set(None);
         self.pictures.set(None);
         self.heads.set(None);
-        self.clusters.set(None);
         self.attention.set(None);
-        self.descendant.set(None);
         self.race.set(None);
         self.pools.clear();
         self.layers.report.set(None);
@@ -219,6 +218,7 @@ impl App {
     fn save_when_hidden(self) {
         let listener = gloo::events::EventListener::new(&document(), "visibilitychange", move |_| {
             if document().hidden() {
+                self.tell_engine();
                 self.send_project(ProjectCommand::Save);
             }
         });

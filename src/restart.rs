@@ -64,12 +64,10 @@ fn is_training(app: App) -> bool {
 /// Takes from the screen what only the dead engine knew; curves stay. Returns whether a race was under way.
 fn lose_engine(app: App) -> bool {
     app.jobs.set(Vec::new());
-    app.forget_answers();
+    app.knows_nothing(false);
     app.trial.forget();
     app.heads.set(None);
-    app.clusters.set(None);
     app.attention.set(None);
-    app.descendant.set(None);
     let mut training = false;
     app.race.update(|race| {
         if let Some(race) = race {
@@ -93,7 +91,7 @@ pub fn report_context(app: App) -> String {
     let ancestor = app.ancestor.with_untracked(|ancestor| {
         ancestor.as_ref().map(|a| {
             let [name, family, dtype] = [&a.name, &a.family, &a.dtype];
-            format!("{name}: {family}, {:?}, {dtype}", a.shape)
+            format!("{name}: {family}, {:?}, {dtype}", a.config)
         })
     });
     let pictures = app.pictures.with_untracked(|pictures| {
@@ -102,7 +100,7 @@ pub fn report_context(app: App) -> String {
             format!("{} classes, {train} + {validation}, unreadable {}", p.classes.len(), p.unreadable_count)
         })
     });
-    let memory = app.descendant.with_untracked(|d| d.as_ref().map(|d| format::bytes(d.training_bytes)));
+    let memory = app.plans.descendant.with_untracked(|d| d.as_ref().map(|d| format::bytes(d.training_bytes)));
     let settings = app.settings.with_untracked(super::settings::Settings::to_fragment);
     format!(
         "Heirloom {}\nengine: {engine}\nancestor: {}\npictures: {}\ntraining memory: {}\nsettings: #{settings}\nbrowser: {}\n",

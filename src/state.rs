@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 
 use super::experiment::Experiments;
 use super::layers::LayersState;
+use super::plan::{Inputs, Plans};
 use super::pools::PoolView;
 use super::projects::Projects;
 use super::settings::Settings;
@@ -13,11 +14,12 @@ use super::shipped::ShippedState;
 use super::show_me::Story;
 use super::strings::text;
 use super::trial::Trial;
-use super::{actions, bench, files, restart};
+use super::{bench, files, restart};
 use crate::link::{Link, Report};
+use heirloom_plan::config::{ModelConfig, VitConfig};
 use heirloom_plan::protocol::{
-    AncestorShape, AncestorSummary, AttentionMap, ClusterReport, Confusion, DescendantSummary, Engine, EngineReport,
-    Event, HeadsReport, JobKind, Notice, NoticeLevel, PicturesSummary, Prediction, Progress, RaceReport, VitShape,
+    AncestorSummary, AttentionMap, Confusion, Engine, EngineReport, Event, HeadsReport, JobKind, Notice, NoticeLevel,
+    PicturesSummary, Prediction, Progress, RaceReport,
 };
 
 /// Notices kept on the screen; older ones make room.
@@ -63,14 +65,15 @@ pub struct App {
     pub ancestor: RwSignal<Option<AncestorSummary>>,
     pub pictures: RwSignal<Option<PicturesSummary>>,
     pub heads: RwSignal<Option<HeadsReport>>,
-    pub clusters: RwSignal<Option<ClusterReport>>,
+    /// Operations a second that this machine reaches.
+    pub speed: RwSignal<Option<f64>>,
+    pub plans: Plans,
     /// Layer, head and picture whose attention is shown.
     pub looking: RwSignal<(usize, usize, usize)>,
     /// The patch from which it looks; `None` for the middle one.
     pub looking_from: RwSignal<Option<usize>>,
     pub attention: RwSignal<Option<AttentionMap>>,
     pub layers: LayersState,
-    pub descendant: RwSignal<Option<DescendantSummary>>,
     pub race: RwSignal<Option<RaceReport>>,
     pub pools: PoolView,
     pub experiments: Experiments,
@@ -90,28 +93,33 @@ pub struct App {
     /// Sentence for screen readers.
     pub spoken: RwSignal<String>,
     pub(super) link: StoredValue<Option<Link>, LocalStorage>,
-    pub(super) clusters_asked: StoredValue<actions::Asked>,
-    pub(super) descendant_asked: StoredValue<actions::Asked>,
     next_notice: StoredValue<usize>,
 }
 
 impl App {
     /// An empty page with the usual settings.
     pub fn new() -> Self {
+        let inputs = Inputs {
+            ancestor: RwSignal::new(None),
+            pictures: RwSignal::new(None),
+            heads: RwSignal::new(None),
+            settings: RwSignal::default(),
+            speed: RwSignal::new(None),
+        };
         Self {
             engine: RwSignal::new(EngineState::Loading),
             notices: RwSignal::default(),
             jobs: RwSignal::default(),
             silent: RwSignal::new(false),
-            ancestor: RwSignal::new(None),
-            pictures: RwSignal::new(None),
-            heads: RwSignal::new(None),
-            clusters: RwSignal::new(None),
+            ancestor: inputs.ancestor,
+            pictures: inputs.pictures,
+            heads: inputs.heads,
+            speed: inputs.speed,
+            plans: Plans::new(inputs),
             looking: RwSignal::default(),
             looking_from: RwSignal::default(),
             attention: RwSignal::new(None),
             layers: LayersState::new(),
-            descendant: RwSignal::new(None),
             race: RwSignal::new(None),
             pools: PoolView::default(),
             experiments: Experiments::new(),
@@ -123,12 +131,10 @@ impl App {
             projects: Projects::new(),
             shipped: ShippedState::new(),
             story: Story::new(),
-            settings: RwSignal::default(),
+            settings: inputs.settings,
             width: RwSignal::new(640.0),
             spoken: RwSignal::default(),
             link: StoredValue::new_local(None),
-            clusters_asked: StoredValue::default(),
-            descendant_asked: StoredValue::default(),
             next_notice: StoredValue::new(0),
         }
     }
@@ -160,25 +166,21 @@ impl App {
             Event::Progress(progress) => self.move_job(progress),
             Event::JobEnded { job, finished } => self.job_ended(job, finished),
             Event::Heads(report) => self.heads_measured(report),
-            Event::Clusters(report) => {
-                self.clusters.set(Some(report));
-                self.clusters_answered();
-            }
+            Event::Speed(speed) => self.speed.set(Some(speed)),
+            Event::Clusters(report) => self.knows_clusters(&report),
             Event::Attention(map) => self.attention.set(Some(map)),
             Event::Condensed(report) => {
                 self.end_job(JobKind::Condense);
                 self.condensed(report);
             }
             Event::Descendant(summary) => {
-                self.descendant.set(Some(summary));
-                self.descendant_answered();
+                self.knows_plan(summary);
                 self.retry_training();
             }
             Event::Race(report) => self.race_moved(report),
             Event::Pool(report) => self.pool_moved(*report),
             Event::Cut(cut) => self.was_cut(cut),
             Event::Experiment(report) => self.experiments.report.set(Some(report)),
-            Event::Forecast(forecast) => self.experiments.forecast.set(Some(forecast)),
             Event::Prediction(prediction) => self.predictions.update(|all| all.push(prediction)),
             Event::Glance(prediction) => self.trial.glanced(prediction),
             Event::Look(look) => self.trial.looked(look),
@@ -208,24 +210,23 @@ impl App {
 
     fn ancestor_opened(self, summary: AncestorSummary) {
         self.end_job(JobKind::Open);
-        self.spoken.set(match &summary.shape {
-            AncestorShape::Vit(vit) => (text().ancestor.spoken)(&summary.family, vit.depth, vit.num_heads),
-            AncestorShape::Cnn(stages) => (text().cnn.spoken)(&summary.family, stages.len()),
-            AncestorShape::Stitched(_) => summary.family.clone(),
+        self.spoken.set(match &summary.config {
+            ModelConfig::Vit(vit) => (text().ancestor.spoken)(&summary.family, vit.depth, vit.num_heads),
+            ModelConfig::Cnn(cnn) => (text().cnn.spoken)(&summary.family, cnn.stages.len()),
+            ModelConfig::Stitched(_) => summary.family.clone(),
         });
+        self.knows_nothing(false);
         self.heads.set(None);
-        self.clusters.set(None);
         self.attention.set(None);
         // The same ancestor again, after an engine died: what was found of it still holds.
         if self.ancestor.with_untracked(|before| before.as_ref() != Some(&summary)) {
             self.layers.report.set(None);
         }
-        self.descendant.set(None);
         if self.namer().is_none() {
             self.forget_answers_of_namer();
         }
-        if matches!(summary.shape, AncestorShape::Cnn(_)) {
-            self.suit_cnn(summary.image_size);
+        if let ModelConfig::Cnn(cnn) = &summary.config {
+            self.suit_cnn(cnn.image_size);
         }
         self.ancestor.set(Some(summary));
     }
@@ -235,6 +236,7 @@ impl App {
         self.looking.set((0, 0, 0));
         self.looking_from.set(None);
         self.attention.set(None);
+        self.knows_nothing(true);
         self.heads.set(Some(report));
         self.ask_attention(0, 0, 0);
     }
@@ -294,12 +296,13 @@ impl App {
 
     /// Whether there is an ancestor, and one without attention heads.
     pub fn has_no_heads(self) -> bool {
-        self.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.vit().is_none()))
+        self.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.config.vit().is_none()))
     }
 
     /// A size of the ancestor, if that is a Vision Transformer.
-    pub fn of_vit(self, otherwise: usize, size: fn(&VitShape) -> usize) -> usize {
-        self.ancestor.with(|ancestor| ancestor.as_ref().and_then(|ancestor| ancestor.vit()).map_or(otherwise, size))
+    pub fn of_vit(self, otherwise: usize, size: fn(&VitConfig) -> usize) -> usize {
+        self.ancestor
+            .with(|ancestor| ancestor.as_ref().and_then(|ancestor| ancestor.config.vit()).map_or(otherwise, size))
     }
 
     /// Whether any long job is under way.
@@ -310,7 +313,6 @@ impl App {
     /// Shows a notice; the same sentence twice is shown once.
     pub fn notify(self, notice: Notice) {
         if notice.level == NoticeLevel::Error {
-            self.forget_answers();
             // A command refused before it began has no `JobEnded` to wait for.
             self.jobs.update(|jobs| jobs.retain(|job| job.progress.is_some()));
         }

@@ -87,7 +87,7 @@ pub fn HeadsChart() -> impl IntoView {
         app.heads.with(|heads| {
             let heads = heads.as_ref()?;
             let frame = Frame::new(app.width.get(), heads);
-            let places = app.clusters.with(|clusters| places(heads, clusters.as_ref()));
+            let places = app.plans.clusters.with(|clusters| places(heads, clusters.as_ref()));
             let label = (t.chart_label)(heads.distance.len(), heads.distance.first().map_or(0, Vec::len));
             Some(view! {
                 <svg
@@ -100,7 +100,7 @@ pub fn HeadsChart() -> impl IntoView {
                     viewBox=format!("0 0 {} {}", frame.width, frame.height)
                 >
                     {axes(frame, heads)}
-                    {bands(frame, heads, app.clusters.with(Clone::clone).as_ref())}
+                    {bands(frame, heads, app.plans.clusters.with(Clone::clone).as_ref())}
                     {dots(app, frame, heads, &places)}
                     {ring(app, frame, heads)}
                 </svg>
@@ -108,7 +108,8 @@ pub fn HeadsChart() -> impl IntoView {
         })
     };
     let ranks = move || {
-        let most = app.clusters.with(|c| c.as_ref().map_or(0, |c| c.layers.iter().map(Vec::len).max().unwrap_or(0)));
+        let most =
+            app.plans.clusters.with(|c| c.as_ref().map_or(0, |c| c.layers.iter().map(Vec::len).max().unwrap_or(0)));
         (0..most.min(8)).map(|rank| view! { <li>{swatch(rank)}{(t.ranks)(rank)}</li> }).collect_view()
     };
     view! {
@@ -245,7 +246,9 @@ pub fn HeadsTable() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().heads;
     let places = Memo::new(move |_| {
-        app.heads.with(|heads| heads.as_ref().map(|h| app.clusters.with(|c| places(h, c.as_ref()))).unwrap_or_default())
+        app.heads.with(|heads| {
+            heads.as_ref().map(|h| app.plans.clusters.with(|c| places(h, c.as_ref()))).unwrap_or_default()
+        })
     });
     let at = move |layer: usize, head: usize| {
         places.with(|all| all.get(layer).and_then(|row| row.get(head)).copied().flatten())

@@ -30,7 +30,7 @@ pub fn SharingChart() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
     let drawing = move || {
-        app.descendant.with(|planned| {
+        app.plans.descendant.with(|planned| {
             let (from, sources) = heads(planned.as_ref()?)?;
             let width = app.width.get().min(720.0);
             let height = ROW * sources.len() as f64;
@@ -109,7 +109,7 @@ pub fn SharingTable() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().descendant;
     let rows = move || {
-        app.descendant.with(|planned| {
+        app.plans.descendant.with(|planned| {
             let Some((from, sources)) = planned.as_ref().and_then(heads) else { return Vec::new() };
             let layers = sources.iter().zip(from).enumerate();
             let heads = layers.flat_map(|(layer, (heads, &from))| {

@@ -33,7 +33,7 @@ pub fn StackChart() -> impl IntoView {
     let t = &text().layers;
     let drawing = move || {
         let names = app.layer_names();
-        app.descendant.with(|planned| {
+        app.plans.descendant.with(|planned| {
             let layers = layers(planned.as_ref()?)?;
             let width = app.width.get().min(WIDTH);
             let height = ROW * (layers.len() + 2) as f64;
@@ -78,7 +78,7 @@ pub fn StackTable() -> impl IntoView {
     let t = &text().layers;
     let rows = move || {
         let names = app.layer_names();
-        app.descendant.with(|planned| {
+        app.plans.descendant.with(|planned| {
             let layers = planned.as_ref().and_then(layers).unwrap_or_default();
             let row = |layer: &LayerSource| {
                 view! {

@@ -8,7 +8,8 @@ use crate::format::short;
 use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{JobBar, Picker, Step};
-use heirloom_plan::protocol::{AncestorShape, AncestorSummary, JobKind, StageShape};
+use heirloom_plan::config::{ModelConfig, StageConfig, StitchedConfig};
+use heirloom_plan::protocol::{AncestorSummary, JobKind};
 
 /// Keys listed before the rest is only counted.
 const MOST_KEYS: usize = 200;
@@ -38,33 +39,32 @@ pub fn AncestorStep() -> impl IntoView {
 
 fn summary(a: AncestorSummary) -> impl IntoView {
     let t = &text().ancestor;
-    let built_of = match &a.shape {
-        AncestorShape::Vit(vit) => vec![
+    let built_of = match &a.config {
+        ModelConfig::Vit(vit) => vec![
             (t.layers, vit.depth.to_string()),
             (t.heads, vit.num_heads.to_string()),
             (t.width, (t.width_value)(vit.embed_dim, vit.head_dim)),
-            (t.picture, (t.picture_value)(a.image_size, vit.patch_size)),
+            (t.picture, (t.picture_value)(vit.image_size, vit.patch_size)),
         ],
-        AncestorShape::Stitched(parts) => vec![
-            (text().pool.parts, parts.map(|part| format!("{} × {}", part.blocks, part.width)).join(" → ")),
-            (t.picture, (text().cnn.picture_value)(a.image_size)),
-        ],
-        AncestorShape::Cnn(stages) => {
-            let c = &text().cnn;
-            let list = |of: fn(&StageShape) -> usize| {
+        ModelConfig::Stitched(of) => {
+            vec![(text().pool.parts, stitched(of)), (t.picture, (text().cnn.picture_value)(of.front.image_size))]
+        }
+        ModelConfig::Cnn(cnn) => {
+            let (c, stages) = (&text().cnn, &cnn.stages);
+            let list = |of: fn(&StageConfig) -> usize| {
                 stages.iter().map(|stage| of(stage).to_string()).collect::<Vec<_>>().join(", ")
             };
             vec![
                 (c.stages, stages.len().to_string()),
-                (c.blocks, list(|stage| stage.blocks)),
+                (c.blocks, list(|stage| stage.depth)),
                 (c.widths, list(|stage| stage.width)),
-                (t.picture, (c.picture_value)(a.image_size)),
+                (t.picture, (c.picture_value)(cnn.image_size)),
             ]
         }
     };
     let facts = [
         (t.parameters, short(a.parameters)),
-        (t.classes, a.classes.map_or_else(|| t.no_classes.to_owned(), |classes| classes.to_string())),
+        (t.classes, a.config.classes().map_or_else(|| t.no_classes.to_owned(), |classes| classes.to_string())),
         (t.stored_as, a.dtype),
     ];
     let facts = built_of.into_iter().chain(facts);
@@ -83,6 +83,12 @@ fn summary(a: AncestorSummary) -> impl IntoView {
         {has_assumed.then(|| view! { <p class="sub">{t.assumptions}</p> <ul class="plain">{assumed}</ul> })}
         <PreparationFields said=a.preparation/>
     }
+}
+
+/// The parts of a stitched model: `2 × 96 → 3 × 192`.
+fn stitched(of: &StitchedConfig) -> String {
+    let behind = of.end.depth.saturating_sub(of.end_layer);
+    format!("{} × {} → {behind} × {}", of.front_layer + 1, of.front.embed_dim, of.end.embed_dim)
 }
 
 fn keys(title: String, keys: Vec<(String, Option<String>)>) -> Option<impl IntoView> {

@@ -15,9 +15,9 @@ pub fn DescendantStep() -> impl IntoView {
     let t = &text().descendant;
     let missing = Signal::derive(move || match app.has_no_heads() {
         true => Some(text().cnn.no_heads),
-        false => app.clusters.with(Option::is_none).then_some(t.need),
+        false => app.plans.clusters.with(Option::is_none).then_some(t.need),
     });
-    let has = Memo::new(move |_| app.descendant.with(Option::is_some));
+    let has = Memo::new(move |_| app.plans.descendant.with(Option::is_some));
     let most_layers = move || app.of_vit(1, |a| a.depth);
     let most_heads = move || app.of_vit(1, |a| a.num_heads * 2);
     view! {
@@ -52,7 +52,7 @@ pub fn DescendantStep() -> impl IntoView {
             </More>
             <Show when=move || has.get()>
                 <dl class="facts" data-testid="descendant-summary">
-                    {move || app.descendant.get().map(|planned| facts(app, &planned))}
+                    {move || app.plans.descendant.get().map(|planned| facts(app, &planned))}
                 </dl>
                 <SharingChart/>
                 <SharingTable/>

@@ -113,16 +113,9 @@ fn List(
 #[component]
 pub fn Budget() -> impl IntoView {
     let app = expect_context::<App>();
-    let chosen = Memo::new(move |_| app.chosen_experiment());
-    Effect::new(move |_| {
-        // A race that ended has taught the engine how fast this machine is.
-        let is_idle = !app.busy();
-        if let Some(settings) = chosen.get().filter(|_| is_idle) {
-            app.ask_forecast(settings);
-        }
-    });
     let words = move || {
-        let forecast = app.experiments.forecast.get().filter(|_| !app.busy())?;
+        let chosen = app.chosen_experiment().filter(|_| !app.busy())?;
+        let forecast = app.forecast(&chosen)?;
         let time = forecast.seconds.map(duration);
         Some((text().race.budget)(forecast.steps, forecast.runs, forecast.races, time.as_deref()))
     };

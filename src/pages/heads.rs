@@ -48,7 +48,7 @@ pub fn HeadsStep() -> impl IntoView {
             <Show when=move || has.get()>
                 <HeadsChart/>
                 <EpsSlider/>
-                {move || app.clusters.get().map(kept)}
+                {move || app.plans.clusters.get().map(kept)}
                 <HeadsTable/>
                 <Look/>
             </Show>
@@ -62,6 +62,8 @@ pub fn HeadsStep() -> impl IntoView {
 fn EpsSlider() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().heads;
+    // A slider that comes back to where it was does not say that it changed.
+    let sliding = app.plans.is_sliding;
     let scale = move || app.heads.with(|heads| heads.as_ref().map_or(1.0, |heads| heads.image_size as f64 / 224.0));
     let eps = move || app.settings.with(|settings| settings.eps) * scale();
     view! {
@@ -81,9 +83,13 @@ fn EpsSlider() -> impl IntoView {
                 aria-valuetext=move || (t.eps_value)(&digits(eps()))
                 on:input=move |event| {
                     if let Ok(px) = event_target_value(&event).parse::<f64>() {
+                        sliding.set(true);
                         app.settings.update(|settings| settings.eps = px / scale());
                     }
                 }
+                on:change=move |_| sliding.set(false)
+                on:pointerup=move |_| sliding.set(false)
+                on:blur=move |_| sliding.set(false)
             />
         </div>
     }

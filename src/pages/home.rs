@@ -16,7 +16,7 @@ pub fn HomeStep() -> impl IntoView {
         app.race.with(|race| race.as_ref().is_some_and(|r| r.runs.iter().any(|run| !run.points.is_empty())))
     });
     let missing = Signal::derive(move || {
-        let nothing = app.descendant.with(Option::is_none) && !has.get() && !has_curves.get();
+        let nothing = app.plans.descendant.with(Option::is_none) && !has.get() && !has_curves.get();
         nothing.then_some(t.need)
     });
     let name = move || model_name(app, app.run.get());

@@ -23,7 +23,6 @@ pub fn MethodChoice() -> impl IntoView {
     };
     let choose = move |event| {
         if let Some(chosen) = Method::of_name(&event_target_value(&event)) {
-            app.descendant.set(None);
             app.pools.picked.set(None);
             app.settings.update(|settings| settings.method = chosen);
         }

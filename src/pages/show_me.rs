@@ -175,7 +175,7 @@ fn found(app: App, stage: Stage) -> Option<String> {
     match stage {
         Stage::Ancestor => app.ancestor.with(|ancestor| {
             let ancestor = ancestor.as_ref()?;
-            let shape = ancestor.vit()?;
+            let shape = ancestor.config.vit()?;
             Some((t.found_ancestor)(shape.depth, shape.num_heads, &short(ancestor.parameters)))
         }),
         Stage::Pictures => app.pictures.with(|pictures| {
@@ -189,14 +189,14 @@ fn found(app: App, stage: Stage) -> Option<String> {
             let (near, far) = (digits(all().reduce(f64::min)?), digits(all().reduce(f64::max)?));
             Some((t.found_heads)(all().count(), heads.pictures.len(), [&near, &far], heads.image_size))
         }),
-        Stage::Clusters => app.clusters.with(|clusters| {
+        Stage::Clusters => app.plans.clusters.with(|clusters| {
             let clusters = clusters.as_ref()?;
             Some((t.found_clusters)(clusters.kept_heads, clusters.total_heads))
         }),
         Stage::Descendant => {
             let (heads, layers) = app.settings.with(|settings| (settings.heads, settings.layers));
             let of = app.ancestor.with(|ancestor| ancestor.as_ref().map(|ancestor| ancestor.parameters.max(1)))?;
-            let parameters = app.descendant.with(|planned| planned.as_ref().map(|planned| planned.parameters))?;
+            let parameters = app.plans.descendant.with(|planned| planned.as_ref().map(|planned| planned.parameters))?;
             let share = percent(parameters as f64 / of as f64);
             Some((t.found_descendant)(heads, layers, &short(parameters), &share))
         }

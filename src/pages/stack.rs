@@ -17,7 +17,7 @@ pub fn StackStep() -> impl IntoView {
         false => Some(t.need_ancestor),
         true => (chosen.get() == 0).then_some(t.need_choice),
     });
-    let has = Memo::new(move |_| app.descendant.with(Option::is_some));
+    let has = Memo::new(move |_| app.plans.descendant.with(Option::is_some));
     let patch = Memo::new(move |_| app.patch_size());
     view! {
         <Step id="descendant" number=4 heading=&t.plan_heading missing>
@@ -55,7 +55,7 @@ pub fn StackStep() -> impl IntoView {
             </div>
             <Show when=move || has.get()>
                 <dl class="facts" data-testid="descendant-summary">
-                    {move || app.descendant.get().map(|planned| facts(app, &planned))}
+                    {move || app.plans.descendant.get().map(|planned| facts(app, &planned))}
                 </dl>
                 <StackChart/>
                 <StackTable/>

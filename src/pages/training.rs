@@ -16,7 +16,7 @@ pub fn TrainingStep() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().training;
     let missing = Signal::derive(move || {
-        let nothing = app.descendant.with(Option::is_none) && app.race.with(Option::is_none);
+        let nothing = app.plans.descendant.with(Option::is_none) && app.race.with(Option::is_none);
         nothing.then_some(t.need)
     });
     let has = Memo::new(move |_| app.race.with(Option::is_some));
@@ -66,7 +66,7 @@ fn Buttons() -> impl IntoView {
     let is_going = move || matches!(state.get(), Some(RaceState::Running | RaceState::Paused));
     let is_training = Memo::new(move |_| app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train)));
     let has_arm = Memo::new(move |_| app.settings.with(|s| !s.race.arms.is_empty()));
-    let can_start = move || !app.busy() && !is_going() && has_arm.get() && app.descendant.with(Option::is_some);
+    let can_start = move || !app.busy() && !is_going() && has_arm.get() && app.plans.descendant.with(Option::is_some);
     view! {
         <div class="row">
             <button type="button" data-testid="train-start" disabled=move || !can_start() on:click=move |_| app.train()>

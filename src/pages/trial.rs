@@ -91,7 +91,7 @@ fn has_trained(app: App) -> bool {
 
 /// Whether the ancestor has a classifier and so can name pictures itself: a descendant that was saved and opened again.
 fn has_naming_ancestor(app: App) -> bool {
-    app.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.classes.is_some()))
+    app.ancestor.with(|ancestor| ancestor.as_ref().is_some_and(|ancestor| ancestor.config.classes().is_some()))
 }
 
 /// Where the pictures come from.
@@ -192,7 +192,8 @@ fn ChooseModel() -> impl IntoView {
         .collect_view()
     };
     let ancestor = move || {
-        let named = app.ancestor.with(|a| a.as_ref().filter(|a| a.classes.is_some()).map(|a| a.name.clone()))?;
+        let named =
+            app.ancestor.with(|a| a.as_ref().filter(|a| a.config.classes().is_some()).map(|a| a.name.clone()))?;
         let name = (text().trying.ancestor_itself)(&named);
         Some(view! { <option value="ancestor" selected=move || app.trial.is_ancestor.get()>{name}</option> })
     };

@@ -6,7 +6,6 @@
 use leptos::prelude::*;
 
 use super::{Scene, Stage, Telling};
-use crate::actions::Asked;
 use crate::pages::has_model;
 use crate::presets::STORY;
 use crate::samples::{self, Sample};
@@ -123,10 +122,9 @@ fn begin(app: App, stage: Stage) {
             samples::add(app, Sample::Doodles);
         }
         Stage::Heads => app.measure(),
-        Stage::Clusters => app.ask_clusters(),
-        Stage::Descendant => app.ask_descendant(),
         Stage::Race => app.train(),
-        Stage::Naming => {}
+        // Both follow from the heads by themselves.
+        Stage::Clusters | Stage::Descendant | Stage::Naming => {}
     }
 }
 
@@ -138,8 +136,6 @@ fn choose_settings(app: App) {
     });
     let brings_samples = !has_pictures(app);
     if app.settings.with_untracked(|settings| settings.method != Method::Cluster) {
-        // The plan of another method is not the story's.
-        app.descendant.set(None);
         app.settings.update(|settings| settings.method = Method::Cluster);
     }
     if is_new {
@@ -160,12 +156,8 @@ pub(super) fn is_done(app: App, stage: Stage) -> bool {
             Stage::Ancestor => app.ancestor.with_untracked(Option::is_some),
             Stage::Pictures => has_pictures(app),
             Stage::Heads => app.heads.with_untracked(Option::is_some),
-            Stage::Clusters => {
-                app.clusters_asked.get_value() == Asked::No && app.clusters.with_untracked(Option::is_some)
-            }
-            Stage::Descendant => {
-                app.descendant_asked.get_value() == Asked::No && app.descendant.with_untracked(Option::is_some)
-            }
+            Stage::Clusters => app.plans.clusters.with_untracked(Option::is_some),
+            Stage::Descendant => app.plans.descendant.with_untracked(Option::is_some),
             Stage::Race => untrack(|| has_model(app)) || has_raced(app),
             Stage::Naming => app.predictions.with_untracked(|all| !all.is_empty()),
         }

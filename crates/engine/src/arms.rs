@@ -2,10 +2,11 @@
 
 use burn::tensor::Device;
 
-use super::descendant::{PlanError, PlannedStart};
+use super::descendant::PlannedStart;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
 use heirloom_learngene::{Descendant, Scratch, StartError, StartingPoint, Tleg, WeightSelection};
 use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_plan::descendant::PlanError;
 use heirloom_plan::protocol::StartValue;
 use heirloom_train::{Starts, TrainError};
 

@@ -2,38 +2,14 @@
 
 use super::open::Ancestor;
 use super::runner::Runner;
-use heirloom_learngene::cluster::{ExpandError, ExpansionPlan, ExpansionSettings, Inherited};
-use heirloom_learngene::layers::{LayersError, LayersPlan, WholeLayers, layer_names, layer_parameters};
+use heirloom_learngene::cluster::{ExpansionPlan, Inherited};
+use heirloom_learngene::layers::{LayersPlan, WholeLayers};
 use heirloom_learngene::{Descendant, StartError, StartingPoint};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::VitConfig;
-use heirloom_plan::forecast::TRAINING_PASSES;
+use heirloom_plan::descendant::{Outline, PlanError};
 use heirloom_plan::protocol::{
-    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, LayerSource, LayersSettings,
+    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, LayersSettings,
 };
-
-/// Numbers held per parameter while training: weight, gradient, two moments.
-pub(super) const TRAINING_COPIES: u64 = 4;
-
-/// Why a descendant is not planned.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PlanError {
-    /// Nothing to inherit from.
-    #[error("no ancestor is open yet; open a checkpoint first")]
-    NoAncestor,
-    /// Nothing is condensed yet.
-    #[error("no heads are clustered yet; measure the heads first")]
-    NoHeads,
-    /// The method is not for this family.
-    #[error("{0}")]
-    Family(&'static str),
-    /// The heads do not fit.
-    #[error(transparent)]
-    Expand(#[from] ExpandError),
-    /// The layers do not fit.
-    #[error(transparent)]
-    Layers(#[from] LayersError),
-}
 
 /// The descendant as planned.
 pub(super) struct Planned {
@@ -110,7 +86,7 @@ impl Runner {
     fn expand(&self, ancestor: &Ancestor, settings: &DescendantSettings) -> Result<Inherited, PlanError> {
         let vit = ancestor.vit().map_err(PlanError::Family)?;
         let heads = self.heads.as_ref().ok_or(PlanError::NoHeads)?;
-        let plan = ExpansionPlan::of(&heads.clusters, &expansion_settings(settings))?;
+        let plan = ExpansionPlan::of(&heads.clusters, &settings.into())?;
         Ok(Inherited::new(vit.clone(), plan, self.classes(), settings.image_size)?)
     }
 
@@ -122,63 +98,10 @@ impl Runner {
     fn summary(&self, planned: &Planned) -> DescendantSummary {
         let config = planned.start.config();
         let pictures = self.pictures.split.as_ref().map_or(0, |split| split.train.len());
-        let seconds = |rate: f64| pictures as f64 * TRAINING_PASSES * config.flops() as f64 / rate;
-        let parameters = config.parameters();
-        DescendantSummary {
-            settings: planned.settings.clone(),
-            parts: parts(&planned.start),
-            parameters,
-            flops: config.flops(),
-            bytes: 4 * parameters,
-            training_bytes: 4 * TRAINING_COPIES * parameters + 16 * activation_bytes(&config),
-            seconds_per_epoch: self.flops_per_second.filter(|_| pictures > 0).map(seconds),
-        }
+        let parts = match &planned.start {
+            PlannedStart::Cluster(start) => DescendantParts::of_heads(start.plan()),
+            PlannedStart::Layers(start) => DescendantParts::of_layers(start.plan(), &config),
+        };
+        Outline { settings: planned.settings.clone(), parts, config }.summary(pictures, self.flops_per_second)
     }
-}
-
-fn parts(start: &PlannedStart) -> DescendantParts {
-    match start {
-        PlannedStart::Cluster(start) => {
-            let layers = &start.plan().layers;
-            DescendantParts::Heads {
-                source_layers: layers.iter().map(|layer| layer.source_layer).collect(),
-                sources: layers.iter().map(|layer| layer.heads.clone()).collect(),
-            }
-        }
-        PlannedStart::Layers(start) => {
-            let (config, chosen) = (start.config(), &start.plan().chosen);
-            let layers = layer_names(&config).into_iter().zip(layer_parameters(&config)).enumerate();
-            let layer = |(index, (name, parameters)): (usize, (String, u64))| LayerSource {
-                name,
-                source: chosen.get(index).copied(),
-                parameters,
-            };
-            DescendantParts::Layers(layers.map(layer).collect())
-        }
-    }
-}
-
-/// Bytes of what one picture's forward pass keeps for the backward pass.
-pub(super) fn activation_bytes(config: &ModelConfig) -> u64 {
-    match config {
-        ModelConfig::Vit(config) => layer_bytes(config, config.depth),
-        ModelConfig::Cnn(config) => 4 * config.activations(),
-        ModelConfig::Stitched(config) => {
-            let behind = config.end.depth.saturating_sub(config.end_layer);
-            layer_bytes(&config.front, config.front_layer + 1) + layer_bytes(&config.end, behind)
-        }
-    }
-}
-
-/// As [`activation_bytes`], of some layers.
-fn layer_bytes(config: &VitConfig, layers: usize) -> u64 {
-    let (tokens, width) = (config.tokens() as u64, config.embed_dim as u64);
-    let attention = 4 * config.attention_dim() as u64 + 2 * (config.num_heads * config.tokens()) as u64;
-    4 * layers as u64 * tokens * (4 * width + attention + 2 * config.mlp_dim as u64)
-}
-
-/// The method's settings.
-pub fn expansion_settings(settings: &DescendantSettings) -> ExpansionSettings {
-    let DescendantSettings { heads, layers, depth, scale_projection, ffn_maps, .. } = *settings;
-    ExpansionSettings { heads, layers, depth, scale_projection, ffn_maps }
 }

@@ -6,7 +6,7 @@ use super::race::{RaceJob, Trained};
 use super::runner::{Job, Runner};
 use heirloom_data::Normalise;
 use heirloom_plan::forecast::Forecast;
-use heirloom_plan::protocol::{Event, ExperimentSettings, JobKind, Progress, RaceState, TrainingForecast};
+use heirloom_plan::protocol::{Event, ExperimentSettings, JobKind, Progress, RaceState};
 use heirloom_plan::queue::Queue;
 use heirloom_train::Advance;
 
@@ -28,17 +28,6 @@ impl Runner {
             }
             Err(reason) => self.fail(reason),
         }
-    }
-
-    pub(super) fn predict_training(&self, settings: &ExperimentSettings) {
-        let races = settings.races();
-        // What cannot be run is said when it is started; a number being typed is no reason for a message.
-        let costs = races.iter().map(|race| Some(self.race_parts(race).ok()?.cost)).collect::<Option<Vec<_>>>();
-        let Some(costs) = costs else { return };
-        let runs = races.iter().map(|race| race.seeds * race.arms.len()).sum();
-        let steps = races.iter().map(|race| race.steps * race.seeds * race.arms.len()).sum();
-        let seconds = Forecast::new(self.flops_per_second).seconds((0.0, 0.0), &costs);
-        self.say(Event::Forecast(TrainingForecast { races: races.len(), runs, steps, seconds }));
     }
 
     fn go_on_with(&mut self, job: RaceJob) {
@@ -126,6 +115,7 @@ impl Runner {
             self.inform(format!("these pictures did not decode and were left out: {}", broken.join(", ")));
         }
         self.flops_per_second = job.forecast().speed();
+        self.tell_speed();
         let report = job.report(state);
         let forecast = job.forecast().clone();
         let mut queue = job.queue;

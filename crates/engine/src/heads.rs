@@ -4,17 +4,13 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::keep::work::SavedHeads;
 use super::open::Ancestor;
-use heirloom_plan::protocol::{
-    AttentionMap, ClusterReport, ClusterSettings, Event, HeadsReport, JobKind, MeasureSettings,
-};
+use heirloom_plan::cluster::cluster_report;
+use heirloom_plan::protocol::{AttentionMap, ClusterSettings, Event, HeadsReport, JobKind, MeasureSettings};
 
 use super::runner::{Job, Runner};
 use heirloom_data::{DataError, Normalise, evaluation_picture, picture_url};
-use heirloom_learngene::cluster::{
-    Clusters, Measured, Measurement, Received, attention_of, cluster_measured, learngene_parameters, measure,
-};
+use heirloom_learngene::cluster::{Clusters, Measured, Measurement, Received, attention_of, cluster_measured, measure};
 use heirloom_nn::device::ReadError;
-use heirloom_nn::vit::VitConfig;
 use heirloom_platform::clock::now_ms;
 use heirloom_platform::image::RgbImage8;
 
@@ -131,6 +127,7 @@ impl Runner {
         if self.flops_per_second.is_none() && count > 0 && seconds > 0.0 {
             self.flops_per_second = Some(count as f64 * config.flops() as f64 / seconds);
         }
+        self.tell_speed();
         let report = HeadsReport {
             deviation: over(&job.measured, |one| &one.distance, deviation),
             entropy: over(&job.measured, |one| &one.entropy, mean),
@@ -142,6 +139,13 @@ impl Runner {
         let settings = ClusterSettings::for_image_size(config.image_size);
         let pictures = job.shown.into_iter().map(|(image, _)| image).collect();
         self.hold_heads(SavedHeads { report, shown: job.pictures, clusters: settings }, pictures).await;
+    }
+
+    /// Tells what was measured of this machine.
+    pub(super) fn tell_speed(&self) {
+        if let Some(speed) = self.flops_per_second {
+            self.say(Event::Speed(speed));
+        }
     }
 
     async fn hold_heads(&mut self, heads: SavedHeads, pictures: Vec<RgbImage8>) {
@@ -242,19 +246,4 @@ fn mean(values: &[f32]) -> f32 {
 fn deviation(values: &[f32]) -> f32 {
     let mean = mean(values);
     (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt()
-}
-
-/// What the page is told of clusters.
-pub fn cluster_report(ancestor: &VitConfig, clusters: &Clusters, settings: ClusterSettings) -> ClusterReport {
-    let without_classifier = VitConfig { classes: None, ..ancestor.clone() };
-    ClusterReport {
-        settings,
-        layers: clusters.layers.clone(),
-        ffn_groups: clusters.ffn_groups.clone(),
-        kept_heads: clusters.kept_heads(),
-        total_heads: clusters.total_heads(),
-        kept_ffns: clusters.kept_ffns(),
-        stored_parameters: learngene_parameters(ancestor, clusters),
-        ancestor_parameters: without_classifier.parameters(),
-    }
 }

@@ -24,7 +24,7 @@ pub use arms::{Arm, RaceStarts};
 pub use bench::bench;
 pub use descendant::PlannedStart;
 pub use export::{curves, weights};
-pub use heads::cluster_report;
+pub use heirloom_plan::cluster::cluster_report;
 pub use judge::{judge, sum_up};
 pub use open::normalise;
 pub use race::{RaceBatches, loader_settings, run_settings};

@@ -1,14 +1,14 @@
 //! A race on the person's pictures: what it is made of, and what it tells.
 
 use super::arms::{ArmMaker, RaceStarts};
-use super::descendant::{TRAINING_COPIES, activation_bytes};
 use super::keep::work::{Kept, SavedInputs};
 use super::runner::Runner;
 use heirloom_data::{Augment, DataError, Loader, LoaderSettings, Normalise};
 use heirloom_learngene::layers::layer_names;
 use heirloom_learngene::{Descendant, StartingPoint};
 use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_plan::forecast::{Cost, Forecast, points_of};
+use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
+use heirloom_plan::forecast::{Cost, Forecast};
 use heirloom_plan::protocol::{CutReport, DescendantPlan, RaceReport, RaceState, RunReport, StartValue, TrainSettings};
 use heirloom_plan::queue::Queue;
 use heirloom_platform::clock::now_ms;
@@ -174,18 +174,8 @@ impl Runner {
         let part = split.share_of_training(settings.share, self.pictures.settings.seed);
         let loader = Loader::new(&self.pictures.set, &part, loader_settings(settings, ancestor.normalise));
         let loader = loader.map_err(|error| error.to_string())?;
-        let every = match settings.validate_every {
-            0 => loader.steps_per_epoch(),
-            every => every,
-        };
-        let cost = Cost {
-            flops: configs.iter().map(|config| config.flops() as f64).collect(),
-            seeds: settings.seeds,
-            steps: settings.steps,
-            batch: settings.batch,
-            points: points_of(settings.steps, every),
-            pictures: loader.validation_len(),
-        };
+        let flops = configs.iter().map(|config| config.flops() as f64).collect();
+        let cost = Cost::of(settings, flops, [loader.train_len(), loader.validation_len()]);
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;

@@ -25,7 +25,7 @@ use super::race::{RaceJob, Trained};
 use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use heirloom_plan::protocol::{
     Command, CondenseReport, Design, Engine, EngineReport, Event, ExperimentSettings, JobKind, Notice, NoticeLevel,
-    Progress, RaceReport, RaceState,
+    Progress, RaceReport, RaceState, sentence,
 };
 use heirloom_plan::queue::Queue;
 use heirloom_platform::clock::yield_now;
@@ -177,7 +177,6 @@ impl Runner {
             Command::CutOut { method, configuration } => self.cut_out(method, configuration),
             Command::Train(race) => self.experiment(ExperimentSettings { race, design: Design::Race }).await,
             Command::Experiment(settings) => self.experiment(settings).await,
-            Command::PredictTraining(settings) => self.predict_training(&settings),
             Command::Pause => self.pause(true),
             Command::Continue => self.pause(false),
             Command::Stop => self.stop_job().await,
@@ -286,15 +285,6 @@ impl Runner {
     pub(super) fn fail(&self, reason: impl ToString) {
         self.say(Event::Notice(Notice { level: NoticeLevel::Error, text: sentence(reason) }));
     }
-}
-
-/// Errors are written in lower case, to be joined; shown alone they are sentences.
-fn sentence(text: impl ToString) -> String {
-    let text = text.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
 }
 
 /// The device to work on, and why it is not WebGPU when it might have been.

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod config;
+pub mod descendant;
 pub mod forecast;
 pub mod journal;
 pub mod layers;

@@ -67,6 +67,7 @@ impl Runner {
         let Some(projects) = self.keeper.projects.clone() else { return Ok(()) };
         let Generation { work, sealed, .. } = generation;
         self.flops_per_second = work.flops_per_second;
+        self.tell_speed();
         for pool in work.pools.clone() {
             self.load_pool(&projects, pool).await?;
         }

@@ -1,8 +1,8 @@
 //! Groups and centroids of a few scalars.
 
-use heirloom_learngene::cluster::density::{Neighbours, centroid, density_groups, k_means_groups};
-use heirloom_learngene::cluster::distance::scaled_eps;
-use heirloom_learngene::cluster::{ClusterError, ClusterOrder, ClusterSettings, Clusters, FfnMatching, Grouping};
+use heirloom_plan::cluster::density::{Neighbours, centroid, density_groups, k_means_groups};
+use heirloom_plan::cluster::distance::scaled_eps;
+use heirloom_plan::cluster::{ClusterError, ClusterOrder, ClusterSettings, Clusters, FfnMatching, Grouping};
 
 fn groups(distance: &[f32], eps: f32, min_heads: usize) -> Vec<Vec<usize>> {
     density_groups(&Neighbours::of(distance, eps), min_heads)

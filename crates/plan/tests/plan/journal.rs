@@ -1,8 +1,9 @@
 //! What the page repeats to a new engine.
 
+use heirloom_plan::config::{CnnConfig, Shortcut};
 use heirloom_plan::journal::Journal;
 use heirloom_plan::protocol::{
-    AncestorShape, AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
+    AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
     ProjectCommand, ProjectEvent, Saved,
 };
 
@@ -68,10 +69,8 @@ fn ancestor() -> Event {
     Event::Ancestor(AncestorSummary {
         name: "a.safetensors".into(),
         family: "ResNet-8".into(),
-        shape: AncestorShape::Cnn(Vec::new()),
-        image_size: 32,
+        config: CnnConfig::cifar_resnet(1, Shortcut::Zeros, 10).into(),
         preparation: Preparation { mean: [0.0; 3], std: [1.0; 3] },
-        classes: None,
         parameters: 1,
         dtype: "F32".into(),
         missing: Vec::new(),

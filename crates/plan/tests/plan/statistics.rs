@@ -4,7 +4,7 @@ use heirloom_plan::protocol::statistics::{
 };
 use heirloom_plan::protocol::*;
 
-fn settings(arms: &[StartValue], seeds: usize) -> TrainSettings {
+pub fn settings(arms: &[StartValue], seeds: usize) -> TrainSettings {
     let descendant = DescendantSettings {
         heads: 3,
         layers: 2,

@@ -3,8 +3,8 @@
 //! `tests/fixtures/deit_b_attention_distance.json`: data of the paper's authors (printed in their notebook), with
 //! the clusters that eps = 10 px gives.
 
-use heirloom_learngene::cluster::density::{Neighbours, density_groups};
-use heirloom_learngene::cluster::{ClusterSettings, Clusters, FfnMatching};
+use heirloom_plan::cluster::density::{Neighbours, density_groups};
+use heirloom_plan::cluster::{ClusterSettings, Clusters, FfnMatching};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -20,7 +20,7 @@ struct Golden {
 }
 
 fn golden() -> Golden {
-    serde_json::from_str(include_str!("../../fixtures/deit_b_attention_distance.json")).unwrap()
+    serde_json::from_str(include_str!("../../../../tests/fixtures/deit_b_attention_distance.json")).unwrap()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Parameters of learngenes.
 
-use heirloom_learngene::cluster::{Clusters, HeadCluster, learngene_parameters, whole_layers_parameters};
-use heirloom_nn::vit::{Pool, VitConfig};
+use heirloom_plan::cluster::{Clusters, HeadCluster, learngene_parameters, whole_layers_parameters};
+use heirloom_plan::config::{Pool, VitConfig};
 
 pub fn deit(embed_dim: usize, num_heads: usize) -> VitConfig {
     VitConfig {

@@ -1,8 +1,8 @@
 //! Plans of descendants.
 
-use super::account::deit;
-use heirloom_learngene::cluster::expand::sharing_map;
-use heirloom_learngene::cluster::{
+use crate::cluster_account::deit;
+use heirloom_plan::cluster::expand::sharing_map;
+use heirloom_plan::cluster::{
     Clusters, DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadCluster, descendant_config,
 };
 
