@@ -6,6 +6,7 @@ use super::files::Picked;
 use super::state::{App, EngineState};
 use super::strings::text;
 use heirloom_plan::protocol::{Command, FileRef, JobKind, Preparation, RaceState, SplitSettings};
+use heirloom_plan::settings::Settings;
 
 impl App {
     pub fn send(self, command: Command, files: Vec<web_sys::File>) {
@@ -55,13 +56,12 @@ impl App {
     }
 
     pub fn set_split(self, split: SplitSettings) {
-        self.settings.update(|settings| settings.split = split);
         self.send(Command::SetSplit(split), Vec::new());
     }
 
     pub fn measure(self) {
         self.begin_job(JobKind::Measure);
-        self.send(Command::MeasureHeads(self.settings.with_untracked(|settings| settings.measure)), Vec::new());
+        self.send(Command::MeasureHeads(self.settings.with_untracked(Settings::measuring)), Vec::new());
     }
 
     pub fn ask_attention(self, layer: usize, head: usize, picture: usize) {

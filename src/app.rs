@@ -13,12 +13,12 @@ use super::pages::{
     PoolStep, ProjectsBar, ShowMe, SmallModelsStep, StackStep, TrainingStep, TrialStep,
 };
 use super::pools::is_pool;
-use super::settings::{Fault, Settings};
 use super::state::{App, EngineState};
-use super::strings::text;
+use super::strings::{settings::expected, text};
 use super::widgets::Notices;
 use super::{bench, files, wake};
 use heirloom_plan::protocol::{Engine, JobKind, Method, PoolReport, RaceState};
+use heirloom_plan::settings::{Fault, Settings};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
 const LONG_SILENCE: f64 = 60.0;
@@ -37,11 +37,8 @@ pub fn Page() -> impl IntoView {
         bench::install(app);
     }
     read_address(app);
-    app.connect(match query("engine").as_deref() {
-        Some("cpu") => Some(Engine::Cpu),
-        Some("webgpu") => Some(Engine::WebGpu),
-        _ => app.settings.with_untracked(|settings| settings.engine),
-    });
+    let forced = query("engine").and_then(|name| Engine::of_name(&name));
+    app.connect(forced.or_else(|| app.settings.with_untracked(|settings| settings.engine)));
     if !is_bench {
         app.begin_keeping();
     }
@@ -216,8 +213,8 @@ fn read_address(app: App) {
     app.settings.set(settings);
     if !faults.is_empty() {
         let t = &text().lessons;
-        let fault = |Fault { piece, expected }: &Fault| match expected {
-            Some(expected) => (t.bad)(piece, expected),
+        let fault = |Fault { piece, expected: wanted }: &Fault| match wanted {
+            Some(wanted) => (t.bad)(piece, &expected(*wanted)),
             None => (t.unknown)(piece),
         };
         app.inform((t.faults)(&faults.iter().take(MOST_FAULTS).map(fault).collect::<Vec<_>>().join(", ")));

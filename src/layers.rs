@@ -2,66 +2,37 @@
 
 use leptos::prelude::*;
 
-use super::settings::Settings;
 use super::state::App;
 use super::strings::text;
 use heirloom_plan::config::ModelConfig;
-use heirloom_plan::protocol::{
-    AncestorSummary, Command, CondenseReport, CondenseSettings, JobKind, LayerScores, Likeness, Method,
-};
+use heirloom_plan::protocol::{AncestorSummary, Command, CondenseReport, JobKind, Method};
+use heirloom_plan::settings::Settings;
 
 /// What is on the screen of it.
 #[derive(Clone, Copy)]
 pub struct LayersState {
     /// What condensing found last.
     pub report: RwSignal<Option<CondenseReport>>,
+    /// Classes that the pseudo descendant learns; none = all.
+    pub classes: RwSignal<Vec<String>>,
 }
 
 impl LayersState {
     pub fn new() -> Self {
-        Self { report: RwSignal::new(None) }
-    }
-}
-
-/// Choices of this method that are not the engine's.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LayersChoices {
-    /// Layers that are chosen by themselves.
-    pub k: usize,
-    /// Score by the best match.
-    pub by_max: bool,
-    pub learned: bool,
-    pub condense: CondenseSettings,
-}
-
-impl Default for LayersChoices {
-    fn default() -> Self {
-        Self { k: 3, by_max: false, learned: false, condense: CondenseSettings::default() }
-    }
-}
-
-impl LayersChoices {
-    /// What the engine is asked, for pictures of this size.
-    pub fn settings(&self, image_size: usize) -> CondenseSettings {
-        let likeness = if self.learned { Likeness::Learned } else { Likeness::Cka };
-        CondenseSettings { image_size, likeness, ..self.condense.clone() }
-    }
-
-    /// The scores in use.
-    pub fn scores<'a>(&self, report: &'a CondenseReport) -> &'a LayerScores {
-        if self.by_max { &report.max } else { &report.mean }
+        Self { report: RwSignal::new(None), classes: RwSignal::default() }
     }
 }
 
 impl App {
     pub fn condense(self) {
         let patch = self.patch_size();
-        let mut settings = self.settings.with_untracked(|s| s.by_layers.settings(s.whole_patches(patch)));
         // Classes that went with their pictures are no longer meant.
         let has = |class: &String| {
             self.pictures.with_untracked(|p| p.as_ref().is_some_and(|p| p.classes.iter().any(|c| c.name == *class)))
         };
-        settings.classes.retain(has);
+        let classes =
+            self.layers.classes.with_untracked(|all| all.iter().filter(|class| has(class)).cloned().collect());
+        let settings = self.settings.with_untracked(|settings| settings.condensing(patch, classes));
         self.begin_job(JobKind::Condense);
         self.send(Command::Condense(settings), Vec::new());
     }
@@ -81,8 +52,8 @@ impl App {
     pub fn choose_best(self) {
         let best = self.layers.report.with_untracked(|report| {
             let report = report.as_ref()?;
-            let by = self.settings.with_untracked(|settings| settings.by_layers.clone());
-            let mut best: Vec<usize> = by.scores(report).order.iter().copied().take(by.k).collect();
+            let (count, by_max) = self.settings.with_untracked(|settings| (settings.best_layers, settings.by_max));
+            let mut best: Vec<usize> = report.scores(by_max).order.iter().copied().take(count).collect();
             best.sort_unstable();
             Some(best)
         });

@@ -31,15 +31,11 @@ mod plan;
 #[cfg(target_arch = "wasm32")]
 mod pools;
 #[cfg(target_arch = "wasm32")]
-mod presets;
-#[cfg(target_arch = "wasm32")]
 mod projects;
 #[cfg(target_arch = "wasm32")]
 mod restart;
 #[cfg(target_arch = "wasm32")]
 mod samples;
-#[cfg(target_arch = "wasm32")]
-mod settings;
 #[cfg(target_arch = "wasm32")]
 mod shipped;
 #[cfg(target_arch = "wasm32")]

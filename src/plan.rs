@@ -5,7 +5,6 @@
 use leptos::prelude::*;
 
 use super::layers::layers_and_patch;
-use super::settings::Settings;
 use super::state::App;
 use heirloom_plan::cluster::{ClusterSettings, Clusters, cluster_report};
 use heirloom_plan::descendant::Basis;
@@ -13,6 +12,7 @@ use heirloom_plan::protocol::{
     AncestorSummary, ClusterReport, Command, DescendantPlan, DescendantSummary, ExperimentSettings, HeadsReport,
     Method, PicturesSummary, TrainingForecast, sentence,
 };
+use heirloom_plan::settings::Settings;
 
 /// What plans are made from. Copies are handles of the same state.
 #[derive(Clone, Copy)]

@@ -1,113 +1,10 @@
-//! What the page knows of pools: how they are to be made, what was made, and which model is chosen.
+//! What the page knows of pools: what was made, and which model is chosen.
 
 use leptos::prelude::*;
 
 use super::state::App;
 use super::strings::text;
-use heirloom_plan::protocol::{
-    Budget, Command, CutReport, JobKind, Method, PoolConfiguration, PoolReport, PoolSettings, RaceState, SmallModel,
-    StitchStart,
-};
-
-/// How a pool is made, as far as the person chooses it for pools alone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PoolChoice {
-    /// Small models, smallest first; 0 blocks = none.
-    pub models: [SmallModel; 3],
-    pub head_steps: usize,
-    pub distil_steps: usize,
-    pub pool_steps: usize,
-    pub lr: f64,
-    pub pool_lr: f64,
-    pub start: StitchStart,
-    pub is_anchor_teacher: bool,
-    pub augment: bool,
-    pub seed: u64,
-}
-
-impl Default for PoolChoice {
-    fn default() -> Self {
-        let model = |blocks, width| SmallModel { blocks, width };
-        Self {
-            models: [model(4, 96), model(4, 192), model(0, 384)],
-            head_steps: 100,
-            distil_steps: 100,
-            pool_steps: 100,
-            lr: 1e-3,
-            pool_lr: 5e-4,
-            start: StitchStart::Learned,
-            is_anchor_teacher: false,
-            augment: false,
-            seed: 1,
-        }
-    }
-}
-
-/// Start values of stitch layers, with their short names in the address.
-pub const STARTS: [(StitchStart, &str); 4] = [
-    (StitchStart::Learned, "learned"),
-    (StitchStart::PseudoInverse, "pinv"),
-    (StitchStart::LeastSquares, "least"),
-    (StitchStart::Random, "random"),
-];
-
-/// Most blocks and width of a small model.
-pub const MOST_BLOCKS: usize = 24;
-pub const MOST_WIDTH: usize = 1_024;
-
-impl PoolChoice {
-    /// The settings that the engine gets.
-    pub fn settings(&self, method: Method, image_size: usize, batch: usize) -> PoolSettings {
-        PoolSettings {
-            method,
-            models: self.models.into_iter().filter(|model| model.blocks > 0).collect(),
-            image_size,
-            batch,
-            head_steps: self.head_steps,
-            distil_steps: self.distil_steps,
-            pool_steps: self.pool_steps,
-            lr: self.lr,
-            pool_lr: self.pool_lr,
-            stitch_start: self.start,
-            is_anchor_teacher: self.is_anchor_teacher,
-            augment: self.augment,
-            seed: self.seed,
-        }
-    }
-
-    /// The models as the address has them: `4x96+4x192+0x384`.
-    pub fn sizes(&self) -> String {
-        let models = self.models.iter().map(|model| format!("{}x{}", model.blocks, model.width));
-        models.collect::<Vec<_>>().join("+")
-    }
-
-    /// Reads them; two or three. Whether they were understood.
-    pub fn set_sizes(&mut self, value: &str) -> bool {
-        let size = |size: &str| {
-            let (blocks, width) = size.split_once('x')?;
-            let model = SmallModel { blocks: blocks.parse().ok()?, width: width.parse().ok()? };
-            (model.blocks <= MOST_BLOCKS && (1..=MOST_WIDTH).contains(&model.width)).then_some(model)
-        };
-        let Some(given) = value.split('+').map(size).collect::<Option<Vec<_>>>() else { return false };
-        let is_enough = (2..=self.models.len()).contains(&given.len());
-        if is_enough {
-            self.models[2].blocks = 0;
-            self.models[..given.len()].copy_from_slice(&given);
-        }
-        is_enough
-    }
-
-    /// How stitch layers start, as the address has it.
-    pub fn start_name(&self) -> &'static str {
-        STARTS.iter().find(|(start, _)| *start == self.start).map_or("", |(_, name)| name)
-    }
-
-    /// Reads it; whether it was understood.
-    pub fn set_start(&mut self, value: &str) -> bool {
-        let known = STARTS.iter().find(|(_, name)| *name == value);
-        known.map(|(start, _)| self.start = *start).is_some()
-    }
-}
+use heirloom_plan::protocol::{Budget, Command, CutReport, JobKind, Method, PoolConfiguration, PoolReport, RaceState};
 
 /// What a budget counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,7 +97,7 @@ impl App {
 
     pub fn make_pool(self) {
         let patch = self.patch_size();
-        let settings = self.settings.with_untracked(|settings| settings.pool_settings(patch));
+        let settings = self.settings.with_untracked(|settings| settings.pool(patch));
         self.begin_job(JobKind::Pool);
         self.pools.picked.set(None);
         self.pools.budget.set(None);

@@ -7,11 +7,11 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::actions::hand_over;
 use super::files::{self, Picked};
-use super::settings::Settings;
 use super::state::App;
 use super::strings::text;
 use super::{app, format, store};
 use heirloom_plan::protocol::{Command, JobKind, ProjectCommand, ProjectEvent, ProjectList, Saved, ZipPiece};
+use heirloom_plan::settings::Settings;
 
 /// What is known of projects. Copies are handles of the same state.
 #[derive(Clone, Copy)]

@@ -101,7 +101,7 @@ pub fn report_context(app: App) -> String {
         })
     });
     let memory = app.plans.descendant.with_untracked(|d| d.as_ref().map(|d| format::bytes(d.training_bytes)));
-    let settings = app.settings.with_untracked(super::settings::Settings::to_fragment);
+    let settings = app.settings.with_untracked(heirloom_plan::settings::Settings::to_fragment);
     format!(
         "Heirloom {}\nengine: {engine}\nancestor: {}\npictures: {}\ntraining memory: {}\nsettings: #{settings}\nbrowser: {}\n",
         env!("CARGO_PKG_VERSION"),

@@ -9,7 +9,6 @@ use super::layers::LayersState;
 use super::plan::{Inputs, Plans};
 use super::pools::PoolView;
 use super::projects::Projects;
-use super::settings::Settings;
 use super::shipped::ShippedState;
 use super::show_me::Story;
 use super::strings::text;
@@ -21,6 +20,7 @@ use heirloom_plan::protocol::{
     AncestorSummary, AttentionMap, Confusion, Engine, EngineReport, Event, HeadsReport, JobKind, Notice, NoticeLevel,
     PicturesSummary, Prediction, Progress, RaceReport,
 };
+use heirloom_plan::settings::Settings;
 
 /// Notices kept on the screen; older ones make room.
 const MOST_NOTICES: usize = 6;

@@ -31,8 +31,8 @@ pub fn SimilarityChart() -> impl IntoView {
     let drawing = move || {
         app.layers.report.with(|report| {
             let report = report.as_ref()?;
-            let (by, chosen) = app.settings.with(|s| (s.by_layers.clone(), s.chosen.clone()));
-            let scores = by.scores(report).scores.clone();
+            let (by_max, chosen) = app.settings.with(|s| (s.by_max, s.chosen.clone()));
+            let scores = report.scores(by_max).scores.clone();
             Some(draw(report, &scores, &chosen, app.width.get().min(760.0)))
         })
     };
@@ -125,8 +125,8 @@ pub fn SimilarityTable() -> impl IntoView {
     let rows = move || {
         app.layers.report.with(|report| {
             let Some(report) = report else { return Vec::new() };
-            let (by, chosen) = app.settings.with(|s| (s.by_layers.clone(), s.chosen.clone()));
-            let scores = &by.scores(report).scores;
+            let (by_max, chosen) = app.settings.with(|s| (s.by_max, s.chosen.clone()));
+            let scores = &report.scores(by_max).scores;
             let row = |(layer, values): (usize, &Vec<f32>)| {
                 let cells = values.iter().map(|value| view! { <td>{format!("{value:.4}")}</td> }).collect_view();
                 let score = scores.get(layer).map(|score| format!("{score:.4}"));

@@ -8,6 +8,7 @@ use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{Check, More, NumberField, Step};
 use heirloom_plan::protocol::DescendantSummary;
+use heirloom_plan::settings::Key;
 
 #[component]
 pub fn DescendantStep() -> impl IntoView {
@@ -23,32 +24,17 @@ pub fn DescendantStep() -> impl IntoView {
     view! {
         <Step id="descendant" number=4 heading=&t.heading missing>
             <div class="fields">
-                <NumberField
-                    id="descendant-heads"
-                    label=t.heads
-                    hint=t.heads_hint.to_owned()
-                    get=|s| s.heads as f64
-                    set=|s, v| s.heads = v as usize
-                    min=1.0
-                    max=Signal::derive(move || most_heads() as f64)
-                    step=1.0
-                />
-                <NumberField
-                    id="descendant-layers"
-                    label=t.layers
+                <NumberField id="descendant-heads" key=Key::Heads max=Signal::derive(move || most_heads() as f64)/>
+                <NumberField id="descendant-layers" key=Key::Layers
                     hint=Signal::derive(move || (t.layers_hint)(most_layers()))
-                    get=|s| s.layers as f64
-                    set=|s, v| s.layers = v as usize
-                    min=1.0
                     max=Signal::derive(move || most_layers() as f64)
-                    step=1.0
                 />
                 <ImageSize/>
             </div>
             <More>
-                <Check id="depth-even" label=t.even hint=t.even_hint get=|s| s.even set=|s, v| s.even = v/>
-                <Check id="scale-projection" label=t.scale hint=t.scale_hint get=|s| s.scale_projection set=|s, v| s.scale_projection = v/>
-                <Check id="ffn-maps" label=t.maps hint=t.maps_hint get=|s| s.ffn_maps set=|s, v| s.ffn_maps = v/>
+                <Check id="depth-even" key=Key::Even/>
+                <Check id="scale-projection" key=Key::ScaleProjection/>
+                <Check id="ffn-maps" key=Key::FfnMaps/>
             </More>
             <Show when=move || has.get()>
                 <dl class="facts" data-testid="descendant-summary">
@@ -68,16 +54,12 @@ pub fn ImageSize() -> impl IntoView {
     let t = &text().descendant;
     let patch = Memo::new(move |_| app.of_vit(16, |a| a.patch_size));
     view! {
-        <NumberField
-            id="image-size"
-            label=t.size
-            hint=Signal::derive(move || (t.size_hint)(patch.get()))
-            get=|s| s.image_size as f64
-            set=|s, v| s.image_size = v as usize
-            min=Signal::derive(move || 2.0 * patch.get() as f64)
-            max=Signal::derive(move || 64.0 * patch.get() as f64)
-            step=Signal::derive(move || patch.get() as f64)
-        />
+        <NumberField id="image-size" key=Key::ImageSize
+                    hint=Signal::derive(move || (t.size_hint)(patch.get()))
+                    min=Signal::derive(move || 2.0 * patch.get() as f64)
+                    max=Signal::derive(move || 64.0 * patch.get() as f64)
+                    step=Signal::derive(move || patch.get() as f64)
+                />
     }
 }
 

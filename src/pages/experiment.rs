@@ -4,38 +4,34 @@ use leptos::prelude::*;
 
 use super::verdict::{ExperimentTable, ExperimentVerdict};
 use crate::charts::{Along, HeatMaps, PointsChart};
-use crate::experiment::{Choice, Kind};
 use crate::format::{duration, percent, plain};
 use crate::state::App;
 use crate::strings::text;
+use crate::widgets::ListField;
 use heirloom_plan::protocol::{DescendantPlan, Design, ExperimentReport, StartValue};
+use heirloom_plan::settings::{Experiment, Key};
 
 /// Starts, kind of experiment, and its lists.
 #[component]
 pub fn ChooseExperiment() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().race;
-    let kind = Memo::new(move |_| app.settings.with(|settings| settings.race.kind));
-    let options = Kind::ALL.map(|one| {
+    let kind = Memo::new(move |_| app.settings.with(|settings| settings.experiment));
+    let options = Experiment::ALL.map(|one| {
         view! { <option value=one.name() selected=move || kind.get() == one>{(t.kind)(one.name())}</option> }
     });
     let choose = move |event| {
-        let kind = Kind::of_name(&event_target_value(&event)).unwrap_or_default();
-        app.settings.update(|settings| settings.race.kind = kind);
+        let kind = Experiment::of_name(&event_target_value(&event)).unwrap_or_default();
+        app.settings.update(|settings| settings.experiment = kind);
     };
     let lists = move || {
-        match kind.get() {
-        Kind::Race => ().into_any(),
-        Kind::Family => view! { <List id="family-sizes" label=t.sizes hint=t.sizes_hint get=Choice::sizes_text set=Choice::set_sizes/> }.into_any(),
-        Kind::Sweep => {
-            view! {
-                <List id="sweep-rates" label=t.rates hint=t.rates_hint get=Choice::rates_text set=Choice::set_rates/>
-                <List id="sweep-batches" label=t.batches hint=t.batches_hint get=Choice::batches_text set=Choice::set_batches/>
-            }
-                .into_any()
-        }
-        Kind::Shares => view! { <List id="share-list" label=t.shares hint=t.shares_hint get=Choice::shares_text set=Choice::set_shares/> }.into_any(),
-    }
+        let lists: &[_] = match kind.get() {
+            Experiment::Race => &[],
+            Experiment::Family => &[("family-sizes", Key::Sizes)],
+            Experiment::Sweep => &[("sweep-rates", Key::Rates), ("sweep-batches", Key::Batches)],
+            Experiment::Shares => &[("share-list", Key::Shares)],
+        };
+        lists.iter().map(|&(id, key)| view! { <ListField id key/> }).collect_view()
     };
     view! {
         <div class="fields experiment">
@@ -69,10 +65,10 @@ fn Start(arm: StartValue) -> impl IntoView {
                     id=id.clone()
                     data-testid=id.clone()
                     aria-describedby=hint.clone()
-                    prop:checked=move || app.settings.with(|settings| settings.race.has(arm))
+                    prop:checked=move || app.settings.with(|settings| settings.arms.contains(&arm))
                     on:change=move |event| {
                         let on = event_target_checked(&event);
-                        app.settings.update(|settings| settings.race.set_arm(arm, on));
+                        app.settings.update(|settings| set_arm(&mut settings.arms, arm, on));
                     }
                 />
                 <span>{(text().training.arm)(arm)}</span>
@@ -82,31 +78,10 @@ fn Start(arm: StartValue) -> impl IntoView {
     }
 }
 
-/// A list typed with spaces between.
-#[component]
-fn List(
-    id: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    get: fn(&Choice) -> String,
-    set: fn(&mut Choice, &str),
-) -> impl IntoView {
-    let app = expect_context::<App>();
-    let hint_id = format!("{id}-hint");
-    let value = Memo::new(move |_| app.settings.with(|settings| get(&settings.race)));
-    let changed = move |event| {
-        let typed = event_target_value(&event);
-        app.settings.update(|settings| set(&mut settings.race, &typed));
-        // Shows what was understood even where it equals the old value, which the memo would not pass on.
-        event_target::<web_sys::HtmlInputElement>(&event).set_value(&value.get_untracked());
-    };
-    view! {
-        <div class="field">
-            <label for=id>{label}</label>
-            <input type="text" id=id data-testid=id aria-describedby=hint_id.clone() prop:value=move || value.get() on:change=changed/>
-            <small id=hint_id>{hint}</small>
-        </div>
-    }
+/// Adds a start or takes it away, in the order in which they are shown.
+fn set_arm(arms: &mut Vec<StartValue>, arm: StartValue, on: bool) {
+    let is_chosen = |one: &StartValue| if *one == arm { on } else { arms.contains(one) };
+    *arms = StartValue::ALL.into_iter().filter(is_chosen).collect();
 }
 
 /// How much the chosen experiment is, before it is started.
@@ -142,7 +117,7 @@ pub fn race_name(report: &ExperimentReport, race: usize) -> String {
 pub fn ExperimentResults() -> impl IntoView {
     let app = expect_context::<App>();
     let kind = Memo::new(move |_| {
-        app.experiments.report.with(|report| report.as_ref().map(|report| Kind::of(&report.settings.design)))
+        app.experiments.report.with(|report| report.as_ref().map(|report| Experiment::of(&report.settings.design)))
     });
     let along = RwSignal::new(Along::default());
     let choose = move |event| {
@@ -150,10 +125,10 @@ pub fn ExperimentResults() -> impl IntoView {
         along.set(Along::SIZES.into_iter().find(|one| one.key() == value).unwrap_or_default());
     };
     let chart = move || match kind.get() {
-        None | Some(Kind::Race) => ().into_any(),
-        Some(Kind::Sweep) => view! { <HeatMaps/> }.into_any(),
-        Some(Kind::Shares) => view! { <PointsChart along=Signal::stored(Along::Share)/> }.into_any(),
-        Some(Kind::Family) => {
+        None | Some(Experiment::Race) => ().into_any(),
+        Some(Experiment::Sweep) => view! { <HeatMaps/> }.into_any(),
+        Some(Experiment::Shares) => view! { <PointsChart along=Signal::stored(Along::Share)/> }.into_any(),
+        Some(Experiment::Family) => {
             let axes =
                 Along::SIZES.map(|one| view! { <option value=one.key()>{(text().race.axis_name)(one.key())}</option> });
             view! {

@@ -4,11 +4,11 @@ use leptos::prelude::*;
 
 use crate::charts::{AttentionView, HeadsChart, HeadsTable};
 use crate::format::{digits, duration, percent, plain, short};
-use crate::settings::MOST_EPS;
 use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{Check, JobBar, More, NumberField, Step};
 use heirloom_plan::protocol::{AttentionMap, ClusterReport, JobKind};
+use heirloom_plan::settings::{EPS_SIZE, Key};
 
 #[component]
 pub fn HeadsStep() -> impl IntoView {
@@ -64,7 +64,8 @@ fn EpsSlider() -> impl IntoView {
     let t = &text().heads;
     // A slider that comes back to where it was does not say that it changed.
     let sliding = app.plans.is_sliding;
-    let scale = move || app.heads.with(|heads| heads.as_ref().map_or(1.0, |heads| heads.image_size as f64 / 224.0));
+    let (_, most, step) = Key::Eps.setting().range();
+    let scale = move || app.heads.with(|heads| heads.as_ref().map_or(1.0, |heads| heads.image_size as f64 / EPS_SIZE));
     let eps = move || app.settings.with(|settings| settings.eps) * scale();
     view! {
         <div class="slider">
@@ -77,8 +78,8 @@ fn EpsSlider() -> impl IntoView {
                 id="eps-slider"
                 data-testid="eps-slider"
                 min="0"
-                max=move || plain(MOST_EPS * scale())
-                step="0.5"
+                max=move || plain(most * scale())
+                step=step
                 prop:value=move || plain(eps())
                 aria-valuetext=move || (t.eps_value)(&digits(eps()))
                 on:input=move |event| {
@@ -207,41 +208,13 @@ fn Choice(
 
 #[component]
 fn MoreHeads() -> impl IntoView {
-    let t = &text().heads;
     view! {
         <More>
-            <NumberField
-                id="measure-pictures"
-                label=t.count
-                hint=t.count_hint.to_owned()
-                get=|s| s.measure.pictures as f64
-                set=|s, v| s.measure.pictures = v as usize
-                min=1.0
-                max=512.0
-                step=1.0
-            />
-            <NumberField
-                id="min-heads"
-                label=t.min_heads
-                hint=t.min_heads_hint.to_owned()
-                get=|s| s.min_heads as f64
-                set=|s, v| s.min_heads = v as usize
-                min=1.0
-                max=64.0
-                step=1.0
-            />
-            <NumberField
-                id="eps-ffn"
-                label=t.eps_ffn
-                hint=t.eps_ffn_hint.to_owned()
-                get=|s| s.eps_ffn
-                set=|s, v| s.eps_ffn = v
-                min=0.0
-                max=MOST_EPS
-                step=0.5
-            />
-            <Check id="strict" label=t.strict hint=t.strict_hint get=|s| s.strict set=|s, v| s.strict = v/>
-            <Check id="renormalise" label=t.renormalise get=|s| s.measure.renormalise set=|s, v| s.measure.renormalise = v/>
+            <NumberField id="measure-pictures" key=Key::MeasuredPictures/>
+            <NumberField id="min-heads" key=Key::MinHeads/>
+            <NumberField id="eps-ffn" key=Key::EpsFfn/>
+            <Check id="strict" key=Key::Strict/>
+            <Check id="renormalise" key=Key::Renormalise/>
         </More>
     }
 }

@@ -8,6 +8,7 @@ use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{Check, JobBar, More, NumberField, Step};
 use heirloom_plan::protocol::JobKind;
+use heirloom_plan::settings::Key;
 
 #[component]
 pub fn LayersStep() -> impl IntoView {
@@ -61,8 +62,7 @@ pub fn LayersStep() -> impl IntoView {
 #[component]
 fn HowMany() -> impl IntoView {
     let app = expect_context::<App>();
-    let t = &text().layers;
-    let rule = Memo::new(move |_| app.settings.with(|s| (s.by_layers.k, s.by_layers.by_max)));
+    let rule = Memo::new(move |_| app.settings.with(|s| (s.best_layers, s.by_max)));
     Effect::new(move |before: Option<(usize, bool)>| {
         let now = rule.get();
         if before.is_some_and(|before| before != now) {
@@ -72,16 +72,7 @@ fn HowMany() -> impl IntoView {
     });
     view! {
         <div class="fields">
-            <NumberField
-                id="layers-k"
-                label=t.k
-                hint=t.k_hint.to_owned()
-                get=|s| s.by_layers.k as f64
-                set=|s, v| s.by_layers.k = v as usize
-                min=1.0
-                max=Signal::derive(move || app.layer_count().max(1) as f64)
-                step=1.0
-            />
+            <NumberField id="layers-k" key=Key::BestLayers max=Signal::derive(move || app.layer_count().max(1) as f64)/>
         </div>
     }
 }
@@ -93,9 +84,9 @@ fn Chosen() -> impl IntoView {
     let t = &text().layers;
     // Boxes are made anew for other layers or scores only: a box that is clicked keeps the focus.
     let labels = Memo::new(move |_| {
-        let by = app.settings.with(|settings| settings.by_layers.clone());
+        let by_max = app.settings.with(|settings| settings.by_max);
         app.layers.report.with(|report| {
-            let scores = report.as_ref().map(|report| by.scores(report).scores.clone());
+            let scores = report.as_ref().map(|report| report.scores(by_max).scores.clone());
             let label = |(layer, name): (usize, String)| {
                 let score = scores.as_ref().and_then(|all| all.get(layer)).map(|score| format!("{score:.3}"));
                 (t.toggle)(&name, score.as_deref())
@@ -135,16 +126,15 @@ fn Chosen() -> impl IntoView {
 
 #[component]
 fn MoreLayers() -> impl IntoView {
-    let t = &text().layers;
     view! {
         <More>
-            <NumberField id="pseudo-layers" label=t.pseudo_layers hint=t.pseudo_layers_hint.to_owned() get=|s| s.by_layers.condense.layers as f64 set=|s, v| s.by_layers.condense.layers = v as usize min=1.0 max=64.0 step=1.0/>
-            <NumberField id="condense-steps" label=t.steps hint=t.steps_hint.to_owned() get=|s| s.by_layers.condense.steps as f64 set=|s, v| s.by_layers.condense.steps = v as usize min=1.0 max=1e5 step=1.0/>
-            <NumberField id="condense-lr" label=t.lr hint=t.lr_hint.to_owned() get=|s| s.by_layers.condense.lr set=|s, v| s.by_layers.condense.lr = v min=0.0 max=1.0 step=0.0001/>
-            <NumberField id="condense-share" label=t.share hint=t.share_hint.to_owned() get=|s| s.by_layers.condense.share set=|s, v| s.by_layers.condense.share = v min=0.01 max=1.0 step=0.05/>
-            <NumberField id="condense-probe" label=t.probe hint=t.probe_hint.to_owned() get=|s| s.by_layers.condense.probe as f64 set=|s, v| s.by_layers.condense.probe = v as usize min=2.0 max=4096.0 step=1.0/>
-            <Check id="score-max" label=t.max hint=t.max_hint get=|s| s.by_layers.by_max set=|s, v| s.by_layers.by_max = v/>
-            <Check id="condense-learned" label=t.learned hint=t.learned_hint get=|s| s.by_layers.learned set=|s, v| s.by_layers.learned = v/>
+            <NumberField id="pseudo-layers" key=Key::PseudoLayers/>
+            <NumberField id="condense-steps" key=Key::PseudoSteps/>
+            <NumberField id="condense-lr" key=Key::PseudoLr/>
+            <NumberField id="condense-share" key=Key::Slice/>
+            <NumberField id="condense-probe" key=Key::Probe/>
+            <Check id="score-max" key=Key::ByMax/>
+            <Check id="condense-learned" key=Key::Learned/>
             <HeldOut/>
         </More>
     }
@@ -165,11 +155,10 @@ fn HeldOut() -> impl IntoView {
         let one = |(index, name): (usize, String)| {
             let (id, shown) = (format!("condense-class-{}", index + 1), name.clone());
             let own = name.clone();
-            let is_on = move || app.settings.with(|s| s.by_layers.condense.classes.contains(&own));
+            let is_on = move || app.layers.classes.with(|classes| classes.contains(&own));
             let toggle = move |event| {
                 let on = event_target_checked(&event);
-                app.settings.update(|settings| {
-                    let classes = &mut settings.by_layers.condense.classes;
+                app.layers.classes.update(|classes| {
                     classes.retain(|other| *other != name);
                     if on {
                         classes.push(name.clone());

@@ -4,12 +4,12 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::presets::{PRESETS, Preset, nearest};
-use crate::settings::Settings;
 use crate::state::App;
+use crate::strings::settings::{shown, words};
 use crate::strings::text;
 use crate::widgets::{copy_text, sheet};
 use heirloom_plan::protocol::Engine;
+use heirloom_plan::settings::{PRESETS, Preset, Setting, Settings, nearest};
 
 /// Differences named before the rest is only counted.
 const MOST_CHANGES: usize = 6;
@@ -48,9 +48,8 @@ fn in_words(settings: &Settings) -> String {
     if differing.is_empty() {
         return (t.now)(name);
     }
-    let change = |setting: &&crate::settings::Setting| {
-        (t.change)(setting.name(), &setting.shown(settings), &setting.shown(&usual))
-    };
+    let change =
+        |setting: &&Setting| (t.change)(words(setting.key).0, &shown(setting, settings), &shown(setting, &usual));
     let named = differing.iter().take(MOST_CHANGES).map(change);
     let more = differing.len().saturating_sub(MOST_CHANGES);
     let more = (more > 0).then(|| (t.more_changes)(more));
@@ -88,18 +87,13 @@ fn One(preset: Preset) -> impl IntoView {
 fn ChooseEngine() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().lessons;
-    let choices = [
-        (None, "auto", t.engine_auto),
-        (Some(Engine::WebGpu), "webgpu", t.engine_webgpu),
-        (Some(Engine::Cpu), "cpu", t.engine_cpu),
-    ];
-    let options = choices.map(|(engine, value, name)| {
+    let choices = [(None, t.engine_auto), (Some(Engine::WebGpu), t.engine_webgpu), (Some(Engine::Cpu), t.engine_cpu)];
+    let options = choices.map(|(engine, name)| {
         let selected = move || app.settings.with(|settings| settings.engine == engine);
-        view! { <option value=value selected=selected>{name}</option> }
+        view! { <option value=engine.map_or("auto", Engine::name) selected=selected>{name}</option> }
     });
     let choose = move |event| {
-        let value = event_target_value(&event);
-        let engine = choices.into_iter().find(|(_, name, _)| *name == value).and_then(|(engine, _, _)| engine);
+        let engine = Engine::of_name(&event_target_value(&event));
         app.settings.update(|settings| settings.engine = engine);
     };
     view! {
@@ -155,12 +149,8 @@ fn CopyLink() -> impl IntoView {
 
 /// The page's address with these settings. An engine that `?engine=` forces moves into the fragment.
 fn link(settings: &Settings) -> String {
-    let forced = crate::app::query("engine").map(|name| match name.as_str() {
-        "cpu" => Some(Engine::Cpu),
-        "webgpu" => Some(Engine::WebGpu),
-        _ => None,
-    });
-    let settings = Settings { engine: settings.engine.or(forced.flatten()), ..settings.clone() };
+    let forced = crate::app::query("engine").and_then(|name| Engine::of_name(&name));
+    let settings = Settings { engine: settings.engine.or(forced), ..settings.clone() };
     let location = window().location();
     let [origin, path] = [location.origin(), location.pathname()].map(Result::unwrap_or_default);
     let fragment = settings.to_fragment();

@@ -7,6 +7,7 @@ use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{JobBar, More, NumberField, Picker, Step};
 use heirloom_plan::protocol::{ClassCount, JobKind, PicturesSummary};
+use heirloom_plan::settings::{Key, Settings};
 
 /// Classes listed before the rest is only counted.
 const MOST_CLASSES: usize = 200;
@@ -83,8 +84,7 @@ fn sample(id: &'static str, name: &'static str, sample: Sample) -> impl IntoView
 #[component]
 fn SplitFields() -> impl IntoView {
     let app = expect_context::<App>();
-    let t = &text().pictures;
-    let split = Memo::new(move |_| app.settings.with(|settings| settings.split));
+    let split = Memo::new(move |_| app.settings.with(Settings::split));
     Effect::new(move |before: Option<_>| {
         let split = split.get();
         // A split from the address must reach the engine too, so the first one is sent where it is not the usual.
@@ -94,26 +94,8 @@ fn SplitFields() -> impl IntoView {
         split
     });
     view! {
-        <NumberField
-            id="split-share"
-            label=t.share
-            hint=t.share_hint.to_owned()
-            get=|s| (f64::from(s.split.validation_share) * 1e4).round() / 1e4
-            set=|s, v| s.split.validation_share = v as f32
-            min=0.0
-            max=0.9
-            step=0.05
-        />
-        <NumberField
-            id="split-seed"
-            label=t.seed
-            hint=t.seed_hint.to_owned()
-            get=|s| s.split.seed as f64
-            set=|s, v| s.split.seed = v as u64
-            min=0.0
-            max=1e6
-            step=1.0
-        />
+        <NumberField id="split-share" key=Key::ValidationShare/>
+        <NumberField id="split-seed" key=Key::SplitSeed/>
     }
 }
 

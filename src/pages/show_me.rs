@@ -9,8 +9,6 @@ use super::trial::answer::is_right;
 use super::trial::has_model;
 use crate::app::jump;
 use crate::format::{bytes, digits, duration, percent, short};
-use crate::presets::STORY;
-use crate::settings::Settings;
 use crate::shipped::Shipped;
 use crate::show_me::{Scene, Stage};
 use crate::state::{App, EngineState};
@@ -18,6 +16,7 @@ use crate::strings::text;
 use crate::trial::Way;
 use crate::widgets::{JobBar, Press, line, row, said};
 use heirloom_plan::protocol::{RaceReport, StartValue};
+use heirloom_plan::settings::{STORY, Settings};
 
 #[component]
 pub fn ShowMe() -> impl IntoView {

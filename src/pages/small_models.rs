@@ -5,12 +5,11 @@ use leptos::prelude::*;
 use super::descendant::ImageSize;
 use crate::charts::{PoolLossTable, PoolLosses};
 use crate::format::percent;
-use crate::pools::{MOST_BLOCKS, MOST_WIDTH, STARTS};
-use crate::settings::Settings;
 use crate::state::App;
 use crate::strings::text;
-use crate::widgets::{Check, JobBar, More, NumberField, Step};
-use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState};
+use crate::widgets::{Check, JobBar, More, Number, NumberField, Step};
+use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchStart};
+use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};
 
 #[component]
 pub fn SmallModelsStep() -> impl IntoView {
@@ -45,51 +44,65 @@ pub fn SmallModelsStep() -> impl IntoView {
 
 /// Enough models to stitch.
 fn has_enough(settings: &Settings) -> bool {
-    settings.pool.models.iter().filter(|model| model.blocks > 0).count() > 1
+    settings.small.iter().filter(|model| model.blocks > 0).count() > 1
 }
 
 #[component]
 fn Sizes() -> impl IntoView {
     let t = &text().pool;
+    let field = |(at, name): (usize, &'static str)| {
+        view! {
+            <fieldset class="field">
+                <legend>{name}</legend>
+                {blocks(at)}
+                {width(at)}
+            </fieldset>
+        }
+    };
     view! {
         <div class="fields">
-            <fieldset class="field">
-                <legend>{t.sizes[0]}</legend>
-                <BlocksField id="pool-blocks-1" get=|s| s.pool.models[0].blocks as f64 set=|s, v| s.pool.models[0].blocks = v as usize/>
-                <WidthField id="pool-width-1" get=|s| s.pool.models[0].width as f64 set=|s, v| s.pool.models[0].width = v as usize/>
-            </fieldset>
-            <fieldset class="field">
-                <legend>{t.sizes[1]}</legend>
-                <BlocksField id="pool-blocks-2" get=|s| s.pool.models[1].blocks as f64 set=|s, v| s.pool.models[1].blocks = v as usize/>
-                <WidthField id="pool-width-2" get=|s| s.pool.models[1].width as f64 set=|s, v| s.pool.models[1].width = v as usize/>
-            </fieldset>
-            <fieldset class="field">
-                <legend>{t.sizes[2]}</legend>
-                <BlocksField id="pool-blocks-3" is_optional=true get=|s| s.pool.models[2].blocks as f64 set=|s, v| s.pool.models[2].blocks = v as usize/>
-                <WidthField id="pool-width-3" get=|s| s.pool.models[2].width as f64 set=|s, v| s.pool.models[2].width = v as usize/>
-            </fieldset>
+            {t.sizes.into_iter().enumerate().map(field).collect_view()}
             <ImageSize/>
         </div>
     }
 }
 
-#[component]
-fn BlocksField(
-    id: &'static str,
-    #[prop(optional)] is_optional: bool,
-    get: fn(&Settings) -> f64,
-    set: fn(&mut Settings, f64),
-) -> impl IntoView {
+/// Blocks of a small model; the third may have none.
+fn blocks(at: usize) -> AnyView {
     let t = &text().pool;
-    let hint = if is_optional { t.third_hint } else { t.blocks_hint };
-    let min = if is_optional { 0.0 } else { 1.0 };
-    view! { <NumberField id label=t.blocks hint=hint.to_owned() get set min max=MOST_BLOCKS as f64 step=1.0/> }
+    let (hint, least) = if at == 2 { (t.third_hint, 0) } else { (t.blocks_hint, 1) };
+    let id = ["pool-blocks-1", "pool-blocks-2", "pool-blocks-3"][at];
+    size(at, id, [t.blocks, hint], [least, MOST_BLOCKS], |model| &mut model.blocks)
 }
 
-#[component]
-fn WidthField(id: &'static str, get: fn(&Settings) -> f64, set: fn(&mut Settings, f64)) -> impl IntoView {
+fn width(at: usize) -> AnyView {
     let t = &text().pool;
-    view! { <NumberField id label=t.width hint=t.width_hint.to_owned() get set min=1.0 max=MOST_WIDTH as f64 step=1.0/> }
+    let id = ["pool-width-1", "pool-width-2", "pool-width-3"][at];
+    size(at, id, [t.width, t.width_hint], [1, MOST_WIDTH], |model| &mut model.width)
+}
+
+fn size(
+    at: usize,
+    id: &'static str,
+    [label, hint]: [&'static str; 2],
+    [least, most]: [usize; 2],
+    part: fn(&mut SmallModel) -> &mut usize,
+) -> AnyView {
+    let app = expect_context::<App>();
+    let mut usual = Settings::default().small[at];
+    Number {
+        id,
+        label,
+        hint: Signal::stored(hint.to_owned()),
+        range: [least, most, 1].map(|number| Signal::stored(number as f64)),
+        usual: part(&mut usual).to_string(),
+        unit: "",
+        value: Memo::new(move |_| *part(&mut app.settings.with(|settings| settings.small[at])) as f64),
+        change: Callback::new(move |number| {
+            app.settings.update(|settings| *part(&mut settings.small[at]) = number as usize);
+        }),
+    }
+    .draw()
 }
 
 #[component]
@@ -176,16 +189,16 @@ fn MoreSmallModels() -> impl IntoView {
     let t = &text().pool;
     view! {
         <More>
-            <NumberField id="head-steps" label=t.head_steps hint=t.head_steps_hint.to_owned() get=|s| s.pool.head_steps as f64 set=|s, v| s.pool.head_steps = v as usize min=1.0 max=1e6 step=1.0/>
-            <NumberField id="distil-steps" label=t.distil_steps hint=t.distil_steps_hint.to_owned() get=|s| s.pool.distil_steps as f64 set=|s, v| s.pool.distil_steps = v as usize min=1.0 max=1e6 step=1.0/>
-            <NumberField id="pool-steps" label=t.pool_steps hint=t.pool_steps_hint.to_owned() get=|s| s.pool.pool_steps as f64 set=|s, v| s.pool.pool_steps = v as usize min=1.0 max=1e6 step=1.0/>
-            <NumberField id="pool-batch" label=text().training.batch hint=t.batch_hint.to_owned() get=|s| s.batch as f64 set=|s, v| s.batch = v as usize min=1.0 max=1024.0 step=1.0/>
-            <NumberField id="distil-lr" label=t.lr hint=t.lr_hint.to_owned() get=|s| s.pool.lr set=|s, v| s.pool.lr = v min=0.0 max=1.0 step=0.0001/>
-            <NumberField id="pool-lr" label=t.pool_lr hint=t.pool_lr_hint.to_owned() get=|s| s.pool.pool_lr set=|s, v| s.pool.pool_lr = v min=0.0 max=1.0 step=0.0001/>
-            <NumberField id="pool-seed" label=t.seed hint=t.seed_hint.to_owned() get=|s| s.pool.seed as f64 set=|s, v| s.pool.seed = v as u64 min=0.0 max=1e9 step=1.0/>
+            <NumberField id="head-steps" key=Key::HeadSteps/>
+            <NumberField id="distil-steps" key=Key::DistilSteps/>
+            <NumberField id="pool-steps" key=Key::PoolSteps/>
+            <NumberField id="pool-batch" key=Key::Batch hint=Signal::stored(t.batch_hint.to_owned())/>
+            <NumberField id="distil-lr" key=Key::DistilLr/>
+            <NumberField id="pool-lr" key=Key::PoolLr/>
+            <NumberField id="pool-seed" key=Key::PoolSeed/>
             <StitchStarts/>
-            <Check id="anchor-teacher" label=t.anchor_teacher hint=t.anchor_teacher_hint get=|s| s.pool.is_anchor_teacher set=|s, v| s.pool.is_anchor_teacher = v/>
-            <Check id="pool-augment" label=t.augment hint=t.augment_hint get=|s| s.pool.augment set=|s, v| s.pool.augment = v/>
+            <Check id="anchor-teacher" key=Key::AnchorTeacher/>
+            <Check id="pool-augment" key=Key::PoolAugment/>
         </More>
     }
 }
@@ -194,21 +207,20 @@ fn MoreSmallModels() -> impl IntoView {
 fn StitchStarts() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().pool;
-    let option = |(start, value): (_, &'static str)| {
-        let is_chosen = move || app.settings.with(|settings| settings.pool.start == start);
-        view! { <option value=value selected=is_chosen>{(t.start_name)(start)}</option> }
+    let option = |start: StitchStart| {
+        let is_chosen = move || app.settings.with(|settings| settings.stitch_start == start);
+        view! { <option value=start.name() selected=is_chosen>{(t.start_name)(start)}</option> }
     };
     let choose = move |event| {
-        let value = event_target_value(&event);
-        app.settings.update(|settings| {
-            settings.pool.set_start(&value);
-        });
+        if let Some(start) = StitchStart::of_name(&event_target_value(&event)) {
+            app.settings.update(|settings| settings.stitch_start = start);
+        }
     };
     view! {
         <div class="field">
             <label for="stitch-start">{t.stitch_start}</label>
             <select id="stitch-start" data-testid="stitch-start" aria-describedby="stitch-start-hint" on:change=choose>
-                {STARTS.map(option).into_iter().collect_view()}
+                {StitchStart::ALL.map(option).into_iter().collect_view()}
             </select>
             <small id="stitch-start-hint">{t.stitch_start_hint}</small>
         </div>

@@ -7,6 +7,7 @@ use crate::charts::{StackChart, StackTable};
 use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{NumberField, Step};
+use heirloom_plan::settings::Key;
 
 #[component]
 pub fn StackStep() -> impl IntoView {
@@ -22,36 +23,20 @@ pub fn StackStep() -> impl IntoView {
     view! {
         <Step id="descendant" number=4 heading=&t.plan_heading missing>
             <div class="fields">
-                <NumberField
-                    id="descendant-layers"
+                <NumberField id="descendant-layers" key=Key::Layers
                     label=t.layers
                     hint=Signal::derive(move || (t.layers_hint)(chosen.get()))
-                    get=|s| s.layers.max(s.chosen.len()) as f64
-                    set=|s, v| s.layers = v as usize
                     min=Signal::derive(move || chosen.get().max(1) as f64)
-                    max=64.0
-                    step=1.0
+                    is_floored=true
                 />
-                <NumberField
-                    id="image-size"
+                <NumberField id="image-size" key=Key::ImageSize
                     label=t.size
                     hint=Signal::derive(move || (t.size_hint)(patch.get()))
-                    get=|s| s.image_size as f64
-                    set=|s, v| s.image_size = v as usize
                     min=Signal::derive(move || 2.0 * patch.get().max(8) as f64)
                     max=Signal::derive(move || 64.0 * patch.get().max(8) as f64)
                     step=Signal::derive(move || patch.get() as f64)
                 />
-                <NumberField
-                    id="freeze-epochs"
-                    label=t.freeze
-                    hint=t.freeze_hint.to_owned()
-                    get=|s| s.freeze_epochs
-                    set=|s, v| s.freeze_epochs = v
-                    min=0.0
-                    max=1_000.0
-                    step=0.5
-                />
+                <NumberField id="freeze-epochs" key=Key::FreezeEpochs/>
             </div>
             <Show when=move || has.get()>
                 <dl class="facts" data-testid="descendant-summary">

@@ -10,6 +10,7 @@ use crate::state::App;
 use crate::strings::text;
 use crate::widgets::{Check, JobBar, More, NumberField, Step};
 use heirloom_plan::protocol::{JobKind, RaceReport, RaceState};
+use heirloom_plan::settings::Key;
 
 #[component]
 pub fn TrainingStep() -> impl IntoView {
@@ -65,7 +66,7 @@ fn Buttons() -> impl IntoView {
     let state = Memo::new(move |_| state(app));
     let is_going = move || matches!(state.get(), Some(RaceState::Running | RaceState::Paused));
     let is_training = Memo::new(move |_| app.jobs.with(|jobs| jobs.iter().any(|job| job.kind == JobKind::Train)));
-    let has_arm = Memo::new(move |_| app.settings.with(|s| !s.race.arms.is_empty()));
+    let has_arm = Memo::new(move |_| app.settings.with(|s| !s.arms.is_empty()));
     let can_start = move || !app.busy() && !is_going() && has_arm.get() && app.plans.descendant.with(Option::is_some);
     view! {
         <div class="row">
@@ -192,23 +193,22 @@ fn Curves() -> impl IntoView {
 
 #[component]
 fn MoreTraining() -> impl IntoView {
-    let (t, r) = (&text().training, &text().race);
     view! {
         <More>
-            <NumberField id="train-steps" label=t.steps hint=t.steps_hint.to_owned() get=|s| s.steps as f64 set=|s, v| s.steps = v as usize min=1.0 max=1e6 step=1.0/>
-            <NumberField id="train-seeds" label=t.seeds hint=t.seeds_hint.to_owned() get=|s| s.seeds as f64 set=|s, v| s.seeds = v as usize min=1.0 max=20.0 step=1.0/>
-            <NumberField id="train-batch" label=t.batch hint=t.batch_hint.to_owned() get=|s| s.batch as f64 set=|s, v| s.batch = v as usize min=1.0 max=1024.0 step=1.0/>
-            <NumberField id="train-lr" label=t.lr hint=t.lr_hint.to_owned() get=|s| s.lr set=|s, v| s.lr = v min=0.0 max=1.0 step=0.00001/>
-            <NumberField id="train-warmup" label=t.warmup hint=t.warmup_hint.to_owned() get=|s| s.warmup set=|s, v| s.warmup = v min=0.0 max=1.0 step=0.05/>
-            <NumberField id="train-decay" label=t.decay hint=t.decay_hint.to_owned() get=|s| s.weight_decay set=|s, v| s.weight_decay = v min=0.0 max=1.0 step=0.01/>
-            <NumberField id="train-smoothing" label=t.smoothing hint=t.smoothing_hint.to_owned() get=|s| s.label_smoothing set=|s, v| s.label_smoothing = v min=0.0 max=0.9 step=0.05/>
-            <NumberField id="train-drop-path" label=t.drop_path hint=t.drop_path_hint.to_owned() get=|s| s.drop_path set=|s, v| s.drop_path = v min=0.0 max=0.9 step=0.05/>
-            <NumberField id="train-clip" label=t.clip hint=t.clip_hint.to_owned() get=|s| s.clip_norm set=|s, v| s.clip_norm = v min=0.0 max=1000.0 step=0.5/>
-            <NumberField id="train-validate" label=t.validate hint=t.validate_hint.to_owned() get=|s| s.validate_every as f64 set=|s, v| s.validate_every = v as usize min=0.0 max=1e6 step=1.0/>
-            <NumberField id="train-micro-batch" label=r.micro_batch hint=r.micro_batch_hint.to_owned() get=|s| s.race.micro_batch as f64 set=|s, v| s.race.micro_batch = v as usize min=0.0 max=1024.0 step=1.0/>
-            <NumberField id="target-accuracy" label=r.accuracy hint=r.accuracy_hint.to_owned() get=|s| s.race.accuracy set=|s, v| s.race.accuracy = v min=0.0 max=100.0 step=1.0/>
-            <Check id="train-interleaved" label=r.interleaved hint=r.interleaved_hint get=|s| s.race.is_interleaved set=|s, v| s.race.is_interleaved = v/>
-            <Check id="train-augment" label=t.augment hint=t.augment_hint get=|s| s.augment set=|s, v| s.augment = v/>
+            <NumberField id="train-steps" key=Key::Steps/>
+            <NumberField id="train-seeds" key=Key::Seeds/>
+            <NumberField id="train-batch" key=Key::Batch/>
+            <NumberField id="train-lr" key=Key::Lr/>
+            <NumberField id="train-warmup" key=Key::Warmup/>
+            <NumberField id="train-decay" key=Key::WeightDecay/>
+            <NumberField id="train-smoothing" key=Key::LabelSmoothing/>
+            <NumberField id="train-drop-path" key=Key::DropPath/>
+            <NumberField id="train-clip" key=Key::ClipNorm/>
+            <NumberField id="train-validate" key=Key::ValidateEvery/>
+            <NumberField id="train-micro-batch" key=Key::MicroBatch/>
+            <NumberField id="target-accuracy" key=Key::Accuracy/>
+            <Check id="train-interleaved" key=Key::Interleaved/>
+            <Check id="train-augment" key=Key::Augment/>
         </More>
     }
 }

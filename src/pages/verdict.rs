@@ -73,7 +73,7 @@ fn difference(one: &Difference, all: &RaceStatistics) -> String {
 pub fn RaceVerdict() -> impl IntoView {
     let app = expect_context::<App>();
     let t = &text().race;
-    let wanted = Memo::new(move |_| app.settings.with(|settings| settings.race.accuracy));
+    let wanted = Memo::new(move |_| app.settings.with(|settings| settings.accuracy));
     let all = Memo::new(move |_| {
         let accuracy = Some(wanted.get()).filter(|wanted| *wanted > 0.0).map(|wanted| wanted / 100.0);
         app.with_shown_race(|race| statistics(race?, accuracy))

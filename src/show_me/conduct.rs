@@ -7,13 +7,13 @@ use leptos::prelude::*;
 
 use super::{Scene, Stage, Telling};
 use crate::pages::has_model;
-use crate::presets::STORY;
 use crate::samples::{self, Sample};
 use crate::shipped::Shipped;
 use crate::state::{App, EngineState};
 use crate::strings::text;
 use crate::trial::Way;
 use heirloom_plan::protocol::{JobKind, Method, NoticeLevel, RaceState};
+use heirloom_plan::settings::STORY;
 
 /// Shortest time for the words of a stage, ms: some thirty words.
 const READ: f64 = 6_000.0;

@@ -15,5 +15,6 @@ pub mod queue;
 pub mod rank;
 pub mod resample;
 pub mod schedule;
+pub mod settings;
 pub mod stitch;
 pub mod weights;

@@ -39,6 +39,21 @@ pub enum Engine {
     Cpu,
 }
 
+impl Engine {
+    /// Its name in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::WebGpu => "webgpu",
+        }
+    }
+
+    /// The engine of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Cpu, Self::WebGpu].into_iter().find(|engine| engine.name() == name)
+    }
+}
+
 /// A file the page hands over. `index` counts the handles that travel with the command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRef {

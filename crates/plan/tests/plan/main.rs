@@ -9,4 +9,5 @@ mod cluster_scalars;
 mod descendant;
 mod experiment;
 mod journal;
+mod settings;
 mod statistics;

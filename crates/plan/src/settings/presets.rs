@@ -1,8 +1,8 @@
 //! Presets for lessons. Each is nothing but a fragment of an address: what a teacher could also write by hand.
 
-use super::settings::{Setting, Settings};
+use super::{Setting, Settings};
 
-/// A preset; its words are `strings::Lessons::preset`.
+/// A preset; its words are the page's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
     /// Its name in `data-testid`s and in the strings.
