@@ -1,6 +1,7 @@
 //! Numbers as people read them.
 
-use super::strings::text;
+use crate::strings::text;
+
 pub use heirloom_plan::settings::plain;
 
 /// `21.6 M`, `855 k`, `12`.

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use crate::state::App;
+use crate::store::Store;
 use crate::strings::settings::words;
 use heirloom_plan::settings::{Key, Settings, plain};
 
@@ -24,7 +24,7 @@ pub fn NumberField(
     #[prop(optional)]
     is_floored: bool,
 ) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let (setting, (name, own_hint)) = (key.setting(), words(key));
     let (least, most, by) = setting.range();
     let (min, max) = (min.unwrap_or_else(|| Signal::stored(least)), max.unwrap_or_else(|| Signal::stored(most)));
@@ -36,8 +36,8 @@ pub fn NumberField(
         range: [min, max, step.unwrap_or_else(|| Signal::stored(by))],
         usual: setting.write(&Settings::default()),
         unit: setting.unit,
-        value: Memo::new(move |_| app.settings.with(|settings| setting.number(settings)).max(floor())),
-        change: Callback::new(move |number| app.settings.update(|settings| setting.set_number(settings, number))),
+        value: Memo::new(move |_| store.settings.with(|settings| setting.number(settings)).max(floor())),
+        change: Callback::new(move |number| store.settings.update(|settings| setting.set_number(settings, number))),
     }
     .draw()
 }
@@ -97,7 +97,7 @@ impl Number {
 /// A setting that is on or off.
 #[component]
 pub fn Check(id: &'static str, key: Key) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let (setting, (label, hint)) = (key.setting(), words(key));
     let hint_id = format!("{id}-hint");
     view! {
@@ -108,10 +108,10 @@ pub fn Check(id: &'static str, key: Key) -> impl IntoView {
                     id=id
                     data-testid=id
                     aria-describedby=hint_id.clone()
-                    prop:checked=move || app.settings.with(|settings| setting.flag(settings)).unwrap_or_default()
+                    prop:checked=move || store.settings.with(|settings| setting.flag(settings)).unwrap_or_default()
                     on:change=move |event| {
                         let on = event_target_checked(&event);
-                        app.settings.update(|settings| setting.set_flag(settings, on));
+                        store.settings.update(|settings| setting.set_flag(settings, on));
                     }
                 />
                 <span>{label}</span>
@@ -124,13 +124,13 @@ pub fn Check(id: &'static str, key: Key) -> impl IntoView {
 /// A list that is typed with spaces between.
 #[component]
 pub fn ListField(id: &'static str, key: Key) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let (setting, (label, hint)) = (key.setting(), words(key));
     let hint_id = format!("{id}-hint");
-    let value = Memo::new(move |_| app.settings.with(|settings| setting.write(settings)).replace('+', " "));
+    let value = Memo::new(move |_| store.settings.with(|settings| setting.write(settings)).replace('+', " "));
     let changed = move |event| {
         let typed = event_target_value(&event);
-        app.settings.update(|settings| setting.type_in(settings, &typed));
+        store.settings.update(|settings| setting.type_in(settings, &typed));
         // Shows what was understood even where it equals the old value, which the memo would not pass on.
         event_target::<HtmlInputElement>(&event).set_value(&value.get_untracked());
     };

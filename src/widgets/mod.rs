@@ -17,5 +17,5 @@ pub use picker::Picker;
 pub use plain::{Press, line, row, said};
 pub use progress::JobBar;
 pub use sheet::sheet;
-pub use step::{More, Step};
+pub use step::{More, Step, jump};
 pub use table::TableView;

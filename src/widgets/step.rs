@@ -1,8 +1,11 @@
 //! A numbered step of the page.
 
+use leptos::ev;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
-use crate::state::App;
+use crate::store::Store;
 use crate::strings::{Heading, text};
 
 /// A step with its heading; while `missing` says what is needed first, that stands in place of the content.
@@ -14,9 +17,9 @@ pub fn Step(
     #[prop(into)] missing: Signal<Option<&'static str>>,
     children: ChildrenFn,
 ) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let title_id = StoredValue::new(format!("{id}-title"));
-    let is_told = Memo::new(move |_| app.story.section() == Some(id));
+    let is_told = Memo::new(move |_| store.story.section() == Some(id));
     let is_possible = Memo::new(move |_| missing.get().is_none());
     let children = StoredValue::new(children);
     view! {
@@ -49,5 +52,14 @@ pub fn More(#[prop(optional)] title: Option<&'static str>, children: Children) -
             <summary>{title.unwrap_or(text().page.details)}</summary>
             <div class="fields">{children()}</div>
         </details>
+    }
+}
+
+/// Goes to a step without touching the address, where the settings stand.
+pub fn jump(event: &ev::MouseEvent, id: &str) {
+    event.prevent_default();
+    if let Some(heading) = document().get_element_by_id(&format!("{id}-title")) {
+        heading.scroll_into_view();
+        let _ = heading.unchecked_into::<HtmlElement>().focus();
     }
 }

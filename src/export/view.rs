@@ -1,0 +1,72 @@
+//! Step 7: files to keep.
+
+use leptos::prelude::*;
+
+use crate::engine::send::send;
+use crate::store::Store;
+use crate::strings::text;
+use crate::trial::model::{has_model, model_name};
+use crate::widgets::Step;
+use heirloom_plan::protocol::Command;
+
+#[component]
+pub fn HomeStep() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let t = &text().home;
+    let has = Memo::new(move |_| has_model(store) && !store.training.models_lost.get());
+    let has_curves = Memo::new(move |_| {
+        store.training.race.with(|race| race.as_ref().is_some_and(|r| r.runs.iter().any(|run| !run.points.is_empty())))
+    });
+    let missing = Signal::derive(move || {
+        let nothing = store.plans.descendant.with(Option::is_none) && !has.get() && !has_curves.get();
+        nothing.then_some(t.need)
+    });
+    let name = move || model_name(store, store.trial.run.get());
+    let run = move || has.get_untracked().then(|| store.trial.run.get_untracked());
+    let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
+    view! {
+        <Step id="home" number=7 heading=&t.heading missing>
+            <div class="row">
+                <button
+                    type="button"
+                    data-testid="export-safetensors"
+                    on:click=move |_| send(store, Command::ExportSafetensors { run: run() })
+                >
+                    {save_label}
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-onnx"
+                    on:click=move |_| send(store, Command::ExportOnnx { run: run() })
+                >
+                    {t.save_onnx}
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-package"
+                    on:click=move |_| send(store, Command::ExportPackage { run: run() })
+                >
+                    {t.save_package}
+                </button>
+                <button
+                    type="button"
+                    class="quiet"
+                    data-testid="export-curves"
+                    disabled=move || !has_curves.get()
+                    on:click=move |_| send(store, Command::ExportCurves)
+                >
+                    {t.save_curves}
+                </button>
+            </div>
+            <p class="hint">{move || has.get().then_some(t.what)}</p>
+            <dl class="endings">
+                {t.which
+                    .map(|(ending, words)| view! { <div><dt>{ending}</dt><dd>{words}</dd></div> })
+                    .into_iter()
+                    .collect_view()}
+            </dl>
+        </Step>
+    }
+}

@@ -1,0 +1,28 @@
+//! Adding pictures, dividing them, doing without them.
+
+use leptos::prelude::*;
+
+use crate::browser::files::Picked;
+use crate::engine::send::{hand_over, send, send_files};
+use crate::jobs::begin_job;
+use crate::say::complain;
+use crate::store::Store;
+use crate::strings::text;
+use heirloom_plan::protocol::{Command, JobKind};
+
+/// Adds chosen files; `class` is for those without a folder.
+pub fn add_pictures(store: Store, picked: Vec<Picked>, class: Option<String>) {
+    if picked.is_empty() {
+        return complain(store, text().pictures.nothing_inside.to_owned());
+    }
+    begin_job(store, JobKind::Pictures);
+    let (files, handles) = hand_over(picked);
+    send_files(store, Command::AddPictures { files, class }, handles);
+}
+
+/// Forgets all pictures.
+pub fn clear_pictures(store: Store) {
+    store.pictures.set(None);
+    store.trial.forget_pictures();
+    send(store, Command::ClearPictures);
+}
