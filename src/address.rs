@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use leptos::prelude::*;
 use web_sys::UrlSearchParams;
 
-use crate::say::inform;
-use crate::store::Store;
+use crate::prelude::*;
 use crate::strings::settings::expected;
-use crate::strings::text;
 use heirloom_plan::settings::{Fault, Settings};
 
 /// Pieces of a bad address that are named.

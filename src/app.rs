@@ -1,9 +1,7 @@
 //! The whole page: header, steps, messages, footer, and what happens anywhere on it.
 
 use leptos::ev;
-use leptos::prelude::*;
 
-use super::strings::text;
 use crate::address::{follow_settings, query, read_address};
 use crate::ancestor::view::AncestorStep;
 use crate::descendant::follow::follow_plans;
@@ -24,10 +22,11 @@ use crate::pools::compare::CompareStep;
 use crate::pools::small_models::SmallModelsStep;
 use crate::pools::state::is_pool;
 use crate::pools::view::PoolStep;
+use crate::prelude::*;
 use crate::projects::actions::begin_keeping;
 use crate::projects::view::ProjectsBar;
 use crate::show_me::view::ShowMe;
-use crate::store::{EngineState, Store};
+use crate::store::EngineState;
 use crate::training::view::TrainingStep;
 use crate::trial::view::TrialStep;
 use crate::widgets::{Notices, jump};

@@ -1,7 +1,6 @@
 //! What the engine says, and what of the screen it changes.
 
 use js_sys::Uint8Array;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use crate::ancestor::actions::ancestor_opened;
@@ -10,13 +9,13 @@ use crate::descendant::follow::{knows_clusters, knows_plan};
 use crate::engine::link::{Link, Report};
 use crate::engine::{bench, restart};
 use crate::heads::actions::heads_measured;
-use crate::jobs::{end_job, job_ended, move_job};
+use crate::jobs::{job_ended, move_job};
 use crate::layers::actions::condensed;
 use crate::pools::actions::{pool_moved, was_cut};
+use crate::prelude::*;
 use crate::projects::actions::project_moved;
-use crate::say::{complain, inform, notify};
-use crate::store::{EngineState, Store};
-use crate::strings::text;
+use crate::say::notify;
+use crate::store::EngineState;
 use crate::training::actions::{race_moved, retry_training};
 use heirloom_plan::protocol::{Engine, EngineReport, Event, JobKind};
 

@@ -1,12 +1,10 @@
 //! The settings as a whole: which preset they are, what differs, presets to choose, and a link that hands them on.
 
 use leptos::html::Input;
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::store::Store;
+use crate::prelude::*;
 use crate::strings::settings::{shown, words};
-use crate::strings::text;
 use crate::widgets::{copy_text, sheet};
 use heirloom_plan::protocol::Engine;
 use heirloom_plan::settings::{PRESETS, Preset, Setting, Settings, nearest};

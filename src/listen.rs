@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use leptos::ev;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DragEvent, Element};
@@ -13,9 +12,8 @@ use crate::ancestor::actions::open_ancestor;
 use crate::browser::files::Picked;
 use crate::browser::{files, wake};
 use crate::pictures::actions::add_pictures;
-use crate::say::{complain, inform};
-use crate::store::{EngineState, Store};
-use crate::strings::text;
+use crate::prelude::*;
+use crate::store::EngineState;
 use crate::trial::actions::predict;
 use heirloom_plan::protocol::{JobKind, PoolReport, RaceState};
 

@@ -40,6 +40,8 @@ mod pictures;
 #[cfg(target_arch = "wasm32")]
 mod pools;
 #[cfg(target_arch = "wasm32")]
+mod prelude;
+#[cfg(target_arch = "wasm32")]
 mod projects;
 #[cfg(target_arch = "wasm32")]
 mod say;

@@ -1,13 +1,8 @@
 //! Opening an ancestor, and what follows once it is there.
 
-use leptos::prelude::*;
-
 use crate::browser::files::Picked;
 use crate::descendant::follow::knows_nothing;
-use crate::engine::send::{hand_over, send, send_files};
-use crate::jobs::{begin_job, end_job};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::model::namer;
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::protocol::{AncestorSummary, Command, JobKind, Method, Preparation};

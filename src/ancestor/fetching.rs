@@ -1,7 +1,6 @@
 //! How the files of shipped ancestors come.
 
 use js_sys::Array;
-use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal, File};
@@ -11,9 +10,7 @@ use crate::ancestor::shipped::{Card, Fetching, Shipped};
 use crate::browser::fetch::Fault;
 use crate::browser::files::Picked;
 use crate::browser::{fetch, stored};
-use crate::say::complain;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 
 /// Opens a shipped ancestor as if the person had chosen its file. Another choice in the meantime goes before it.
 pub fn open_shipped(store: Store, which: Shipped) {

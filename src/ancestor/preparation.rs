@@ -1,13 +1,7 @@
 //! Mean and deviation of the ancestor's pictures: seen, and changed by those who know better than the file.
 
-use leptos::prelude::*;
-
 use crate::ancestor::actions::set_preparation;
-use crate::format::plain;
-use crate::jobs::is_busy;
-use crate::say::complain;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::More;
 use heirloom_plan::protocol::Preparation;
 

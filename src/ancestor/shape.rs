@@ -1,8 +1,6 @@
 //! What the ancestor is built of, where other steps depend on it.
 
-use leptos::prelude::*;
-
-use crate::store::Store;
+use crate::prelude::*;
 use heirloom_plan::config::VitConfig;
 use heirloom_plan::layers::layer_names;
 

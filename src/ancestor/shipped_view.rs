@@ -1,13 +1,8 @@
 //! Ancestors to take where nobody has one: buttons with the size of the file, and a card of each.
 
-use leptos::prelude::*;
-
 use crate::ancestor::fetching::open_shipped;
 use crate::ancestor::shipped::{Card, Fetching, Shipped};
-use crate::format::{bytes, duration, percent_with, short};
-use crate::jobs::is_busy;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{Press, line, row};
 
 /// The choice, and how far a file is that was chosen.

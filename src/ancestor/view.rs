@@ -1,13 +1,9 @@
 //! Step 1: the model to inherit from.
 
-use leptos::prelude::*;
-
 use super::preparation::PreparationFields;
 use crate::ancestor::actions::open_ancestor;
 use crate::ancestor::shipped_view::ShippedAncestors;
-use crate::format::short;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{JobBar, Picker, Step};
 use heirloom_plan::config::{ModelConfig, StageConfig, StitchedConfig};
 use heirloom_plan::protocol::{AncestorSummary, JobKind};

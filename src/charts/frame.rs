@@ -1,9 +1,7 @@
 //! The frame of a plot: grid, numbers and titles of both axes.
 
-use leptos::prelude::*;
-
 use super::axis::Scale;
-use crate::format::{plain, short};
+use crate::prelude::*;
 
 /// Room for the numbers of the axis, and for half of the last number below it.
 pub const LEFT: f64 = 52.0;

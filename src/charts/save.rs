@@ -2,7 +2,6 @@
 
 use js_sys::{Function, Promise};
 use leptos::html::Div;
-use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -11,9 +10,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlImageElement};
 use super::picture;
 use super::picture::Picture;
 use crate::browser::files::download;
-use crate::say::complain;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 
 /// Pixels of the picture per pixel of the page.
 const SHARPNESS: f64 = 2.0;

@@ -1,11 +1,7 @@
 //! Keeping the engine in step with what the person decided.
 
-use leptos::prelude::*;
-
 use crate::descendant::plans::Told;
-use crate::engine::send::send;
-use crate::say::complain;
-use crate::store::Store;
+use crate::prelude::*;
 use heirloom_plan::descendant::Basis;
 use heirloom_plan::protocol::{ClusterReport, Command, DescendantSummary, ExperimentSettings, TrainingForecast};
 

@@ -1,9 +1,6 @@
 //! Which method the descendant inherits by; steps 3 to 5 follow it.
 
-use leptos::prelude::*;
-
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::Method;
 
 /// The choice, above the steps that depend on it.

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use leptos::prelude::*;
-
 use crate::charts::SavePicture;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{DescendantParts, DescendantSummary, HeadSource};
 

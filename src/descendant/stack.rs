@@ -1,12 +1,8 @@
 //! What a descendant of whole layers is made of, from the stem at the bottom to the classifier at the top.
 
-use leptos::prelude::*;
-
 use crate::charts::SavePicture;
-use crate::format::short;
 use crate::layers::actions::names_of_layers;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{DescendantParts, DescendantSummary, LayerSource};
 

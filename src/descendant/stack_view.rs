@@ -1,12 +1,9 @@
 //! Step 4 of Learngene by layers: inherited layers, random ones on top.
 
-use leptos::prelude::*;
-
 use crate::ancestor::shape::patch_size;
 use crate::descendant::stack::{StackChart, StackTable};
 use crate::descendant::view::facts;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{NumberField, Step};
 use heirloom_plan::settings::Key;
 

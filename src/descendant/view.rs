@@ -1,12 +1,8 @@
 //! Step 4: what the small model shall look like.
 
-use leptos::prelude::*;
-
 use crate::ancestor::shape::{has_no_heads, of_vit};
 use crate::descendant::sharing::{SharingChart, SharingTable};
-use crate::format::{bytes, duration, percent, short};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{Check, More, NumberField, Step};
 use heirloom_plan::protocol::DescendantSummary;
 use heirloom_plan::settings::Key;

@@ -3,12 +3,10 @@
 use std::cell::RefCell;
 
 use js_sys::{Function, Promise, Reflect};
-use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
-use crate::engine::send::send;
-use crate::store::Store;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Command, Notice, NoticeLevel};
 
 struct Waiting {

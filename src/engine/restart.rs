@@ -1,14 +1,11 @@
 //! What the page says and does when the engine died, and what a report for the makers holds.
 
-use leptos::prelude::*;
-
 use crate::descendant::follow::knows_nothing;
 use crate::engine::bench;
 use crate::pools::actions::lose_pools;
+use crate::prelude::*;
 use crate::projects::actions::resume_in_parts;
-use crate::say::complain;
-use crate::store::{EngineState, Store};
-use crate::strings::text;
+use crate::store::EngineState;
 use crate::training::actions::plan_retry;
 use heirloom_plan::protocol::{JobKind, RaceState};
 

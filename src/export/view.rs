@@ -1,10 +1,6 @@
 //! Step 7: files to keep.
 
-use leptos::prelude::*;
-
-use crate::engine::send::send;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::model::{has_model, model_name};
 use crate::widgets::Step;
 use heirloom_plan::protocol::Command;

@@ -1,11 +1,7 @@
 //! Measuring heads, and looking at one.
 
-use leptos::prelude::*;
-
 use crate::descendant::follow::knows_nothing;
-use crate::engine::send::send;
-use crate::jobs::{begin_job, end_job};
-use crate::store::Store;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Command, HeadsReport, JobKind};
 use heirloom_plan::settings::Settings;
 

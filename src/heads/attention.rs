@@ -1,16 +1,13 @@
 //! What a head looks at: the picture, dark where it gets little attention.
 
 use leptos::ev::MouseEvent;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use crate::charts::SavePicture;
 use crate::charts::veil::veil;
-use crate::format::digits;
 use crate::heads::actions::look_from;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 
 /// The attention of the chosen head on the chosen picture.
 #[component]

@@ -1,13 +1,9 @@
 //! The scatter of mean attention distance per layer: colour and shape say the cluster, size how large it is.
 
-use leptos::prelude::*;
-
 use crate::charts::axis::Scale;
 use crate::charts::{SavePicture, marks};
-use crate::format::digits;
 use crate::heads::actions::ask_attention;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{ClusterReport, HeadsReport};
 

@@ -1,15 +1,10 @@
 //! Step 3: how far every head looks, and which of them are alike.
 
-use leptos::prelude::*;
-
 use crate::ancestor::shape::has_no_heads;
-use crate::format::{digits, duration, percent, plain, short};
 use crate::heads::actions::{ask_attention, look_from, measure};
 use crate::heads::attention::AttentionView;
 use crate::heads::chart::{HeadsChart, HeadsTable};
-use crate::jobs::is_busy;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{Check, JobBar, More, NumberField, Step};
 use heirloom_plan::protocol::{AttentionMap, ClusterReport, JobKind};
 use heirloom_plan::settings::{EPS_SIZE, Key};

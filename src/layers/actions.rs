@@ -1,12 +1,7 @@
 //! Condensing an ancestor to whole layers, and choosing among them.
 
-use leptos::prelude::*;
-
 use crate::ancestor::shape::{layer_count, patch_size};
-use crate::engine::send::send;
-use crate::jobs::begin_job;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Command, CondenseReport, JobKind};
 
 /// Compares the layers of the ancestor.

@@ -1,10 +1,7 @@
 //! How alike ancestor layers and pseudo-descendant layers see pictures: a heat map with the scores beside it.
 
-use leptos::prelude::*;
-
 use crate::charts::SavePicture;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{CondenseReport, Likeness};
 

@@ -1,14 +1,9 @@
 //! Step 3 of Learngene by layers: which layers of the ancestor are worth inheriting.
 
-use leptos::prelude::*;
-
 use crate::ancestor::shape::layer_count;
-use crate::format::{digits, duration};
-use crate::jobs::is_busy;
 use crate::layers::actions::{choose_best, condense, names_of_layers, toggle_layer};
 use crate::layers::chart::{SimilarityChart, SimilarityTable};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{Check, JobBar, More, NumberField, Step};
 use heirloom_plan::protocol::JobKind;
 use heirloom_plan::settings::Key;

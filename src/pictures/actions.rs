@@ -1,13 +1,7 @@
 //! Adding pictures, dividing them, doing without them.
 
-use leptos::prelude::*;
-
 use crate::browser::files::Picked;
-use crate::engine::send::{hand_over, send, send_files};
-use crate::jobs::begin_job;
-use crate::say::complain;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Command, JobKind};
 
 /// Adds chosen files; `class` is for those without a folder.

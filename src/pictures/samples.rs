@@ -2,16 +2,12 @@
 
 use gloo::net::http::Request;
 use js_sys::{Array, Uint8Array};
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
 use crate::browser::files::Picked;
-use crate::jobs::{begin_job, end_job};
 use crate::pictures::actions::add_pictures;
-use crate::say::complain;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::JobKind;
 
 /// A shipped set of pictures; its zip and its credits are in `static/samples`.

@@ -1,13 +1,9 @@
 //! Step 2: pictures, by class.
 
-use leptos::prelude::*;
-
-use crate::engine::send::send;
 use crate::pictures::actions::{add_pictures, clear_pictures};
 use crate::pictures::samples;
 use crate::pictures::samples::Sample;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{JobBar, More, NumberField, Picker, Step};
 use heirloom_plan::protocol::{ClassCount, Command, JobKind, PicturesSummary};
 use heirloom_plan::settings::{Key, Settings};

@@ -1,13 +1,8 @@
 //! Making pools and cutting models out of them.
 
-use leptos::prelude::*;
-
 use crate::ancestor::shape::patch_size;
-use crate::engine::send::send;
-use crate::jobs::{begin_job, end_job};
 use crate::pools::chosen::cut_name;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Command, CutReport, JobKind, PoolReport, RaceState};
 
 /// Makes a pool as it is chosen.

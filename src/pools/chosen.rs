@@ -1,8 +1,6 @@
 //! The pool and the configuration that are looked at, and what they are called.
 
-use leptos::prelude::*;
-
-use crate::store::Store;
+use crate::prelude::*;
 use heirloom_plan::protocol::{CutReport, Method, PoolConfiguration, PoolReport};
 
 /// The method in use, tracked.

@@ -1,10 +1,6 @@
 //! Step 5 of a pool: the pool and the baseline side by side.
 
-use leptos::prelude::*;
-
-use crate::format::{digits, percent, short};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::Step;
 use heirloom_plan::protocol::{Method, PoolReport};
 

@@ -1,11 +1,8 @@
 //! The pool as a grid, one row a model and one square a block, with the way through it of the chosen configuration.
 
-use leptos::prelude::*;
-
 use crate::charts::SavePicture;
 use crate::pools::chosen::{chosen_configuration, path_name, pool_report};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::{PathPart, PoolConfiguration, PoolModel, PoolReport};
 
 const ROW: f64 = 72.0;

@@ -1,13 +1,9 @@
 //! The losses of a pool in the making: the ancestor's head, every small model, the stitched whole.
 
-use leptos::prelude::*;
-
 use crate::charts::axis::Scale;
 use crate::charts::{SavePicture, marks};
-use crate::format::plain;
 use crate::pools::chosen::pool_report;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{LossPoint, PoolReport};
 

@@ -1,13 +1,9 @@
 //! Accuracy against operations of every configuration, pool and SN-Net in one picture.
 
-use leptos::prelude::*;
-
 use crate::charts::axis::Scale;
 use crate::charts::{SavePicture, marks};
-use crate::format::{digits, percent, plain, short};
 use crate::pools::chosen::{chosen_configuration, method_in_use, path_name};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{Method, PoolConfiguration, PoolReport};
 

@@ -1,16 +1,10 @@
 //! Step 3 of a pool: which small models, and how far they are.
 
-use leptos::prelude::*;
-
 use crate::descendant::view::ImageSize;
-use crate::engine::send::stop;
-use crate::format::percent;
-use crate::jobs::{has_job, is_busy};
 use crate::pools::actions::{make_pool, pause_or_continue_pool};
 use crate::pools::chosen::{method_in_use, pool_report};
 use crate::pools::losses::{PoolLossTable, PoolLosses};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::{Check, JobBar, More, Number, NumberField, Step};
 use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchStart};
 use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};

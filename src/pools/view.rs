@@ -1,16 +1,11 @@
 //! Step 4 of a pool: how big the model may be, which one that is, and cutting it out.
 
-use leptos::prelude::*;
-
-use crate::format::{digits, percent, short};
-use crate::jobs::is_busy;
 use crate::pools::actions::cut_out;
 use crate::pools::chosen::{chosen_configuration, method_in_use, pool_report};
 use crate::pools::grid::PoolGrid;
 use crate::pools::scatter::{PoolScatter, PoolTable};
 use crate::pools::state::BudgetKind;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::widgets::Step;
 use heirloom_plan::protocol::{Method, PoolConfiguration};
 

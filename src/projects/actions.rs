@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::address::query;
 use crate::browser::files::Picked;
 use crate::browser::{files, stored};
 use crate::descendant::follow::{knows_nothing, tell_engine};
-use crate::engine::send::{hand_over, send, send_files};
-use crate::jobs::begin_job;
-use crate::say::complain;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::actions::forget_retry;
 use heirloom_plan::protocol::{Command, JobKind, ProjectCommand, ProjectEvent, Saved, ZipPiece};
 use heirloom_plan::settings::Settings;

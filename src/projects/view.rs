@@ -1,13 +1,9 @@
 //! The project that is open, when it was saved, and all the others.
 
-use leptos::prelude::*;
-
-use crate::format::{bytes, duration};
+use crate::prelude::*;
 use crate::projects::actions::{
     delete_project, export_project, import_project, new_project, open_project, rename_project,
 };
-use crate::store::Store;
-use crate::strings::text;
 use crate::widgets::Picker;
 use heirloom_plan::protocol::ProjectEntry;
 

@@ -3,15 +3,10 @@
 
 use std::time::Duration;
 
-use leptos::prelude::*;
-
 use super::conduct::{close, enter, has_pictures, is_done, leave, look};
-use crate::engine::send::stop;
-use crate::jobs::has_job;
+use crate::prelude::*;
 use crate::projects::actions::new_project;
 use crate::show_me::state::{Scene, Stage};
-use crate::store::Store;
-use crate::strings::text;
 use heirloom_plan::protocol::JobKind;
 
 /// Time between two looks.

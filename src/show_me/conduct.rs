@@ -3,17 +3,14 @@
 //! It looks a few times a second at what is on the screen instead of listening to single events, so that it does not
 //! matter who pressed a button, and nothing that goes wrong can leave it waiting for ever.
 
-use leptos::prelude::*;
-
 use crate::ancestor::fetching::open_shipped;
 use crate::ancestor::shipped::Shipped;
 use crate::heads::actions::measure;
-use crate::jobs::has_job;
 use crate::pictures::samples;
 use crate::pictures::samples::Sample;
+use crate::prelude::*;
 use crate::show_me::state::{Scene, Stage, Telling};
-use crate::store::{EngineState, Store};
-use crate::strings::text;
+use crate::store::EngineState;
 use crate::training::actions::train;
 use crate::trial::actions::predict_validation;
 use crate::trial::model::has_model;

@@ -1,20 +1,17 @@
 //! The story's place on the page: the offer at the top, and while it is told, a bar that stays in sight.
 
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use crate::ancestor::shape::has_no_heads;
 use crate::ancestor::shipped::Shipped;
 use crate::ancestor::shipped_view::FetchBar;
-use crate::format::{bytes, digits, duration, percent, short};
-use crate::jobs::is_busy;
+use crate::prelude::*;
 use crate::show_me::actions::{
     can_skip, go_on_with_story, show_me, skip_stage, stop_story, tell_in_new_project, tell_with_what_is_here,
 };
 use crate::show_me::state::{Scene, Stage};
-use crate::store::{EngineState, Store};
-use crate::strings::text;
+use crate::store::EngineState;
 use crate::trial::answer::is_right;
 use crate::trial::model::has_model;
 use crate::trial::state::Way;

@@ -1,11 +1,7 @@
 //! Starting races and experiments, and following them.
 
-use leptos::prelude::*;
-
 use crate::descendant::follow::tell_engine;
-use crate::engine::send::send;
-use crate::jobs::begin_job;
-use crate::store::Store;
+use crate::prelude::*;
 use crate::training::runs::chosen_experiment;
 use heirloom_plan::protocol::{
     Command, Design, ExperimentReport, ExperimentSettings, JobKind, RaceReport, RaceState, TrainSettings,

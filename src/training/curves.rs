@@ -1,12 +1,9 @@
 //! Learning curves: the mean over the seeds of each start, and a band from the lowest to the highest.
 
-use leptos::prelude::*;
-
 use super::starts::{class_of, point, swatch};
 use crate::charts::SavePicture;
 use crate::charts::frame::Frame;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::statistics::{Spread, spread};

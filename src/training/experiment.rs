@@ -1,13 +1,8 @@
 //! Choosing what is raced, and the results of several races.
 
-use leptos::prelude::*;
-
 use super::verdict::{ExperimentTable, ExperimentVerdict};
 use crate::descendant::follow::forecast;
-use crate::format::{duration, percent, plain};
-use crate::jobs::is_busy;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::heat::HeatMaps;
 use crate::training::points::{Along, PointsChart};
 use crate::training::runs::chosen_experiment;

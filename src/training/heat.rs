@@ -1,11 +1,7 @@
 //! A sweep as a heat map per start: learning rates across, batch sizes down, darker = more named rightly.
 
-use leptos::prelude::*;
-
 use crate::charts::SavePicture;
-use crate::format::{percent, plain};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Design, ExperimentPoint, StartValue};
 
 const LEFT: f64 = 64.0;

@@ -1,12 +1,9 @@
 //! Accuracy at the end against what the races of an experiment differ in: size, work, or share of the pictures.
 
-use leptos::prelude::*;
-
 use super::starts::{class_of, point, swatch};
 use crate::charts::SavePicture;
 use crate::charts::frame::{Frame, TOP};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::{ExperimentPoint, StartValue};
 
 /// What lies along the horizontal axis.

@@ -1,8 +1,6 @@
 //! What is trained and what is chosen to be: read from the store by the steps that build on it.
 
-use leptos::prelude::*;
-
-use crate::store::Store;
+use crate::prelude::*;
 use heirloom_plan::protocol::{Design, ExperimentSettings, RaceReport, StartValue};
 
 /// A trained model that can be used.

@@ -1,10 +1,6 @@
 //! What a race or an experiment says, in sentences and in a table. The numbers come from `session::protocol::statistics`.
 
-use leptos::prelude::*;
-
-use crate::format::{digits, percent, percent_with, plain, short};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::statistics::{ArmStatistics, Difference, End, Pace, RaceStatistics, Range, statistics};

@@ -1,14 +1,8 @@
 //! Step 5: the race.
 
-use leptos::prelude::*;
-
 use super::experiment::{Budget, race_name};
 use super::verdict::RaceVerdict;
-use crate::engine::send::stop;
-use crate::format::{digits, percent};
-use crate::jobs::{has_job, is_busy};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::actions::{pause_or_continue, train};
 use crate::training::curves::{CurvesChart, CurvesTable, Measure};
 use crate::training::experiment::{ChooseExperiment, ExperimentResults};

@@ -1,11 +1,7 @@
 //! Having pictures named, and looking at one closely.
 
-use leptos::prelude::*;
-
 use crate::browser::files::Picked;
-use crate::engine::send::{hand_over, send, send_files};
-use crate::jobs::begin_job;
-use crate::store::Store;
+use crate::prelude::*;
 use crate::trial::model::namer;
 use crate::trial::state::Looking;
 use heirloom_plan::protocol::{Command, FileRef, JobKind, Judged, LookAt, PictureAt};

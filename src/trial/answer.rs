@@ -1,10 +1,6 @@
 //! What a model says of a picture: the class it is surest of, and bars of the likeliest.
 
-use leptos::prelude::*;
-
-use crate::format::percent;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::actions::open_look;
 use heirloom_plan::protocol::Prediction;
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use js_sys::{Object, Reflect};
 use leptos::html::Video;
-use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -12,8 +11,7 @@ use web_sys::{HtmlVideoElement, MediaStream, MediaStreamConstraints, MediaStream
 
 use super::answer::LiveAnswer;
 use crate::browser::snapshot;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::actions::glance;
 
 /// Side of the square that is cut out of a frame, px.

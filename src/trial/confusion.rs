@@ -1,10 +1,6 @@
 //! What a model mixes up: counts of truth against answer, the pictures behind each count, and each class by itself.
 
-use leptos::prelude::*;
-
-use crate::format::percent;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::gallery::{Gallery, Order};
 use heirloom_plan::protocol::Confusion;
 

@@ -1,11 +1,7 @@
 //! Judged pictures in a row, each to be opened with what the model looks at. The engine makes the small pictures, and
 //! only those that are shown.
 
-use leptos::prelude::*;
-
-use crate::format::{digits, percent};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::actions::{ask_thumbnails, open_look};
 use heirloom_plan::protocol::{Judged, PictureAt};
 

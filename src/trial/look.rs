@@ -1,11 +1,9 @@
 //! One picture, large, under the attention of the model: a dialog over the page.
 
 use leptos::html::Dialog;
-use leptos::prelude::*;
 
 use crate::charts::veil::{strongest, veil};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::actions::ask_look;
 use heirloom_plan::protocol::{Look, LookAt};
 

@@ -1,12 +1,7 @@
 //! Which models there are, and which of them names pictures and is saved.
 
-use leptos::prelude::*;
-
-use crate::format::percent;
-use crate::jobs::has_job;
 use crate::pools::chosen::cut_name;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::runs::trained_runs;
 use heirloom_plan::protocol::{CutReport, JobKind};
 

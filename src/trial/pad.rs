@@ -5,15 +5,13 @@
 
 use leptos::ev;
 use leptos::html::Canvas;
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, PointerEvent};
 
 use super::answer::LiveAnswer;
 use super::strokes::{Drawing, SIDE};
 use crate::browser::snapshot;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::trial::actions::glance;
 
 /// Side of the picture that is handed over, px: the pad and its margin.

@@ -1,16 +1,11 @@
 //! Step 6: show a model pictures, and see where it is wrong.
 
-use leptos::prelude::*;
-
 use super::answer::answer;
 use super::camera::Camera;
 use super::confusion::ConfusionTable;
 use super::look::LookDialog;
 use super::pad::Pad;
-use crate::format::percent;
-use crate::jobs::{has_job, is_busy};
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use crate::training::runs::trained_runs;
 use crate::trial::actions::{ask_confusion, predict, predict_validation};
 use crate::trial::model::{has_model, name_of_cut};

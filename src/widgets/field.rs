@@ -1,10 +1,9 @@
 //! Labelled inputs of the settings. What is understood, how far a field goes at a time and what is usual stand with the
 //! declaration of the setting, its words in the catalogue.
 
-use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use crate::store::Store;
+use crate::prelude::*;
 use crate::strings::settings::words;
 use heirloom_plan::settings::{Key, Settings, plain};
 

@@ -1,11 +1,10 @@
 //! Sentences for the person: what was found, what was expected, what to do.
 
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::copy_text;
-use crate::store::{Shown, Store};
-use crate::strings::text;
+use crate::prelude::*;
+use crate::store::Shown;
 use heirloom_plan::protocol::NoticeLevel;
 
 /// All notices. Errors are alerts, read out at once; the rest is read when there is a pause (see `say::inform`).

@@ -1,11 +1,6 @@
 //! How far a long job is: what happens, how far, how long still, and a way to stop it.
 
-use leptos::prelude::*;
-
-use crate::engine::send::stop;
-use crate::format::duration;
-use crate::store::Store;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::JobKind;
 
 /// The bar of one kind of job; nothing while no such job is under way. Without `stop_id` the step has its own button.

@@ -1,12 +1,11 @@
 //! A numbered step of the page.
 
 use leptos::ev;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use crate::store::Store;
-use crate::strings::{Heading, text};
+use crate::prelude::*;
+use crate::strings::Heading;
 
 /// A step with its heading; while `missing` says what is needed first, that stands in place of the content.
 #[component]
