@@ -22,7 +22,11 @@ pub struct Frame {
 impl Frame {
     /// A plot as wide as there is room.
     pub fn new(width: f64, x: (f64, f64), y: (f64, f64)) -> Self {
-        let height = (width * 0.46).clamp(240.0, 400.0);
+        Self::of_height((width * 0.46).clamp(240.0, 400.0), width, x, y)
+    }
+
+    /// As [`Frame::new`], but so high.
+    pub fn of_height(height: f64, width: f64, x: (f64, f64), y: (f64, f64)) -> Self {
         let x = Scale::new(x, (LEFT, width - RIGHT));
         Self { width, height, x, y: Scale::new(y, (height - BOTTOM, TOP)) }
     }

@@ -4,7 +4,9 @@ pub mod axis;
 pub mod frame;
 pub mod marks;
 mod picture;
+mod plot;
 mod save;
 pub mod veil;
 
+pub use plot::plot;
 pub use save::SavePicture;

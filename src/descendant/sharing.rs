@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::charts::SavePicture;
+use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{DescendantParts, DescendantSummary, HeadSource};
@@ -35,11 +35,10 @@ pub fn SharingChart() -> impl IntoView {
             let label = (t.chart_label)(sources.len(), sources.first().map_or(0, Vec::len));
             let layers = sources.iter().zip(from).enumerate();
             let rows = layers.map(|(layer, (heads, &from))| row((layer, from), heads, width, most));
-            Some(view! {
-                <svg class="plot" role="img" aria-label=label width=width height=height viewBox=format!("0 0 {width} {height}")>
+            let inside = view! {
                     {rows.collect_view()}
-                </svg>
-            })
+            };
+            Some(plot("", label, [width, height], inside))
         })
     };
     view! {

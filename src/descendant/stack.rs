@@ -1,6 +1,6 @@
 //! What a descendant of whole layers is made of, from the stem at the bottom to the classifier at the top.
 
-use crate::charts::SavePicture;
+use crate::charts::{SavePicture, plot};
 use crate::layers::actions::names_of_layers;
 use crate::prelude::*;
 use crate::widgets::TableView;
@@ -40,13 +40,12 @@ pub fn StackChart() -> impl IntoView {
                 let words = format!("{} · {}", layer.name, source(layer, &names));
                 bar(words, layer.source.is_some(), ROW * (layers.len() - at) as f64, width)
             });
-            Some(view! {
-                <svg class="plot" data-testid="stack-chart" role="img" aria-label=label width=width height=height viewBox=format!("0 0 {width} {height}")>
+            let inside = view! {
                     {bar(t.head.to_owned(), false, 0.0, width)}
                     {middle.collect_view()}
                     {bar(t.stem.to_owned(), true, ROW * (layers.len() + 1) as f64, width)}
-                </svg>
-            })
+            };
+            Some(plot("stack-chart", label, [width, height], inside))
         })
     };
     view! {

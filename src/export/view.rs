@@ -2,7 +2,7 @@
 
 use crate::prelude::*;
 use crate::trial::model::{has_model, model_name};
-use crate::widgets::Step;
+use crate::widgets::{Press, Step, row};
 use heirloom_plan::protocol::Command;
 
 #[component]
@@ -20,42 +20,23 @@ pub fn HomeStep() -> impl IntoView {
     let name = move || model_name(store, store.trial.run.get());
     let run = move || has.get_untracked().then(|| store.trial.run.get_untracked());
     let save_label = move || if has.get() { (t.save)(&name()) } else { t.save_planned.to_owned() };
+    let export = move |id, words, command: fn(Option<usize>) -> Command| {
+        Press::new(id, words, move |_| send(store, command(run())))
+    };
+    let buttons = move || {
+        row(vec![
+            export("export-safetensors", "", |run| Command::ExportSafetensors { run })
+                .words(Signal::derive(save_label)),
+            export("export-onnx", t.save_onnx, |run| Command::ExportOnnx { run }).quiet(),
+            export("export-package", t.save_package, |run| Command::ExportPackage { run }).quiet(),
+            export("export-curves", t.save_curves, |_| Command::ExportCurves)
+                .quiet()
+                .off_while(move || !has_curves.get()),
+        ])
+    };
     view! {
         <Step id="home" number=7 heading=&t.heading missing>
-            <div class="row">
-                <button
-                    type="button"
-                    data-testid="export-safetensors"
-                    on:click=move |_| send(store, Command::ExportSafetensors { run: run() })
-                >
-                    {save_label}
-                </button>
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid="export-onnx"
-                    on:click=move |_| send(store, Command::ExportOnnx { run: run() })
-                >
-                    {t.save_onnx}
-                </button>
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid="export-package"
-                    on:click=move |_| send(store, Command::ExportPackage { run: run() })
-                >
-                    {t.save_package}
-                </button>
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid="export-curves"
-                    disabled=move || !has_curves.get()
-                    on:click=move |_| send(store, Command::ExportCurves)
-                >
-                    {t.save_curves}
-                </button>
-            </div>
+            {buttons()}
             <p class="hint">{move || has.get().then_some(t.what)}</p>
             <dl class="endings">
                 {t.which

@@ -1,7 +1,7 @@
 //! The scatter of mean attention distance per layer: colour and shape say the cluster, size how large it is.
 
 use crate::charts::axis::Scale;
-use crate::charts::{SavePicture, marks};
+use crate::charts::{SavePicture, marks, plot};
 use crate::heads::actions::ask_attention;
 use crate::prelude::*;
 use crate::widgets::TableView;
@@ -85,22 +85,13 @@ pub fn HeadsChart() -> impl IntoView {
             let frame = Frame::new(store.width.get(), heads);
             let places = store.plans.clusters.with(|clusters| places(heads, clusters.as_ref()));
             let label = (t.chart_label)(heads.distance.len(), heads.distance.first().map_or(0, Vec::len));
-            Some(view! {
-                <svg
-                    class="plot"
-                    data-testid="heads-chart"
-                    role="img"
-                    aria-label=label
-                    width=frame.width
-                    height=frame.height
-                    viewBox=format!("0 0 {} {}", frame.width, frame.height)
-                >
+            let inside = view! {
                     {axes(frame, heads)}
                     {bands(frame, heads, store.plans.clusters.with(Clone::clone).as_ref())}
                     {dots(store, frame, heads, &places)}
                     {ring(store, frame, heads)}
-                </svg>
-            })
+            };
+            Some(plot("heads-chart", label, [frame.width, frame.height], inside))
         })
     };
     let ranks = move || {

@@ -5,7 +5,7 @@ use crate::heads::actions::{ask_attention, look_from, measure};
 use crate::heads::attention::AttentionView;
 use crate::heads::chart::{HeadsChart, HeadsTable};
 use crate::prelude::*;
-use crate::widgets::{Check, JobBar, More, NumberField, Step};
+use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, needs, row, said};
 use heirloom_plan::protocol::{AttentionMap, ClusterReport, JobKind};
 use heirloom_plan::settings::{EPS_SIZE, Key};
 
@@ -13,17 +13,9 @@ use heirloom_plan::settings::{EPS_SIZE, Key};
 pub fn HeadsStep() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().heads;
-    let missing = Signal::derive(move || {
-        let has_pictures = store.pictures.with(|p| p.as_ref().is_some_and(|p| !p.classes.is_empty()));
-        if has_no_heads(store) {
-            return Some(text().cnn.no_heads);
-        }
-        match (store.ancestor.with(Option::is_some), has_pictures) {
-            (true, true) => None,
-            (false, true) => Some(t.need_ancestor),
-            (true, false) => Some(t.need_pictures),
-            (false, false) => Some(t.need_both),
-        }
+    let missing = Signal::derive(move || match has_no_heads(store) {
+        true => Some(text().cnn.no_heads),
+        false => needs(store, 1, [t.need_ancestor, t.need_pictures, t.need_both]),
     });
     let has = Memo::new(move |_| store.heads.report.with(Option::is_some));
     let took = move || {
@@ -34,18 +26,13 @@ pub fn HeadsStep() -> impl IntoView {
     };
     view! {
         <Step id="heads" number=3 heading=&t.heading missing>
-            <div class="row">
-                <button
-                    type="button"
-                    data-testid="measure-heads"
-                    class:quiet=move || has.get()
-                    disabled=move || is_busy(store)
-                    on:click=move |_| measure(store)
-                >
-                    {move || if has.get() { t.measure_again } else { t.measure }}
-                </button>
-                <span class="hint">{took}</span>
-            </div>
+            {row(vec![
+                Press::new("measure-heads", "", move |_| measure(store))
+                    .words(said(move || if has.get() { t.measure_again } else { t.measure }))
+                    .quiet_while(move || has.get())
+                    .off_while(move || is_busy(store))
+                    .told(took),
+            ])}
             <JobBar kind=JobKind::Measure stop_id="measure-stop"/>
             <Show when=move || has.get()>
                 <HeadsChart/>

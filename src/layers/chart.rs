@@ -1,6 +1,6 @@
 //! How alike ancestor layers and pseudo-descendant layers see pictures: a heat map with the scores beside it.
 
-use crate::charts::SavePicture;
+use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{CondenseReport, Likeness};
@@ -69,15 +69,14 @@ fn draw(report: &CondenseReport, scores: &[f32], chosen: &[usize], width: f64) -
             {score(scores.get(row).copied().unwrap_or_default(), LEFT + columns as f64 * cell + 10.0, y, chosen.contains(&row))}
         }
     });
-    view! {
-        <svg class="plot" data-testid="cka-chart" role="img" aria-label=(t.chart_label)(rows, columns) width=width height=height viewBox=format!("0 0 {width} {height}")>
+    let inside = view! {
             <text class="axis" x=LEFT y="14">{t.columns}</text>
             <text class="axis" x=LEFT - 8.0 y=TOP - 6.0 text-anchor="end">{t.layer}</text>
             <text class="axis" x=LEFT + columns as f64 * cell + 10.0 y=TOP - 6.0>{t.score}</text>
             {names.collect_view()}
             {lines.collect_view()}
-        </svg>
-    }
+    };
+    plot("cka-chart", (t.chart_label)(rows, columns), [width, height], inside)
 }
 
 fn square(value: f32, x: f64, y: f64, width: f64, title: String) -> impl IntoView {

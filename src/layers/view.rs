@@ -4,7 +4,7 @@ use crate::ancestor::shape::layer_count;
 use crate::layers::actions::{choose_best, condense, names_of_layers, toggle_layer};
 use crate::layers::chart::{SimilarityChart, SimilarityTable};
 use crate::prelude::*;
-use crate::widgets::{Check, JobBar, More, NumberField, Step};
+use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, needs, row, said};
 use heirloom_plan::protocol::JobKind;
 use heirloom_plan::settings::Key;
 
@@ -12,15 +12,7 @@ use heirloom_plan::settings::Key;
 pub fn LayersStep() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().layers;
-    let missing = Signal::derive(move || {
-        let has_pictures = store.pictures.with(|p| p.as_ref().is_some_and(|p| p.classes.len() > 1));
-        match (store.ancestor.with(Option::is_some), has_pictures) {
-            (true, true) => None,
-            (false, true) => Some(t.need_ancestor),
-            (true, false) => Some(t.need_pictures),
-            (false, false) => Some(t.need_both),
-        }
-    });
+    let missing = Signal::derive(move || needs(store, 2, [t.need_ancestor, t.need_pictures, t.need_both]));
     let has = Memo::new(move |_| store.layers.report.with(Option::is_some));
     let took = move || {
         store.layers.report.with(|report| {
@@ -31,18 +23,13 @@ pub fn LayersStep() -> impl IntoView {
     };
     view! {
         <Step id="heads" number=3 heading=&t.heading missing>
-            <div class="row">
-                <button
-                    type="button"
-                    data-testid="condense"
-                    class:quiet=move || has.get()
-                    disabled=move || is_busy(store)
-                    on:click=move |_| condense(store)
-                >
-                    {move || if has.get() { t.condense_again } else { t.condense }}
-                </button>
-                <span class="hint">{took}</span>
-            </div>
+            {row(vec![
+                Press::new("condense", "", move |_| condense(store))
+                    .words(said(move || if has.get() { t.condense_again } else { t.condense }))
+                    .quiet_while(move || has.get())
+                    .off_while(move || is_busy(store))
+                    .told(took),
+            ])}
             <p class="hint">{t.reading}</p>
             <JobBar kind=JobKind::Condense stop_id="condense-stop"/>
             <Show when=move || has.get()>

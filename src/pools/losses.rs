@@ -1,14 +1,12 @@
 //! The losses of a pool in the making: the ancestor's head, every small model, the stitched whole.
 
-use crate::charts::axis::Scale;
-use crate::charts::{SavePicture, marks};
+use crate::charts::frame::Frame;
+use crate::charts::{SavePicture, marks, plot};
 use crate::pools::chosen::pool_report;
 use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{LossPoint, PoolReport};
 
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 18.0;
 const HEIGHT: f64 = 240.0;
 
 /// All curves with their names.
@@ -60,42 +58,17 @@ fn draw(curves: &[(String, Vec<LossPoint>)], width: f64) -> impl IntoView + use<
     let points = || curves.iter().flat_map(|(_, curve)| curve).filter(|point| point.loss.is_finite());
     let most = points().map(|point| f64::from(point.loss)).fold(0.0, f64::max).max(1e-3) * 1.06;
     let last = points().map(|point| point.step as f64).fold(1.0, f64::max);
-    let x = Scale::new((0.0, last), (LEFT, width - RIGHT));
-    let y = Scale::new((0.0, most), (HEIGHT - 44.0, 10.0));
-    let rows = y.ticks(4).into_iter().map(|value| {
-        let at = y.at(value);
-        view! {
-            <line class="grid" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
-            <text class="tick" x=LEFT - 6.0 y=at + 4.0 text-anchor="end">{plain(value)}</text>
-        }
-    });
-    let columns = x.ticks((width / 110.0) as usize).into_iter().map(|value| {
-        view! { <text class="tick" x=x.at(value) y=HEIGHT - 26.0 text-anchor="middle">{plain(value)}</text> }
-    });
-    let lines = curves.iter().enumerate().map(|(rank, (name, curve))| line(rank, name, curve, (x, y)));
-    view! {
-        <svg
-            class="plot"
-            data-testid="pool-losses"
-            role="img"
-            aria-label=t.loss_label
-            width=width
-            height=HEIGHT
-            viewBox=format!("0 0 {width} {HEIGHT}")
-        >
-            {rows.collect_view()}
-            {columns.collect_view()}
-            <text class="axis" x=f64::midpoint(LEFT, width - RIGHT) y=HEIGHT - 5.0 text-anchor="middle">{t.step_axis}</text>
-            <text class="axis" transform=format!("translate(13 {}) rotate(-90)", f64::midpoint(10.0, HEIGHT - 44.0)) text-anchor="middle">
-                {t.loss_axis}
-            </text>
-            {lines.collect_view()}
-        </svg>
-    }
+    let frame = Frame::of_height(HEIGHT, width, (0.0, last), (0.0, most));
+    let lines = curves.iter().enumerate().map(|(rank, (name, curve))| line(rank, name, curve, frame));
+    let inside = view! {
+        {frame.axes(t.step_axis, t.loss_axis)}
+        {lines.collect_view()}
+    };
+    plot("pool-losses", t.loss_label, [width, HEIGHT], inside)
 }
 
-fn line(rank: usize, name: &str, curve: &[LossPoint], (x, y): (Scale, Scale)) -> impl IntoView + use<> {
-    let place = |point: &LossPoint| (x.at(point.step as f64), y.at(f64::from(point.loss)));
+fn line(rank: usize, name: &str, curve: &[LossPoint], frame: Frame) -> impl IntoView + use<> {
+    let place = |point: &LossPoint| (frame.x.at(point.step as f64), frame.y.at(f64::from(point.loss)));
     let places: Vec<(f64, f64)> = curve.iter().filter(|point| point.loss.is_finite()).map(place).collect();
     let joined: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
     let name = name.to_owned();

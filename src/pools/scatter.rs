@@ -1,16 +1,12 @@
 //! Accuracy against operations of every configuration, pool and SN-Net in one picture.
 
-use crate::charts::axis::Scale;
-use crate::charts::{SavePicture, marks};
+use crate::charts::frame::Frame;
+use crate::charts::{SavePicture, marks, plot};
 use crate::pools::chosen::{chosen_configuration, method_in_use, path_name};
 use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::{Method, PoolConfiguration, PoolReport};
 
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 18.0;
-const BOTTOM: f64 = 44.0;
-const TOP: f64 = 12.0;
 /// Operations of one unit of the axis.
 const MEGA: f64 = 1e6;
 
@@ -65,47 +61,30 @@ fn swatch(method: Method) -> impl IntoView {
 
 fn draw(store: Store, reports: &[(Method, PoolReport)], width: f64) -> impl IntoView + use<> {
     let t = &text().pool;
-    let height = (width * 0.5).clamp(260.0, 420.0);
     let known = |report: &PoolReport| -> Vec<PoolConfiguration> {
         report.configurations.iter().filter(|one| one.known_accuracy().is_some()).cloned().collect()
     };
     let all: Vec<PoolConfiguration> = reports.iter().flat_map(|(_, report)| known(report)).collect();
     let most = all.iter().map(|one| one.flops as f64 / MEGA).fold(0.0, f64::max).max(1e-3) * 1.05;
-    let x = Scale::new((0.0, most), (LEFT, width - RIGHT));
-    let y = Scale::new((0.0, 100.0), (height - BOTTOM, TOP));
+    let frame = Frame::of_height((width * 0.5).clamp(260.0, 420.0), width, (0.0, most), (0.0, 100.0));
     let classes = reports.first().map_or(0, |(_, report)| report.classes.len());
-    let chance = (classes > 1).then(|| {
-        let at = y.at(100.0 / classes as f64);
-        view! {
-            <line class="reference" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
-            <text class="note" x=width - RIGHT - 2.0 y=at - 5.0 text-anchor="end">{text().training.chance}</text>
-        }
-    });
+    let chance = (classes > 1).then(|| frame.reference(100.0 / classes as f64, text().training.chance));
     let marks = reports.iter().map(|(method, report)| {
-        let marks = known(report).into_iter().map(|one| mark(store, *method, report, &one, (x, y)));
+        let marks = known(report).into_iter().map(|one| mark(store, *method, report, &one, frame));
         marks.collect_view()
     });
     let marks = marks.collect_view();
     let chosen = chosen_configuration(store).and_then(|one| {
-        let at = y.at(f64::from(one.known_accuracy()?) * 100.0);
-        Some(view! { <circle class="ring" cx=x.at(one.flops as f64 / MEGA) cy=at r="10"></circle> })
+        let at = frame.y.at(f64::from(one.known_accuracy()?) * 100.0);
+        Some(view! { <circle class="ring" cx=frame.x.at(one.flops as f64 / MEGA) cy=at r="10"></circle> })
     });
-    view! {
-        <svg
-            class="plot"
-            data-testid="pool-chart"
-            role="img"
-            aria-label=(t.chart_label)(all.len())
-            width=width
-            height=height
-            viewBox=format!("0 0 {width} {height}")
-        >
-            {axes((x, y), width, height)}
-            {chance}
-            {marks}
-            {chosen}
-        </svg>
-    }
+    let inside = view! {
+        {frame.axes(t.chart_x, t.chart_y)}
+        {chance}
+        {marks}
+        {chosen}
+    };
+    plot("pool-chart", (t.chart_label)(all.len()), [width, frame.height], inside)
 }
 
 fn mark(
@@ -113,12 +92,12 @@ fn mark(
     method: Method,
     report: &PoolReport,
     one: &PoolConfiguration,
-    (x, y): (Scale, Scale),
+    frame: Frame,
 ) -> impl IntoView + use<> {
     let t = &text().pool;
     let right = f64::from(one.known_accuracy().unwrap_or_default());
     let radius = if one.is_anchor() { 6.5 } else { 4.0 };
-    let path = marks::path(rank(method), x.at(one.flops as f64 / MEGA), y.at(right * 100.0), radius);
+    let path = marks::path(rank(method), frame.x.at(one.flops as f64 / MEGA), frame.y.at(right * 100.0), radius);
     let kind = if one.accuracy.is_some() { "kept" } else { "member" };
     let label = (t.mark)(&path_name(report, one), &short(one.flops), &percent(right));
     let id = one.id;
@@ -131,28 +110,6 @@ fn mark(
         <path class=format!("dot {kind} {}", marks::colour(rank(method))) d=path on:click=choose>
             <title>{label}</title>
         </path>
-    }
-}
-
-fn axes((x, y): (Scale, Scale), width: f64, height: f64) -> impl IntoView {
-    let t = &text().pool;
-    let rows = y.ticks(5).into_iter().map(|value| {
-        let at = y.at(value);
-        view! {
-            <line class="grid" x1=LEFT x2=width - RIGHT y1=at y2=at></line>
-            <text class="tick" x=LEFT - 6.0 y=at + 4.0 text-anchor="end">{plain(value)}</text>
-        }
-    });
-    let columns = x.ticks((width / 110.0) as usize).into_iter().map(|value| {
-        view! { <text class="tick" x=x.at(value) y=height - 26.0 text-anchor="middle">{plain(value)}</text> }
-    });
-    view! {
-        {rows.collect_view()}
-        {columns.collect_view()}
-        <text class="axis" x=f64::midpoint(LEFT, width - RIGHT) y=height - 5.0 text-anchor="middle">{t.chart_x}</text>
-        <text class="axis" transform=format!("translate(13 {}) rotate(-90)", f64::midpoint(TOP, height - BOTTOM)) text-anchor="middle">
-            {t.chart_y}
-        </text>
     }
 }
 

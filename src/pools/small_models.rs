@@ -5,7 +5,7 @@ use crate::pools::actions::{make_pool, pause_or_continue_pool};
 use crate::pools::chosen::{method_in_use, pool_report};
 use crate::pools::losses::{PoolLossTable, PoolLosses};
 use crate::prelude::*;
-use crate::widgets::{Check, JobBar, More, Number, NumberField, Step};
+use crate::widgets::{Check, JobBar, More, Number, NumberField, Press, Step, needs, row, said};
 use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchStart};
 use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};
 
@@ -13,16 +13,8 @@ use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};
 pub fn SmallModelsStep() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().pool;
-    let missing = Signal::derive(move || {
-        let has_pictures = store.pictures.with(|p| p.as_ref().is_some_and(|p| !p.classes.is_empty()));
-        let t = &text().heads;
-        match (store.ancestor.with(Option::is_some), has_pictures) {
-            (true, true) => None,
-            (false, true) => Some(t.need_ancestor),
-            (true, false) => Some(t.need_pictures),
-            (false, false) => Some(t.need_both),
-        }
-    });
+    let h = &text().heads;
+    let missing = Signal::derive(move || needs(store, 1, [h.need_ancestor, h.need_pictures, h.need_both]));
     let has = Memo::new(move |_| pool_report(store).with(Option::is_some));
     let heading = if method_in_use(store) == Method::Stitch { &t.set_up_stitch } else { &t.set_up };
     view! {
@@ -112,36 +104,17 @@ fn Buttons() -> impl IntoView {
     let is_going = move || matches!(state.get(), Some(RaceState::Running | RaceState::Paused));
     let is_waiting = Memo::new(move |_| has_job(store, JobKind::Pool));
     let has_models = Memo::new(move |_| store.settings.with(has_enough));
+    let start = Press::new("pool-start", "", move |_| make_pool(store))
+        .words(said(move || if state.get().is_some() { t.start_again } else { t.start }))
+        .quiet_while(move || state.get().is_some())
+        .off_while(move || is_busy(store) || is_going() || !has_models.get());
+    let pause = Press::new("pool-pause", "", move |_| pause_or_continue_pool(store))
+        .words(said(move || if state.get() == Some(RaceState::Paused) { words.resume } else { words.pause }))
+        .off_while(move || !is_going());
+    let stop =
+        Press::new("pool-stop", words.stop, move |_| stop(store)).off_while(move || !is_going() && !is_waiting.get());
     view! {
-        <div class="row">
-            <button
-                type="button"
-                data-testid="pool-start"
-                class:quiet=move || state.get().is_some()
-                disabled=move || is_busy(store) || is_going() || !has_models.get()
-                on:click=move |_| make_pool(store)
-            >
-                {move || if state.get().is_some() { t.start_again } else { t.start }}
-            </button>
-            <button
-                type="button"
-                class="quiet"
-                data-testid="pool-pause"
-                disabled=move || !is_going()
-                on:click=move |_| pause_or_continue_pool(store)
-            >
-                {move || if state.get() == Some(RaceState::Paused) { words.resume } else { words.pause }}
-            </button>
-            <button
-                type="button"
-                class="quiet"
-                data-testid="pool-stop"
-                disabled=move || !is_going() && !is_waiting.get()
-                on:click=move |_| stop(store)
-            >
-                {words.stop}
-            </button>
-        </div>
+        {row(vec![start, pause.quiet(), stop.quiet()])}
         <Show when=move || !has_models.get()>
             <p class="missing">{t.too_few}</p>
         </Show>

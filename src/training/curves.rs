@@ -1,8 +1,8 @@
 //! Learning curves: the mean over the seeds of each start, and a band from the lowest to the highest.
 
 use super::starts::{class_of, point, swatch};
-use crate::charts::SavePicture;
 use crate::charts::frame::Frame;
+use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
 use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
@@ -95,22 +95,13 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
     let chance = has_chance.then(|| frame.reference(100.0 / race.classes.len() as f64, t.chance));
     let empty = curves.iter().all(|(_, curve)| curve.is_empty()).then(|| frame.note(t.no_points));
     let lines = curves.into_iter().map(|(arm, curve)| line(arm, &curve, frame)).collect_view();
-    view! {
-        <svg
-            class="plot"
-            data-testid="train-chart"
-            role="img"
-            aria-label=(t.chart_label)(measure.name(), measure.unit())
-            width=width
-            height=frame.height
-            viewBox=format!("0 0 {width} {}", frame.height)
-        >
+    let inside = view! {
             {frame.axes(t.x_axis, measure.axis())}
             {chance}
             {lines}
             {empty}
-        </svg>
-    }
+    };
+    plot("train-chart", (t.chart_label)(measure.name(), measure.unit()), [width, frame.height], inside)
 }
 
 fn line(arm: StartValue, curve: &[Spread], frame: Frame) -> impl IntoView + use<> {

@@ -1,8 +1,8 @@
 //! Accuracy at the end against what the races of an experiment differ in: size, work, or share of the pictures.
 
 use super::starts::{class_of, point, swatch};
-use crate::charts::SavePicture;
 use crate::charts::frame::{Frame, TOP};
+use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
 use heirloom_plan::protocol::{ExperimentPoint, StartValue};
 
@@ -78,21 +78,12 @@ fn draw(points: &[ExperimentPoint], along: Along, width: f64) -> impl IntoView +
     let lines = lines.collect_view();
     let empty = points.iter().all(|point| point.accuracy.is_none()).then(|| frame.note(t.no_results));
     let name = (t.axis_name)(along.key());
-    view! {
-        <svg
-            class="plot"
-            data-testid="experiment-chart"
-            role="img"
-            aria-label=(t.experiment_label)(name)
-            width=width
-            height=frame.height
-            viewBox=format!("0 0 {width} {}", frame.height)
-        >
+    let inside = view! {
             {frame.axes(name, text().training.accuracy_axis)}
             {lines}
             {empty}
-        </svg>
-    }
+    };
+    plot("experiment-chart", (t.experiment_label)(name), [width, frame.height], inside)
 }
 
 /// Points of one start in the order of the axis, each with its bar; a line joins them where the axis is a quantity of

@@ -6,7 +6,7 @@ use crate::prelude::*;
 use crate::training::actions::{pause_or_continue, train};
 use crate::training::curves::{CurvesChart, CurvesTable, Measure};
 use crate::training::experiment::{ChooseExperiment, ExperimentResults};
-use crate::widgets::{Check, JobBar, More, NumberField, Step};
+use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, row, said};
 use heirloom_plan::protocol::{JobKind, RaceReport, RaceState};
 use heirloom_plan::settings::Key;
 
@@ -67,30 +67,16 @@ fn Buttons() -> impl IntoView {
     let has_arm = Memo::new(move |_| store.settings.with(|s| !s.arms.is_empty()));
     let can_start =
         move || !is_busy(store) && !is_going() && has_arm.get() && store.plans.descendant.with(Option::is_some);
+    let start = Press::new("train-start", "", move |_| train(store))
+        .words(said(move || if state.get().is_some() { t.start_again } else { t.start }))
+        .off_while(move || !can_start());
+    let pause = Press::new("train-pause", "", move |_| pause_or_continue(store))
+        .words(said(move || if state.get() == Some(RaceState::Paused) { t.resume } else { t.pause }))
+        .off_while(move || !is_going());
+    let stop =
+        Press::new("train-stop", t.stop, move |_| stop(store)).off_while(move || !is_going() && !is_training.get());
     view! {
-        <div class="row">
-            <button type="button" data-testid="train-start" disabled=move || !can_start() on:click=move |_| train(store)>
-                {move || if state.get().is_some() { t.start_again } else { t.start }}
-            </button>
-            <button
-                type="button"
-                class="quiet"
-                data-testid="train-pause"
-                disabled=move || !is_going()
-                on:click=move |_| pause_or_continue(store)
-            >
-                {move || if state.get() == Some(RaceState::Paused) { t.resume } else { t.pause }}
-            </button>
-            <button
-                type="button"
-                class="quiet"
-                data-testid="train-stop"
-                disabled=move || !is_going() && !is_training.get()
-                on:click=move |_| stop(store)
-            >
-                {t.stop}
-            </button>
-        </div>
+        {row(vec![start, pause.quiet(), stop.quiet()])}
         <Show when=move || !has_arm.get()>
             <p class="missing">{t.need_arm}</p>
         </Show>

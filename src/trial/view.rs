@@ -10,7 +10,7 @@ use crate::training::runs::trained_runs;
 use crate::trial::actions::{ask_confusion, predict, predict_validation};
 use crate::trial::model::{has_model, name_of_cut};
 use crate::trial::state::Way;
-use crate::widgets::{JobBar, Picker, Press, Step, row};
+use crate::widgets::{JobBar, Picker, Press, Step, row, said};
 use heirloom_plan::protocol::{CutReport, JobKind, StartValue};
 
 /// Pictures kept for checking that are named at a time.
@@ -33,18 +33,13 @@ pub fn TrialStep() -> impl IntoView {
         <Step id="trial" number=6 heading=&t.heading missing>
             <ChooseModel/>
             <Ways/>
-            <div class="row">
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid="confusion-start"
-                    disabled=move || is_busy(store)
-                    on:click=move |_| ask_confusion(store)
-                >
-                    {move || if has_confusion.get() { t.matrix_again } else { t.matrix }}
-                </button>
-                <span class="hint">{t.matrix_intro}</span>
-            </div>
+            {row(vec![
+                Press::new("confusion-start", "", move |_| ask_confusion(store))
+                    .words(said(move || if has_confusion.get() { t.matrix_again } else { t.matrix }))
+                    .quiet()
+                    .off_while(move || is_busy(store))
+                    .hint(move || t.matrix_intro),
+            ])}
             <JobBar kind=JobKind::Evaluate stop_id="evaluate-stop"/>
             <ConfusionTable/>
             <LookDialog/>

@@ -17,5 +17,5 @@ pub use picker::Picker;
 pub use plain::{Press, line, row, said};
 pub use progress::JobBar;
 pub use sheet::sheet;
-pub use step::{More, Step, jump};
+pub use step::{More, Step, jump, needs};
 pub use table::TableView;

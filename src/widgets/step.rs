@@ -43,6 +43,17 @@ pub fn Step(
     }
 }
 
+/// What is to be said where ancestor, pictures of so many classes, or both are missing.
+pub fn needs(store: Store, classes: usize, [ancestor, pictures, both]: [&'static str; 3]) -> Option<&'static str> {
+    let has_pictures = store.pictures.with(|all| all.as_ref().is_some_and(|all| all.classes.len() >= classes));
+    match (store.ancestor.with(Option::is_some), has_pictures) {
+        (true, true) => None,
+        (false, true) => Some(ancestor),
+        (true, false) => Some(pictures),
+        (false, false) => Some(both),
+    }
+}
+
 /// Settings that most people leave alone.
 #[component]
 pub fn More(#[prop(optional)] title: Option<&'static str>, children: Children) -> impl IntoView {
