@@ -3,7 +3,7 @@
 use crate::ancestor::shape::{has_no_heads, of_vit};
 use crate::descendant::sharing::{SharingChart, SharingTable};
 use crate::prelude::*;
-use crate::widgets::{Check, More, NumberField, Step};
+use crate::widgets::{Check, More, NumberField, Step, fact};
 use heirloom_plan::protocol::DescendantSummary;
 use heirloom_plan::settings::Key;
 
@@ -73,13 +73,5 @@ pub fn facts(store: Store, planned: &DescendantSummary) -> impl IntoView + use<>
         (t.training_bytes, bytes(planned.training_bytes), None),
         (t.epoch, epoch, None),
     ];
-    let fact = |(name, value, more): (&'static str, String, Option<String>)| {
-        view! {
-            <div>
-                <dt>{name}</dt>
-                <dd>{value} " " {more.map(|more| view! { <small>{more}</small> })}</dd>
-            </div>
-        }
-    };
     facts.map(fact).into_iter().collect_view()
 }

@@ -4,7 +4,7 @@ use crate::ancestor::shape::layer_count;
 use crate::layers::actions::{choose_best, condense, names_of_layers, toggle_layer};
 use crate::layers::chart::{SimilarityChart, SimilarityTable};
 use crate::prelude::*;
-use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, needs, row, said};
+use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, needs, row, said, tick};
 use heirloom_plan::protocol::JobKind;
 use heirloom_plan::settings::Key;
 
@@ -82,21 +82,8 @@ fn Chosen() -> impl IntoView {
     let boxes = move || {
         let one = |(layer, label): (usize, String)| {
             let is_on = move || store.settings.with(|settings| settings.chosen.contains(&layer));
-            let id = format!("layer-{}", layer + 1);
-            view! {
-                <div class="check">
-                    <label for=id.clone()>
-                        <input
-                            type="checkbox"
-                            id=id.clone()
-                            data-testid=id.clone()
-                            prop:checked=is_on
-                            on:change=move |event| toggle_layer(store, layer, event_target_checked(&event))
-                        />
-                        <span>{label}</span>
-                    </label>
-                </div>
-            }
+            let change = move |on| toggle_layer(store, layer, on);
+            view! { <div class="check">{tick(format!("layer-{}", layer + 1), label, false, is_on, change)}</div> }
         };
         labels.get().into_iter().enumerate().map(one).collect_view()
     };
@@ -138,26 +125,15 @@ fn HeldOut() -> impl IntoView {
     });
     let boxes = move || {
         let one = |(index, name): (usize, String)| {
-            let (id, shown) = (format!("condense-class-{}", index + 1), name.clone());
-            let own = name.clone();
+            let (own, label) = (name.clone(), name.clone());
             let is_on = move || store.layers.classes.with(|classes| classes.contains(&own));
-            let toggle = move |event| {
-                let on = event_target_checked(&event);
+            let change = move |on: bool| {
                 store.layers.classes.update(|classes| {
                     classes.retain(|other| *other != name);
-                    if on {
-                        classes.push(name.clone());
-                    }
+                    classes.extend(on.then(|| name.clone()));
                 });
             };
-            view! {
-                <div class="check">
-                    <label for=id.clone()>
-                        <input type="checkbox" id=id.clone() prop:checked=is_on on:change=toggle/>
-                        <span>{shown}</span>
-                    </label>
-                </div>
-            }
+            view! { <div class="check">{tick(format!("condense-class-{}", index + 1), label, false, is_on, change)}</div> }
         };
         names.get().into_iter().enumerate().map(one).collect_view()
     };

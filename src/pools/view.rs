@@ -6,7 +6,7 @@ use crate::pools::grid::PoolGrid;
 use crate::pools::scatter::{PoolScatter, PoolTable};
 use crate::pools::state::BudgetKind;
 use crate::prelude::*;
-use crate::widgets::Step;
+use crate::widgets::{Step, fact};
 use heirloom_plan::protocol::{Method, PoolConfiguration};
 
 /// Places of the slider.
@@ -159,13 +159,5 @@ fn facts(one: &PoolConfiguration) -> impl IntoView + use<> {
         ),
         (t.accuracy, one.accuracy.map_or_else(|| t.unknown.to_owned(), share), start),
     ];
-    let fact = |(name, value, more): (&'static str, String, Option<String>)| {
-        view! {
-            <div>
-                <dt>{name}</dt>
-                <dd>{value} " " {more.map(|more| view! { <small>{more}</small> })}</dd>
-            </div>
-        }
-    };
     facts.map(fact).into_iter().collect_view()
 }

@@ -6,7 +6,7 @@ use crate::prelude::*;
 use crate::training::heat::HeatMaps;
 use crate::training::points::{Along, PointsChart};
 use crate::training::runs::chosen_experiment;
-use crate::widgets::ListField;
+use crate::widgets::{ListField, tick};
 use heirloom_plan::protocol::{DescendantPlan, Design, ExperimentReport, StartValue};
 use heirloom_plan::settings::{Experiment, Key};
 
@@ -56,22 +56,11 @@ fn Start(arm: StartValue) -> impl IntoView {
     let store = expect_context::<Store>();
     let id = format!("arm-{}", arm.name());
     let hint = format!("{id}-hint");
+    let is_on = move || store.settings.with(|settings| settings.arms.contains(&arm));
+    let change = move |on| store.settings.update(|settings| set_arm(&mut settings.arms, arm, on));
     view! {
         <div class="field check">
-            <label for=id.clone()>
-                <input
-                    type="checkbox"
-                    id=id.clone()
-                    data-testid=id.clone()
-                    aria-describedby=hint.clone()
-                    prop:checked=move || store.settings.with(|settings| settings.arms.contains(&arm))
-                    on:change=move |event| {
-                        let on = event_target_checked(&event);
-                        store.settings.update(|settings| set_arm(&mut settings.arms, arm, on));
-                    }
-                />
-                <span>{(text().training.arm)(arm)}</span>
-            </label>
+            {tick(id, (text().training.arm)(arm), true, is_on, change)}
             <small id=hint>{(text().race.explain)(arm.name())}</small>
         </div>
     }

@@ -3,6 +3,7 @@
 
 use web_sys::HtmlInputElement;
 
+use super::tick;
 use crate::prelude::*;
 use crate::strings::settings::words;
 use heirloom_plan::settings::{Key, Settings, plain};
@@ -98,24 +99,12 @@ impl Number {
 pub fn Check(id: &'static str, key: Key) -> impl IntoView {
     let store = expect_context::<Store>();
     let (setting, (label, hint)) = (key.setting(), words(key));
-    let hint_id = format!("{id}-hint");
+    let is_on = move || store.settings.with(|settings| setting.flag(settings)).unwrap_or_default();
+    let change = move |on| store.settings.update(|settings| setting.set_flag(settings, on));
     view! {
         <div class="field check">
-            <label for=id>
-                <input
-                    type="checkbox"
-                    id=id
-                    data-testid=id
-                    aria-describedby=hint_id.clone()
-                    prop:checked=move || store.settings.with(|settings| setting.flag(settings)).unwrap_or_default()
-                    on:change=move |event| {
-                        let on = event_target_checked(&event);
-                        store.settings.update(|settings| setting.set_flag(settings, on));
-                    }
-                />
-                <span>{label}</span>
-            </label>
-            <small id=hint_id>{hint}</small>
+            {tick(id, label, true, is_on, change)}
+            <small id=format!("{id}-hint")>{hint}</small>
         </div>
     }
 }

@@ -90,3 +90,34 @@ pub fn row(presses: Vec<Press>) -> AnyView {
 pub fn said(words: impl Fn() -> &'static str + Send + Sync + 'static) -> Signal<String> {
     Signal::derive(move || words().to_owned())
 }
+
+/// A fact of a list of facts: its name, its value, and what is to be said besides.
+pub fn fact((name, value, more): (&'static str, String, Option<String>)) -> AnyView {
+    let more = more.map(|more| view! { <small>{more}</small> });
+    view! { <div><dt>{name}</dt><dd>{value} " " {more}</dd></div> }.into_any()
+}
+
+/// A box that is ticked or not; a hint to it has its id and `-hint`.
+pub fn tick(
+    id: impl Into<String>,
+    label: impl Into<String>,
+    has_hint: bool,
+    is_on: impl Fn() -> bool + Send + Sync + 'static,
+    change: impl Fn(bool) + Send + Sync + 'static,
+) -> AnyView {
+    let (id, is_on) = (id.into(), Signal::derive(is_on));
+    view! {
+        <label for=id.clone()>
+            <input
+                type="checkbox"
+                id=id.clone()
+                data-testid=id.clone()
+                aria-describedby=has_hint.then(|| format!("{id}-hint"))
+                prop:checked=move || is_on.get()
+                on:change=move |event| change(event_target_checked(&event))
+            />
+            <span>{label.into()}</span>
+        </label>
+    }
+    .into_any()
+}

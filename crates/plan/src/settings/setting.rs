@@ -36,36 +36,6 @@ pub(super) enum Kind {
     },
 }
 
-/// Numbers that settings are.
-pub(super) trait Number {
-    fn to_f64(self) -> f64;
-    fn from_f64(value: f64) -> Self;
-}
-
-macro_rules! numbers {
-    ($($type:ty)+) => {$(
-        impl Number for $type {
-            fn to_f64(self) -> f64 {
-                self as f64
-            }
-            fn from_f64(value: f64) -> Self {
-                value as Self
-            }
-        }
-    )+};
-}
-
-numbers!(usize u64);
-
-impl Number for f64 {
-    fn to_f64(self) -> f64 {
-        self
-    }
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-}
-
 /// What would have been understood.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Expected {

@@ -10,7 +10,7 @@
 //! The sentence above a setting is its help on the command line. Keys stay for ever: they stand in addresses that people
 //! have handed out.
 
-use super::setting::{Kind, Number, Setting};
+use super::setting::{Kind, Setting};
 use super::words::{self, Experiment};
 use crate::protocol::{Engine, Method, SmallModel, StartValue, StitchStart};
 
@@ -56,8 +56,8 @@ macro_rules! settings {
             is_whole: $is_whole,
             range: ($least, $most),
             step: $step,
-            get: |settings| settings.$field.to_f64(),
-            set: |settings, value| settings.$field = Number::from_f64(value),
+            get: |settings| settings.$field as f64,
+            set: |settings, value| settings.$field = value as _,
         }
     };
     (@flag $field:ident) => {
