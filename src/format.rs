@@ -1,6 +1,8 @@
 //! Numbers as people read them.
 
-use super::strings::text;
+use crate::strings::text;
+
+pub use heirloom_plan::settings::plain;
 
 /// `21.6 M`, `855 k`, `12`.
 pub fn short(number: u64) -> String {
@@ -31,12 +33,6 @@ pub fn digits(value: f64) -> String {
         v if v >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
-}
-
-/// As few digits as the number needs: `0.0005`, `10`, `0.1`.
-pub fn plain(value: f64) -> String {
-    let rounded = (value * 1e9).round() / 1e9;
-    format!("{rounded}")
 }
 
 /// `27 %`.

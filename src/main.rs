@@ -1,59 +1,60 @@
 //! The page: draws what the engine says, and turns what the person does into commands.
 //!
-//! One [`state::App`] holds everything that is on the screen; `pages` are the numbered steps, `charts` the drawings,
-//! `widgets` what steps share, `strings` every word. Of the engine it knows what both say to each other
-//! (`heirloom_plan`); it links no burn, which would be megabytes to load and most of a second to start.
+//! One [`store::Store`] holds everything that is on the screen. Each step has a folder with its view, drawings, state and
+//! actions; actions are functions over the store, and `events` is where the engine's words arrive. `charts` and `widgets`
+//! are what steps share, `browser` what the browser gives, `strings` every word. What is plain arithmetic the page works
+//! out by itself with `heirloom_plan`; it links no burn, which would be megabytes to load and most of a second to start.
 
 #[cfg(target_arch = "wasm32")]
-mod actions;
+mod address;
+#[cfg(target_arch = "wasm32")]
+mod ancestor;
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
-mod bench;
+mod browser;
 #[cfg(target_arch = "wasm32")]
 mod charts;
 #[cfg(target_arch = "wasm32")]
-mod experiment;
+mod descendant;
 #[cfg(target_arch = "wasm32")]
-mod fetch;
+mod engine;
 #[cfg(target_arch = "wasm32")]
-mod files;
+mod events;
+#[cfg(target_arch = "wasm32")]
+mod export;
 #[cfg(target_arch = "wasm32")]
 mod format;
 #[cfg(target_arch = "wasm32")]
+mod heads;
+#[cfg(target_arch = "wasm32")]
+mod jobs;
+#[cfg(target_arch = "wasm32")]
 mod layers;
 #[cfg(target_arch = "wasm32")]
-mod link;
+mod lessons;
 #[cfg(target_arch = "wasm32")]
-mod pages;
+mod listen;
+#[cfg(target_arch = "wasm32")]
+mod pictures;
 #[cfg(target_arch = "wasm32")]
 mod pools;
 #[cfg(target_arch = "wasm32")]
-mod presets;
+mod prelude;
 #[cfg(target_arch = "wasm32")]
 mod projects;
 #[cfg(target_arch = "wasm32")]
-mod restart;
-#[cfg(target_arch = "wasm32")]
-mod samples;
-#[cfg(target_arch = "wasm32")]
-mod settings;
-#[cfg(target_arch = "wasm32")]
-mod shipped;
+mod say;
 #[cfg(target_arch = "wasm32")]
 mod show_me;
-#[cfg(target_arch = "wasm32")]
-mod snapshot;
-#[cfg(target_arch = "wasm32")]
-mod state;
 #[cfg(target_arch = "wasm32")]
 mod store;
 #[cfg(target_arch = "wasm32")]
 mod strings;
 #[cfg(target_arch = "wasm32")]
-mod trial;
+mod training;
 #[cfg(target_arch = "wasm32")]
-mod wake;
+mod trial;
 #[cfg(target_arch = "wasm32")]
 mod widgets;
 

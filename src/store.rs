@@ -1,59 +1,116 @@
-//! The browser's store as the page sees it: it asks that it be kept, shows stored pictures, and strings stored files
-//! together to a zip. Only the engine writes.
+//! What is on the screen: signals, grouped by step. Nothing here knows the engine's end of the wire or any word; what the
+//! person does and what the engine says are functions over this store, in the folders of the steps.
 
-use js_sys::{Array, Reflect, Uint8Array};
-use leptos::prelude::window;
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, File, FileSystemDirectoryHandle, FileSystemFileHandle, StorageManager};
+use leptos::prelude::*;
 
-use heirloom_plan::protocol::ZipPiece;
+use crate::ancestor::shipped::ShippedState;
+use crate::descendant::plans::{Inputs, Plans};
+use crate::engine::link::Link;
+use crate::heads::state::HeadsState;
+use crate::layers::state::LayersState;
+use crate::pools::state::PoolsState;
+use crate::projects::state::Projects;
+use crate::show_me::state::Story;
+use crate::training::state::Training;
+use crate::trial::state::Trial;
+use heirloom_plan::protocol::{AncestorSummary, EngineReport, JobKind, Notice, PicturesSummary, Progress};
+use heirloom_plan::settings::Settings;
 
-/// The engine's folder.
-const ROOT: &str = "heirloom";
-
-/// `None` on pages from plain http.
-fn manager() -> Option<StorageManager> {
-    let navigator = window().navigator();
-    let has = Reflect::get(&navigator, &"storage".into()).is_ok_and(|storage| !storage.is_undefined());
-    has.then(|| navigator.storage())
+/// How far the engine is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum EngineState {
+    /// Its program is being fetched.
+    #[default]
+    Loading,
+    /// Its program runs and looks for a device.
+    Starting,
+    Ready(EngineReport),
+    /// It died too often; only the person can start another.
+    Gone,
 }
 
-/// Asks the browser not to clear the store when the disk gets full. It may refuse; then everything works as before.
-pub async fn persist() {
-    let Some(Ok(asked)) = manager().map(|manager| manager.persist()) else { return };
-    match JsFuture::from(asked).await {
-        Ok(kept) => {
-            log::info!("the browser's store is {}", if kept.is_truthy() { "persistent" } else { "best effort" })
+/// What is known of the engine.
+#[derive(Clone, Copy, Default)]
+pub struct EngineView {
+    pub state: RwSignal<EngineState>,
+    /// It has been silent in the middle of a job for a long time.
+    pub is_silent: RwSignal<bool>,
+    /// Operations a second that this machine reaches.
+    pub speed: RwSignal<Option<f64>>,
+    pub link: StoredValue<Option<Link>, LocalStorage>,
+}
+
+/// A long job under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    pub kind: JobKind,
+    /// `None` until the engine says how far it is.
+    pub progress: Option<Progress>,
+}
+
+/// A notice on the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    pub id: usize,
+    pub notice: Notice,
+    /// What a report says besides.
+    pub context: String,
+}
+
+/// What the page says to the person.
+#[derive(Clone, Copy, Default)]
+pub struct Says {
+    pub notices: RwSignal<Vec<Shown>>,
+    /// Sentence for screen readers.
+    pub spoken: RwSignal<String>,
+    pub next: StoredValue<usize>,
+}
+
+/// Everything that is on the screen. Copies are handles of the same state.
+#[derive(Clone, Copy)]
+pub struct Store {
+    pub engine: EngineView,
+    pub says: Says,
+    pub jobs: RwSignal<Vec<Job>>,
+    pub settings: RwSignal<Settings>,
+    pub ancestor: RwSignal<Option<AncestorSummary>>,
+    pub shipped: ShippedState,
+    pub pictures: RwSignal<Option<PicturesSummary>>,
+    pub heads: HeadsState,
+    pub layers: LayersState,
+    /// What follows from ancestor, pictures, heads and settings.
+    pub plans: Plans,
+    pub training: Training,
+    pub pools: PoolsState,
+    pub trial: Trial,
+    pub projects: Projects,
+    pub story: Story,
+    /// Width for drawings, px.
+    pub width: RwSignal<f64>,
+}
+
+impl Store {
+    /// An empty page with the usual settings.
+    pub fn new() -> Self {
+        let inputs = Inputs::default();
+        let Inputs { ancestor, pictures, heads, settings, speed } = inputs;
+        Self {
+            engine: EngineView { speed, ..EngineView::default() },
+            says: Says::default(),
+            jobs: RwSignal::default(),
+            settings,
+            ancestor,
+            shipped: ShippedState::default(),
+            pictures,
+            heads: HeadsState { report: heads, ..HeadsState::default() },
+            layers: LayersState::default(),
+            plans: Plans::new(inputs),
+            training: Training::default(),
+            pools: PoolsState::default(),
+            trial: Trial::default(),
+            projects: Projects::default(),
+            story: Story::default(),
+            width: RwSignal::new(640.0),
         }
-        Err(error) => log::warn!("the browser's store could not be made persistent: {error:?}"),
     }
-}
-
-/// A file of the store.
-pub async fn file(path: &str) -> Option<File> {
-    let mut folder: FileSystemDirectoryHandle = JsFuture::from(manager()?.get_directory()).await.ok()?.unchecked_into();
-    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    for part in std::iter::once(ROOT).chain(folders.split('/').filter(|part| !part.is_empty())) {
-        folder = JsFuture::from(folder.get_directory_handle(part)).await.ok()?.unchecked_into();
-    }
-    let handle: FileSystemFileHandle = JsFuture::from(folder.get_file_handle(name)).await.ok()?.unchecked_into();
-    Some(JsFuture::from(handle.get_file()).await.ok()?.unchecked_into())
-}
-
-/// A file that somebody handed over and that a project holds, by its SHA-256 in hexadecimal. It may be half written.
-pub async fn blob(sha256: &str) -> Option<File> {
-    file(&format!("blobs/{sha256}")).await
-}
-
-/// A zip of which nothing is copied: the stored files stay where they are until the browser writes the download.
-pub async fn together(pieces: &[ZipPiece]) -> Option<Blob> {
-    let parts = Array::new();
-    for piece in pieces {
-        parts.push(&match piece {
-            ZipPiece::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
-            ZipPiece::Stored(path) => JsValue::from(file(path).await?),
-        });
-    }
-    Blob::new_with_blob_sequence(&parts).ok()
 }

@@ -1,8 +1,6 @@
 //! The frame of a plot: grid, numbers and titles of both axes.
 
-use leptos::prelude::*;
-
-use crate::format::{plain, short};
+use crate::prelude::*;
 use heirloom_charts::{Scale, polyline};
 
 /// Room for the numbers of the axis, and for half of the last number below it.
@@ -24,7 +22,11 @@ pub struct Frame {
 impl Frame {
     /// A plot as wide as there is room.
     pub fn new(width: f64, x: (f64, f64), y: (f64, f64)) -> Self {
-        let height = (width * 0.46).clamp(240.0, 400.0);
+        Self::of_height((width * 0.46).clamp(240.0, 400.0), width, x, y)
+    }
+
+    /// As [`Frame::new`], but so high.
+    pub fn of_height(height: f64, width: f64, x: (f64, f64), y: (f64, f64)) -> Self {
         let x = Scale::new(x, (LEFT, width - RIGHT));
         Self { width, height, x, y: Scale::new(y, (height - BOTTOM, TOP)) }
     }

@@ -2,15 +2,15 @@
 
 use js_sys::{Function, Promise};
 use leptos::html::Div;
-use leptos::prelude::*;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlImageElement};
 
-use super::picture::{self, Picture};
-use crate::files::download;
-use crate::state::App;
-use crate::strings::text;
+use super::picture;
+use super::picture::Picture;
+use crate::browser::files::download;
+use crate::prelude::*;
 
 /// Pixels of the picture per pixel of the page.
 const SHARPNESS: f64 = 2.0;
@@ -18,7 +18,7 @@ const SHARPNESS: f64 = 2.0;
 /// Buttons that save the figure they stand in; `name` is that of the file.
 #[component]
 pub fn SavePicture(name: &'static str) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let t = &text().home;
     let row = NodeRef::<Div>::new();
     let save = move |ending: &'static str| {
@@ -31,8 +31,8 @@ pub fn SavePicture(name: &'static str) -> impl IntoView {
                 _ => ("image/svg+xml", Ok(JsValue::from_str(&picture.svg))),
             };
             match bytes.and_then(|bytes| download(&file, mime, &bytes)) {
-                Ok(()) => app.spoken.set((t.saved)(&file)),
-                Err(_) => app.complain((t.not_saved)(&file)),
+                Ok(()) => store.says.spoken.set((t.saved)(&file)),
+                Err(_) => complain(store, (t.not_saved)(&file)),
             }
         });
     };

@@ -3,18 +3,20 @@
 //! It looks a few times a second at what is on the screen instead of listening to single events, so that it does not
 //! matter who pressed a button, and nothing that goes wrong can leave it waiting for ever.
 
-use leptos::prelude::*;
-
-use super::{Scene, Stage, Telling};
-use crate::actions::Asked;
-use crate::pages::has_model;
-use crate::presets::STORY;
-use crate::samples::{self, Sample};
-use crate::shipped::Shipped;
-use crate::state::{App, EngineState};
-use crate::strings::text;
-use crate::trial::Way;
-use heirloom_plan::protocol::{JobKind, Method, NoticeLevel, RaceState};
+use crate::ancestor::fetching::open_shipped;
+use crate::ancestor::shipped::Shipped;
+use crate::heads::actions::measure;
+use crate::pictures::samples;
+use crate::pictures::samples::Sample;
+use crate::prelude::*;
+use crate::show_me::state::{Scene, Stage, Telling};
+use crate::store::EngineState;
+use crate::training::actions::train;
+use crate::trial::actions::predict_validation;
+use crate::trial::model::has_model;
+use crate::trial::state::Way;
+use heirloom_plan::protocol::{Method, NoticeLevel, RaceState};
+use heirloom_plan::settings::STORY;
 
 /// Shortest time for the words of a stage, ms: some thirty words.
 const READ: f64 = 6_000.0;
@@ -25,122 +27,120 @@ const STALLED: f64 = 5_000.0;
 /// Pictures that the descendant names in the end: one of each class of the samples.
 const NAMED: usize = 5;
 
-pub(super) fn close(app: App, scene: Scene) {
-    if let Some(timer) = app.story.timer.try_update_value(Option::take).flatten() {
+pub(super) fn close(store: Store, scene: Scene) {
+    if let Some(timer) = store.story.timer.try_update_value(Option::take).flatten() {
         timer.clear();
     }
-    app.story.leaving.set_value(None);
-    app.story.scene.set(scene);
+    store.story.leaving.set_value(None);
+    store.story.scene.set(scene);
 }
 
-pub(super) fn enter(app: App, stage: Stage) {
-    let first_notice = app.notices.with_untracked(|all| all.iter().map(|shown| shown.id + 1).max().unwrap_or(0));
-    app.story.is_done.set(false);
-    app.story.scene.set(Scene::At(stage));
+pub(super) fn enter(store: Store, stage: Stage) {
+    let first_notice = store.says.notices.with_untracked(|all| all.iter().map(|shown| shown.id + 1).max().unwrap_or(0));
+    store.story.is_done.set(false);
+    store.story.scene.set(Scene::At(stage));
     let has_shown_sight = bring_into_sight(&sight_of(stage));
     if !has_shown_sight {
         bring_into_sight(&format!("#{}-title", stage.section()));
     }
     let since = js_sys::Date::now();
-    app.story.telling.set_value(Telling { since, first_notice, has_shown_sight, ..Telling::default() });
+    store.story.telling.set_value(Telling { since, first_notice, has_shown_sight, ..Telling::default() });
 }
 
 fn sight_of(stage: Stage) -> String {
     format!("[data-testid={}]", stage.sight())
 }
 
-pub(super) fn leave(app: App, stage: Stage) {
+pub(super) fn leave(store: Store, stage: Stage) {
     match stage.next() {
-        Some(Stage::Naming) if !untrack(|| has_model(app)) => end(app),
-        Some(next) => enter(app, next),
-        None => end(app),
+        Some(Stage::Naming) if !untrack(|| has_model(store)) => end(store),
+        Some(next) => enter(store, next),
+        None => end(store),
     }
 }
 
-fn end(app: App) {
-    app.story.took.set(Some((js_sys::Date::now() - app.story.started.get_value()) / 1e3));
-    close(app, Scene::Ended);
-    app.spoken.set(text().show_me.ended.to_owned());
+fn end(store: Store) {
+    store.story.took.set(Some((js_sys::Date::now() - store.story.started.get_value()) / 1e3));
+    close(store, Scene::Ended);
+    store.says.spoken.set(text().show_me.ended.to_owned());
 }
 
-fn halt(app: App, stage: Stage) {
-    app.story.scene.set(Scene::Halted(stage));
-    app.spoken.set(text().show_me.halted.to_owned());
+fn halt(store: Store, stage: Stage) {
+    store.story.scene.set(Scene::Halted(stage));
+    store.says.spoken.set(text().show_me.halted.to_owned());
 }
 
 /// Looks whether there is something to do.
-pub(super) fn look(app: App) {
-    let story = app.story;
+pub(super) fn look(store: Store) {
+    let story = store.story;
     let Scene::At(stage) = story.scene.get_untracked() else { return };
     let (now, mut telling) = (js_sys::Date::now(), story.telling.get_value());
-    if has_failed(app, telling.first_notice) {
-        return halt(app, stage);
+    if has_failed(store, telling.first_notice) {
+        return halt(store, stage);
     }
     if !telling.is_begun {
-        if is_free(app) {
+        if is_free(store) {
             telling.is_begun = true;
             story.telling.set_value(telling);
-            begin(app, stage);
+            begin(store, stage);
         }
         return;
     }
-    if telling.done.is_none() && is_done(app, stage) {
+    if telling.done.is_none() && is_done(store, stage) {
         telling.done = Some(now);
         story.is_done.set(true);
     }
     if !telling.has_shown_sight {
         telling.has_shown_sight = bring_into_sight(&sight_of(stage));
     }
-    let is_idle = telling.done.is_none() && !is_working(app);
+    let is_idle = telling.done.is_none() && !is_working(store);
     telling.idle = telling.idle.filter(|_| is_idle).or(is_idle.then_some(now));
     let is_read = |done: f64| telling.is_hurried || (now - done >= READ_FOUND && now - telling.since >= READ);
     let has_read = telling.done.is_some_and(is_read);
     let has_stalled = telling.idle.is_some_and(|idle| now - idle >= STALLED);
     story.telling.set_value(telling);
     if has_stalled {
-        halt(app, stage);
+        halt(store, stage);
     } else if has_read && !story.is_held.get_untracked() {
-        leave(app, stage);
+        leave(store, stage);
     }
 }
 
 /// Presses the stage's button, where what it makes is not there yet.
-fn begin(app: App, stage: Stage) {
+fn begin(store: Store, stage: Stage) {
     if stage == Stage::Pictures {
-        choose_settings(app);
+        choose_settings(store);
     }
     if stage == Stage::Naming {
-        app.trial.way.set(Way::Files);
-        return app.predict_validation(NAMED);
+        store.trial.way.set(Way::Files);
+        return predict_validation(store, NAMED);
     }
-    if is_done(app, stage) {
+    if is_done(store, stage) {
         return;
     }
     match stage {
-        Stage::Ancestor => app.open_shipped(Shipped::Classroom),
+        Stage::Ancestor => open_shipped(store, Shipped::Classroom),
         Stage::Pictures => {
-            app.story.has_doodles.set(true);
-            samples::add(app, Sample::Doodles);
+            store.story.has_doodles.set(true);
+            samples::add(store, Sample::Doodles);
         }
-        Stage::Heads => app.measure(),
-        Stage::Clusters => app.ask_clusters(),
-        Stage::Descendant => app.ask_descendant(),
-        Stage::Race => app.train(),
-        Stage::Naming => {}
+        Stage::Heads => measure(store),
+        Stage::Race => train(store),
+        // Both follow from the heads by themselves.
+        Stage::Clusters | Stage::Descendant | Stage::Naming => {}
     }
 }
 
 /// Fills in what the person left as usual, as long as nothing was made with it.
-fn choose_settings(app: App) {
-    let is_new = app.heads.with_untracked(Option::is_none) && app.race.with_untracked(Option::is_none);
-    let is_shipped = app.ancestor.with_untracked(|ancestor| {
+fn choose_settings(store: Store) {
+    let is_new =
+        store.heads.report.with_untracked(Option::is_none) && store.training.race.with_untracked(Option::is_none);
+    let is_shipped = store.ancestor.with_untracked(|ancestor| {
         ancestor.as_ref().is_some_and(|ancestor| ancestor.name == Shipped::Classroom.file())
     });
-    let brings_samples = !has_pictures(app);
-    if app.settings.with_untracked(|settings| settings.method != Method::Cluster) {
-        // The plan of another method is not the story's.
-        app.descendant.set(None);
-        app.settings.update(|settings| settings.method = Method::Cluster);
+    let brings_samples = !has_pictures(store);
+    if store.settings.with_untracked(|settings| settings.method != Method::Cluster) {
+        store.settings.update(|settings| settings.method = Method::Cluster);
     }
     if is_new {
         let is_meant = |key: &str| match key {
@@ -148,60 +148,53 @@ fn choose_settings(app: App) {
             "lr" => is_shipped,
             _ => true,
         };
-        app.settings.update(|settings| settings.fill(STORY.fragment, is_meant));
+        store.settings.update(|settings| settings.fill(STORY.fragment, is_meant));
     }
 }
 
 /// Whether what the stage makes is on the screen.
-pub(super) fn is_done(app: App, stage: Stage) -> bool {
-    let is_over = stage.job().is_none_or(|job| !has_job(app, job));
+pub(super) fn is_done(store: Store, stage: Stage) -> bool {
+    let is_over = stage.job().is_none_or(|job| untrack(|| !has_job(store, job)));
     is_over
         && match stage {
-            Stage::Ancestor => app.ancestor.with_untracked(Option::is_some),
-            Stage::Pictures => has_pictures(app),
-            Stage::Heads => app.heads.with_untracked(Option::is_some),
-            Stage::Clusters => {
-                app.clusters_asked.get_value() == Asked::No && app.clusters.with_untracked(Option::is_some)
-            }
-            Stage::Descendant => {
-                app.descendant_asked.get_value() == Asked::No && app.descendant.with_untracked(Option::is_some)
-            }
-            Stage::Race => untrack(|| has_model(app)) || has_raced(app),
-            Stage::Naming => app.predictions.with_untracked(|all| !all.is_empty()),
+            Stage::Ancestor => store.ancestor.with_untracked(Option::is_some),
+            Stage::Pictures => has_pictures(store),
+            Stage::Heads => store.heads.report.with_untracked(Option::is_some),
+            Stage::Clusters => store.plans.clusters.with_untracked(Option::is_some),
+            Stage::Descendant => store.plans.descendant.with_untracked(Option::is_some),
+            Stage::Race => untrack(|| has_model(store)) || has_raced(store),
+            Stage::Naming => store.trial.predictions.with_untracked(|all| !all.is_empty()),
         }
 }
 
-pub(super) fn has_pictures(app: App) -> bool {
-    app.pictures.with_untracked(|pictures| pictures.as_ref().is_some_and(|pictures| !pictures.classes.is_empty()))
+pub(super) fn has_pictures(store: Store) -> bool {
+    store.pictures.with_untracked(|pictures| pictures.as_ref().is_some_and(|pictures| !pictures.classes.is_empty()))
 }
 
 /// A race that was stopped before it learned anything is over as well.
-fn has_raced(app: App) -> bool {
-    let state = app.race.with_untracked(|race| race.as_ref().map(|race| race.state));
-    matches!(state, Some(RaceState::Finished | RaceState::Stopped)) && !app.models_lost.get_untracked()
+fn has_raced(store: Store) -> bool {
+    let state = store.training.race.with_untracked(|race| race.as_ref().map(|race| race.state));
+    matches!(state, Some(RaceState::Finished | RaceState::Stopped)) && !store.training.models_lost.get_untracked()
 }
 
-pub(super) fn has_job(app: App, kind: JobKind) -> bool {
-    app.jobs.with_untracked(|jobs| jobs.iter().any(|job| job.kind == kind))
-}
-
-fn is_working(app: App) -> bool {
+fn is_working(store: Store) -> bool {
     let is_fetching =
-        app.shipped.fetching.with_untracked(Option::is_some) || app.shipped.has_samples_coming.get_untracked();
-    is_fetching || app.jobs.with_untracked(|jobs| !jobs.is_empty())
+        store.shipped.fetching.with_untracked(Option::is_some) || store.shipped.has_samples_coming.get_untracked();
+    is_fetching || store.jobs.with_untracked(|jobs| !jobs.is_empty())
 }
 
 /// Whether the engine is there, the right project open, and nothing else going on.
-fn is_free(app: App) -> bool {
-    let has_left = app.story.leaving.with_value(|id| id.as_ref().is_none_or(|id| *id != app.projects.id()));
-    let is_ready = app.engine.with_untracked(|engine| matches!(engine, EngineState::Ready(_)));
-    has_left && is_ready && app.projects.is_open.get_untracked() && !is_working(app)
+fn is_free(store: Store) -> bool {
+    let has_left =
+        store.story.leaving.with_value(|id| id.as_ref().is_none_or(|id| *id != store.projects.id.get_value()));
+    let is_ready = store.engine.state.with_untracked(|engine| matches!(engine, EngineState::Ready(_)));
+    has_left && is_ready && store.projects.is_open.get_untracked() && !is_working(store)
 }
 
-fn has_failed(app: App, first_notice: usize) -> bool {
-    let is_gone = app.engine.with_untracked(|engine| *engine == EngineState::Gone);
+fn has_failed(store: Store, first_notice: usize) -> bool {
+    let is_gone = store.engine.state.with_untracked(|engine| *engine == EngineState::Gone);
     is_gone
-        || app.notices.with_untracked(|all| {
+        || store.says.notices.with_untracked(|all| {
             all.iter().any(|shown| shown.id >= first_notice && shown.notice.level == NoticeLevel::Error)
         })
 }

@@ -10,6 +10,7 @@ mod lessons;
 mod pool;
 mod projects;
 mod race;
+pub mod settings;
 mod shipped;
 mod show_me;
 mod trying;

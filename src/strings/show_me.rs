@@ -1,6 +1,6 @@
 //! The story that the page tells by itself.
 
-use crate::show_me::Stage;
+use crate::show_me::state::Stage;
 
 /// Words of a stage.
 pub struct StageWords {

@@ -11,11 +11,11 @@ mod step;
 mod table;
 
 pub use copy::copy_text;
-pub use field::{Check, NumberField};
+pub use field::{Check, ListField, Number, NumberField};
 pub use notices::Notices;
 pub use picker::Picker;
-pub use plain::{Press, line, row, said};
+pub use plain::{Press, fact, line, row, said, tick};
 pub use progress::JobBar;
 pub use sheet::sheet;
-pub use step::{More, Step};
+pub use step::{More, Step, jump, needs};
 pub use table::TableView;

@@ -1,20 +1,19 @@
 //! Sentences for the person: what was found, what was expected, what to do.
 
-use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::copy_text;
-use crate::state::{App, Shown};
-use crate::strings::text;
+use crate::prelude::*;
+use crate::store::Shown;
 use heirloom_plan::protocol::NoticeLevel;
 
-/// All notices. Errors are alerts, read out at once; the rest is read when there is a pause (see `App::inform`).
+/// All notices. Errors are alerts, read out at once; the rest is read when there is a pause (see `say::inform`).
 #[component]
 pub fn Notices() -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     view! {
         <div class="notices">
-            <For each=move || app.notices.get() key=|shown| shown.id let:shown>
+            <For each=move || store.says.notices.get() key=|shown| shown.id let:shown>
                 <One shown/>
             </For>
         </div>
@@ -23,7 +22,7 @@ pub fn Notices() -> impl IntoView {
 
 #[component]
 fn One(shown: Shown) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let t = &text().notice;
     let copied = RwSignal::new(None::<bool>);
     let report = format!("{}\n\n{}", shown.notice.text, shown.context);
@@ -45,7 +44,7 @@ fn One(shown: Shown) -> impl IntoView {
                     type="button"
                     class="quiet close"
                     aria-label=t.close
-                    on:click=move |_| app.notices.update(|all| all.retain(|shown| shown.id != id))
+                    on:click=move |_| store.says.notices.update(|all| all.retain(|shown| shown.id != id))
                 >
                     "×"
                 </button>

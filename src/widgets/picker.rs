@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use crate::files::{Picked, from_input};
+use crate::browser::files::{Picked, from_input};
 
 /// A file input that looks like a button; the input itself stays in place for keyboards and screen readers.
 #[component]

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 pub struct Press {
     /// Its `data-testid`.
     pub id: &'static str,
-    pub is_quiet: bool,
+    pub is_quiet: Signal<bool>,
     pub words: Signal<String>,
     pub is_off: Signal<bool>,
     /// What is shown beside it, and read out with it; may be empty.
@@ -21,7 +21,7 @@ impl Press {
     pub fn new(id: &'static str, words: &'static str, act: impl Fn(MouseEvent) + Send + Sync + 'static) -> Self {
         Self {
             id,
-            is_quiet: false,
+            is_quiet: Signal::stored(false),
             words: Signal::stored(words.to_owned()),
             is_off: Signal::stored(false),
             hint: Signal::stored(String::new()),
@@ -30,7 +30,12 @@ impl Press {
     }
 
     pub fn quiet(self) -> Self {
-        Self { is_quiet: true, ..self }
+        Self { is_quiet: Signal::stored(true), ..self }
+    }
+
+    /// Quiet as long as something else is to be pressed first.
+    pub fn quiet_while(self, is_quiet: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { is_quiet: Signal::derive(is_quiet), ..self }
     }
 
     pub fn off_while(self, is_off: impl Fn() -> bool + Send + Sync + 'static) -> Self {
@@ -39,6 +44,11 @@ impl Press {
 
     pub fn hint(self, hint: impl Fn() -> &'static str + Send + Sync + 'static) -> Self {
         Self { hint: said(hint), ..self }
+    }
+
+    /// A hint that is made of what was found.
+    pub fn told(self, hint: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { hint: Signal::derive(move || hint().unwrap_or_default()), ..self }
     }
 
     pub fn words(self, words: Signal<String>) -> Self {
@@ -52,7 +62,7 @@ impl Press {
         view! {
             <button
                 type="button"
-                class:quiet=is_quiet
+                class:quiet=move || is_quiet.get()
                 data-testid=id
                 aria-describedby=hint_id.clone()
                 disabled=move || is_off.get()
@@ -60,7 +70,7 @@ impl Press {
             >
                 {move || words.get()}
             </button>
-            <span class="hint" id=hint_id>{move || hint.get()}</span>
+            <span class="hint" id=hint_id hidden=move || hint.with(String::is_empty)>{move || hint.get()}</span>
         }
         .into_any()
     }
@@ -79,4 +89,35 @@ pub fn row(presses: Vec<Press>) -> AnyView {
 /// Words of the page as a signal.
 pub fn said(words: impl Fn() -> &'static str + Send + Sync + 'static) -> Signal<String> {
     Signal::derive(move || words().to_owned())
+}
+
+/// A fact of a list of facts: its name, its value, and what is to be said besides.
+pub fn fact((name, value, more): (&'static str, String, Option<String>)) -> AnyView {
+    let more = more.map(|more| view! { <small>{more}</small> });
+    view! { <div><dt>{name}</dt><dd>{value} " " {more}</dd></div> }.into_any()
+}
+
+/// A box that is ticked or not; a hint to it has its id and `-hint`.
+pub fn tick(
+    id: impl Into<String>,
+    label: impl Into<String>,
+    has_hint: bool,
+    is_on: impl Fn() -> bool + Send + Sync + 'static,
+    change: impl Fn(bool) + Send + Sync + 'static,
+) -> AnyView {
+    let (id, is_on) = (id.into(), Signal::derive(is_on));
+    view! {
+        <label for=id.clone()>
+            <input
+                type="checkbox"
+                id=id.clone()
+                data-testid=id.clone()
+                aria-describedby=has_hint.then(|| format!("{id}-hint"))
+                prop:checked=move || is_on.get()
+                on:change=move |event| change(event_target_checked(&event))
+            />
+            <span>{label.into()}</span>
+        </label>
+    }
+    .into_any()
 }

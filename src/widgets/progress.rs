@@ -1,18 +1,14 @@
 //! How far a long job is: what happens, how far, how long still, and a way to stop it.
 
-use leptos::prelude::*;
-
-use crate::format::duration;
-use crate::state::App;
-use crate::strings::text;
+use crate::prelude::*;
 use heirloom_plan::protocol::JobKind;
 
 /// The bar of one kind of job; nothing while no such job is under way. Without `stop_id` the step has its own button.
 #[component]
 pub fn JobBar(kind: JobKind, #[prop(optional)] stop_id: Option<&'static str>) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let t = &text().jobs;
-    let job = Memo::new(move |_| app.jobs.with(|jobs| jobs.iter().find(|job| job.kind == kind).cloned()));
+    let job = Memo::new(move |_| store.jobs.with(|jobs| jobs.iter().find(|job| job.kind == kind).cloned()));
     let progress = move || job.get().and_then(|job| job.progress);
     let is_running = Memo::new(move |_| job.with(Option::is_some));
     let note = move || progress().map_or_else(|| t.waiting.to_owned(), |progress| progress.note);
@@ -44,7 +40,7 @@ pub fn JobBar(kind: JobKind, #[prop(optional)] stop_id: Option<&'static str>) ->
                                 class="quiet"
                                 data-testid=id
                                 aria-label=(t.stop_job)((t.name)(kind))
-                                on:click=move |_| app.stop()
+                                on:click=move |_| stop(store)
                             >
                                 {t.stop}
                             </button>

@@ -1,9 +1,11 @@
 //! A numbered step of the page.
 
-use leptos::prelude::*;
+use leptos::ev;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
-use crate::state::App;
-use crate::strings::{Heading, text};
+use crate::prelude::*;
+use crate::strings::Heading;
 
 /// A step with its heading; while `missing` says what is needed first, that stands in place of the content.
 #[component]
@@ -14,9 +16,9 @@ pub fn Step(
     #[prop(into)] missing: Signal<Option<&'static str>>,
     children: ChildrenFn,
 ) -> impl IntoView {
-    let app = expect_context::<App>();
+    let store = expect_context::<Store>();
     let title_id = StoredValue::new(format!("{id}-title"));
-    let is_told = Memo::new(move |_| app.story.section() == Some(id));
+    let is_told = Memo::new(move |_| store.story.section() == Some(id));
     let is_possible = Memo::new(move |_| missing.get().is_none());
     let children = StoredValue::new(children);
     view! {
@@ -41,6 +43,17 @@ pub fn Step(
     }
 }
 
+/// What is to be said where ancestor, pictures of so many classes, or both are missing.
+pub fn needs(store: Store, classes: usize, [ancestor, pictures, both]: [&'static str; 3]) -> Option<&'static str> {
+    let has_pictures = store.pictures.with(|all| all.as_ref().is_some_and(|all| all.classes.len() >= classes));
+    match (store.ancestor.with(Option::is_some), has_pictures) {
+        (true, true) => None,
+        (false, true) => Some(ancestor),
+        (true, false) => Some(pictures),
+        (false, false) => Some(both),
+    }
+}
+
 /// Settings that most people leave alone.
 #[component]
 pub fn More(#[prop(optional)] title: Option<&'static str>, children: Children) -> impl IntoView {
@@ -49,5 +62,14 @@ pub fn More(#[prop(optional)] title: Option<&'static str>, children: Children) -
             <summary>{title.unwrap_or(text().page.details)}</summary>
             <div class="fields">{children()}</div>
         </details>
+    }
+}
+
+/// Goes to a step without touching the address, where the settings stand.
+pub fn jump(event: &ev::MouseEvent, id: &str) {
+    event.prevent_default();
+    if let Some(heading) = document().get_element_by_id(&format!("{id}-title")) {
+        heading.scroll_into_view();
+        let _ = heading.unchecked_into::<HtmlElement>().focus();
     }
 }

@@ -1,8 +1,6 @@
 //! What a drawing shows, as a table.
 
-use leptos::prelude::*;
-
-use crate::strings::text;
+use crate::prelude::*;
 
 /// A table that is folded away and scrolls by itself; its rows are the children.
 #[component]

@@ -15,7 +15,6 @@ mod cluster;
 mod cnn;
 mod data;
 mod device;
-mod journal;
 mod keep;
 mod kernels;
 mod pool;
@@ -30,8 +29,4 @@ mod vit;
 #[cfg(not(target_arch = "wasm32"))]
 mod ancestor;
 #[cfg(not(target_arch = "wasm32"))]
-mod experiment;
-#[cfg(not(target_arch = "wasm32"))]
 mod shipped;
-#[cfg(not(target_arch = "wasm32"))]
-mod statistics;

@@ -196,8 +196,8 @@ on_every_engine! {
 
         let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
         let again = find(&heard, |event| if let Event::Ancestor(again) = event { Some(again.clone()) } else { None }).unwrap();
-        let shape = again.vit().unwrap();
-        assert_eq!((shape.num_heads, shape.depth, shape.head_dim, again.classes), (3, 2, 8, Some(2)));
+        let vit = again.config.vit().unwrap();
+        assert_eq!((vit.num_heads, vit.depth, vit.head_dim, vit.classes), (3, 2, 8, Some(2)));
         assert!(again.missing.is_empty() && again.unexpected.is_empty());
     }
 

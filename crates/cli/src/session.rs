@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use heirloom_data::{model_files, walk};
-use heirloom_engine::Runner;
+
 use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use heirloom_plan::protocol::{
     ClusterReport, Command, CondenseReport, DescendantSummary, Engine, Event, ExperimentReport, FileRef, NoticeLevel,
@@ -85,7 +85,7 @@ impl Said {
 
 /// A session of the engine.
 pub struct Session {
-    runner: Runner,
+    engine: heirloom_engine::Engine,
     said: Rc<RefCell<Said>>,
 }
 
@@ -98,11 +98,11 @@ impl Session {
         let said: Rc<RefCell<Said>> = Rc::default();
         let heard = said.clone();
         let outlet = move |event: Event, bytes: Option<Vec<u8>>| heard.borrow_mut().hear(event, bytes);
-        let runner = Runner::new(Box::new(outlet), Rc::new(Cell::new(false)));
-        let mut session = Self { runner, said };
+        let driven = heirloom_engine::Engine::new(Box::new(outlet), Rc::new(Cell::new(false)));
+        let mut session = Self { engine: driven, said };
         session.send(Command::Start { engine: Some(engine) }).await?;
         if let Some(folder) = kept_in {
-            session.runner.keep_in(Storage::in_folder(folder)?);
+            session.engine.store_in(Storage::in_folder(folder)?);
             let begin = ProjectCommand::Begin { name: "race".into(), quota: None, calm: false };
             session.send(Command::Project(begin)).await?;
         }
@@ -129,8 +129,8 @@ impl Session {
         let reference =
             |(index, file): (usize, &FileHandle)| FileRef { index, path: file.path().into(), size: file.len() };
         let references = files.iter().enumerate().map(reference).collect();
-        self.runner.handle(command(references), files).await;
-        while self.runner.work().await {}
+        self.engine.handle(command(references), files).await;
+        while self.engine.work().await {}
         self.said().failure().map_or(Ok(()), |failure| Err(failure.into()))
     }
 

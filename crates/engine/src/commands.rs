@@ -15,13 +15,18 @@ pub mod pools;
 use crate::emitter::Emitter;
 use crate::workspace::{Change, Workspace};
 use heirloom_data::Normalise;
-use heirloom_plan::protocol::JobKind;
+use heirloom_plan::protocol::{Event, JobKind};
 use heirloom_platform::image::RgbImage8;
 
 /// The end of what changed the workspace: it is saved at once, and the page hears of it.
 pub fn end(workspace: &Workspace, emitter: &Emitter, job: JobKind, finished: bool) {
     workspace.note(Change::Now);
     emitter.ended(job, finished);
+}
+
+/// Tells the page what training reached on this machine, from which it forecasts.
+pub fn emit_speed(workspace: &Workspace, emitter: &Emitter) {
+    workspace.flops_per_second.into_iter().for_each(|speed| emitter.emit(Event::Speed(speed)));
 }
 
 /// `[3, side, side]`, normalised.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::pace::Pace;
-use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress};
+use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress, sentence};
 
 /// Where events go, with the bytes of [`Event::File`].
 pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
@@ -79,13 +79,4 @@ impl Emitter {
     pub fn lower_stop(&self) {
         self.0.stop.set(false);
     }
-}
-
-/// Errors are written in lower case, to be joined; shown alone they are sentences.
-pub fn sentence(text: impl ToString) -> String {
-    let text = text.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
 }

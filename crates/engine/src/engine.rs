@@ -89,7 +89,6 @@ impl Engine {
             Command::CutOut { method, configuration } => {
                 emitter.answer(pools::cut_out(workspace, method, configuration))
             }
-            Command::PredictTraining(settings) => jobs::predict_training(workspace, emitter, &settings),
             Command::Pause | Command::Continue => {
                 if let Some(job) = job {
                     job.pause(command == Command::Pause, emitter);

@@ -11,7 +11,6 @@ mod race;
 use futures::future::LocalBoxFuture;
 
 pub use self::race::arms::{Arm, RaceStarts};
-pub use self::race::predict_training;
 pub use self::race::set_up::{loader_settings, run_settings};
 use crate::emitter::Emitter;
 use crate::error::EngineError;

@@ -38,7 +38,6 @@ mod workspace;
 
 pub use batches::RaceBatches;
 pub use commands::bench::bench;
-pub use commands::clusters::cluster_report;
 pub use commands::evaluate::{confusion, evaluate};
 pub use commands::export::{curves, weights};
 pub use commands::open::normalise;

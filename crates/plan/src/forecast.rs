@@ -1,7 +1,7 @@
 //! How long training still takes: from what this machine was measured to do, in floating-point operations a second, so
 //! that races of other sizes can be told beforehand.
 
-use super::protocol::RunReport;
+use super::protocol::{RunReport, TrainSettings};
 
 /// Work of one training step against one forward pass: forward, and twice as much backward.
 pub const TRAINING_PASSES: f64 = 3.0;
@@ -46,6 +46,16 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// What a race costs whose arms need so many operations a picture, on so many pictures to train and to judge on.
+    pub fn of(race: &TrainSettings, flops: Vec<f64>, [training, pictures]: [usize; 2]) -> Self {
+        let every = match race.validate_every {
+            0 => training.div_ceil(race.batch.max(1)),
+            every => every,
+        };
+        let TrainSettings { seeds, steps, batch, .. } = *race;
+        Self { flops, seeds, steps, batch, points: points_of(steps, every), pictures }
+    }
+
     /// Operations of one step of an arm.
     pub fn of_step(&self, arm: usize) -> f64 {
         TRAINING_PASSES * self.batch as f64 * self.flops[arm]

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod config;
+pub mod descendant;
 pub mod forecast;
 pub mod journal;
 pub mod layers;
@@ -14,5 +15,6 @@ pub mod queue;
 pub mod rank;
 pub mod resample;
 pub mod schedule;
+pub mod settings;
 pub mod stitch;
 pub mod weights;

@@ -27,3 +27,23 @@ pub enum StitchStart {
     /// At random.
     Random,
 }
+
+impl StitchStart {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Learned, Self::PseudoInverse, Self::LeastSquares, Self::Random];
+
+    /// Its short name, as addresses have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Learned => "learned",
+            Self::PseudoInverse => "pinv",
+            Self::LeastSquares => "least",
+            Self::Random => "random",
+        }
+    }
+
+    /// The start of a short name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|start| start.name() == name)
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::plural;
 use crate::format::percent;
-use crate::show_me::Stage;
+use crate::show_me::state::Stage;
 use crate::strings::{ShowMe, StageWords};
 
 pub(super) const SHOW_ME: ShowMe = ShowMe {

@@ -29,9 +29,9 @@ async fn opened() -> (TestEngine, AncestorSummary) {
 on_every_engine! {
     async fn stages_of_a_network_are_inherited_trained_exported_and_opened_again(_device: Device) {
         let (mut engine, summary) = opened().await;
-        let stages = [4, 6, 9].map(|width| StageShape { blocks: 1, width });
-        assert_eq!(summary.shape, AncestorShape::Cnn(stages.to_vec()));
-        assert_eq!((summary.image_size, summary.classes), (8, Some(5)));
+        let stages = summary.config.cnn().unwrap().stages.iter().map(|stage| (stage.depth, stage.width));
+        assert_eq!(stages.collect::<Vec<_>>(), [(1, 4), (1, 6), (1, 9)]);
+        assert_eq!((summary.config.image_size(), summary.config.classes()), (8, Some(5)));
 
         let plan = LayersSettings { chosen: vec![0, 1], layers: 3, image_size: 8, freeze_epochs: 0.0 };
         let heard = engine.send(Command::PlanDescendant(plan.clone().into()), Vec::new()).await;

@@ -3,6 +3,7 @@
 #![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 use burn::tensor::Device;
+use heirloom_plan::config::ModelConfig;
 use heirloom_plan::protocol::*;
 #[cfg(not(target_arch = "wasm32"))]
 use heirloom_platform::file::FileHandle;
@@ -225,8 +226,8 @@ mod native {
                             |event| if let Event::Ancestor(found) = event { Some(found.clone()) } else { None },
                         );
                     let summary = summary.unwrap();
-                    assert_eq!(matches!(summary.shape, AncestorShape::Stitched(_)), configuration == 3, "{name}");
-                    assert_eq!((summary.name.as_str(), summary.classes), (name.as_str(), Some(2)));
+                    assert_eq!(matches!(summary.config, ModelConfig::Stitched(_)), configuration == 3, "{name}");
+                    assert_eq!((summary.name.as_str(), summary.config.classes()), (name.as_str(), Some(2)));
                     assert!(summary.missing.is_empty() && summary.unexpected.is_empty(), "{summary:?}");
                     let command = Command::Predict { run: None, files: refs(&picture) };
                     let heard = other.send(command, picture.clone()).await;

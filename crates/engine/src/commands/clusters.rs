@@ -9,9 +9,9 @@ use crate::error::EngineError;
 use crate::saved::SavedHeads;
 use crate::workspace::{Heads, Workspace};
 use heirloom_data::evaluation_picture;
-use heirloom_learngene::cluster::{Clusters, Measured, Received, attention_of, cluster_measured, learngene_parameters};
-use heirloom_nn::vit::VitConfig;
-use heirloom_plan::protocol::{AttentionMap, ClusterReport, ClusterSettings, Event};
+use heirloom_learngene::cluster::{Clusters, Measured, Received, attention_of, cluster_measured};
+use heirloom_plan::cluster::cluster_report;
+use heirloom_plan::protocol::{AttentionMap, ClusterSettings, Event};
 use heirloom_platform::image::RgbImage8;
 
 /// Takes in heads that were measured, and clusters them.
@@ -81,19 +81,4 @@ pub async fn show_attention(
         attention_of(vit, pixels, [layer, head, patch]).await?;
     let map = AttentionMap { layer, head, picture, grid, received, from_cls, patch, from_patch, patch_distance };
     Ok(Event::Attention(map))
-}
-
-/// What the page is told of clusters.
-pub fn cluster_report(ancestor: &VitConfig, clusters: &Clusters, settings: ClusterSettings) -> ClusterReport {
-    let without_classifier = VitConfig { classes: None, ..ancestor.clone() };
-    ClusterReport {
-        settings,
-        layers: clusters.layers.clone(),
-        ffn_groups: clusters.ffn_groups.clone(),
-        kept_heads: clusters.kept_heads(),
-        total_heads: clusters.total_heads(),
-        kept_ffns: clusters.kept_ffns(),
-        stored_parameters: learngene_parameters(ancestor, clusters),
-        ancestor_parameters: without_classifier.parameters(),
-    }
 }

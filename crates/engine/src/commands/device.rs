@@ -1,9 +1,8 @@
 //! Acquiring the device that everything lies on.
 
-use crate::emitter::sentence;
 use crate::workspace::Workspace;
 use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
-use heirloom_plan::protocol::{Engine as EngineKind, EngineReport, Event};
+use heirloom_plan::protocol::{Engine as EngineKind, EngineReport, Event, sentence};
 
 pub async fn start(workspace: &mut Workspace, engine: Option<EngineKind>) -> Result<Event, DeviceError> {
     let (acquired, fallback) = acquire(engine).await?;

@@ -8,10 +8,8 @@ use crate::error::EngineError;
 use crate::workspace::{Ancestor, Id, Workspace};
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::Normalise;
-use heirloom_nn::cnn::StageConfig;
-use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_nn::vit::VitConfig;
-use heirloom_plan::protocol::{AncestorShape, AncestorSummary, Event, JobKind, Preparation, StageShape, VitShape};
+use heirloom_nn::model::Model;
+use heirloom_plan::protocol::{AncestorSummary, Event, JobKind, Preparation};
 use heirloom_plan::weights::{HostTensor, Weights};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
@@ -89,30 +87,12 @@ pub fn normalise(checkpoint: &Checkpoint) -> Normalise {
 }
 
 fn summary(checkpoint: &Checkpoint) -> AncestorSummary {
-    let shape = match &checkpoint.config {
-        ModelConfig::Vit(config) => {
-            let VitConfig { depth, num_heads, embed_dim, head_dim, patch_size, .. } = *config;
-            AncestorShape::Vit(VitShape { depth, num_heads, embed_dim, head_dim, patch_size })
-        }
-        ModelConfig::Stitched(config) => {
-            let (front, end) = (&config.front, &config.end);
-            let part = |blocks: usize, config: &VitConfig| StageShape { blocks, width: config.embed_dim };
-            let behind = end.depth.saturating_sub(config.end_layer);
-            AncestorShape::Stitched([part(config.front_layer + 1, front), part(behind, end)])
-        }
-        ModelConfig::Cnn(config) => {
-            let stage = |stage: &StageConfig| StageShape { blocks: stage.depth, width: stage.width };
-            AncestorShape::Cnn(config.stages.iter().map(stage).collect())
-        }
-    };
     let Normalise { mean, std } = normalise(checkpoint);
     AncestorSummary {
         name: checkpoint.name.clone(),
         family: checkpoint.family.clone(),
-        shape,
-        image_size: checkpoint.config.image_size(),
+        config: checkpoint.config.clone(),
         preparation: Preparation { mean, std },
-        classes: checkpoint.config.classes(),
         parameters: checkpoint.parameters,
         dtype: checkpoint.dtype.clone(),
         missing: checkpoint.missing.clone(),

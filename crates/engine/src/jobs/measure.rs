@@ -5,7 +5,7 @@ use futures::future::{LocalBoxFuture, ready};
 
 use super::{Job, Making, Step};
 use crate::commands::clusters::take_heads;
-use crate::commands::pixels;
+use crate::commands::{emit_speed, pixels};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::saved::SavedHeads;
@@ -99,6 +99,7 @@ impl MeasureJob {
         if workspace.flops_per_second.is_none() && count > 0 && seconds > 0.0 {
             workspace.flops_per_second = Some(count as f64 * config.flops() as f64 / seconds);
         }
+        emit_speed(workspace, emitter);
         let report = HeadsReport {
             deviation: over(&self.measured, |one| &one.distance, deviation),
             entropy: over(&self.measured, |one| &one.entropy, mean),

@@ -13,6 +13,7 @@ use self::set_up::RaceParts;
 use super::{Job, JobTensors, Lasting, Making, Step, TensorSource};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan_again;
+use crate::commands::emit_speed;
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::saved::{SavedRace, SavedWork};
@@ -22,7 +23,7 @@ use heirloom_learngene::Descendant;
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::forecast::{Cost, Forecast};
 use heirloom_plan::protocol::{
-    Command, Design, Event, ExperimentSettings, JobKind, Progress, RaceState, TrainSettings, TrainingForecast,
+    Command, Design, Event, ExperimentSettings, JobKind, Progress, RaceState, TrainSettings,
 };
 use heirloom_plan::queue::Queue;
 use heirloom_platform::clock::now_ms;
@@ -77,18 +78,6 @@ pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'
         Ok(Box::new(job) as Box<dyn Job>)
     };
     Some(resumed.boxed_local())
-}
-
-/// Says how long an experiment would take.
-pub fn predict_training(workspace: &Workspace, emitter: &Emitter, settings: &ExperimentSettings) {
-    let races = settings.races();
-    // What cannot be run is said when it is started; a number being typed is no reason for a message.
-    let costs = races.iter().map(|race| Some(RaceParts::new(workspace, race).ok()?.cost)).collect::<Option<Vec<_>>>();
-    let Some(costs) = costs else { return };
-    let runs = races.iter().map(|race| race.seeds * race.arms.len()).sum();
-    let steps = races.iter().map(|race| race.steps * race.seeds * race.arms.len()).sum();
-    let seconds = Forecast::new(workspace.flops_per_second).seconds((0.0, 0.0), &costs);
-    emitter.emit(Event::Forecast(TrainingForecast { races: races.len(), runs, steps, seconds }));
 }
 
 impl Job for RaceJob {
@@ -222,6 +211,7 @@ impl RaceJob {
             emitter.notify_info(broken);
         }
         workspace.flops_per_second = self.forecast.speed();
+        emit_speed(workspace, emitter);
         let mut queue = self.queue.clone();
         queue.finished.push(self.report(state));
         drop_models(workspace, &mut queue);

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::copy::{SLICE, Stored};
 use super::project_store::{Generation, ProjectStore};
-use crate::commands::{clusters, descendant, open, pictures};
+use crate::commands::{clusters, descendant, emit_speed, open, pictures};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::jobs::{self, Session, TensorSource};
@@ -44,6 +44,7 @@ impl Restoring<'_> {
     pub async fn run(mut self, generation: Generation) -> Result<(), EngineError> {
         let Generation { work, sealed, .. } = generation;
         self.session.workspace.flops_per_second = work.flops_per_second;
+        emit_speed(&self.session.workspace, self.emitter);
         for pool in &work.pools {
             self.pool(pool).await?;
         }

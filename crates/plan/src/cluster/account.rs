@@ -3,8 +3,24 @@
 //! Counted from the ancestor's own list of tensors, so that biases, layer scale, registers and q/k norms are counted
 //! exactly when the ancestor has them.
 
-use super::Clusters;
+use super::{ClusterSettings, Clusters};
 use crate::config::VitConfig;
+use crate::protocol::ClusterReport;
+
+/// What people are told of clusters.
+pub fn cluster_report(ancestor: &VitConfig, clusters: &Clusters, settings: ClusterSettings) -> ClusterReport {
+    let without_classifier = VitConfig { classes: None, ..ancestor.clone() };
+    ClusterReport {
+        settings,
+        layers: clusters.layers.clone(),
+        ffn_groups: clusters.ffn_groups.clone(),
+        kept_heads: clusters.kept_heads(),
+        total_heads: clusters.total_heads(),
+        kept_ffns: clusters.kept_ffns(),
+        stored_parameters: learngene_parameters(ancestor, clusters),
+        ancestor_parameters: without_classifier.parameters(),
+    }
+}
 
 /// Parameters the learngene stores: everything but the classifiers, of the attention weights the kept heads' share, of
 /// the feed-forward networks the kept ones.

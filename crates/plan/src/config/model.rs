@@ -60,6 +60,11 @@ impl ModelConfig {
         }
     }
 
+    /// Side of a patch, px; 1 where there are none.
+    pub fn patch_size(&self) -> usize {
+        self.vit().map_or(1, |config| config.patch_size)
+    }
+
     /// Classes of the classifier; `None` = no classifier.
     pub fn classes(&self) -> Option<usize> {
         match self {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::ModelConfig;
+
 /// What was recognised in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AncestorSummary {
@@ -10,13 +12,9 @@ pub struct AncestorSummary {
     /// Family and naming style, e.g. `ViT (Hugging Face names)`.
     pub family: String,
     /// What it is built of.
-    pub shape: AncestorShape,
-    /// Side of the input picture, px.
-    pub image_size: usize,
+    pub config: ModelConfig,
     /// How its pictures are prepared.
     pub preparation: Preparation,
-    /// Classes of its classifier, if it has one.
-    pub classes: Option<usize>,
     /// All parameters.
     pub parameters: u64,
     /// Stored element type, e.g. `F16`.
@@ -27,52 +25,6 @@ pub struct AncestorSummary {
     pub unexpected: Vec<(String, Option<String>)>,
     /// What was assumed, e.g. the number of heads when the file does not say it.
     pub assumptions: Vec<String>,
-}
-
-impl AncestorSummary {
-    /// What it is built of, if it is a Vision Transformer.
-    pub fn vit(&self) -> Option<&VitShape> {
-        match &self.shape {
-            AncestorShape::Vit(shape) => Some(shape),
-            AncestorShape::Cnn(_) | AncestorShape::Stitched(_) => None,
-        }
-    }
-}
-
-/// What an ancestor is built of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AncestorShape {
-    /// A Vision Transformer.
-    Vit(VitShape),
-    /// Stages of a convolutional network, in order.
-    Cnn(Vec<StageShape>),
-    /// The front and the end of two Vision Transformers, stitched.
-    Stitched([StageShape; 2]),
-}
-
-/// A Vision Transformer's sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VitShape {
-    /// Layers.
-    pub depth: usize,
-    /// Heads per layer.
-    pub num_heads: usize,
-    /// Width.
-    pub embed_dim: usize,
-    /// Channels of one head.
-    pub head_dim: usize,
-    /// Side of a patch, px.
-    pub patch_size: usize,
-}
-
-/// Sizes of one stage of a convolutional network, or of one part of a stitched model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StageShape {
-    /// Blocks.
-    pub blocks: usize,
-    /// Channels it gives.
-    pub width: usize,
 }
 
 /// How pictures are prepared: scaled to 0..1, then `(value - mean) / std` per channel.

@@ -78,6 +78,13 @@ pub struct CondenseReport {
     pub seconds: f64,
 }
 
+impl CondenseReport {
+    /// The scores in use: by the best match, or the mean.
+    pub fn scores(&self, by_max: bool) -> &LayerScores {
+        if by_max { &self.max } else { &self.mean }
+    }
+}
+
 /// How the ancestor's layers score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerScores {

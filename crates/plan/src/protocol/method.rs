@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::Clusters;
 pub use crate::cluster::{ClusterSettings, FfnMatching, HeadCluster};
 
 /// How heads are measured.
@@ -55,6 +56,13 @@ pub struct ClusterReport {
     pub stored_parameters: u64,
     /// Parameters of the ancestor, without the classifier.
     pub ancestor_parameters: u64,
+}
+
+impl ClusterReport {
+    /// The clusters alone.
+    pub fn clusters(&self) -> Clusters {
+        Clusters { layers: self.layers.clone(), ffn_groups: self.ffn_groups.clone() }
+    }
 }
 
 /// Attention of one head.

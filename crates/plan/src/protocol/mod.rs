@@ -39,6 +39,21 @@ pub enum Engine {
     Cpu,
 }
 
+impl Engine {
+    /// Its name in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::WebGpu => "webgpu",
+        }
+    }
+
+    /// The engine of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Cpu, Self::WebGpu].into_iter().find(|engine| engine.name() == name)
+    }
+}
+
 /// A file the page hands over. `index` counts the handles that travel with the command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRef {
@@ -110,8 +125,6 @@ pub enum Command {
     },
     /// Start several races one after the other; answered like [`Command::Train`], and with [`Event::Experiment`].
     Experiment(ExperimentSettings),
-    /// Say how long that would take; answered at once with [`Event::Forecast`], or not at all when it cannot be run.
-    PredictTraining(ExperimentSettings),
     /// Pause the running job after its current step.
     Pause,
     /// Continue a paused job.
@@ -231,8 +244,8 @@ pub enum Event {
     Cut(CutReport),
     /// Where an experiment of several races stands; sent when it starts and after each race.
     Experiment(ExperimentReport),
-    /// How long training would take.
-    Forecast(TrainingForecast),
+    /// Floating-point operations a second that this machine reaches, as newly measured or kept.
+    Speed(f64),
     /// A picture was named.
     Prediction(Prediction),
     /// The answer to [`Command::Glance`]; nothing where the picture could not be named (a notice says why).
@@ -284,6 +297,15 @@ pub enum NoticeLevel {
     Info,
     /// Something did not work.
     Error,
+}
+
+/// A reason as a sentence: errors are written in lower case, to be joined.
+pub fn sentence(reason: impl ToString) -> String {
+    let text = reason.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }
 
 /// The device the engine runs on.

@@ -2,12 +2,13 @@
 
 use super::arms::{Arm, ArmMaker, RaceStarts};
 use crate::batches::RaceBatches;
-use crate::commands::descendant::{TRAINING_COPIES, activation_bytes, plan};
+use crate::commands::descendant::plan;
 use crate::error::EngineError;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
-use heirloom_plan::forecast::{Cost, points_of};
+use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
+use heirloom_plan::forecast::Cost;
 use heirloom_plan::protocol::{DescendantPlan, TrainSettings};
 use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
 
@@ -74,18 +75,8 @@ impl RaceParts {
         let configs: Vec<ModelConfig> = arms.iter().map(Arm::config).collect();
         let part = split.share_of_training(settings.share, workspace.dataset.settings.seed);
         let loader = Loader::new(&workspace.dataset.set, &part, loader_settings(settings, ancestor.normalise))?;
-        let every = match settings.validate_every {
-            0 => loader.steps_per_epoch(),
-            every => every,
-        };
-        let cost = Cost {
-            flops: configs.iter().map(|config| config.flops() as f64).collect(),
-            seeds: settings.seeds,
-            steps: settings.steps,
-            batch: settings.batch,
-            points: points_of(settings.steps, every),
-            pictures: loader.validation_len(),
-        };
+        let flops = configs.iter().map(|config| config.flops() as f64).collect();
+        let cost = Cost::of(settings, flops, [loader.train_len(), loader.validation_len()]);
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;

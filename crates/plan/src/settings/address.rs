@@ -1,0 +1,90 @@
+//! Settings in the part of an address after `#`.
+
+use super::setting::{Expected, Setting};
+use super::table::{Settings, TABLE};
+
+/// Anchors of the page, which are no settings: a step's address opened in a new tab has one.
+const ANCHORS: [&str; 8] = ["main", "ancestor", "pictures", "heads", "descendant", "training", "trial", "home"];
+/// Pieces of an address that are looked at: addresses come from anybody.
+const MOST_PIECES: usize = 200;
+/// Letters of a bad piece that are shown.
+const MOST_SHOWN: usize = 40;
+
+/// A piece of an address that was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// As it stands there.
+    pub piece: String,
+    /// What would have been understood; `None` where no setting has this name.
+    pub expected: Option<Expected>,
+}
+
+impl Settings {
+    /// The part of the address after `#`: what differs from the usual.
+    pub fn to_fragment(&self) -> String {
+        let changed = self.differing(&Self::default()).into_iter();
+        changed.map(|setting| format!("{}={}", setting.name, setting.write(self))).collect::<Vec<_>>().join("&")
+    }
+
+    /// Reads the part of the address after `#`. What is unknown, unreadable or out of range leaves the usual in place
+    /// and is told: an address may come from another version, or have lost its end on the way.
+    pub fn read_fragment(fragment: &str) -> (Self, Vec<Fault>) {
+        let (mut settings, mut faults) = (Self::default(), Vec::new());
+        let pieces = fragment.trim_start_matches('#').split('&').filter(|piece| !piece.is_empty());
+        for piece in pieces.filter(|piece| !ANCHORS.contains(piece)).take(MOST_PIECES) {
+            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let read = Setting::of_name(name).map(|setting| setting.read(&mut settings, value));
+            if read != Some(Ok(())) {
+                let expected = read.and_then(Result::err);
+                faults.push(Fault { piece: piece.chars().take(MOST_SHOWN).collect(), expected });
+            }
+        }
+        (settings, faults)
+    }
+
+    /// As [`Settings::read_fragment`], for fragments of our own.
+    pub fn from_fragment(fragment: &str) -> Self {
+        Self::read_fragment(fragment).0
+    }
+
+    /// Takes from a fragment of our own what is still as usual here: what the person chose stays. `is_meant` picks names.
+    pub fn fill(&mut self, fragment: &str, is_meant: impl Fn(&str) -> bool) {
+        let (usual, given) = (Self::default(), Self::from_fragment(fragment));
+        for setting in given.differing(&usual).into_iter().filter(|setting| is_meant(setting.name)) {
+            if setting.write(self) == setting.write(&usual) {
+                // A value that was written can be read.
+                let _ = setting.read(self, &setting.write(&given));
+            }
+        }
+    }
+
+    /// Settings whose values differ, in the order of the table.
+    pub fn differing(&self, other: &Self) -> Vec<&'static Setting> {
+        TABLE.iter().filter(|setting| setting.write(self) != setting.write(other)).collect()
+    }
+}
+
+/// As few digits as a number needs: `0.0005`, `10`, `0.1`.
+pub fn plain(value: f64) -> String {
+    format!("{}", (value * 1e9).round() / 1e9)
+}
+
+/// Text without its percent signs; as it stands where they make no sense.
+pub(super) fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let hex = |digit: u8| (digit as char).to_digit(16).map(|digit| digit as u8);
+        rest = behind;
+        bytes.push(match (first, behind) {
+            (b'%', [high, low, behind @ ..]) => {
+                let (Some(high), Some(low)) = (hex(*high), hex(*low)) else { return text.to_owned() };
+                rest = behind;
+                16 * high + low
+            }
+            (b'%', _) => return text.to_owned(),
+            (byte, _) => *byte,
+        });
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}

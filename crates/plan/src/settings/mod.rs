@@ -1,0 +1,147 @@
+//! What a person can choose, declared once: [`Settings`] and its table in `table.rs` say of each setting its name in an
+//! address, its option on a command line, what is understood, its unit and what it is where nobody chose. The page's
+//! fields, links, presets and the command line all follow from there; the words are the page's.
+//!
+//! Only what differs from the usual is written in an address (`#eps=8&steps=200`), so a link stays short and a later
+//! version may have better defaults. Distances are kept for a 224 px picture and scaled to the ancestor's, so that a
+//! link fits any.
+
+mod address;
+mod presets;
+mod setting;
+mod table;
+mod words;
+
+pub use address::{Fault, plain};
+pub use presets::{PRESETS, Preset, STORY, nearest};
+pub use setting::{Expected, Flag, Setting, flags};
+pub use table::{Key, Settings};
+pub use words::{Experiment, MOST_BLOCKS, MOST_WIDTH};
+
+use crate::cluster::FfnMatching;
+use crate::protocol::{
+    ClusterSettings, CondenseSettings, DepthChoice, DescendantPlan, DescendantSettings, Design, ExperimentSettings,
+    LayersSettings, Likeness, MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
+};
+
+/// Side of the pictures that distances are kept for, px.
+pub const EPS_SIZE: f64 = 224.0;
+
+impl Settings {
+    /// How pictures are divided.
+    pub fn split(&self) -> SplitSettings {
+        SplitSettings { validation_share: self.validation_share as f32, seed: self.split_seed }
+    }
+
+    /// How heads are measured.
+    pub fn measuring(&self) -> MeasureSettings {
+        MeasureSettings { pictures: self.measured_pictures, renormalise: self.renormalise }
+    }
+
+    /// Cluster settings for an ancestor whose pictures have `image_size` px.
+    pub fn clusters(&self, image_size: usize) -> ClusterSettings {
+        let scale = image_size as f64 / EPS_SIZE;
+        ClusterSettings {
+            eps: (self.eps * scale) as f32,
+            min_heads: self.min_heads,
+            eps_ffn: (self.eps_ffn * scale) as f32,
+            matching: if self.strict { FfnMatching::Strict } else { FfnMatching::Sorted },
+            ..ClusterSettings::for_image_size(image_size)
+        }
+    }
+
+    /// The picture size, rounded to whole patches, px.
+    pub fn whole_patches(&self, patch_size: usize) -> usize {
+        let patches = (self.image_size as f64 / patch_size as f64).round().max(2.0) as usize;
+        patches * patch_size
+    }
+
+    /// How an ancestor of `patch_size` px patches is condensed to layers; `classes` are those that are learned.
+    pub fn condensing(&self, patch_size: usize, classes: Vec<String>) -> CondenseSettings {
+        CondenseSettings {
+            layers: self.pseudo_layers,
+            steps: self.pseudo_steps,
+            lr: self.pseudo_lr,
+            image_size: self.whole_patches(patch_size),
+            classes,
+            share: self.slice,
+            probe: self.probe,
+            likeness: if self.learned { Likeness::Learned } else { Likeness::Cka },
+            ..CondenseSettings::default()
+        }
+    }
+
+    /// The descendant of an ancestor of `depth` layers and `patch_size` px patches, by the method in use.
+    pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantPlan {
+        let image_size = self.whole_patches(patch_size);
+        match self.method {
+            Method::Layers => DescendantPlan::Layers(LayersSettings {
+                chosen: self.chosen.iter().copied().filter(|layer| *layer < depth).collect(),
+                layers: self.layers.max(self.chosen.len()),
+                image_size,
+                freeze_epochs: self.freeze_epochs,
+            }),
+            Method::Cluster | Method::Pool | Method::Stitch => DescendantPlan::Cluster(DescendantSettings {
+                heads: self.heads,
+                layers: self.layers.min(depth),
+                image_size,
+                depth: if self.even { DepthChoice::Even } else { DepthChoice::First },
+                scale_projection: self.scale_projection,
+                ffn_maps: self.ffn_maps,
+            }),
+        }
+    }
+
+    /// A pool of the method in use, from an ancestor of `patch_size` px patches.
+    pub fn pool(&self, patch_size: usize) -> PoolSettings {
+        PoolSettings {
+            method: self.method,
+            models: self.small.into_iter().filter(|model| model.blocks > 0).collect(),
+            image_size: self.whole_patches(patch_size),
+            batch: self.batch,
+            head_steps: self.head_steps,
+            distil_steps: self.distil_steps,
+            pool_steps: self.pool_steps,
+            lr: self.distil_lr,
+            pool_lr: self.pool_lr,
+            stitch_start: self.stitch_start,
+            is_anchor_teacher: self.is_anchor_teacher,
+            augment: self.pool_augment,
+            seed: self.pool_seed,
+        }
+    }
+
+    /// The race of a descendant.
+    pub fn training(&self, descendant: DescendantPlan) -> TrainSettings {
+        TrainSettings {
+            descendant,
+            arms: self.arms.clone(),
+            seeds: self.seeds,
+            first_seed: 1,
+            steps: self.steps,
+            batch: self.batch,
+            lr: self.lr,
+            warmup_steps: (self.steps as f64 * self.warmup).round() as usize,
+            weight_decay: self.weight_decay,
+            label_smoothing: self.label_smoothing,
+            drop_path: self.drop_path,
+            clip_norm: self.clip_norm,
+            augment: self.augment,
+            validate_every: self.validate_every,
+            share: 1.0,
+            is_interleaved: self.is_interleaved,
+            micro_batch: self.micro_batch,
+        }
+    }
+
+    /// The experiment that repeats this race.
+    pub fn experiment(&self, descendant: DescendantPlan) -> ExperimentSettings {
+        let design = match self.experiment {
+            Experiment::Race => Design::Race,
+            Experiment::Family => Design::Family(self.sizes.clone()),
+            Experiment::Sweep => Design::Sweep { rates: self.rates.clone(), batches: self.batches.clone() },
+            Experiment::Shares => Design::Shares(self.shares.iter().map(|share| share / 100.0).collect()),
+        };
+        ExperimentSettings { race: self.training(descendant), design }
+    }
+}

@@ -1,0 +1,139 @@
+//! What the page repeats to a new engine.
+
+use heirloom_plan::config::{CnnConfig, Shortcut};
+use heirloom_plan::journal::Journal;
+use heirloom_plan::protocol::{
+    AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
+    ProjectCommand, ProjectEvent, Saved,
+};
+
+fn open(name: &str) -> Command {
+    let files = vec![heirloom_plan::protocol::FileRef { index: 0, path: name.into(), size: 1 }];
+    Command::OpenAncestor { files }
+}
+
+fn add() -> Command {
+    Command::AddPictures { files: Vec::new(), class: None }
+}
+
+fn pictures() -> Event {
+    let class = ClassCount { name: "daisy".into(), train: 1, validation: 0, thumbnails: Vec::new() };
+    Event::Pictures(PicturesSummary { classes: vec![class], ..Default::default() })
+}
+
+#[test]
+fn a_picture_folder_that_was_read_is_repeated_with_its_handles() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&Command::Start { engine: None }, &[]);
+    journal.sent(&add(), &[7]);
+    journal.received(&pictures());
+    let (entries, guilty) = journal.replay();
+    assert_eq!(guilty, None);
+    assert_eq!(entries, vec![(Command::Start { engine: None }, vec![]), (add(), vec![7])]);
+}
+
+#[test]
+fn the_command_under_way_when_the_engine_died_is_not_repeated_but_those_behind_it_are() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&open("deadly.safetensors"), &[1]);
+    journal.sent(&add(), &[2]);
+    let (entries, guilty) = journal.replay();
+    assert_eq!(guilty, Some(JobKind::Open));
+    assert_eq!(entries, vec![(add(), vec![2])]);
+}
+
+#[test]
+fn a_refused_file_is_forgotten_and_cleared_pictures_stay_cleared() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&open("text.txt"), &[1]);
+    journal.received(&Event::JobEnded { job: JobKind::Open, finished: false });
+    journal.sent(&add(), &[2]);
+    journal.received(&pictures());
+    journal.sent(&Command::ClearPictures, &[]);
+    journal.sent(&Command::MeasureHeads(MeasureSettings::default()), &[]);
+    assert_eq!(journal.replay(), (vec![], Some(JobKind::Measure)));
+}
+
+#[test]
+fn an_engine_that_dies_while_repeating_does_not_get_the_deadly_command_a_third_time() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&add(), &[2]);
+    journal.received(&pictures());
+    for (command, files) in journal.replay().0 {
+        journal.sent(&command, &files);
+    }
+    assert_eq!(journal.replay(), (vec![], Some(JobKind::Pictures)));
+}
+
+fn ancestor() -> Event {
+    Event::Ancestor(AncestorSummary {
+        name: "a.safetensors".into(),
+        family: "ResNet-8".into(),
+        config: CnnConfig::cifar_resnet(1, Shortcut::Zeros, 10).into(),
+        preparation: Preparation { mean: [0.0; 3], std: [1.0; 3] },
+        parameters: 1,
+        dtype: "F32".into(),
+        missing: Vec::new(),
+        unexpected: Vec::new(),
+        assumptions: Vec::new(),
+    })
+}
+
+#[test]
+fn a_changed_preparation_is_told_again_after_the_ancestor_it_was_meant_for() {
+    let other = Command::SetPreparation(Preparation { mean: [0.25; 3], std: [1.0; 3] });
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&open("one"), &[1]);
+    journal.received(&ancestor());
+    journal.sent(&other, &[]);
+    journal.received(&ancestor());
+    let (told, _) = journal.clone().replay();
+    assert_eq!(told, [(open("one"), vec![1]), (other, vec![])]);
+    // As told again to a new engine, whose answers come later.
+    let mut again = Journal::<u8>::default();
+    told.iter().for_each(|(command, files)| again.sent(command, files));
+    again.received(&ancestor());
+    again.received(&ancestor());
+    assert_eq!(again.replay().0, told);
+    // Another ancestor has its own.
+    journal.sent(&open("two"), &[2]);
+    journal.received(&ancestor());
+    assert_eq!(journal.replay().0, [(open("two"), vec![2])]);
+}
+
+fn begin() -> Command {
+    Command::Project(ProjectCommand::Begin { name: "x".into(), quota: None, calm: false })
+}
+
+fn saved(is_complete: bool) -> Event {
+    Event::Project(ProjectEvent::Saved(Saved { at: 0.0, bytes: 0, seconds: 0.0, is_complete }))
+}
+
+#[test]
+fn what_is_saved_is_not_repeated_and_what_came_since_is() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&begin(), &[]);
+    journal.sent(&add(), &[1]);
+    journal.received(&pictures());
+    journal.received(&saved(false));
+    assert_eq!(journal.clone().replay().0, vec![(begin(), vec![]), (add(), vec![1])]);
+    journal.received(&saved(true));
+    journal.sent(&add(), &[2]);
+    journal.received(&pictures());
+    assert_eq!(journal.replay().0, vec![(begin(), vec![]), (add(), vec![2])]);
+}
+
+#[test]
+fn what_an_engine_brings_back_is_no_answer_to_what_it_was_sent() {
+    let mut journal = Journal::<u8>::default();
+    journal.sent(&begin(), &[]);
+    let opening = ProjectEvent::Opening { id: "p1".into(), name: "x".into(), page: String::new() };
+    journal.sent(&add(), &[1]);
+    journal.received(&Event::Project(opening));
+    journal.received(&pictures());
+    // It dies in the middle: the pictures were never looked at.
+    assert_eq!(journal.clone().replay().1, Some(JobKind::Pictures));
+    journal.received(&Event::Project(ProjectEvent::Opened));
+    journal.received(&pictures());
+    assert_eq!(journal.replay(), (vec![(begin(), vec![]), (add(), vec![1])], None));
+}

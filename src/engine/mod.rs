@@ -1,0 +1,6 @@
+//! The engine as the page sees it: a worker at the end of a wire that may die and is then replaced.
+
+pub mod bench;
+pub mod link;
+pub mod restart;
+pub mod send;

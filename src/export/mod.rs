@@ -1,0 +1,3 @@
+//! Step 7: files to keep.
+
+pub mod view;

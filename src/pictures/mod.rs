@@ -1,0 +1,5 @@
+//! Step 2: pictures, by class.
+
+pub mod actions;
+pub mod samples;
+pub mod view;

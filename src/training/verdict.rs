@@ -1,0 +1,228 @@
+//! What a race or an experiment says, in sentences and in a table. The numbers come from `session::protocol::statistics`.
+
+use crate::prelude::*;
+use crate::training::runs::with_shown_race;
+use crate::widgets::TableView;
+use heirloom_plan::protocol::statistics::{ArmStatistics, Difference, End, Pace, RaceStatistics, Range, statistics};
+use heirloom_plan::protocol::{
+    Design, ExperimentPoint, ExperimentReport, RaceReport, RaceState, StartValue, sensitivity, share_that_suffices,
+};
+
+fn name(arm: StartValue) -> &'static str {
+    (text().training.arm)(arm)
+}
+
+/// First letter large.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+/// Points of accuracy.
+fn points(share: f64) -> String {
+    digits(share.abs() * 100.0)
+}
+
+fn difference(one: &Difference, all: &RaceStatistics) -> String {
+    let t = &text().race;
+    let (arm, other, accuracy) = (name(one.arm), name(one.other), percent(all.accuracy));
+    let pace = match one.pace {
+        Pace::Same { steps, other: others } => (t.pace_same)(arm, other, &accuracy, &digits(steps), &digits(others)),
+        Pace::Sooner { steps, other: others, times } => (t.pace_sooner)(
+            arm,
+            other,
+            &accuracy,
+            &digits(steps),
+            &digits(others),
+            times.map(|t| format!("{t:.1}")).as_deref(),
+        ),
+        Pace::Later { steps, other: others, times } => (t.pace_sooner)(
+            other,
+            arm,
+            &accuracy,
+            &digits(others),
+            &digits(steps),
+            times.map(|t| format!("{t:.1}")).as_deref(),
+        ),
+        Pace::OnlyThis { steps } => (t.pace_only)(arm, other, &accuracy, &digits(steps)),
+        Pace::OnlyOther { other: others } => (t.pace_only)(other, arm, &accuracy, &digits(others)),
+        Pace::Neither => (t.pace_neither)(arm, other, &accuracy),
+    };
+    let end = match one.end {
+        End::Tie => t.end_tie.to_owned(),
+        End::Apart(apart) => (t.end_better)(if apart > 0.0 { arm } else { other }, &points(apart)),
+    };
+    let seeds = all.arms.iter().map(|arm| arm.last.count).min().unwrap_or_default();
+    let chance = match (one.overlap, one.end) {
+        // Level starts need no word about ranges that overlap.
+        (Some(true), End::Tie) => None,
+        (Some(true), _) => Some((t.overlap)(seeds)),
+        (Some(false), _) => Some((t.apart)(seeds)),
+        (None, _) => Some(t.single.to_owned()),
+    };
+    let parts = [Some(pace), Some(end), chance];
+    sentence(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+/// Sentences and table of the race on the screen.
+#[component]
+pub fn RaceVerdict() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let t = &text().race;
+    let wanted = Memo::new(move |_| store.settings.with(|settings| settings.accuracy));
+    let all = Memo::new(move |_| {
+        let accuracy = Some(wanted.get()).filter(|wanted| *wanted > 0.0).map(|wanted| wanted / 100.0);
+        with_shown_race(store, |race| statistics(race?, accuracy))
+    });
+    // While a race runs its starts are at different points, so sentences wait for the end; numbers do not.
+    let is_over = move || with_shown_race(store, |race| race.is_some_and(has_ended));
+    let sentences = move || {
+        let all = all.get().filter(|_| is_over())?;
+        let lines = all.differences.iter().map(|one| view! { <li>{difference(one, &all)}</li> }).collect_view();
+        (!all.differences.is_empty()).then(|| view! { <ul class="verdict" data-testid="race-words">{lines}</ul> })
+    };
+    let note = move || all.get().map(|all| (t.accuracy_used)(&percent_with(all.accuracy, 1), wanted.get() <= 0.0));
+    let rows = move || all.get().map(|all| all.arms.iter().map(row).collect_view());
+    let names = [
+        text().training.column_arm,
+        t.column_last,
+        t.column_best,
+        t.column_steps,
+        t.column_area,
+        t.column_parameters,
+        t.column_flops,
+    ];
+    view! {
+        <div aria-live="polite">{sentences}</div>
+        <Show when=move || all.with(Option::is_some)>
+            <TableView
+                testid="statistics-table"
+                label=t.numbers
+                columns=names.map(String::from).to_vec()
+                title=t.numbers
+                note=view! { <p class="hint">{note}</p> }.into_any()
+            >
+                {rows}
+            </TableView>
+        </Show>
+    }
+}
+
+fn has_ended(race: &RaceReport) -> bool {
+    matches!(race.state, RaceState::Finished | RaceState::Stopped)
+}
+
+fn row(arm: &ArmStatistics) -> impl IntoView + use<> {
+    let t = &text().race;
+    let steps = arm.reached.steps.map(|steps| digits(steps.mean));
+    view! {
+        <tr>
+            <th scope="row">{name(arm.arm)}</th>
+            <td>{(t.range)(&arm.last)}</td>
+            <td>{(t.range)(&arm.best)}</td>
+            <td>{(t.reached)(steps.as_deref(), arm.reached.seeds, arm.reached.of)}</td>
+            <td>{(t.range)(&arm.area)}</td>
+            <td>{short(arm.parameters)}</td>
+            <td>{short(arm.flops)}</td>
+        </tr>
+    }
+}
+
+/// Sentences of an experiment; nothing before two points are there.
+#[component]
+pub fn ExperimentVerdict() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let lines = move || {
+        store.training.report.with(|report| {
+            let report = report.as_ref().filter(|report| !report.is_going())?;
+            let lines = sentences(report);
+            let items = lines.iter().map(|line| view! { <li>{line.clone()}</li> }).collect_view();
+            (!lines.is_empty()).then(|| view! { <ul class="verdict" data-testid="experiment-words">{items}</ul> })
+        })
+    };
+    view! { <div aria-live="polite">{lines}</div> }
+}
+
+fn sentences(report: &ExperimentReport) -> Vec<String> {
+    let t = &text().race;
+    let points = report.points();
+    let all = sensitivity(&points);
+    if matches!(report.settings.design, Design::Shares(_)) {
+        return shares(&points, &all.iter().map(|one| one.arm).collect::<Vec<_>>());
+    }
+    let line = |one: &heirloom_plan::protocol::Sensitivity| {
+        let (arm, best, accuracy) = (name(one.arm), &one.best, percent_with(one.between.0, 1));
+        let first = match report.settings.design {
+            Design::Family(_) => {
+                (t.best_of_family)(arm, &(t.size)(best.heads, best.layers), &accuracy, &short(best.parameters))
+            }
+            _ => (t.best_of_sweep)(arm, &plain(best.lr), &best.batch.to_string(), &accuracy),
+        };
+        let between = (one.count > 1).then(|| (t.between)(&self::points(one.between.0 - one.between.1), one.count));
+        sentence(&[Some(first), between].into_iter().flatten().collect::<Vec<_>>().join("; "))
+    };
+    all.iter().map(line).collect()
+}
+
+/// How few pictures the first start needs to be as good as each of the others.
+fn shares(points: &[ExperimentPoint], arms: &[StartValue]) -> Vec<String> {
+    let t = &text().race;
+    let Some((&arm, others)) = arms.split_first() else { return Vec::new() };
+    let most = points.iter().map(|point| point.share).fold(0.0, f64::max);
+    let line = |&other: &StartValue| match share_that_suffices(points, arm, other) {
+        Some((share, most)) => (t.enough)(name(arm), &percent(share), name(other), &percent(most)),
+        None => (t.not_enough)(name(arm), name(other), &percent(most)),
+    };
+    others.iter().map(|other| sentence(&line(other))).collect()
+}
+
+/// All points of an experiment as a table.
+#[component]
+pub fn ExperimentTable() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let t = &text().race;
+    let rows = move || {
+        let points = store.training.report.with(|report| report.as_ref().map(|r| r.points()).unwrap_or_default());
+        points.into_iter().map(|point| point_row(&point)).collect_view()
+    };
+    let names = [
+        text().training.column_arm,
+        t.column_heads,
+        t.column_layers,
+        t.column_parameters,
+        t.column_flops,
+        t.column_rate,
+        t.column_batch,
+        t.column_share,
+        t.column_last,
+        t.column_lowest,
+        t.column_highest,
+    ];
+    view! {
+        <TableView testid="experiment-table" label=t.numbers columns=names.map(String::from).to_vec()>
+            {rows}
+        </TableView>
+    }
+}
+
+fn point_row(point: &ExperimentPoint) -> impl IntoView + use<> {
+    let t = &text().race;
+    let value = |pick: fn(&Range) -> f64| point.accuracy.map(|range| percent_with(pick(&range), 1));
+    let last = value(|range| range.mean).or_else(|| (point.diverged > 0).then(|| t.diverged.to_owned()));
+    view! {
+        <tr>
+            <th scope="row">{name(point.arm)}</th>
+            <td>{point.heads}</td>
+            <td>{point.layers}</td>
+            <td>{short(point.parameters)}</td>
+            <td>{short(point.flops)}</td>
+            <td>{plain(point.lr)}</td>
+            <td>{point.batch}</td>
+            <td>{percent(point.share)}</td>
+            <td>{last}</td>
+            <td>{value(|range| range.low)}</td>
+            <td>{value(|range| range.high)}</td>
+        </tr>
+    }
+}
