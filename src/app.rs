@@ -1,4 +1,4 @@
-//! The whole page: header, steps, messages, footer, and what happens anywhere on it.
+//! The whole page: header, steps, messages, footer.
 
 use leptos::ev;
 

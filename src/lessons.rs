@@ -5,9 +5,9 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::prelude::*;
 use crate::strings::settings::{shown, words};
-use crate::widgets::{copy_text, sheet};
+use crate::widgets::{ChoiceField, copy_text, sheet};
 use heirloom_plan::protocol::Engine;
-use heirloom_plan::settings::{PRESETS, Preset, Setting, Settings, nearest};
+use heirloom_plan::settings::{Key, PRESETS, Preset, Setting, Settings, nearest};
 
 /// Differences named before the rest is only counted.
 const MOST_CHANGES: usize = 6;
@@ -17,6 +17,7 @@ pub fn Lessons() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().lessons;
     let now = Memo::new(move |_| store.settings.with(in_words));
+    let engines = vec![("auto", t.engine_auto), ("webgpu", t.engine_webgpu), ("cpu", t.engine_cpu)];
     let presets = PRESETS.into_iter().map(|preset| view! { <One preset/> }).collect_view();
     view! {
         <section class="lessons" aria-label=t.title>
@@ -27,7 +28,7 @@ pub fn Lessons() -> impl IntoView {
             <details class="more">
                 <summary>{t.presets}</summary>
                 <ul class="presets" data-testid="presets">{presets}</ul>
-                <ChooseEngine/>
+                <ChoiceField id="engine-choice" key=Key::Engine options=engines class="field inline"/>
             </details>
             <details class="more" data-testid="lesson-sheet">
                 <summary>{t.sheet_title}</summary>
@@ -78,30 +79,6 @@ fn One(preset: Preset) -> impl IntoView {
             </button>
             <span>{sentence}</span>
         </li>
-    }
-}
-
-#[component]
-fn ChooseEngine() -> impl IntoView {
-    let store = expect_context::<Store>();
-    let t = &text().lessons;
-    let choices = [(None, t.engine_auto), (Some(Engine::WebGpu), t.engine_webgpu), (Some(Engine::Cpu), t.engine_cpu)];
-    let options = choices.map(|(engine, name)| {
-        let selected = move || store.settings.with(|settings| settings.engine == engine);
-        view! { <option value=engine.map_or("auto", Engine::name) selected=selected>{name}</option> }
-    });
-    let choose = move |event| {
-        let engine = Engine::of_name(&event_target_value(&event));
-        store.settings.update(|settings| settings.engine = engine);
-    };
-    view! {
-        <div class="field inline">
-            <label for="engine-choice">{t.engine}</label>
-            <select id="engine-choice" data-testid="engine-choice" aria-describedby="engine-choice-hint" on:change=choose>
-                {options.into_iter().collect_view()}
-            </select>
-            <small id="engine-choice-hint">{t.engine_hint}</small>
-        </div>
     }
 }
 

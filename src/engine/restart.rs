@@ -1,4 +1,4 @@
-//! What the page says and does when the engine died, and what a report for the makers holds.
+//! What the page says and does when the engine died.
 
 use crate::descendant::follow::knows_nothing;
 use crate::engine::bench;

@@ -5,7 +5,7 @@ use crate::pools::actions::{make_pool, pause_or_continue_pool};
 use crate::pools::chosen::{method_in_use, pool_report};
 use crate::pools::losses::{PoolLossTable, PoolLosses};
 use crate::prelude::*;
-use crate::widgets::{Check, JobBar, More, Number, NumberField, Press, Step, needs, row, said};
+use crate::widgets::{Check, ChoiceField, JobBar, More, Number, NumberField, Press, Step, needs, row, said};
 use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchStart};
 use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};
 
@@ -158,6 +158,7 @@ fn finished(pool: &PoolReport) -> String {
 #[component]
 fn MoreSmallModels() -> impl IntoView {
     let t = &text().pool;
+    let starts = StitchStart::ALL.map(|start| (start.name(), (t.start_name)(start))).to_vec();
     view! {
         <More>
             <NumberField id="head-steps" key=Key::HeadSteps/>
@@ -167,33 +168,9 @@ fn MoreSmallModels() -> impl IntoView {
             <NumberField id="distil-lr" key=Key::DistilLr/>
             <NumberField id="pool-lr" key=Key::PoolLr/>
             <NumberField id="pool-seed" key=Key::PoolSeed/>
-            <StitchStarts/>
+            <ChoiceField id="stitch-start" key=Key::StitchStart options=starts/>
             <Check id="anchor-teacher" key=Key::AnchorTeacher/>
             <Check id="pool-augment" key=Key::PoolAugment/>
         </More>
-    }
-}
-
-#[component]
-fn StitchStarts() -> impl IntoView {
-    let store = expect_context::<Store>();
-    let t = &text().pool;
-    let option = |start: StitchStart| {
-        let is_chosen = move || store.settings.with(|settings| settings.stitch_start == start);
-        view! { <option value=start.name() selected=is_chosen>{(t.start_name)(start)}</option> }
-    };
-    let choose = move |event| {
-        if let Some(start) = StitchStart::of_name(&event_target_value(&event)) {
-            store.settings.update(|settings| settings.stitch_start = start);
-        }
-    };
-    view! {
-        <div class="field">
-            <label for="stitch-start">{t.stitch_start}</label>
-            <select id="stitch-start" data-testid="stitch-start" aria-describedby="stitch-start-hint" on:change=choose>
-                {StitchStart::ALL.map(option).into_iter().collect_view()}
-            </select>
-            <small id="stitch-start-hint">{t.stitch_start_hint}</small>
-        </div>
     }
 }

@@ -6,7 +6,7 @@ use crate::prelude::*;
 use crate::training::heat::HeatMaps;
 use crate::training::points::{Along, PointsChart};
 use crate::training::runs::chosen_experiment;
-use crate::widgets::{ListField, tick};
+use crate::widgets::{ChoiceField, ListField, tick};
 use heirloom_plan::protocol::{DescendantPlan, Design, ExperimentReport, StartValue};
 use heirloom_plan::settings::{Experiment, Key};
 
@@ -16,13 +16,7 @@ pub fn ChooseExperiment() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().race;
     let kind = Memo::new(move |_| store.settings.with(|settings| settings.experiment));
-    let options = Experiment::ALL.map(|one| {
-        view! { <option value=one.name() selected=move || kind.get() == one>{(t.kind)(one.name())}</option> }
-    });
-    let choose = move |event| {
-        let kind = Experiment::of_name(&event_target_value(&event)).unwrap_or_default();
-        store.settings.update(|settings| settings.experiment = kind);
-    };
+    let options = Experiment::ALL.map(|one| (one.name(), (t.kind)(one.name()))).to_vec();
     let lists = move || {
         let lists: &[_] = match kind.get() {
             Experiment::Race => &[],
@@ -34,13 +28,12 @@ pub fn ChooseExperiment() -> impl IntoView {
     };
     view! {
         <div class="fields experiment">
-            <div class="field">
-                <label for="experiment-kind">{t.experiment}</label>
-                <select id="experiment-kind" data-testid="experiment-kind" aria-describedby="experiment-kind-hint" on:change=choose>
-                    {options.into_iter().collect_view()}
-                </select>
-                <small id="experiment-kind-hint">{move || (t.experiment_hint)(kind.get().name())}</small>
-            </div>
+            <ChoiceField
+                id="experiment-kind"
+                key=Key::Experiment
+                options
+                hint=Signal::derive(move || (t.experiment_hint)(kind.get().name()).to_owned())
+            />
             {lists}
         </div>
         <fieldset class="starts">

@@ -3,6 +3,7 @@
 use super::experiment::{Budget, race_name};
 use super::verdict::RaceVerdict;
 use crate::prelude::*;
+use crate::store::EngineState;
 use crate::training::actions::{pause_or_continue, train};
 use crate::training::curves::{CurvesChart, CurvesTable, Measure};
 use crate::training::experiment::{ChooseExperiment, ExperimentResults};
@@ -65,8 +66,10 @@ fn Buttons() -> impl IntoView {
     let is_going = move || matches!(state.get(), Some(RaceState::Running | RaceState::Paused));
     let is_training = Memo::new(move |_| has_job(store, JobKind::Train));
     let has_arm = Memo::new(move |_| store.settings.with(|s| !s.arms.is_empty()));
-    let can_start =
-        move || !is_busy(store) && !is_going() && has_arm.get() && store.plans.descendant.with(Option::is_some);
+    // A dead engine's successor is not yet where it stood.
+    let is_ready = move || store.engine.state.with(|state| matches!(state, EngineState::Ready(_)));
+    let is_planned = move || has_arm.get() && store.plans.descendant.with(Option::is_some);
+    let can_start = move || is_ready() && !is_busy(store) && !is_going() && is_planned();
     let start = Press::new("train-start", "", move |_| train(store))
         .words(said(move || if state.get().is_some() { t.start_again } else { t.start }))
         .off_while(move || !can_start());

@@ -130,3 +130,32 @@ pub fn ListField(id: &'static str, key: Key) -> impl IntoView {
         </div>
     }
 }
+
+/// A setting that is one of some words, which are given as the address and as people have them.
+#[component]
+pub fn ChoiceField(
+    id: &'static str,
+    key: Key,
+    options: Vec<(&'static str, &'static str)>,
+    #[prop(optional)] class: Option<&'static str>,
+    #[prop(optional, into)] hint: Option<Signal<String>>,
+) -> impl IntoView {
+    let store = expect_context::<Store>();
+    let (setting, (label, own_hint)) = (key.setting(), words(key));
+    let hint = hint.unwrap_or_else(|| Signal::stored(own_hint.to_owned()));
+    let value = Memo::new(move |_| store.settings.with(|settings| setting.write(settings)));
+    let option = |(word, name): (&'static str, &'static str)| {
+        view! { <option value=word selected=move || value.get() == word>{name}</option> }
+    };
+    let choose = move |event| store.settings.update(|settings| setting.type_in(settings, &event_target_value(&event)));
+    let hint_id = format!("{id}-hint");
+    view! {
+        <div class=class.unwrap_or("field")>
+            <label for=id>{label}</label>
+            <select id=id data-testid=id aria-describedby=hint_id.clone() prop:value=move || value.get() on:change=choose>
+                {options.into_iter().map(option).collect_view()}
+            </select>
+            <small id=hint_id hidden=move || hint.with(String::is_empty)>{move || hint.get()}</small>
+        </div>
+    }
+}

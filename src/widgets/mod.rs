@@ -11,7 +11,7 @@ mod step;
 mod table;
 
 pub use copy::copy_text;
-pub use field::{Check, ListField, Number, NumberField};
+pub use field::{Check, ChoiceField, ListField, Number, NumberField};
 pub use notices::Notices;
 pub use picker::Picker;
 pub use plain::{Press, fact, line, row, said, tick};
