@@ -8,6 +8,7 @@ mod measure;
 mod pool;
 mod race;
 
+use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
 pub use self::race::arms::{Arm, RaceStarts};
@@ -150,6 +151,11 @@ impl SavedTensors for &mut dyn TensorSource {
 
 /// A job in the making; `None` when another kind is meant.
 type Making<'a> = Option<LocalBoxFuture<'a, Result<Box<dyn Job>, EngineError>>>;
+
+/// What is made of `job` once it is asked for.
+fn making<'a, J: Job + 'static>(job: impl Future<Output = Result<J, EngineError>> + 'a) -> Making<'a> {
+    Some(async { Ok(Box::new(job.await?) as Box<dyn Job>) }.boxed_local())
+}
 
 /// How a kind of job comes to be.
 struct Kind {

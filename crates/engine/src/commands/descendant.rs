@@ -16,6 +16,7 @@ use heirloom_plan::protocol::{
 /// Numbers held per parameter while training: weight, gradient, two moments.
 pub const TRAINING_COPIES: u64 = 4;
 
+/// Plans a descendant in place of the one before.
 pub fn plan_descendant(workspace: &mut Workspace, settings: DescendantPlan) -> Result<Event, EngineError> {
     let planned = plan(workspace, settings)?;
     let summary = summary(workspace, &planned);

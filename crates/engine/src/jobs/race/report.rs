@@ -89,22 +89,36 @@ impl RaceJob {
             first_run: self.queue.first_run(),
         }
     }
+}
 
-    /// What to say when steps go in parts from now on.
-    pub(super) fn halved(&self) -> String {
-        let is_same = !self.configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
-        let effect = match is_same {
-            true => "the result is the same, only slower",
-            // Batch norm: a part knows nothing of the others.
-            false => {
-                "this takes longer, and the result differs a little, for this network normalises every part by the \
-                 part's own statistics"
-            }
-        };
-        let (batch, part) = (self.settings.batch, self.settings.micro_batch);
-        format!(
-            "there is not enough memory for {batch} pictures at a time, so each step goes in parts of {part}, whose \
-             gradients are added: {effect}"
-        )
+/// What to say when steps go in parts of so many pictures from now on.
+pub(super) fn in_parts(configs: &[ModelConfig], batch: usize, part: usize) -> String {
+    let is_normalised = configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
+    let effect = match is_normalised {
+        // By batch norm, in which the pictures of a part know nothing of the others.
+        true => {
+            "this takes longer and gives somewhat another result, for the network normalises each part by the part's own \
+             statistics"
+        }
+        false => "the result is the same, only slower",
+    };
+    format!(
+        "there is not enough memory for {batch} pictures at a time, so each step goes in parts of {part}, whose gradients \
+         are added: {effect}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heirloom_nn::cnn::CnnConfig;
+
+    #[test]
+    fn parts_of_a_batch_are_called_the_same_only_where_no_batch_norm_is() {
+        let network = ModelConfig::Cnn(CnnConfig::vgg([1; 5], 2));
+        assert!(
+            in_parts(&[], 8, 4).ends_with("parts of 4, whose gradients are added: the result is the same, only slower")
+        );
+        assert!(in_parts(&[network], 8, 4).contains("somewhat another result"));
     }
 }
