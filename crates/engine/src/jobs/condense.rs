@@ -4,7 +4,7 @@
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
-use super::{Job, Making, Step, making};
+use super::job::{Job, Making, Step, making};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
 use crate::error::EngineError;

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
-use super::{Job, Making, Step, making};
+use super::job::{Job, Making, Step, making};
 use crate::commands::clusters::take_heads;
 use crate::commands::pixels;
 use crate::emitter::Emitter;

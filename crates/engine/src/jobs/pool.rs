@@ -15,7 +15,7 @@ use futures::future::LocalBoxFuture;
 
 use self::features::BoundedFeatures;
 use self::set_up::Frame;
-use super::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
+use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
 use crate::error::EngineError;

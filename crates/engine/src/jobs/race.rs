@@ -11,7 +11,7 @@ use futures::future::{LocalBoxFuture, ready};
 use self::arms::RaceStarts;
 use self::report::in_parts;
 use self::set_up::RaceParts;
-use super::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
+use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan_again;
 use crate::emitter::Emitter;
