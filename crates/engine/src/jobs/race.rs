@@ -9,8 +9,7 @@ use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
 use self::arms::RaceStarts;
-use self::report::in_parts;
-use self::set_up::RaceParts;
+use self::set_up::{RaceParts, in_parts};
 use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan_again;
