@@ -16,6 +16,7 @@ use crate::emitter::{Emitter, Outlet};
 use crate::error::EngineError;
 use crate::jobs::{self, Session, Step};
 use crate::store::{Autosave, Turn};
+use crate::workspace::Change;
 use heirloom_plan::protocol::{Command, Event};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
@@ -143,7 +144,12 @@ impl Engine {
             return emitter.notify_error(EngineError::Busy);
         }
         match jobs::start(&command, workspace).await {
-            Some(Ok(started)) => job.insert(started).announce(emitter),
+            Some(Ok(started)) => {
+                if started.lasting().is_some() {
+                    workspace.note(Change::Soon);
+                }
+                job.insert(started).announce(emitter);
+            }
             Some(Err(error)) => emitter.notify_error(error),
             None => emitter.notify_error(format!("the engine does not know the command `{command:?}`")),
         }

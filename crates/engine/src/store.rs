@@ -125,9 +125,7 @@ impl Autosave {
                 session.workspace.note(Change::Soon);
             }
             C::Pause | C::Stop => session.workspace.note(Change::Now),
-            C::Continue | C::PlanDescendant(_) | C::Train(_) | C::Experiment(_) | C::MakePool(_) | C::CutOut { .. } => {
-                session.workspace.note(Change::Soon);
-            }
+            C::Continue | C::PlanDescendant(_) | C::CutOut { .. } => session.workspace.note(Change::Soon),
             _ => {}
         }
     }

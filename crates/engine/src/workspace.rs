@@ -2,15 +2,16 @@
 //! store takes snapshots of it; it knows none of them.
 
 mod dataset;
+mod id;
 mod planned;
 mod pools;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::tensor::Tensor;
 
 pub use self::dataset::Dataset;
+pub use self::id::Id;
 pub use self::planned::{Planned, PlannedStart};
 pub use self::pools::{FinishedPool, Pools};
 use crate::error::EngineError;
@@ -61,18 +62,6 @@ pub enum Change {
     Soon,
     /// The end of a job, a pause: at once.
     Now,
-}
-
-/// Tells apart what was ever opened or trained, so that the store knows what it has written already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Id(u64);
-
-impl Default for Id {
-    /// One that nothing else has.
-    fn default() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
 }
 
 /// The opened ancestor.

@@ -46,6 +46,7 @@ pub async fn restore_heads(workspace: &mut Workspace, emitter: &Emitter, saved: 
     Ok(())
 }
 
+/// Clusters the heads again, and plans the descendant again from them.
 pub async fn set_clusters(workspace: &mut Workspace, emitter: &Emitter, settings: ClusterSettings) {
     let Workspace { ancestor, heads, .. } = workspace;
     let vit = ancestor.as_ref().and_then(|ancestor| ancestor.model.vit());

@@ -11,6 +11,7 @@ use heirloom_plan::protocol::{
     DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, LayersSettings,
 };
 
+/// Plans a descendant in place of the one before.
 pub fn plan_descendant(workspace: &mut Workspace, settings: DescendantPlan) -> Result<Event, EngineError> {
     let planned = plan(workspace, settings)?;
     let summary = summary(workspace, &planned);

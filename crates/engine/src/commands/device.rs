@@ -4,6 +4,7 @@ use crate::workspace::Workspace;
 use heirloom_nn::device::{Acquired, DeviceError, acquire_cpu, acquire_webgpu};
 use heirloom_plan::protocol::{Engine as EngineKind, EngineReport, Event, sentence};
 
+/// Acquires a device; `None` takes the best there is.
 pub async fn start(workspace: &mut Workspace, engine: Option<EngineKind>) -> Result<Event, DeviceError> {
     let (acquired, fallback) = acquire(engine).await?;
     let report = EngineReport {

@@ -17,6 +17,7 @@ const SHOWN: usize = 448;
 /// Side of a small picture, px.
 const SMALL: usize = 120;
 
+/// Small pictures of the set, one by one.
 pub async fn thumbnails(workspace: &Workspace, emitter: &Emitter, paths: Vec<String>) {
     for path in paths {
         let url = match workspace.dataset.source(&path) {

@@ -54,6 +54,7 @@ async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String
     Ok((file_name(&model, "untrained", format), bytes))
 }
 
+/// Writes the curves of the last race.
 pub fn export_curves(workspace: &Workspace, emitter: &Emitter) {
     match &workspace.last_race {
         Some(report) => emitter.emit_file("heirloom-curves.csv".into(), "text/csv", curves(report).into_bytes()),

@@ -7,6 +7,7 @@ use heirloom_data::{DataError, KnownPicture, PictureSet, SplitPlan};
 use heirloom_plan::protocol::{Event, JobKind, SplitSettings};
 use heirloom_platform::file::FileHandle;
 
+/// Adds files to the pictures that are there.
 pub async fn add(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHandle], class: Option<&str>) {
     emitter.pace().begin(0);
     let looked = |looked: heirloom_data::Looked| {
@@ -19,6 +20,7 @@ pub async fn add(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHand
     end(workspace, emitter, JobKind::Pictures, finished);
 }
 
+/// Forgets all pictures.
 pub async fn clear(workspace: &mut Workspace, emitter: &Emitter) {
     workspace.dataset = Dataset { settings: workspace.dataset.settings, ..Dataset::default() };
     if let Some(heads) = &mut workspace.heads {
@@ -27,6 +29,7 @@ pub async fn clear(workspace: &mut Workspace, emitter: &Emitter) {
     divide(workspace, emitter).await;
 }
 
+/// Divides them otherwise.
 pub async fn set_split(workspace: &mut Workspace, emitter: &Emitter, settings: SplitSettings) {
     workspace.dataset.settings = settings;
     divide(workspace, emitter).await;

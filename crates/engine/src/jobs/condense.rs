@@ -4,7 +4,7 @@
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
-use super::{Job, Making, Step};
+use super::job::{Job, Making, Step, making};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
 use crate::error::EngineError;
@@ -44,10 +44,10 @@ enum Work {
     Learned(Box<Matching>),
 }
 
+/// On [`Command::Condense`].
 pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'a> {
     let Command::Condense(settings) = command else { return None };
-    let job = CondenseJob::new(settings.clone(), workspace);
-    Some(async { Ok(Box::new(job.await?) as Box<dyn Job>) }.boxed_local())
+    making(CondenseJob::new(settings.clone(), workspace))
 }
 
 impl Job for CondenseJob {

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
-use super::{Job, Making, Step};
+use super::job::{Job, Making, Step, making};
 use crate::commands::clusters::take_heads;
 use crate::commands::{emit_speed, pixels};
 use crate::emitter::Emitter;
@@ -31,10 +31,10 @@ struct MeasureJob {
     warm: f64,
 }
 
+/// On [`Command::MeasureHeads`].
 pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'a> {
     let Command::MeasureHeads(settings) = command else { return None };
-    let job = MeasureJob::new(*settings, workspace);
-    Some(ready(job.map(|job| Box::new(job) as Box<dyn Job>)).boxed_local())
+    making(ready(MeasureJob::new(*settings, workspace)))
 }
 
 impl Job for MeasureJob {

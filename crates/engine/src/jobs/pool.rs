@@ -1,5 +1,4 @@
-//! Making a pool of small models (Learngene Pool), or stitching independent anchors (SN-Net, the baseline), and cutting
-//! descendants out.
+//! Making a pool of small models (Learngene Pool), or stitching independent anchors (SN-Net, the baseline).
 //!
 //! Like a race it is a job of small pieces: every call takes one optimiser step, judges one batch by one configuration,
 //! or times one configuration. Both methods end in the same: a net whose configurations are all measured, kept side by
@@ -16,7 +15,7 @@ use futures::future::LocalBoxFuture;
 
 use self::features::BoundedFeatures;
 use self::set_up::Frame;
-use super::{Job, JobTensors, Lasting, Making, Step, TensorSource};
+use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
 use crate::error::EngineError;
@@ -47,19 +46,16 @@ struct PoolJob {
     lasting: Lasting,
 }
 
+/// On [`Command::MakePool`].
 pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'a> {
     let Command::MakePool(settings) = command else { return None };
-    let started = async {
-        let frame = Frame::new(workspace, settings.clone())?;
-        Ok(Box::new(PoolJob::new(workspace, frame).await?) as Box<dyn Job>)
-    };
-    Some(started.boxed_local())
+    making(async { PoolJob::new(workspace, Frame::new(workspace, settings.clone())?).await })
 }
 
 /// A saved pool where it stood, with the same ancestor and pictures.
 pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'a mut dyn TensorSource) -> Making<'a> {
     let SavedPoolJob { header, inputs, .. } = work.pool_job.clone()?;
-    let resumed = async move {
+    making(async move {
         let PoolJobHeader { settings, pool: header, times, is_paused } = header;
         let frame = Frame::new(workspace, settings)?;
         if frame.plan() != *header.plan() {
@@ -71,9 +67,8 @@ pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'
         job.judged = job.judged_before();
         job.told = (job.pool.progress().0, job.stage());
         (job.lasting.is_paused, job.lasting.inputs) = (is_paused, inputs);
-        Ok(Box::new(job) as Box<dyn Job>)
-    };
-    Some(resumed.boxed_local())
+        Ok(job)
+    })
 }
 
 impl Job for PoolJob {

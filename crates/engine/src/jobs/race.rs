@@ -9,8 +9,8 @@ use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
 use self::arms::RaceStarts;
-use self::set_up::RaceParts;
-use super::{Job, JobTensors, Lasting, Making, Step, TensorSource};
+use self::set_up::{RaceParts, in_parts};
+use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan_again;
 use crate::commands::emit_speed;
@@ -47,14 +47,14 @@ struct RaceJob {
     lasting: Lasting,
 }
 
+/// On [`Command::Train`] and [`Command::Experiment`].
 pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'a> {
     let settings = match command {
         Command::Train(race) => ExperimentSettings { race: race.clone(), design: Design::Race },
         Command::Experiment(settings) => settings.clone(),
         _ => return None,
     };
-    let job = begin(settings, workspace);
-    Some(ready(job.map(|job| Box::new(job) as Box<dyn Job>)).boxed_local())
+    making(ready(begin(settings, workspace)))
 }
 
 fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<RaceJob, EngineError> {
@@ -68,16 +68,16 @@ fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<Race
     Ok(job)
 }
 
+/// A saved race where it stood, with the same ancestor and pictures.
 pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'a mut dyn TensorSource) -> Making<'a> {
     let SavedRace { queue, is_paused, header, inputs, .. } = work.race.clone()?;
-    let resumed = async move {
+    making(async move {
         let mut job = RaceJob::new(workspace, queue, Forecast::new(workspace.flops_per_second))?;
         job.race = job.race.resume(header, &mut tensors).await?;
         job.settings.micro_batch = job.race.plan().micro_batch;
         (job.lasting.is_paused, job.lasting.inputs) = (is_paused, inputs);
-        Ok(Box::new(job) as Box<dyn Job>)
-    };
-    Some(resumed.boxed_local())
+        Ok(job)
+    })
 }
 
 impl Job for RaceJob {
@@ -105,7 +105,7 @@ impl Job for RaceJob {
                 Ok(Advance::Stepped { .. } | Advance::Judged { .. }) => self.emit_progress(emitter),
                 Ok(Advance::Halved { micro_batch }) => {
                     self.settings.micro_batch = micro_batch;
-                    emitter.notify_info(self.halved());
+                    emitter.notify_info(in_parts(&self.configs, self.settings.batch, micro_batch));
                 }
                 Ok(Advance::Started { .. } | Advance::Measured { .. } | Advance::Failed { .. }) => {
                     self.emit_progress(emitter);

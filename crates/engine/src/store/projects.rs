@@ -173,7 +173,8 @@ impl Autosave {
             id: &open.id,
             stored: &mut open.stored,
             given,
-            session,
+            workspace: &mut session.workspace,
+            job: &mut session.job,
             emitter: &self.emitter,
             is_calm: self.is_calm,
         };

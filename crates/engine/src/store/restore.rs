@@ -12,9 +12,9 @@ use super::project_store::{Generation, ProjectStore};
 use crate::commands::{clusters, descendant, emit_speed, open, pictures};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
-use crate::jobs::{self, Session, TensorSource};
+use crate::jobs::{self, Job, TensorSource};
 use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, hex, of_hex};
-use crate::workspace::{FinishedPool, Id, Trained};
+use crate::workspace::{FinishedPool, Id, Trained, Workspace};
 use heirloom_checkpoint::Sealed;
 use heirloom_data::{KnownPicture, Normalise, Source};
 use heirloom_nn::model::Model;
@@ -33,7 +33,8 @@ pub struct Restoring<'a> {
     pub id: &'a str,
     pub stored: &'a mut Stored,
     pub given: &'a Given,
-    pub session: &'a mut Session,
+    pub workspace: &'a mut Workspace,
+    pub job: &'a mut Option<Box<dyn Job>>,
     pub emitter: &'a Emitter,
     /// Whether a job waits for the person.
     pub is_calm: bool,
@@ -43,8 +44,8 @@ impl Restoring<'_> {
     /// Restores everything.
     pub async fn run(mut self, generation: Generation) -> Result<(), EngineError> {
         let Generation { work, sealed, .. } = generation;
-        self.session.workspace.flops_per_second = work.flops_per_second;
-        emit_speed(&self.session.workspace, self.emitter);
+        self.workspace.flops_per_second = work.flops_per_second;
+        emit_speed(self.workspace, self.emitter);
         for pool in &work.pools {
             self.pool(pool).await?;
         }
@@ -56,23 +57,23 @@ impl Restoring<'_> {
             self.inputs(&work.inputs).await?;
         }
         if let Some(settings) = work.descendant {
-            self.emitter.answer(descendant::plan_descendant(&mut self.session.workspace, settings));
+            self.emitter.answer(descendant::plan_descendant(self.workspace, settings));
         }
         for model in work.models {
             let trained = match model {
                 Some(model) => Some(self.trained(model).await?),
                 None => None,
             };
-            self.session.workspace.trained.push(trained);
+            self.workspace.trained.push(trained);
         }
-        (self.session.workspace.last_race, self.session.workspace.last_queue) = (work.last_race, work.last_queue);
-        if let (None, Some(report)) = (&self.session.job, &self.session.workspace.last_race) {
+        (self.workspace.last_race, self.workspace.last_queue) = (work.last_race, work.last_queue);
+        if let (None, Some(report)) = (&self.job, &self.workspace.last_race) {
             self.emitter.emit(Event::Race(report.clone()));
-            if let Some(queue) = &self.session.workspace.last_queue {
+            if let Some(queue) = &self.workspace.last_queue {
                 self.emitter.emit(Event::Experiment(queue.report(None)));
             }
         }
-        for cut in self.session.workspace.trained.iter().flatten().filter_map(|trained| trained.cut.as_ref()) {
+        for cut in self.workspace.trained.iter().flatten().filter_map(|trained| trained.cut.as_ref()) {
             self.emitter.emit(Event::Cut(cut.clone()));
         }
         Ok(())
@@ -93,14 +94,14 @@ impl Restoring<'_> {
             known.push(KnownPicture { path: file.path.clone(), class, source, hash });
         }
         let sums = known.iter().map(|picture| picture.hash).collect();
-        pictures::restore(&mut self.session.workspace, self.emitter, known, &inputs.refused, inputs.split).await?;
-        self.stored.files.insert(self.session.workspace.dataset.id, sums);
-        self.session.workspace.condensed.clone_from(&inputs.condensed);
+        pictures::restore(self.workspace, self.emitter, known, &inputs.refused, inputs.split).await?;
+        self.stored.files.insert(self.workspace.dataset.id, sums);
+        self.workspace.condensed.clone_from(&inputs.condensed);
         if let Some(report) = &inputs.condensed {
             self.emitter.emit(Event::Condensed(report.clone()));
         }
         if let Some(heads) = &inputs.heads {
-            clusters::restore_heads(&mut self.session.workspace, self.emitter, heads.clone()).await?;
+            clusters::restore_heads(self.workspace, self.emitter, heads.clone()).await?;
         }
         Ok(())
     }
@@ -108,7 +109,7 @@ impl Restoring<'_> {
     /// Opens the ancestor, unless it is open already.
     async fn ancestor(&mut self, inputs: &SavedInputs) -> Result<(), EngineError> {
         let sums: Vec<_> = inputs.ancestor.iter().map(|file| of_hex(&file.sha256).unwrap_or_default()).collect();
-        let open = self.session.workspace.ancestor.as_ref();
+        let open = self.workspace.ancestor.as_ref();
         if !sums.is_empty() && open.is_none_or(|open| sums != self.stored.checksums(open.id)) {
             let mut files = Vec::new();
             for file in &inputs.ancestor {
@@ -117,14 +118,14 @@ impl Restoring<'_> {
                     _ => stored_file(self.store, file).await?,
                 });
             }
-            self.session.workspace.ancestor = None;
-            open::open_ancestor(&mut self.session.workspace, self.emitter, &files).await;
-            let Some(ancestor) = &self.session.workspace.ancestor else {
+            self.workspace.ancestor = None;
+            open::open_ancestor(self.workspace, self.emitter, &files).await;
+            let Some(ancestor) = &self.workspace.ancestor else {
                 return Err(EngineError::Unfit("its ancestor could not be opened".into()));
             };
             self.stored.files.insert(ancestor.id, sums);
         }
-        if let (Some(ancestor), Some(preparation)) = (&mut self.session.workspace.ancestor, inputs.preparation)
+        if let (Some(ancestor), Some(preparation)) = (&mut self.workspace.ancestor, inputs.preparation)
             && ancestor.summary.preparation != preparation
         {
             ancestor.prepare(preparation);
@@ -139,20 +140,20 @@ impl Restoring<'_> {
         let parts = saved.parts.iter().map(|(at, part)| (format!("{}.{at}.", saved.prefix), part.clone()));
         let (store, id) = (self.store, self.id);
         let mut tensors = JobSource { store, id, sealed: SealedTensors(Some(sealed)), parts: parts.collect() };
-        let Some(mut job) = jobs::resume(work, &self.session.workspace, &mut tensors).await? else { return Ok(()) };
+        let Some(mut job) = jobs::resume(work, self.workspace, &mut tensors).await? else { return Ok(()) };
         if let Some(lasting) = job.lasting_mut() {
             lasting.is_paused |= self.is_calm;
             let parts = saved.parts.iter().filter_map(|(at, part)| Some((*lasting.parts.get(*at)?, part.clone())));
             self.stored.parts.extend(parts);
         }
         job.announce(self.emitter);
-        self.session.job = Some(job);
+        *self.job = Some(job);
         Ok(())
     }
 
     /// A pool that ended, with its weights.
     async fn pool(&mut self, saved: &SavedPool) -> Result<(), EngineError> {
-        let device = self.session.workspace.acquired()?.device.clone().inner();
+        let device = self.workspace.acquired()?.device.clone().inner();
         let mut tensors = SealedTensors(match &saved.part {
             Some(part) => Some(open_part(self.store, self.id, part).await?),
             None => None,
@@ -160,13 +161,13 @@ impl Restoring<'_> {
         let pool = FinishedPool::restore(saved.clone(), &mut tensors, &device).await?;
         self.stored.parts.extend(saved.part.clone().map(|part| (pool.id, part)));
         let report = pool.report.clone();
-        *self.session.workspace.pools.of(report.settings.method) = Some(pool);
+        *self.workspace.pools.of(report.settings.method) = Some(pool);
         self.emitter.emit(Event::Pool(Box::new(report)));
         Ok(())
     }
 
     async fn trained(&mut self, saved: SavedModel) -> Result<Trained, EngineError> {
-        let device = self.session.workspace.acquired()?.device.clone().inner();
+        let device = self.workspace.acquired()?.device.clone().inner();
         let SavedModel { part, config, classes, mean, std, arm, seed, cut } = saved;
         let Some(part) = part else { return Err(EngineError::Unfit("a trained model was not saved".into())) };
         let sealed = open_part(self.store, self.id, &part).await?;

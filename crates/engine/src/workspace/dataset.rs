@@ -1,6 +1,6 @@
 //! The pictures and their division.
 
-use super::Id;
+use super::id::Id;
 use heirloom_data::{Labelled, PictureSet, Source, Split};
 use heirloom_plan::protocol::{ClassCount, PicturesSummary, SplitSettings};
 

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Device;
 
-use super::Id;
+use super::id::Id;
 use crate::saved::SavedPool;
 use heirloom_data::Normalise;
 use heirloom_learngene::stitch::StitchNet;

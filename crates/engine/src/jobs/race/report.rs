@@ -2,7 +2,6 @@
 
 use super::RaceJob;
 use heirloom_learngene::layers::layer_names;
-use heirloom_nn::model::ModelConfig;
 use heirloom_plan::protocol::{RaceReport, RaceState, RunReport};
 use heirloom_platform::clock::now_ms;
 use heirloom_train::{Advance, Batches, RunProgress};
@@ -88,23 +87,5 @@ impl RaceJob {
             state,
             first_run: self.queue.first_run(),
         }
-    }
-
-    /// What to say when steps go in parts from now on.
-    pub(super) fn halved(&self) -> String {
-        let is_same = !self.configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
-        let effect = match is_same {
-            true => "the result is the same, only slower",
-            // Batch norm: a part knows nothing of the others.
-            false => {
-                "this takes longer, and the result differs a little, for this network normalises every part by the \
-                 part's own statistics"
-            }
-        };
-        let (batch, part) = (self.settings.batch, self.settings.micro_batch);
-        format!(
-            "there is not enough memory for {batch} pictures at a time, so each step goes in parts of {part}, whose \
-             gradients are added: {effect}"
-        )
     }
 }

@@ -102,3 +102,35 @@ fn room(configs: &[ModelConfig], is_interleaved: bool, bytes: u64) -> usize {
     let picture = configs.iter().map(activation_bytes).max().unwrap_or(1).max(1);
     (bytes.saturating_sub(held) / picture) as usize
 }
+
+/// What to say when steps go in parts of so many pictures from now on.
+pub fn in_parts(configs: &[ModelConfig], batch: usize, part: usize) -> String {
+    let is_normalised = configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
+    let effect = match is_normalised {
+        // By batch norm, in which the pictures of a part know nothing of the others.
+        true => {
+            "this takes longer and gives somewhat another result, for the network normalises each part by the part's own \
+             statistics"
+        }
+        false => "the result is the same, only slower",
+    };
+    format!(
+        "there is not enough memory for {batch} pictures at a time, so each step goes in parts of {part}, whose gradients \
+         are added: {effect}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heirloom_nn::cnn::CnnConfig;
+
+    #[test]
+    fn parts_of_a_batch_are_called_the_same_only_where_no_batch_norm_is() {
+        let network = ModelConfig::Cnn(CnnConfig::vgg([1; 5], 2));
+        assert!(
+            in_parts(&[], 8, 4).ends_with("parts of 4, whose gradients are added: the result is the same, only slower")
+        );
+        assert!(in_parts(&[network], 8, 4).contains("somewhat another result"));
+    }
+}
