@@ -30,7 +30,7 @@ async fn cluster_heads() -> Result<(), Box<dyn Error>> {
     // Mean attention distance in px, `[layer][head]`; more pictures make a steadier mean.
     let distance = measure(&ancestor, pixels, false).await?.distance;
 
-    let clusters = Clusters::of(&distance, &ClusterSettings::for_image_size(side))?;
+    let clusters = Clusters::from_distances(&distance, &ClusterSettings::for_image_size(side))?;
     for (layer, (clusters, distance)) in clusters.layers.iter().zip(&distance).enumerate() {
         let shown = |&head: &usize| format!("head {head} ({:.1} px)", distance[head]);
         let groups = clusters.iter().map(|one| one.members.iter().map(shown).collect::<Vec<_>>().join(", "));

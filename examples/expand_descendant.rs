@@ -24,13 +24,13 @@ async fn expand() -> Result<(), Box<dyn Error>> {
     let side = ancestor.image_size as f32;
     let distance: Vec<f32> = (0..ancestor.num_heads).map(|head| side * [0.2, 0.35, 0.5][head % 3]).collect();
     let distance = vec![distance; ancestor.depth];
-    let clusters = Clusters::of(&distance, &ClusterSettings::for_image_size(ancestor.image_size))?;
+    let clusters = Clusters::from_distances(&distance, &ClusterSettings::for_image_size(ancestor.image_size))?;
     println!("the learngene keeps {} of {} heads", clusters.kept_heads(), clusters.total_heads());
     println!("and {} of {} parameters", learngene_parameters(ancestor, &clusters), ancestor.parameters());
 
     let depth = DepthChoice::First;
     let settings = ExpansionSettings { heads, layers, depth, scale_projection: true, ffn_maps: true };
-    let plan = ExpansionPlan::of(&clusters, &settings)?;
+    let plan = ExpansionPlan::from_clusters(&clusters, &settings)?;
     for layer in &plan.layers {
         let heads: Vec<String> = layer.heads.iter().map(|one| one.head.to_string()).collect();
         println!("a layer from the ancestor's layer {}: its heads {}", layer.source_layer, heads.join(", "));

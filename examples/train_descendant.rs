@@ -8,11 +8,11 @@ use std::path::Path;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Augment, Loader, LoaderSettings, PictureSet, SplitPlan, model_files, walk};
 use heirloom_engine::{RaceBatches, normalise};
-use heirloom_learngene::StartingPoint;
+use heirloom_learngene::Initializer;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers};
 use heirloom_nn::device::acquire_cpu;
 use heirloom_nn::model::Model;
-use heirloom_train::{AdamWSettings, Batches, Run, RunSettings, Schedule, Tally};
+use heirloom_train::{AdamWSettings, Batches, ClassificationMetrics, Run, RunSettings, Schedule};
 
 const MODEL: &str = "static/ancestors/classroom.safetensors";
 const PICTURES: &str = "static/samples/doodles.zip";
@@ -42,10 +42,10 @@ async fn train() -> Result<(), Box<dyn Error>> {
         let stepped = run.step(batch.images(&autodiff)?, batch.targets(&autodiff)).await?;
         println!("step {}: loss {:.3}", stepped.step, stepped.loss);
     }
-    let mut tally = Tally::new(split.classes.len());
+    let mut tally = ClassificationMetrics::new(split.classes.len());
     for index in 0..batches.validation_batches() {
         let batch = batches.validation(index).await?;
-        run.judge(batch.images(&device)?, &batch.labels, &mut tally).await?;
+        run.evaluate_batch(batch.images(&device)?, &batch.labels, &mut tally).await?;
     }
     println!("{:.1} % of {} pictures", 100.0 * tally.accuracy(), tally.count());
     Ok(())

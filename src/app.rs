@@ -42,7 +42,7 @@ pub fn Page() -> impl IntoView {
         bench::install(store);
     }
     read_address(store);
-    let forced = query("engine").and_then(|name| Engine::of_name(&name));
+    let forced = query("engine").and_then(|name| Engine::from_name(&name));
     connect(store, forced.or_else(|| store.settings.with_untracked(|settings| settings.engine)));
     if !is_bench {
         begin_keeping(store);

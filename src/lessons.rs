@@ -124,7 +124,7 @@ fn CopyLink() -> impl IntoView {
 
 /// The page's address with these settings. An engine that `?engine=` forces moves into the fragment.
 fn link(settings: &Settings) -> String {
-    let forced = crate::address::query("engine").and_then(|name| Engine::of_name(&name));
+    let forced = crate::address::query("engine").and_then(|name| Engine::from_name(&name));
     let settings = Settings { engine: settings.engine.or(forced), ..settings.clone() };
     let location = window().location();
     let [origin, path] = [location.origin(), location.pathname()].map(Result::unwrap_or_default);

@@ -105,7 +105,7 @@ impl Plans {
 
 fn cluster(ancestor: &AncestorSummary, heads: &HeadsReport, settings: ClusterSettings) -> Made<ClusterReport> {
     let vit = ancestor.config.vit()?;
-    let clusters = Clusters::of(&heads.distance, &settings);
+    let clusters = Clusters::from_distances(&heads.distance, &settings);
     Some(clusters.map(|clusters| cluster_report(vit, &clusters, settings)).map_err(sentence))
 }
 

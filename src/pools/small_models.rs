@@ -6,7 +6,7 @@ use crate::pools::chosen::{method_in_use, pool_report};
 use crate::pools::losses::{PoolLossTable, PoolLosses};
 use crate::prelude::*;
 use crate::widgets::{Check, ChoiceField, JobBar, More, Number, NumberField, Press, Step, needs, row, said};
-use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchStart};
+use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchInit};
 use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};
 
 #[component]
@@ -158,7 +158,7 @@ fn finished(pool: &PoolReport) -> String {
 #[component]
 fn MoreSmallModels() -> impl IntoView {
     let t = &text().pool;
-    let starts = StitchStart::ALL.map(|start| (start.name(), (t.start_name)(start))).to_vec();
+    let starts = StitchInit::ALL.map(|start| (start.name(), (t.start_name)(start))).to_vec();
     view! {
         <More>
             <NumberField id="head-steps" key=Key::HeadSteps/>
@@ -168,7 +168,7 @@ fn MoreSmallModels() -> impl IntoView {
             <NumberField id="distil-lr" key=Key::DistilLr/>
             <NumberField id="pool-lr" key=Key::PoolLr/>
             <NumberField id="pool-seed" key=Key::PoolSeed/>
-            <ChoiceField id="stitch-start" key=Key::StitchStart options=starts/>
+            <ChoiceField id="stitch-start" key=Key::StitchInit options=starts/>
             <Check id="anchor-teacher" key=Key::AnchorTeacher/>
             <Check id="pool-augment" key=Key::PoolAugment/>
         </More>

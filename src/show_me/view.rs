@@ -16,7 +16,7 @@ use crate::trial::answer::is_right;
 use crate::trial::model::has_model;
 use crate::trial::state::Way;
 use crate::widgets::{JobBar, Press, jump, line, row, said};
-use heirloom_plan::protocol::{RaceReport, StartValue};
+use heirloom_plan::protocol::{Init, RaceReport};
 use heirloom_plan::settings::{STORY, Settings};
 
 #[component]
@@ -207,7 +207,7 @@ fn found(store: Store, stage: Stage) -> Option<String> {
         }
         Stage::Race => store.training.race.with(|race| {
             let race = race.as_ref()?;
-            let [inherited, scratch] = [StartValue::Inherited, StartValue::Scratch].map(|arm| last(race, arm));
+            let [inherited, scratch] = [Init::Inherited, Init::Scratch].map(|arm| last(race, arm));
             Some(match (inherited, scratch) {
                 (Some(inherited), Some(scratch)) => (t.found_race)(inherited, scratch),
                 _ => t.found_race_stopped.to_owned(),
@@ -221,7 +221,7 @@ fn found(store: Store, stage: Stage) -> Option<String> {
 }
 
 /// Mean accuracy of a start at its last point.
-fn last(race: &RaceReport, arm: StartValue) -> Option<f64> {
+fn last(race: &RaceReport, arm: Init) -> Option<f64> {
     let runs = race.runs.iter().filter(|run| run.arm == arm);
     let last: Vec<_> = runs.filter_map(|run| Some(f64::from(run.points.last()?.validation_accuracy))).collect();
     (!last.is_empty()).then(|| last.iter().sum::<f64>() / last.len() as f64)

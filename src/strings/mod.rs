@@ -23,7 +23,7 @@ pub use show_me::{ShowMe, StageWords};
 pub use trying::Trying;
 
 pub use self::pool::PoolWords;
-use heirloom_plan::protocol::{JobKind, StartValue};
+use heirloom_plan::protocol::{Init, JobKind};
 
 pub use layers::Layers;
 pub use race::Race;
@@ -284,7 +284,7 @@ pub struct Training {
     pub pause: &'static str,
     pub resume: &'static str,
     pub stop: &'static str,
-    pub arm: fn(StartValue) -> &'static str,
+    pub arm: fn(Init) -> &'static str,
     pub steps: &'static str,
     pub steps_hint: &'static str,
     pub seeds: &'static str,

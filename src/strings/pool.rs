@@ -1,7 +1,7 @@
 //! Words of the steps that make a pool and cut from it.
 
 use super::Heading;
-use heirloom_plan::protocol::{Method, StitchStart};
+use heirloom_plan::protocol::{Method, StitchInit};
 
 pub struct PoolWords {
     pub set_up: Heading,
@@ -43,7 +43,7 @@ pub struct PoolWords {
     pub pool_lr_hint: &'static str,
     pub batch_hint: &'static str,
     pub stitch_start: &'static str,
-    pub start_name: fn(StitchStart) -> &'static str,
+    pub start_name: fn(StitchInit) -> &'static str,
     pub stitch_start_hint: &'static str,
     pub anchor_teacher: &'static str,
     pub anchor_teacher_hint: &'static str,

@@ -46,7 +46,7 @@ pub fn words(key: Key) -> (&'static str, &'static str) {
         Key::MicroBatch => (race.micro_batch, race.micro_batch_hint),
         Key::Accuracy => (race.accuracy, race.accuracy_hint),
         Key::Small => (pool.set_up.title, ""),
-        Key::StitchStart => (pool.stitch_start, pool.stitch_start_hint),
+        Key::StitchInit => (pool.stitch_start, pool.stitch_start_hint),
         Key::HeadSteps => (pool.head_steps, pool.head_steps_hint),
         Key::DistilSteps => (pool.distil_steps, pool.distil_steps_hint),
         Key::PoolSteps => (pool.pool_steps, pool.pool_steps_hint),

@@ -7,7 +7,7 @@ use crate::prelude::*;
 use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::statistics::{Spread, spread};
-use heirloom_plan::protocol::{CurvePoint, RaceReport, StartValue};
+use heirloom_plan::protocol::{CurvePoint, Init, RaceReport};
 
 /// What a curve shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,7 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
     plot("train-chart", (t.chart_label)(measure.name(), measure.unit()), [width, frame.height], inside)
 }
 
-fn line(arm: StartValue, curve: &[Spread], frame: Frame) -> impl IntoView + use<> {
+fn line(arm: Init, curve: &[Spread], frame: Frame) -> impl IntoView + use<> {
     let place = |point: &Spread, value: f64| (point.step as f64, value);
     let mean = frame.join(curve.iter().map(|point| place(point, point.range.mean)));
     let upper = curve.iter().map(|point| place(point, point.range.high));

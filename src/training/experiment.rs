@@ -7,7 +7,7 @@ use crate::training::heat::HeatMaps;
 use crate::training::points::{Along, PointsChart};
 use crate::training::runs::chosen_experiment;
 use crate::widgets::{ChoiceField, ListField, tick};
-use heirloom_plan::protocol::{DescendantPlan, Design, ExperimentReport, StartValue};
+use heirloom_plan::protocol::{DescendantPlan, Design, ExperimentReport, Init};
 use heirloom_plan::settings::{Experiment, Key};
 
 /// Starts, kind of experiment, and its lists.
@@ -38,14 +38,14 @@ pub fn ChooseExperiment() -> impl IntoView {
         </div>
         <fieldset class="starts">
             <legend>{t.compare}</legend>
-            <div class="starts-list">{StartValue::ALL.map(|arm| view! { <Start arm/> }).into_iter().collect_view()}</div>
+            <div class="starts-list">{Init::ALL.map(|arm| view! { <Start arm/> }).into_iter().collect_view()}</div>
             <small>{t.compare_hint}</small>
         </fieldset>
     }
 }
 
 #[component]
-fn Start(arm: StartValue) -> impl IntoView {
+fn Start(arm: Init) -> impl IntoView {
     let store = expect_context::<Store>();
     let id = format!("arm-{}", arm.name());
     let hint = format!("{id}-hint");
@@ -60,9 +60,9 @@ fn Start(arm: StartValue) -> impl IntoView {
 }
 
 /// Adds a start or takes it away, in the order in which they are shown.
-fn set_arm(arms: &mut Vec<StartValue>, arm: StartValue, on: bool) {
-    let is_chosen = |one: &StartValue| if *one == arm { on } else { arms.contains(one) };
-    *arms = StartValue::ALL.into_iter().filter(is_chosen).collect();
+fn set_arm(arms: &mut Vec<Init>, arm: Init, on: bool) {
+    let is_chosen = |one: &Init| if *one == arm { on } else { arms.contains(one) };
+    *arms = Init::ALL.into_iter().filter(is_chosen).collect();
 }
 
 /// How much the chosen experiment is, before it is started.

@@ -2,7 +2,7 @@
 
 use crate::charts::SavePicture;
 use crate::prelude::*;
-use heirloom_plan::protocol::{Design, ExperimentPoint, StartValue};
+use heirloom_plan::protocol::{Design, ExperimentPoint, Init};
 
 const LEFT: f64 = 64.0;
 const CELL: f64 = 40.0;
@@ -20,20 +20,14 @@ pub fn HeatMaps() -> impl IntoView {
             let Design::Sweep { rates, batches } = &report.settings.design else { return None };
             let points = report.points();
             let width = store.width.get().min(520.0);
-            let map = |&arm: &StartValue| map(&points, arm, rates, batches, width).into_any();
+            let map = |&arm: &Init| map(&points, arm, rates, batches, width).into_any();
             Some(report.settings.race.arms.iter().map(map).collect_view())
         })
     };
     view! { <div class="heat-maps" data-testid="experiment-chart">{maps}</div> }
 }
 
-fn map(
-    points: &[ExperimentPoint],
-    arm: StartValue,
-    rates: &[f64],
-    batches: &[usize],
-    width: f64,
-) -> impl IntoView + use<> {
+fn map(points: &[ExperimentPoint], arm: Init, rates: &[f64], batches: &[usize], width: f64) -> impl IntoView + use<> {
     let t = &text().race;
     let name = (text().training.arm)(arm);
     let cell_width = (width - LEFT) / rates.len().max(1) as f64;

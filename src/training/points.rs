@@ -4,7 +4,7 @@ use super::starts::{class_of, point, swatch};
 use crate::charts::frame::{Frame, TOP};
 use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
-use heirloom_plan::protocol::{ExperimentPoint, StartValue};
+use heirloom_plan::protocol::{ExperimentPoint, Init};
 
 /// What lies along the horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
     let points =
         move || store.training.report.with(|report| report.as_ref().map(|report| report.points()).unwrap_or_default());
     let arms = move || {
-        let mut arms: Vec<StartValue> = points().into_iter().map(|point| point.arm).collect();
+        let mut arms: Vec<Init> = points().into_iter().map(|point| point.arm).collect();
         arms.sort();
         arms.dedup();
         arms.into_iter().map(|arm| view! { <li>{swatch(arm)}{(text().training.arm)(arm)}</li> }).collect_view()
@@ -71,7 +71,7 @@ fn draw(points: &[ExperimentPoint], along: Along, width: f64) -> impl IntoView +
     let t = &text().race;
     let most = points.iter().map(|point| along.of(point)).fold(0.0, f64::max);
     let frame = Frame::new(width, (0.0, if most > 0.0 { most * 1.04 } else { 1.0 }), (0.0, 100.0));
-    let mut arms: Vec<StartValue> = points.iter().map(|point| point.arm).collect();
+    let mut arms: Vec<Init> = points.iter().map(|point| point.arm).collect();
     arms.sort();
     arms.dedup();
     let lines = arms.into_iter().map(|arm| line(frame, points, arm, along));
@@ -88,7 +88,7 @@ fn draw(points: &[ExperimentPoint], along: Along, width: f64) -> impl IntoView +
 
 /// Points of one start in the order of the axis, each with its bar; a line joins them where the axis is a quantity of
 /// which each race has another.
-fn line(frame: Frame, points: &[ExperimentPoint], arm: StartValue, along: Along) -> impl IntoView + use<> {
+fn line(frame: Frame, points: &[ExperimentPoint], arm: Init, along: Along) -> impl IntoView + use<> {
     let of_arm = points.iter().filter(|point| point.arm == arm);
     let mut places: Vec<_> = of_arm.filter_map(|point| Some((along.of(point), point.accuracy?))).collect();
     places.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -1,13 +1,13 @@
 //! What is trained and what is chosen to be: read from the store by the steps that build on it.
 
 use crate::prelude::*;
-use heirloom_plan::protocol::{Design, ExperimentSettings, RaceReport, StartValue};
+use heirloom_plan::protocol::{Design, ExperimentSettings, Init, RaceReport};
 
 /// A trained model that can be used.
 pub struct TrainedRun {
     /// Its number among the engine's models.
     pub number: usize,
-    pub arm: StartValue,
+    pub arm: Init,
     pub seed: u64,
     pub step: usize,
     /// Accuracy at its last point.

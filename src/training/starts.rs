@@ -3,15 +3,15 @@
 use leptos::prelude::*;
 
 use heirloom_charts::marks;
-use heirloom_plan::protocol::StartValue;
+use heirloom_plan::protocol::Init;
 
 /// Style-sheet class of a start's colour and line.
-pub fn class_of(arm: StartValue) -> String {
+pub fn class_of(arm: Init) -> String {
     format!("arm-{}", arm.name())
 }
 
 /// A line with a point, for legends.
-pub fn swatch(arm: StartValue) -> impl IntoView {
+pub fn swatch(arm: Init) -> impl IntoView {
     view! {
         <svg class="swatch wide" width="34" height="14" viewBox="0 0 34 14" aria-hidden="true">
             <path class=format!("curve {}", class_of(arm)) d="M1 7H33"></path>
@@ -21,7 +21,7 @@ pub fn swatch(arm: StartValue) -> impl IntoView {
 }
 
 /// A point of a start.
-pub fn point(arm: StartValue, x: f64, y: f64) -> impl IntoView {
-    let rank = StartValue::ALL.iter().position(|one| *one == arm).unwrap_or_default();
+pub fn point(arm: Init, x: f64, y: f64) -> impl IntoView {
+    let rank = Init::ALL.iter().position(|one| *one == arm).unwrap_or_default();
     view! { <path class=format!("point {}", class_of(arm)) d=marks::path(rank, x, y, 3.6)></path> }
 }

@@ -5,10 +5,10 @@ use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
 use heirloom_plan::protocol::statistics::{ArmStatistics, Difference, End, Pace, RaceStatistics, Range, statistics};
 use heirloom_plan::protocol::{
-    Design, ExperimentPoint, ExperimentReport, RaceReport, RaceState, StartValue, sensitivity, share_that_suffices,
+    Design, ExperimentPoint, ExperimentReport, Init, RaceReport, RaceState, sensitivity, share_that_suffices,
 };
 
-fn name(arm: StartValue) -> &'static str {
+fn name(arm: Init) -> &'static str {
     (text().training.arm)(arm)
 }
 
@@ -166,11 +166,11 @@ fn sentences(report: &ExperimentReport) -> Vec<String> {
 }
 
 /// How few pictures the first start needs to be as good as each of the others.
-fn shares(points: &[ExperimentPoint], arms: &[StartValue]) -> Vec<String> {
+fn shares(points: &[ExperimentPoint], arms: &[Init]) -> Vec<String> {
     let t = &text().race;
     let Some((&arm, others)) = arms.split_first() else { return Vec::new() };
     let most = points.iter().map(|point| point.share).fold(0.0, f64::max);
-    let line = |&other: &StartValue| match share_that_suffices(points, arm, other) {
+    let line = |&other: &Init| match share_that_suffices(points, arm, other) {
         Some((share, most)) => (t.enough)(name(arm), &percent(share), name(other), &percent(most)),
         None => (t.not_enough)(name(arm), name(other), &percent(most)),
     };

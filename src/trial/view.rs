@@ -11,7 +11,7 @@ use crate::trial::actions::{ask_confusion, predict, predict_validation};
 use crate::trial::model::{has_model, name_of_cut};
 use crate::trial::state::Way;
 use crate::widgets::{JobBar, Picker, Press, Step, row, said};
-use heirloom_plan::protocol::{CutReport, JobKind, StartValue};
+use heirloom_plan::protocol::{CutReport, Init, JobKind};
 
 /// Pictures kept for checking that are named at a time.
 const AT_ONCE: usize = 6;
@@ -130,7 +130,7 @@ fn ChooseModel() -> impl IntoView {
     // The inherited model is what all this is for: it is chosen first, once for each race.
     Effect::new(move |_| {
         let runs = trained_runs(store);
-        let inherited = runs.iter().find(|run| run.arm == StartValue::Inherited).or(runs.first());
+        let inherited = runs.iter().find(|run| run.arm == Init::Inherited).or(runs.first());
         if let Some(run) = inherited {
             store.trial.run.set(run.number);
             store.trial.is_ancestor.set(false);

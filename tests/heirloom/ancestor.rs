@@ -17,6 +17,6 @@ async fn heads(model: &Vit, pictures: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Clusters
             *mean += one / count;
         }
     }
-    let clusters = Clusters::of(&mean, &ClusterSettings::for_image_size(model.config.image_size)).unwrap();
+    let clusters = Clusters::from_distances(&mean, &ClusterSettings::for_image_size(model.config.image_size)).unwrap();
     (mean, clusters)
 }

@@ -139,7 +139,7 @@ pub fn descendant() -> DescendantSettings {
 pub fn training() -> TrainSettings {
     TrainSettings {
         descendant: descendant().into(),
-        arms: vec![StartValue::Inherited, StartValue::Scratch],
+        arms: vec![Init::Inherited, Init::Scratch],
         seeds: 1,
         first_seed: 1,
         steps: if cfg!(target_arch = "wasm32") { 2 } else { 30 },

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use heirloom_learngene::cluster::ExpandError;
-use heirloom_learngene::{Descendant, Scratch, StartingPoint, Tleg, WeightSelection, evenly, line_weights};
+use heirloom_learngene::{Descendant, Initializer, Scratch, Tleg, WeightSelection, evenly, line_weights};
 use heirloom_nn::vit::{HostTensor, Vit, VitConfig};
 
 use crate::cluster::inherit::{features, pictures, small, state};

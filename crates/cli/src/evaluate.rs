@@ -10,7 +10,7 @@ use heirloom_data::{Normalise, evaluation_picture, model_files, open, walk};
 use heirloom_engine::normalise;
 use heirloom_nn::model::Model;
 use heirloom_platform::file::FileHandle;
-use heirloom_train::{Tally, judge};
+use heirloom_train::{ClassificationMetrics, evaluate_batch};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
@@ -92,7 +92,12 @@ struct Eye<'a> {
 }
 
 impl Eye<'_> {
-    async fn judge(&self, pictures: &[FileHandle], class: usize, tally: &mut Tally) -> Result<(), Failure> {
+    async fn evaluate(
+        &self,
+        pictures: &[FileHandle],
+        class: usize,
+        tally: &mut ClassificationMetrics,
+    ) -> Result<(), Failure> {
         let side = self.side;
         for batch in pictures.chunks(BATCH) {
             let mut pixels = vec![0.0; batch.len() * 3 * side * side];
@@ -101,7 +106,7 @@ impl Eye<'_> {
                 self.normalise.write(&image, false, pixels);
             }
             let images = Tensor::<4>::from_data(TensorData::new(pixels, [batch.len(), 3, side, side]), self.device);
-            judge(self.model, images, &vec![class; batch.len()], tally).await?;
+            evaluate_batch(self.model, images, &vec![class; batch.len()], tally).await?;
         }
         Ok(())
     }
@@ -121,15 +126,15 @@ async fn evaluate(options: &EvaluateOptions) -> Result<Value, Failure> {
     let model = Model::load(&checkpoint.config, &mut &checkpoint, &acquired.device).await?;
     let normalise = options.prepare.over(normalise(&checkpoint));
     let eye = Eye { model: &model, normalise, device: &acquired.device, side: checkpoint.config.image_size() };
-    let (mut tally, started) = (Tally::new(outputs), Instant::now());
+    let (mut tally, started) = (ClassificationMetrics::new(outputs), Instant::now());
     for ((_, pictures), &class) in classes.iter().zip(&places) {
-        eye.judge(pictures, class, &mut tally).await?;
+        eye.evaluate(pictures, class, &mut tally).await?;
     }
     eprintln!("{} pictures in {:.1} s on {}", tally.count(), started.elapsed().as_secs_f64(), acquired.name);
     Ok(report(&tally, &names, &places, checkpoint.labels.as_ref()))
 }
 
-fn report(tally: &Tally, names: &[&str], places: &[usize], labels: Option<&Vec<String>>) -> Value {
+fn report(tally: &ClassificationMetrics, names: &[&str], places: &[usize], labels: Option<&Vec<String>>) -> Value {
     let confusion: Vec<&Vec<usize>> = places.iter().map(|&class| &tally.confusion()[class]).collect();
     let share = |(row, &class): (&&Vec<usize>, &usize)| row[class] as f64 / row.iter().sum::<usize>().max(1) as f64;
     let per_class: Map<String, Value> = names

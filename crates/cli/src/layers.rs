@@ -17,7 +17,7 @@ use heirloom_nn::cnn::CnnConfig;
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::{
-    Command, CondenseReport, CondenseSettings, LayersSettings, Likeness, RaceReport, StartValue, TrainSettings,
+    Command, CondenseReport, CondenseSettings, Init, LayersSettings, Likeness, RaceReport, TrainSettings,
 };
 use heirloom_platform::file::FileHandle;
 use serde_json::json;
@@ -28,14 +28,7 @@ use crate::reports::{LayersRace, LayersReport, Pictures, Run};
 use crate::session::Session;
 
 /// Starts that make sense for whole layers.
-const ARMS: [StartValue; 6] = [
-    StartValue::Inherited,
-    StartValue::Scratch,
-    StartValue::First,
-    StartValue::Last,
-    StartValue::Random,
-    StartValue::Whole,
-];
+const ARMS: [Init; 6] = [Init::Inherited, Init::Scratch, Init::First, Init::Last, Init::Random, Init::Whole];
 
 /// Condenses an ancestor to whole layers and races what was chosen against other starts
 #[derive(Debug, Args)]
@@ -70,7 +63,7 @@ pub struct LayersOptions {
     classes: Vec<String>,
     /// Starts; one whose stages do not fit each other is left out, and the reason is said
     #[arg(long, value_delimiter = ',', value_parser = arm, default_value = "inherited,scratch,first,last,random,whole")]
-    arms: Vec<StartValue>,
+    arms: Vec<Init>,
     /// Steps between measured points
     #[arg(long, default_value_t = 10)]
     every: usize,
@@ -105,7 +98,7 @@ fn score(name: &str) -> Result<Score, String> {
     choice(name, &[("mean", Score::Mean), ("max", Score::Max)])
 }
 
-fn arm(name: &str) -> Result<StartValue, String> {
+fn arm(name: &str) -> Result<Init, String> {
     choice(name, &ARMS.map(|arm| (arm.name(), arm)))
 }
 
@@ -122,7 +115,7 @@ impl LayersOptions {
         }
     }
 
-    fn race(&self, chosen: &[usize], arms: Vec<StartValue>, rate: f64) -> TrainSettings {
+    fn race(&self, chosen: &[usize], arms: Vec<Init>, rate: f64) -> TrainSettings {
         let (chosen, image_size) = (chosen.to_vec(), self.training.size);
         let descendant = LayersSettings { chosen, layers: self.layers, image_size, freeze_epochs: self.freeze };
         TrainSettings {
@@ -234,14 +227,14 @@ impl Races<'_> {
         Ok(LayersRace { per_class, rate, lr: rate * self.options.lr, left_out, runs, stored })
     }
 
-    fn plan(&self, ancestor: &ModelConfig, arm: StartValue, seed: u64) -> LayersPlan {
+    fn plan(&self, ancestor: &ModelConfig, arm: Init, seed: u64) -> LayersPlan {
         let available = layer_names(ancestor).len();
         let (count, layers) = (self.chosen.len(), self.options.layers);
         match arm {
-            StartValue::First => LayersPlan::first(count, layers),
-            StartValue::Last => LayersPlan::last(count, layers, available),
-            StartValue::Random => LayersPlan::random(count, layers, available, seed),
-            StartValue::Whole => LayersPlan::whole(available),
+            Init::First => LayersPlan::first(count, layers),
+            Init::Last => LayersPlan::last(count, layers, available),
+            Init::Random => LayersPlan::random(count, layers, available, seed),
+            Init::Whole => LayersPlan::whole(available),
             _ => LayersPlan::new(self.chosen.to_vec(), layers),
         }
     }
@@ -249,22 +242,22 @@ impl Races<'_> {
     /// Layers that the session plans its descendant with: the chosen ones, or where these do not fit each other as many
     /// others, which give the other starts the same number of layers.
     fn planned(&self, ancestor: &ModelConfig) -> Vec<usize> {
-        let candidates = [StartValue::Inherited, StartValue::First, StartValue::Last];
+        let candidates = [Init::Inherited, Init::First, Init::Last];
         let fitting = candidates.into_iter().find(|&arm| self.misfit(ancestor, arm).is_none());
-        self.plan(ancestor, fitting.unwrap_or(StartValue::Inherited), self.options.training.first_seed).chosen
+        self.plan(ancestor, fitting.unwrap_or(Init::Inherited), self.options.training.first_seed).chosen
     }
 
     /// Why a start does not fit; random layers are others for every seed, and a session sizes them by seed 0.
-    fn misfit(&self, ancestor: &ModelConfig, arm: StartValue) -> Option<LayersError> {
+    fn misfit(&self, ancestor: &ModelConfig, arm: Init) -> Option<LayersError> {
         let first = self.options.training.first_seed;
-        let seeds = (first..).take(self.options.training.seeds).chain((arm == StartValue::Random).then_some(0));
+        let seeds = (first..).take(self.options.training.seeds).chain((arm == Init::Random).then_some(0));
         let mut plans = seeds.map(|seed| self.plan(ancestor, arm, seed));
         plans.find_map(|plan| descendant_config(ancestor, &plan, 1, self.options.training.size).err())
     }
 
     /// Parameters that a start keeps of the ancestor: stem, layers and final norm.
-    fn stored(&self, ancestor: &ModelConfig, arm: StartValue) -> Result<u64, Failure> {
-        if arm == StartValue::Scratch {
+    fn stored(&self, ancestor: &ModelConfig, arm: Init) -> Result<u64, Failure> {
+        if arm == Init::Scratch {
             return Ok(0);
         }
         let plan = self.plan(ancestor, arm, self.options.training.first_seed);

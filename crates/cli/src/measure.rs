@@ -103,7 +103,7 @@ async fn measure_heads(options: &MeasureOptions) -> Result<Value, Failure> {
         eps_ffn: eps,
         ..ClusterSettings::for_image_size(side)
     };
-    let clusters = Clusters::of(&mean(&measured), &settings)?;
+    let clusters = Clusters::from_distances(&mean(&measured), &settings)?;
     let layers: Vec<Value> = clusters
         .layers
         .iter()

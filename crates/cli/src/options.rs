@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use heirloom_plan::protocol::{DescendantPlan, Engine, StartValue, TrainSettings};
+use heirloom_plan::protocol::{DescendantPlan, Engine, Init, TrainSettings};
 
 /// What a command works on.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub struct TrainingOptions {
 
 impl TrainingOptions {
     /// A race of no steps yet.
-    pub fn settings(&self, descendant: DescendantPlan, arms: Vec<StartValue>) -> TrainSettings {
+    pub fn settings(&self, descendant: DescendantPlan, arms: Vec<Init>) -> TrainSettings {
         let Self { seeds, first_seed, batch, share, no_augment, .. } = *self;
         TrainSettings {
             descendant,

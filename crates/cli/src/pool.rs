@@ -1,7 +1,7 @@
 //! `pool`: a learngene pool from a real ancestor: auxiliary models distilled, stitched, fine-tuned, and every configuration
 //! judged; and SN-Net beside it.
 //!
-//! It drives [`Pooling`] itself and not a session: a session judges configurations before fine-tuning with the start value
+//! It drives [`PoolTrainer`] itself and not a session: a session judges configurations before fine-tuning with the start value
 //! that was chosen, and the comparison of all four start values is what this command is for. The ancestor's features are
 //! kept for all seeds.
 
@@ -15,8 +15,8 @@ use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
 use heirloom_engine::{RaceBatches, normalise};
 use heirloom_learngene::pool::{
-    AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolMeasurements, PoolPlan, Pooling, Positions, StitchStart, Teaches,
-    auxiliary_config, frozen,
+    AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolMeasurements, PoolPlan, PoolTrainer, Positions, StitchInit,
+    Teaches, auxiliary_config, frozen,
 };
 use heirloom_learngene::stitch::{Configuration, StitchNet};
 use heirloom_nn::vit::Vit;
@@ -29,11 +29,11 @@ use crate::reports::{self, End, Front, Net, Seed};
 use crate::session::device;
 
 /// Start values that are compared, with their names in the output.
-const STARTS: [(StitchStart, &str); 4] = [
-    (StitchStart::Learned, "learned"),
-    (StitchStart::PseudoInverse, "pinv"),
-    (StitchStart::LeastSquares, "least_squares"),
-    (StitchStart::Random, "random"),
+const STARTS: [(StitchInit, &str); 4] = [
+    (StitchInit::Learned, "learned"),
+    (StitchInit::PseudoInverse, "pinv"),
+    (StitchInit::LeastSquares, "least_squares"),
+    (StitchInit::Random, "random"),
 ];
 /// Pictures that the least-squares start sees (SN-Net: about 100).
 const FIT_PICTURES: usize = 100;
@@ -78,7 +78,7 @@ pub struct PoolOptions {
     pool_lr: f64,
     /// Start of the stitch layers that are fine-tuned: learned, pinv, least-squares, random
     #[arg(long, value_parser = start, default_value = "learned")]
-    start: StitchStart,
+    start: StitchInit,
     /// Flips and crops
     #[arg(long)]
     augment: bool,
@@ -87,7 +87,7 @@ pub struct PoolOptions {
     sn_net: bool,
 }
 
-fn start(name: &str) -> Result<StitchStart, String> {
+fn start(name: &str) -> Result<StitchInit, String> {
     choice(&name.replace('-', "_"), &STARTS.map(|(start, name)| (name, start)))
 }
 
@@ -176,8 +176,8 @@ impl<'a> Stage<'a> {
             tune: run(pool_lr, pool_steps),
             tune_steps: pool_steps,
             teacher: Teaches::Ancestor,
-            stitch_start: if is_sn_net { StitchStart::LeastSquares } else { start },
-            compared: if is_sn_net { vec![StitchStart::LeastSquares] } else { STARTS.map(|(start, _)| start).into() },
+            stitch_start: if is_sn_net { StitchInit::LeastSquares } else { start },
+            compared: if is_sn_net { vec![StitchInit::LeastSquares] } else { STARTS.map(|(start, _)| start).into() },
             fit_batches: FIT_PICTURES.div_ceil(self.options.batch),
         })
     }
@@ -185,7 +185,7 @@ impl<'a> Stage<'a> {
     /// One pool from start to end.
     async fn run(&mut self, seed: u64, is_sn_net: bool) -> Result<(StitchNet, PoolMeasurements), Failure> {
         let (plan, batches) = (self.plan(seed, is_sn_net)?, self.batches(seed)?);
-        let mut pool = Pooling::new(plan, self.ancestor.clone(), batches, &mut self.features)?;
+        let mut pool = PoolTrainer::new(plan, self.ancestor.clone(), batches, &mut self.features)?;
         let (name, begun) = (if is_sn_net { "SN-Net" } else { "pool" }, Instant::now());
         let mut said = 0;
         while !pool.is_finished() {
@@ -232,7 +232,7 @@ fn mean(rows: &[&Vec<f32>]) -> Vec<f64> {
 
 /// Accuracies of all configurations before fine-tuning, by start value.
 fn at_start(reports: &[PoolMeasurements]) -> Vec<(&'static str, Vec<f64>)> {
-    let of_start = |(start, name): &(StitchStart, &'static str)| {
+    let of_start = |(start, name): &(StitchInit, &'static str)| {
         let all = reports.iter().flat_map(|report| &report.at_start);
         let rows: Vec<_> = all.filter(|(judged, _)| judged == start).map(|(_, accuracy)| accuracy).collect();
         (!rows.is_empty()).then(|| (*name, mean(&rows)))

@@ -435,7 +435,7 @@ pub async fn run(options: &PretrainOptions) -> Result<(), Failure> {
         }
         if step % options.judge_every == 0 || step == steps {
             let judged = if step == steps { usize::MAX } else { options.judge / JUDGED };
-            let tally = ancestor.judge(judged).await?;
+            let tally = ancestor.evaluate(judged).await?;
             let (accuracy, loss) = (tally.accuracy(), tally.mean_loss());
             kept.log(&json!({ "step": step, "pictures": step * options.batch, "seconds": seconds, "judged": tally.count(), "accuracy": accuracy, "validation_loss": loss }))?;
         }

@@ -10,7 +10,7 @@ use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::statistics::statistics;
 use heirloom_plan::protocol::{
     ClusterReport, Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design,
-    ExperimentReport, ExperimentSettings, MeasureSettings, RaceReport, StartValue, TrainSettings, sensitivity,
+    ExperimentReport, ExperimentSettings, Init, MeasureSettings, RaceReport, TrainSettings, sensitivity,
 };
 use serde_json::{Map, Value, json};
 
@@ -27,7 +27,7 @@ pub struct RaceOptions {
     training: TrainingOptions,
     /// Starts: inherited, scratch, first, last, random, selection, tleg, whole
     #[arg(long, value_delimiter = ',', value_parser = start_value, default_value = "inherited,scratch")]
-    arms: Vec<StartValue>,
+    arms: Vec<Init>,
     /// Heads per layer
     #[arg(long, default_value_t = 6)]
     heads: usize,
@@ -83,8 +83,8 @@ pub struct RaceOptions {
     shares: Vec<f64>,
 }
 
-fn start_value(name: &str) -> Result<StartValue, String> {
-    choice(name, &StartValue::ALL.map(|start| (start.name(), start)))
+fn start_value(name: &str) -> Result<Init, String> {
+    choice(name, &Init::ALL.map(|start| (start.name(), start)))
 }
 
 /// `6x4` as heads × layers.
@@ -179,18 +179,18 @@ async fn race(options: &RaceOptions) -> Result<Outcome, Failure> {
     Ok(Outcome { ancestor, descendant: said.descendant.take(), clusters: said.clusters.take(), races, experiment })
 }
 /// Parameters that a start needs of the ancestor, without classifiers; `None` where nothing is known of them.
-fn stored(outcome: &Outcome, race: &RaceReport, start: StartValue) -> Option<u64> {
+fn stored(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
     let ancestor = outcome.ancestor.as_ref()?;
     let run = race.runs.iter().find(|run| run.arm == start)?;
     Some(match start {
-        StartValue::Scratch => 0,
-        StartValue::Inherited => outcome.clusters.as_ref()?.stored_parameters,
-        StartValue::First | StartValue::Last | StartValue::Random | StartValue::Whole => {
+        Init::Scratch => 0,
+        Init::Inherited => outcome.clusters.as_ref()?.stored_parameters,
+        Init::First | Init::Last | Init::Random | Init::Whole => {
             whole_layers_parameters(ancestor, run.size.0.min(ancestor.depth))
         }
         // Two layers are all that a line needs.
-        StartValue::Tleg => whole_layers_parameters(ancestor, 2),
-        StartValue::Selection => run.parameters - ((ancestor.embed_dim + 1) * race.classes.len()) as u64,
+        Init::Tleg => whole_layers_parameters(ancestor, 2),
+        Init::Selection => run.parameters - ((ancestor.embed_dim + 1) * race.classes.len()) as u64,
     })
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_plan::protocol::{CurvePoint, RunReport, StartValue};
+use heirloom_plan::protocol::{CurvePoint, Init, RunReport};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ impl Point {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// The start.
-    pub arm: StartValue,
+    pub arm: Init,
     /// The seed.
     pub seed: u64,
     /// Its curve.
@@ -86,7 +86,7 @@ pub struct ClusterRace {
     pub race: Runs,
     /// Parameters that each start keeps of the ancestor.
     #[serde(default)]
-    pub stored: BTreeMap<StartValue, Option<u64>>,
+    pub stored: BTreeMap<Init, Option<u64>>,
 }
 
 /// The runs of a race.
@@ -138,11 +138,11 @@ pub struct LayersRace {
     /// Peak learning rate.
     pub lr: f64,
     /// Starts that do not fit the descendant, with the reason.
-    pub left_out: Vec<(StartValue, String)>,
+    pub left_out: Vec<(Init, String)>,
     /// One per start and seed.
     pub runs: Vec<Run>,
     /// Parameters that each start keeps of the ancestor.
-    pub stored: BTreeMap<StartValue, u64>,
+    pub stored: BTreeMap<Init, u64>,
 }
 
 /// What `pool` prints: a stitched net, over its seeds.

@@ -30,7 +30,7 @@ pub use error::{DataError, PictureError};
 pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk, place};
 pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
-pub use set::{Added, KnownPicture, Looked, Picture, PictureSet, Refused};
+pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
 pub use single::{evaluation_picture, open, picture_url, thumbnail};
 pub use source::{MAX_FILE_BYTES, Source};
 pub use split::{Labelled, Split, SplitPlan};

@@ -58,7 +58,7 @@ pub struct Refused {
 
 /// How far [`PictureSet::add`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looked {
+pub struct ScanProgress {
     /// Files looked at.
     pub done: usize,
     /// Files known so far; grows when a zip is opened.
@@ -92,12 +92,12 @@ pub struct PictureSet {
 /// State of one call of [`PictureSet::add`].
 struct Adding<'a, P> {
     class: Option<&'a str>,
-    looked: Looked,
+    looked: ScanProgress,
     added: Added,
     progress: P,
 }
 
-impl<P: FnMut(Looked) -> ControlFlow<()>> Adding<'_, P> {
+impl<P: FnMut(ScanProgress) -> ControlFlow<()>> Adding<'_, P> {
     /// Tells how far it is and lets messages in; breaks when the caller wants no more.
     async fn step(&mut self) -> ControlFlow<()> {
         if self.looked.done.is_multiple_of(YIELD_EVERY) {
@@ -126,12 +126,12 @@ impl PictureSet {
         &mut self,
         files: &[FileHandle],
         class: Option<&str>,
-        progress: impl FnMut(Looked) -> ControlFlow<()>,
+        progress: impl FnMut(ScanProgress) -> ControlFlow<()>,
     ) -> Result<Added, DataError> {
         if files.is_empty() {
             return Err(DataError::NoFiles);
         }
-        let looked = Looked { done: 0, total: files.len() };
+        let looked = ScanProgress { done: 0, total: files.len() };
         let mut adding = Adding { class, looked, added: Added::default(), progress };
         for file in files {
             if adding.step().await.is_break() {
@@ -158,17 +158,17 @@ impl PictureSet {
     ///
     /// # Errors
     /// When a picture is not what it was.
-    pub async fn of_known(
+    pub async fn from_known(
         known: Vec<KnownPicture>,
         refused: &[(String, String)],
-        mut progress: impl FnMut(Looked),
+        mut progress: impl FnMut(ScanProgress),
     ) -> Result<Self, DataError> {
         let (mut set, total) = (Self::default(), known.len());
         for (done, KnownPicture { path, class, source, hash }) in known.into_iter().enumerate() {
             if done.is_multiple_of(YIELD_EVERY) {
                 yield_now().await;
             }
-            progress(Looked { done, total });
+            progress(ScanProgress { done, total });
             let header = source.inspect().await.map_err(|reason| DataError::picture(&path, reason))?;
             set.by_len.entry(source.len()).or_default().push(done);
             let side = place(&path).side;
@@ -181,7 +181,7 @@ impl PictureSet {
         Ok(set)
     }
 
-    async fn add_file<P: FnMut(Looked) -> ControlFlow<()>>(
+    async fn add_file<P: FnMut(ScanProgress) -> ControlFlow<()>>(
         &mut self,
         file: &FileHandle,
         adding: &mut Adding<'_, P>,
@@ -193,7 +193,7 @@ impl PictureSet {
         self.add_picture(file.path(), Source::File(file.clone()), adding.class, &mut adding.added).await
     }
 
-    async fn add_zip<P: FnMut(Looked) -> ControlFlow<()>>(
+    async fn add_zip<P: FnMut(ScanProgress) -> ControlFlow<()>>(
         &mut self,
         file: &FileHandle,
         adding: &mut Adding<'_, P>,

@@ -2,7 +2,7 @@
 
 use heirloom_checkpoint::{CheckpointError, OnnxError, SealedError};
 use heirloom_data::DataError;
-use heirloom_learngene::StartError;
+use heirloom_learngene::InitError;
 use heirloom_learngene::cluster::ExpandError;
 use heirloom_learngene::layers::{CkaError, LayersError};
 use heirloom_learngene::pool::AuxiliaryError;
@@ -121,7 +121,7 @@ pub enum EngineError {
     #[error(transparent)]
     Sealed(#[from] SealedError),
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(#[from] InitError),
     #[error(transparent)]
     Stitch(#[from] StitchError),
     #[error(transparent)]

@@ -11,7 +11,7 @@ mod race;
 
 use self::job::Making;
 pub use self::job::{Job, JobTensors, Step, TensorSource};
-pub use self::race::arms::{Arm, RaceStarts};
+pub use self::race::arms::{Arm, RaceInitializers};
 pub use self::race::set_up::{loader_settings, run_settings};
 use crate::error::EngineError;
 use crate::saved::SavedWork;

@@ -43,5 +43,5 @@ pub use commands::export::{curves, weights};
 pub use commands::open::normalise;
 pub use emitter::Outlet;
 pub use engine::{Engine, Request};
-pub use jobs::{Arm, RaceStarts, loader_settings, run_settings};
-pub use workspace::PlannedStart;
+pub use jobs::{Arm, RaceInitializers, loader_settings, run_settings};
+pub use workspace::PlannedInit;

@@ -10,8 +10,8 @@ use heirloom_learngene::pool::PoolHeader;
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::{
-    ClusterSettings, CondenseReport, CutReport, DescendantPlan, HeadsReport, PoolReport, PoolSettings, Preparation,
-    RaceReport, SplitSettings, StartValue,
+    ClusterSettings, CondenseReport, CutReport, DescendantPlan, HeadsReport, Init, PoolReport, PoolSettings,
+    Preparation, RaceReport, SplitSettings,
 };
 use heirloom_plan::queue::Queue;
 use heirloom_train::RaceHeader;
@@ -173,7 +173,7 @@ pub struct SavedModel {
     /// See `mean`.
     pub std: [f32; 3],
     /// What it started from.
-    pub arm: StartValue,
+    pub arm: Init,
     /// Its seed.
     pub seed: u64,
     /// Where it was cut from a pool.
@@ -262,7 +262,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// 64 hexadecimal digits as a checksum.
-pub fn of_hex(text: &str) -> Option<[u8; 32]> {
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

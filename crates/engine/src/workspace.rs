@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 
 pub use self::dataset::Dataset;
 pub use self::id::Id;
-pub use self::planned::{Planned, PlannedStart};
+pub use self::planned::{Planned, PlannedInit};
 pub use self::pools::{FinishedPool, Pools};
 use crate::error::EngineError;
 use crate::saved::SavedHeads;
@@ -21,7 +21,7 @@ use heirloom_learngene::cluster::Clusters;
 use heirloom_nn::device::Acquired;
 use heirloom_nn::model::Model;
 use heirloom_nn::vit::Vit;
-use heirloom_plan::protocol::{AncestorSummary, CondenseReport, CutReport, Preparation, RaceReport, StartValue};
+use heirloom_plan::protocol::{AncestorSummary, CondenseReport, CutReport, Init, Preparation, RaceReport};
 use heirloom_plan::queue::Queue;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::RgbImage8;
@@ -96,7 +96,7 @@ pub struct Trained {
     pub model: Model,
     pub classes: Vec<String>,
     pub normalise: Normalise,
-    pub arm: StartValue,
+    pub arm: Init,
     pub seed: u64,
     /// Where it was cut from a pool; `None` for a descendant of a race.
     pub cut: Option<CutReport>,

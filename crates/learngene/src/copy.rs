@@ -12,55 +12,55 @@ use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeig
 use heirloom_plan::resample::resample_pos_embed;
 
 /// A parameter of its own with the same values.
-pub(super) fn fresh<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
+pub(super) fn detached_clone<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
     Param::from_tensor(param.val().inner())
 }
 
 /// A linear layer of its own with the same values.
-pub(super) fn fresh_linear(linear: &Linear) -> Linear {
-    Linear { weight: fresh(&linear.weight), bias: linear.bias.as_ref().map(fresh) }
+pub(super) fn detached_linear(linear: &Linear) -> Linear {
+    Linear { weight: detached_clone(&linear.weight), bias: linear.bias.as_ref().map(detached_clone) }
 }
 
 /// A feed-forward network of its own with the same values.
-pub(super) fn fresh_mlp(mlp: &Mlp) -> Mlp {
-    Mlp { fc1: fresh_linear(&mlp.fc1), fc2: fresh_linear(&mlp.fc2) }
+pub(super) fn detached_mlp(mlp: &Mlp) -> Mlp {
+    Mlp { fc1: detached_linear(&mlp.fc1), fc2: detached_linear(&mlp.fc2) }
 }
 
 /// A norm of its own with the same values.
-pub(super) fn fresh_norm(norm: &LayerNorm) -> LayerNorm {
+pub(super) fn detached_norm(norm: &LayerNorm) -> LayerNorm {
     let mut own = norm.clone();
-    own.gamma = fresh(&norm.gamma);
-    own.beta = norm.beta.as_ref().map(fresh);
+    own.gamma = detached_clone(&norm.gamma);
+    own.beta = norm.beta.as_ref().map(detached_clone);
     own
 }
 
 /// A layer scale of its own with the same values.
-pub(super) fn fresh_layer_scale(layer_scale: &LayerScale) -> LayerScale {
-    LayerScale { gamma: fresh(&layer_scale.gamma) }
+pub(super) fn detached_layer_scale(layer_scale: &LayerScale) -> LayerScale {
+    LayerScale { gamma: detached_clone(&layer_scale.gamma) }
 }
 
 /// A patch embedding of its own with the same values.
 fn fresh_patch_embed(patch_embed: &PatchEmbed) -> PatchEmbed {
-    PatchEmbed { proj: fresh_linear(&patch_embed.proj), patch_size: patch_embed.patch_size }
+    PatchEmbed { proj: detached_linear(&patch_embed.proj), patch_size: patch_embed.patch_size }
 }
 
 /// A whole layer of its own with the same values.
-pub(super) fn fresh_block(block: &Block) -> Block {
+pub(super) fn detached_block(block: &Block) -> Block {
     let attn = &block.attn;
     Block {
-        norm1: fresh_norm(&block.norm1),
+        norm1: detached_norm(&block.norm1),
         attn: Attention {
-            qkv: fresh_linear(&attn.qkv),
-            q_norm: attn.q_norm.as_ref().map(fresh_norm),
-            k_norm: attn.k_norm.as_ref().map(fresh_norm),
-            proj: fresh_linear(&attn.proj),
+            qkv: detached_linear(&attn.qkv),
+            q_norm: attn.q_norm.as_ref().map(detached_norm),
+            k_norm: attn.k_norm.as_ref().map(detached_norm),
+            proj: detached_linear(&attn.proj),
             num_heads: attn.num_heads,
             head_dim: attn.head_dim,
         },
-        ls1: block.ls1.as_ref().map(fresh_layer_scale),
-        norm2: fresh_norm(&block.norm2),
-        mlp: block.mlp.as_ref().map(fresh_mlp),
-        ls2: block.ls2.as_ref().map(fresh_layer_scale),
+        ls1: block.ls1.as_ref().map(detached_layer_scale),
+        norm2: detached_norm(&block.norm2),
+        mlp: block.mlp.as_ref().map(detached_mlp),
+        ls2: block.ls2.as_ref().map(detached_layer_scale),
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn fresh_block(block: &Block) -> Block {
 ///
 /// # Errors
 /// When the position embeddings cannot be read from the device.
-pub(super) async fn around(
+pub(super) async fn assemble_vit(
     ancestor: &Vit,
     config: &VitConfig,
     random: RandomWeights,
@@ -80,10 +80,10 @@ pub(super) async fn around(
     let head_dist = || classifier(config, "head_dist", random, &device);
     Ok(Vit {
         patch_embed: fresh_patch_embed(&ancestor.patch_embed),
-        cls_token: ancestor.cls_token.as_ref().map(fresh),
-        dist_token: ancestor.dist_token.as_ref().map(fresh),
-        reg_token: ancestor.reg_token.as_ref().map(fresh),
-        pos_embed: fresh_pos_embed(ancestor, config).await?,
+        cls_token: ancestor.cls_token.as_ref().map(detached_clone),
+        dist_token: ancestor.dist_token.as_ref().map(detached_clone),
+        reg_token: ancestor.reg_token.as_ref().map(detached_clone),
+        pos_embed: detached_pos_embed(ancestor, config).await?,
         blocks,
         norm: ancestor.norm.as_ref().map(&norm),
         fc_norm: ancestor.fc_norm.as_ref().map(&norm),
@@ -97,10 +97,10 @@ pub(super) async fn around(
 ///
 /// # Errors
 /// When the grids differ and the device cannot be read.
-pub(super) async fn fresh_pos_embed(ancestor: &Vit, config: &VitConfig) -> Result<Param<Tensor<3>>, ReadError> {
+pub(super) async fn detached_pos_embed(ancestor: &Vit, config: &VitConfig) -> Result<Param<Tensor<3>>, ReadError> {
     let (old, new) = (ancestor.config.grid(), config.grid());
     if old == new {
-        return Ok(fresh(&ancestor.pos_embed));
+        return Ok(detached_clone(&ancestor.pos_embed));
     }
     let (rows, width) = (config.pos_embed_prefix_rows(), config.embed_dim);
     let values = read(ancestor.pos_embed.val()).await?;

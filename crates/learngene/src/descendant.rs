@@ -14,7 +14,7 @@ use heirloom_train::Classifier;
 
 /// Why a descendant cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum InitError {
     /// The plan does not fit.
     #[error(transparent)]
     Plan(#[from] ExpandError),
@@ -35,7 +35,7 @@ pub enum StartError {
 /// Where a descendant starts: given an ancestor (or several, or none), what is its initial module?
 ///
 /// A race compares starting points without knowing which is which. Modules are equal for equal seeds.
-pub trait StartingPoint {
+pub trait Initializer {
     /// The descendant's configuration; the same for all seeds.
     fn config(&self) -> ModelConfig;
 
@@ -43,7 +43,7 @@ pub trait StartingPoint {
     ///
     /// # Errors
     /// When the ancestor does not give what is needed.
-    fn start(&self, seed: u64) -> impl Future<Output = Result<Descendant, StartError>>;
+    fn start(&self, seed: u64) -> impl Future<Output = Result<Descendant, InitError>>;
 }
 
 /// Random weights, as the family starts with them.
@@ -55,12 +55,12 @@ pub struct Scratch {
     pub device: Device,
 }
 
-impl StartingPoint for Scratch {
+impl Initializer for Scratch {
     fn config(&self) -> ModelConfig {
         self.config.clone()
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let device = self.device.clone().inner();
         Ok(Model::random(&self.config, seed, &device).await.into())
     }
@@ -96,7 +96,7 @@ impl Descendant {
     }
 
     /// A descendant whose stem and first `inherited` layers are an ancestor's, as they were.
-    pub fn of_layers(model: impl Into<Model>, inherited: usize) -> Self {
+    pub fn from_layers(model: impl Into<Model>, inherited: usize) -> Self {
         Self { model: model.into(), ffn_maps: Vec::new(), inherited }
     }
 
@@ -159,19 +159,19 @@ impl Descendant {
         self.assembled().logits(images, drop_path)
     }
 
-    /// Class scores in a training pass; see [`Model::training_logits`].
-    pub fn training_logits(
+    /// Class scores in a training pass; see [`Model::forward_train`].
+    pub fn forward_train(
         &self,
         images: Tensor<4>,
         drop_path: Option<Tensor<2>>,
         statistics: &mut Statistics,
     ) -> Tensor<2> {
-        self.assembled().training_logits(images, drop_path, statistics)
+        self.assembled().forward_train(images, drop_path, statistics)
     }
 
-    /// Takes in the batch statistics of training passes; see [`Model::remember`].
-    pub fn remember(self, statistics: &Statistics) -> Self {
-        Self { model: self.model.remember(statistics), ..self }
+    /// Takes in the batch statistics of training passes; see [`Model::update_running_stats`].
+    pub fn update_running_stats(self, statistics: &Statistics) -> Self {
+        Self { model: self.model.update_running_stats(statistics), ..self }
     }
 }
 
@@ -184,17 +184,12 @@ impl Classifier for Descendant {
         self.logits(images, drop_path)
     }
 
-    fn training_logits(
-        &self,
-        images: Tensor<4>,
-        drop_path: Option<Tensor<2>>,
-        statistics: &mut Statistics,
-    ) -> Tensor<2> {
-        self.training_logits(images, drop_path, statistics)
+    fn forward_train(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>, statistics: &mut Statistics) -> Tensor<2> {
+        self.forward_train(images, drop_path, statistics)
     }
 
-    fn remember(self, statistics: &Statistics) -> Self {
-        self.remember(statistics)
+    fn update_running_stats(self, statistics: &Statistics) -> Self {
+        self.update_running_stats(statistics)
     }
 
     fn branches(&self) -> usize {

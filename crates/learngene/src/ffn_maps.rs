@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::copy::fresh_mlp;
+use super::copy::detached_mlp;
 use heirloom_nn::kernels::ffn_map;
 use heirloom_nn::kernels::ffn_map::MAP_ROWS;
 use heirloom_nn::vit::{Mlp, RandomWeights};
@@ -57,6 +57,6 @@ impl SharedFfn {
 
     /// As [`SharedFfn::mapped`], but with weights of its own, without autodiff.
     pub fn folded(&self, position: usize) -> Mlp {
-        fresh_mlp(&self.mapped(position))
+        detached_mlp(&self.mapped(position))
     }
 }

@@ -11,7 +11,7 @@ mod selection;
 pub mod stitch;
 mod tleg;
 
-pub use descendant::{Descendant, Scratch, StartError, StartingPoint};
+pub use descendant::{Descendant, InitError, Initializer, Scratch};
 pub use ffn_maps::SharedFfn;
 pub use selection::{WeightSelection, evenly};
 pub use tleg::{Tleg, line_weights};

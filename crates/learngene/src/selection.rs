@@ -9,8 +9,8 @@ use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::cluster::ExpandError;
-use super::copy::{classifier, fresh, fresh_pos_embed};
-use super::{Descendant, StartError, StartingPoint};
+use super::copy::{classifier, detached_clone, detached_pos_embed};
+use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
 
@@ -64,12 +64,12 @@ impl WeightSelection {
     }
 }
 
-impl StartingPoint for WeightSelection {
+impl Initializer for WeightSelection {
     fn config(&self) -> ModelConfig {
         self.config.clone().into()
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let (ancestor, config, random) = (&self.ancestor, &self.config, RandomWeights { seed });
         let (chosen, device) = (self.chosen(), ancestor.pos_embed.val().device());
         let width = &chosen.width;
@@ -91,7 +91,7 @@ impl StartingPoint for WeightSelection {
             cls_token: ancestor.cls_token.as_ref().map(token),
             dist_token: ancestor.dist_token.as_ref().map(token),
             reg_token: ancestor.reg_token.as_ref().map(token),
-            pos_embed: token(&fresh_pos_embed(ancestor, &as_wide).await?),
+            pos_embed: token(&detached_pos_embed(ancestor, &as_wide).await?),
             blocks,
             norm: ancestor.norm.as_ref().map(|norm| width.norm(norm)),
             fc_norm: ancestor.fc_norm.as_ref().map(|norm| width.norm(norm)),
@@ -118,7 +118,7 @@ impl Places {
 
     /// A parameter with these places of an axis.
     fn of<const D: usize>(&self, param: &Param<Tensor<D>>, axis: usize) -> Param<Tensor<D>> {
-        let own = fresh(param);
+        let own = detached_clone(param);
         match &self.0 {
             None => own,
             Some(places) => Param::from_tensor(own.val().select(axis, places.clone())),
@@ -154,8 +154,8 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn block(&self, block: &Block, layer: usize, config: &VitConfig) -> Result<Block, StartError> {
-        let mlp = block.mlp.as_ref().ok_or(StartError::NoFeedForward { layer })?;
+    fn block(&self, block: &Block, layer: usize, config: &VitConfig) -> Result<Block, InitError> {
+        let mlp = block.mlp.as_ref().ok_or(InitError::NoFeedForward { layer })?;
         let (width, attn) = (&self.width, &block.attn);
         let scale = |scale: &LayerScale| LayerScale { gamma: width.of(&scale.gamma, 0) };
         Ok(Block {

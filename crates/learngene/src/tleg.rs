@@ -9,8 +9,8 @@ use burn::nn::{LayerNorm, Linear};
 use burn::tensor::Tensor;
 
 use super::cluster::ExpandError;
-use super::copy::{around, fresh_norm};
-use super::{Descendant, StartError, StartingPoint};
+use super::copy::{assemble_vit, detached_norm};
+use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, RandomWeights, Vit, VitConfig};
 
@@ -53,22 +53,22 @@ pub fn line_weights(layer: usize, to: usize, from: usize) -> Vec<f64> {
     (0..from).map(|layer| 1.0 / from as f64 + slope(layer)).collect()
 }
 
-impl StartingPoint for Tleg {
+impl Initializer for Tleg {
     fn config(&self) -> ModelConfig {
         self.config.clone().into()
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let (ancestor, config, random) = (&self.ancestor, &self.config, RandomWeights { seed });
         if let Some(layer) = ancestor.blocks.iter().position(|block| block.mlp.is_none()) {
-            return Err(StartError::NoFeedForward { layer });
+            return Err(InitError::NoFeedForward { layer });
         }
         let line = |layer| Line {
             blocks: &ancestor.blocks,
             weights: line_weights(layer, config.depth, ancestor.blocks.len()),
         };
         let blocks = (0..config.depth).filter_map(|layer| line(layer).block()).collect();
-        let vit = around(ancestor, config, random, blocks, fresh_norm).await?;
+        let vit = assemble_vit(ancestor, config, random, blocks, detached_norm).await?;
         Ok(vit.into())
     }
 }

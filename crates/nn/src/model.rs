@@ -109,8 +109,8 @@ impl Model {
     }
 
     /// As [`Model::logits`], in a training pass: batch norms use the batch's own statistics and add them to
-    /// `statistics`, for [`Model::remember`].
-    pub fn training_logits(
+    /// `statistics`, for [`Model::update_running_stats`].
+    pub fn forward_train(
         &self,
         images: Tensor<4>,
         drop_path: Option<Tensor<2>>,
@@ -125,10 +125,10 @@ impl Model {
     }
 
     /// Takes in the batch statistics of training passes; a model without batch norms stays as it is.
-    pub fn remember(self, statistics: &Statistics) -> Self {
+    pub fn update_running_stats(self, statistics: &Statistics) -> Self {
         match self {
             Self::Vit(_) | Self::Stitched(_) => self,
-            Self::Cnn(cnn) => Self::Cnn(cnn.remember(statistics)),
+            Self::Cnn(cnn) => Self::Cnn(cnn.update_running_stats(statistics)),
         }
     }
 

@@ -7,8 +7,8 @@ use super::config::{ModelConfig, VitConfig};
 use super::forecast::{Cost, Forecast, TRAINING_PASSES};
 use super::layers::{self, LayersError, LayersPlan, layer_names, layer_parameters};
 use super::protocol::{
-    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, ExperimentSettings, LayerSource,
-    LayersSettings, StartValue, TrainSettings, TrainingForecast,
+    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, ExperimentSettings, Init, LayerSource,
+    LayersSettings, TrainSettings, TrainingForecast,
 };
 
 /// Numbers held per parameter while training: weight, gradient, two moments.
@@ -73,14 +73,14 @@ impl Basis<'_> {
         let (parts, config) = match settings {
             DescendantPlan::Cluster(settings) => {
                 let vit = ancestor.vit().ok_or(PlanError::Family(NO_HEADS))?;
-                let plan = ExpansionPlan::of(self.clusters.ok_or(PlanError::NoHeads)?, &settings.into())?;
+                let plan = ExpansionPlan::from_clusters(self.clusters.ok_or(PlanError::NoHeads)?, &settings.into())?;
                 let config = cluster::descendant_config(vit, &plan, classes, settings.image_size)?;
                 (DescendantParts::of_heads(&plan), config.into())
             }
             DescendantPlan::Layers(LayersSettings { chosen, layers, image_size, .. }) => {
                 let plan = LayersPlan::new(chosen.clone(), *layers);
                 let config = layers::descendant_config(ancestor, &plan, classes, *image_size)?;
-                (DescendantParts::of_layers(&plan, &config), config)
+                (DescendantParts::from_layers(&plan, &config), config)
             }
         };
         Ok(Outline { settings: settings.clone(), parts, config })
@@ -153,26 +153,26 @@ impl Outline {
     ///
     /// # Errors
     /// When the ancestor's family does not know that start, or the descendant does not fit it.
-    pub fn start(&self, start: StartValue, ancestor: &ModelConfig) -> Result<ModelConfig, PlanError> {
+    pub fn start(&self, start: Init, ancestor: &ModelConfig) -> Result<ModelConfig, PlanError> {
         let (classes, size) = (self.config.classes().unwrap_or_default(), self.config.image_size());
         let (layers, available) = (layer_names(&self.config).len(), layer_names(ancestor).len());
         let count = self.inherited_layers().min(available);
         let plan = match start {
-            StartValue::Inherited | StartValue::Scratch => return Ok(self.config.clone()),
-            StartValue::Selection | StartValue::Tleg => {
+            Init::Inherited | Init::Scratch => return Ok(self.config.clone()),
+            Init::Selection | Init::Tleg => {
                 let (Some(ancestor), Some(own)) = (ancestor.vit(), self.config.vit()) else {
                     return Err(PlanError::Family(NO_HEADS));
                 };
                 return match start {
-                    StartValue::Tleg => Ok(VitConfig { num_heads: ancestor.num_heads, ..own.clone() }.into()),
+                    Init::Tleg => Ok(VitConfig { num_heads: ancestor.num_heads, ..own.clone() }.into()),
                     _ if layers > available => Err(ExpandError::TooDeep { layers, available }.into()),
                     _ => Ok(self.config.clone()),
                 };
             }
-            StartValue::First => LayersPlan::first(count, layers),
-            StartValue::Last => LayersPlan::last(count, layers, available),
-            StartValue::Random => LayersPlan::random(count, layers, available, 0),
-            StartValue::Whole => LayersPlan::whole(available),
+            Init::First => LayersPlan::first(count, layers),
+            Init::Last => LayersPlan::last(count, layers, available),
+            Init::Random => LayersPlan::random(count, layers, available, 0),
+            Init::Whole => LayersPlan::whole(available),
         };
         Ok(layers::descendant_config(ancestor, &plan, classes, size)?)
     }
@@ -188,7 +188,7 @@ impl DescendantParts {
     }
 
     /// Those of whole layers.
-    pub fn of_layers(plan: &LayersPlan, config: &ModelConfig) -> Self {
+    pub fn from_layers(plan: &LayersPlan, config: &ModelConfig) -> Self {
         let layers = layer_names(config).into_iter().zip(layer_parameters(config)).enumerate();
         let layer = |(index, (name, parameters)): (usize, (String, u64))| LayerSource {
             name,

@@ -16,7 +16,7 @@ pub enum Budget {
 /// How stitch layers start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StitchStart {
+pub enum StitchInit {
     /// From the maps that distillation learned, transposed.
     #[default]
     Learned,
@@ -28,7 +28,7 @@ pub enum StitchStart {
     Random,
 }
 
-impl StitchStart {
+impl StitchInit {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Learned, Self::PseudoInverse, Self::LeastSquares, Self::Random];
 
@@ -43,7 +43,7 @@ impl StitchStart {
     }
 
     /// The start of a short name.
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|start| start.name() == name)
     }
 }

@@ -109,7 +109,7 @@ impl Storage {
     /// # Errors
     /// When the browser has none, denies it, or another tab holds it.
     #[cfg(target_arch = "wasm32")]
-    pub async fn of_browser() -> Result<Self, StorageError> {
+    pub async fn from_browser() -> Result<Self, StorageError> {
         Ok(Self { inner: Inner::Opfs(opfs::Opfs::open().await?), left: None })
     }
 

@@ -54,7 +54,7 @@ pub trait Batches {
 }
 
 /// How the arms of a race start. The race knows no method: whatever makes a model can be an arm.
-pub trait Starts<M> {
+pub trait Initializers<M> {
     /// The untrained model of an arm for a seed, on the device it shall be trained on.
     fn start(&mut self, arm: usize, seed: u64) -> impl Future<Output = Result<M, TrainError>>;
 }

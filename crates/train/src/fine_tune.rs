@@ -3,8 +3,8 @@
 use super::optimiser::add_gradients;
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
 use super::{
-    AdamWSettings, Optimiser, OptimiserState, Schedule, Tally, TrainError, Updated, cross_entropy, drop_path_factors,
-    smoothed_targets,
+    AdamWSettings, ClassificationMetrics, Optimiser, OptimiserState, Schedule, TrainError, Updated, cross_entropy,
+    drop_path_factors, smoothed_targets,
 };
 use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{Gradients, Int, Tensor, TensorData};
@@ -25,7 +25,7 @@ pub trait Classifier: Module {
 
     /// Scores in a training pass. Models with batch norm use the batch's own statistics here and add them to
     /// `statistics`; for others it is [`Classifier::logits`].
-    fn training_logits(
+    fn forward_train(
         &self,
         images: Tensor<4>,
         drop_path: Option<Tensor<2>>,
@@ -35,7 +35,7 @@ pub trait Classifier: Module {
     }
 
     /// Takes in what training passes saw, once the step counts.
-    fn remember(self, _statistics: &Statistics) -> Self {
+    fn update_running_stats(self, _statistics: &Statistics) -> Self {
         self
     }
 
@@ -203,7 +203,7 @@ impl<M: Classifier> Run<M> {
                 _ => TrainError::LossNotFinite { step, loss },
             });
         }
-        self.model = self.model.take().map(|model| model.remember(statistics));
+        self.model = self.model.take().map(|model| model.update_running_stats(statistics));
         self.step = step;
         Ok(Stepped { step, loss, norm, lr })
     }
@@ -218,7 +218,7 @@ impl<M: Classifier> Run<M> {
             let count = most.min(batch - from);
             let part = |all: &Tensor<2>| all.clone().narrow(1, from, count);
             let images = images.clone().narrow(0, from, count);
-            let logits = model.training_logits(images, drop_path.as_ref().map(part), statistics);
+            let logits = model.forward_train(images, drop_path.as_ref().map(part), statistics);
             let loss = cross_entropy(logits, targets.clone().narrow(0, from, count));
             let loss = if count == batch { loss } else { loss.mul_scalar(count as f64 / batch as f64) };
             Passed { gradients: loss.backward(), loss: loss.inner() }
@@ -248,41 +248,41 @@ impl<M: Classifier> Run<M> {
     ///
     /// # Errors
     /// When the model answers NaN, a label is no class, or the device does not answer.
-    pub async fn judge(
+    pub async fn evaluate_batch(
         &self,
         images: Tensor<4>,
         labels: &[usize],
-        tally: &mut Tally,
+        tally: &mut ClassificationMetrics,
     ) -> Result<Vec<usize>, TrainError> {
-        judge(&self.model()?, images, labels, tally).await
+        evaluate_batch(&self.model()?, images, labels, tally).await
     }
 
     /// Judges several batches.
     ///
     /// # Errors
-    /// As [`Run::judge`].
+    /// As [`Run::evaluate_batch`].
     pub async fn evaluate(
         &self,
         batches: impl IntoIterator<Item = (Tensor<4>, Vec<usize>)>,
-    ) -> Result<Tally, TrainError> {
+    ) -> Result<ClassificationMetrics, TrainError> {
         let model = self.model()?;
-        let mut tally = Tally::new(model.classes());
+        let mut tally = ClassificationMetrics::new(model.classes());
         for (images, labels) in batches {
-            judge(&model, images, &labels, &mut tally).await?;
+            evaluate_batch(&model, images, &labels, &mut tally).await?;
         }
         Ok(tally)
     }
 }
 
-/// Judges one batch with a model outside training; see [`Run::judge`].
+/// Judges one batch with a model outside training; see [`Run::evaluate_batch`].
 ///
 /// # Errors
 /// When the model answers NaN, a label is no class, or the device does not answer.
-pub async fn judge<M: Classifier>(
+pub async fn evaluate_batch<M: Classifier>(
     model: &M,
     images: Tensor<4>,
     labels: &[usize],
-    tally: &mut Tally,
+    tally: &mut ClassificationMetrics,
 ) -> Result<Vec<usize>, TrainError> {
     let logits = read(model.logits(images, None)).await?;
     tally.add(&logits, labels)
@@ -373,17 +373,12 @@ impl Classifier for Model {
         self.logits(images, drop_path)
     }
 
-    fn training_logits(
-        &self,
-        images: Tensor<4>,
-        drop_path: Option<Tensor<2>>,
-        statistics: &mut Statistics,
-    ) -> Tensor<2> {
-        self.training_logits(images, drop_path, statistics)
+    fn forward_train(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>, statistics: &mut Statistics) -> Tensor<2> {
+        self.forward_train(images, drop_path, statistics)
     }
 
-    fn remember(self, statistics: &Statistics) -> Self {
-        self.remember(statistics)
+    fn update_running_stats(self, statistics: &Statistics) -> Self {
+        self.update_running_stats(statistics)
     }
 
     fn branches(&self) -> usize {

@@ -14,15 +14,15 @@ mod race;
 mod race_state;
 mod state;
 
-pub use batches::{Batch, Batches, Starts};
+pub use batches::{Batch, Batches, Initializers};
 pub use drop_path::drop_path_factors;
 pub use error::TrainError;
-pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, judge};
+pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, evaluate_batch};
 pub use heirloom_plan::protocol::CurvePoint;
 pub use heirloom_plan::rank::spearman;
 pub use heirloom_plan::schedule::Schedule;
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
-pub use metrics::Tally;
+pub use metrics::ClassificationMetrics;
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
 pub use race::{Advance, Race, RacePlan, RunProgress};
 pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};

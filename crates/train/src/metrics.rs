@@ -4,13 +4,13 @@ use super::{TrainError, host_cross_entropy};
 
 /// Loss and confusion counts over judged pictures.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tally {
+pub struct ClassificationMetrics {
     /// Counts `[true][predicted]`.
     confusion: Vec<Vec<usize>>,
     loss: f64,
 }
 
-impl Tally {
+impl ClassificationMetrics {
     /// Nothing judged yet.
     pub fn new(classes: usize) -> Self {
         Self { confusion: vec![vec![0; classes]; classes], loss: 0.0 }

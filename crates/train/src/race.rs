@@ -5,7 +5,10 @@
 //! curves grow together, each batch is prepared once for all of them, and only one seed's moments lie in memory. Or they
 //! run one after the other, so that only one model is in training at a time: the same curves, in less memory.
 
-use super::{Batch, Batches, Classifier, CurvePoint, Run, RunSettings, Starts, Tally, TrainError, judge};
+use super::{
+    Batch, Batches, ClassificationMetrics, Classifier, CurvePoint, Initializers, Run, RunSettings, TrainError,
+    evaluate_batch,
+};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +19,7 @@ pub struct RacePlan {
     pub run: RunSettings,
     /// Optimiser steps of every run.
     pub steps: usize,
-    /// Arms; what each is, its [`Starts`] knows.
+    /// Arms; what each is, its [`Initializers`] knows.
     pub arms: usize,
     /// Seeds of batches, draws and start values, one run of every arm each.
     pub seeds: Vec<u64>,
@@ -96,7 +99,7 @@ pub enum Advance {
     Finished,
 }
 
-/// What comes next. `arm` is the place in the heat.
+/// What comes next. `arm` is the place in the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     Start { arm: usize },
@@ -108,7 +111,7 @@ pub(super) enum Phase {
 /// The judging of one arm under way.
 struct Judging<M> {
     model: M,
-    tally: Tally,
+    tally: ClassificationMetrics,
     next: usize,
 }
 
@@ -120,12 +123,12 @@ pub struct Race<M, B, S> {
     device: Device,
     clock: fn() -> f64,
     pub(super) phase: Phase,
-    /// Which heat races: the arms of one seed side by side, or one arm alone.
-    pub(super) heat: usize,
-    /// Steps all arms of this heat have taken.
+    /// Which group races: the arms of one seed side by side, or one arm alone.
+    pub(super) group: usize,
+    /// Steps all arms of this group have taken.
     pub(super) step: usize,
     pub(super) reports: Vec<RunProgress>,
-    /// One per arm of this heat that was started; `None` where the run failed.
+    /// One per arm of this group that was started; `None` where the run failed.
     pub(super) live: Vec<Option<Run<M>>>,
     /// One per report; the models of finished runs.
     pub(super) trained: Vec<Option<M>>,
@@ -138,7 +141,7 @@ pub struct Race<M, B, S> {
 /// Steps [`RunProgress::steps_per_second`] looks back on.
 const PACE: usize = 8;
 
-impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
+impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
     /// A race at its start, trained on `device`.
     pub fn new(plan: RacePlan, batches: B, starts: S, device: &Device, clock: fn() -> f64) -> Self {
         let runs = plan.seeds.iter().flat_map(|&seed| (0..plan.arms).map(move |arm| (arm, seed)));
@@ -162,7 +165,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
             starts,
             clock,
             phase,
-            heat: 0,
+            group: 0,
             step: 0,
             reports,
             live: Vec::new(),
@@ -198,7 +201,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         match self.trained.get(run)? {
             Some(model) => Some(model.clone()),
             None => {
-                let arm = run.checked_sub(self.heat * self.lanes())?;
+                let arm = run.checked_sub(self.group * self.parallel_arms())?;
                 self.live.get(arm)?.as_ref()?.model().ok()
             }
         }
@@ -217,7 +220,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     pub async fn advance(&mut self) -> Result<Advance, TrainError> {
         match self.phase {
             Phase::Start { arm } => self.start(arm).await,
-            Phase::Judge { arm } => self.judge(arm).await,
+            Phase::Judge { arm } => self.evaluate(arm).await,
             Phase::Step { arm } => self.step(arm).await,
             Phase::Finished => Ok(Advance::Finished),
         }
@@ -230,16 +233,16 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
     }
 
     /// Arms that race side by side.
-    pub(super) fn lanes(&self) -> usize {
+    pub(super) fn parallel_arms(&self) -> usize {
         if self.plan.is_interleaved { self.plan.arms } else { 1 }
     }
 
-    pub(super) fn heats(&self) -> usize {
-        self.reports.len() / self.lanes().max(1)
+    pub(super) fn groups(&self) -> usize {
+        self.reports.len() / self.parallel_arms().max(1)
     }
 
     fn run_index(&self, arm: usize) -> usize {
-        self.heat * self.lanes() + arm
+        self.group * self.parallel_arms() + arm
     }
 
     fn seed(&self) -> u64 {
@@ -253,7 +256,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         let mut run = Run::new(model, RunSettings { seed, ..self.plan.run.clone() });
         run.set_micro_batch(self.plan.micro_batch);
         self.live.push(Some(run));
-        let last = arm + 1 == self.lanes();
+        let last = arm + 1 == self.parallel_arms();
         self.phase = if last { Phase::Judge { arm: 0 } } else { Phase::Start { arm: arm + 1 } };
         Ok(Advance::Started { run: index })
     }
@@ -341,7 +344,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         self.phase = self.first_of(if due { |arm| Phase::Judge { arm } } else { |arm| Phase::Step { arm } });
     }
 
-    /// The phase for the first arm that still runs; when none does, the next heat.
+    /// The phase for the first arm that still runs; when none does, the next group.
     fn first_of(&mut self, phase: fn(usize) -> Phase) -> Phase {
         match self.live.iter().position(Option::is_some) {
             Some(arm) => phase(arm),
@@ -356,18 +359,18 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         }
     }
 
-    async fn judge(&mut self, arm: usize) -> Result<Advance, TrainError> {
+    async fn evaluate(&mut self, arm: usize) -> Result<Advance, TrainError> {
         let run = self.run_index(arm);
         if self.judging.is_none() {
             let model = self.live[arm].as_ref().ok_or(TrainError::ModelLost)?.model()?;
-            self.judging = Some(Judging { tally: Tally::new(model.classes()), model, next: 0 });
+            self.judging = Some(Judging { tally: ClassificationMetrics::new(model.classes()), model, next: 0 });
         }
         let Some(judging) = self.judging.as_mut() else { return Err(TrainError::ModelLost) };
         if judging.next < self.batches.validation_batches() {
             let batch = self.batches.validation(judging.next).await?;
             if !batch.labels.is_empty() {
                 let images = batch.images(&self.device)?;
-                match judge(&judging.model, images, &batch.labels, &mut judging.tally).await {
+                match evaluate_batch(&judging.model, images, &batch.labels, &mut judging.tally).await {
                     Err(error @ TrainError::LogitsNotFinite { .. }) => {
                         self.judging = None;
                         self.fail(arm, &error);
@@ -414,12 +417,12 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
 
     fn next_heat(&mut self) -> Phase {
         self.keep_models();
-        self.heat += 1;
+        self.group += 1;
         self.step = 0;
-        if self.heat < self.heats() { Phase::Start { arm: 0 } } else { Phase::Finished }
+        if self.group < self.groups() { Phase::Start { arm: 0 } } else { Phase::Finished }
     }
 
-    /// Lets the moments of this heat go and keeps its models.
+    /// Lets the moments of this group go and keeps its models.
     fn keep_models(&mut self) {
         self.judging = None;
         self.batch = None;

@@ -2,7 +2,7 @@
 
 use super::race::{Phase, Race, RacePlan, RunProgress};
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts, take};
-use super::{Batches, Classifier, Run, RunHeader, RunState, Starts, TrainError};
+use super::{Batches, Classifier, Initializers, Run, RunHeader, RunState, TrainError};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct RaceHeader {
     plan: RacePlan,
     phase: Phase,
-    heat: usize,
+    #[serde(rename = "heat")]
+    group: usize,
     step: usize,
     reports: Vec<RunProgress>,
-    /// Headers of the arms of the heat under way; `None` where a run failed.
+    /// Headers of the arms of the group under way; `None` where a run failed.
     live: Vec<Option<RunHeader>>,
     /// Which runs are trained to their end and have a model.
     trained: Vec<bool>,
@@ -52,7 +53,7 @@ pub struct RaceParts {
     pub trained: Vec<(usize, Vec<DeviceTensor>)>,
 }
 
-impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
+impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
     /// Reads the whole race back; possible between any two calls of [`Race::advance`]. A judging under way begins anew
     /// after restoring.
     ///
@@ -84,7 +85,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         let header = RaceHeader {
             plan: self.plan.clone(),
             phase: self.phase,
-            heat: self.heat,
+            group: self.group,
             step: self.step,
             reports: self.reports.clone(),
             live: headers,
@@ -101,7 +102,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
 
     /// Whole passes over the training pictures, over all seeds.
     pub fn passes(&self) -> usize {
-        let steps = self.heat * self.plan.steps + self.step;
+        let steps = self.group * self.plan.steps + self.step;
         (steps as f64 / self.batches.steps_per_epoch().max(f64::MIN_POSITIVE)) as usize
     }
 
@@ -132,7 +133,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         }
         // It may have been halved on the way.
         race.plan.micro_batch = header.plan.micro_batch;
-        (race.phase, race.heat, race.step, race.reports) = (header.phase, header.heat, header.step, header.reports);
+        (race.phase, race.group, race.step, race.reports) = (header.phase, header.group, header.step, header.reports);
         for (run, _) in header.trained.iter().enumerate().filter(|(_, is_trained)| **is_trained) {
             let (arm, seed) = (race.reports[run].arm, race.reports[run].seed);
             let model = race.starts.start(arm, seed).await?;
@@ -141,7 +142,7 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
         for (arm, live) in header.live.into_iter().enumerate() {
             let run = match live {
                 Some(header) => {
-                    let start = race.reports[race.heat * race.lanes() + arm].arm;
+                    let start = race.reports[race.group * race.parallel_arms() + arm].arm;
                     let model = race.starts.start(start, header.settings.seed).await?;
                     let tensors = tensors.take(&format!("live.{arm}.")).await?;
                     let mut run = Run::restore(model, RunState { header, tensors })?;
@@ -162,8 +163,8 @@ impl<M: Classifier, B: Batches, S: Starts<M>> Race<M, B, S> {
 
 impl RaceHeader {
     /// Whether it can be the state of this race, which is at its start.
-    fn fits<M: Classifier, B: Batches, S: Starts<M>>(&self, race: &Race<M, B, S>) -> bool {
-        let (plan, runs, lanes) = (&race.plan, &race.reports, race.lanes());
+    fn fits<M: Classifier, B: Batches, S: Initializers<M>>(&self, race: &Race<M, B, S>) -> bool {
+        let (plan, runs, lanes) = (&race.plan, &race.reports, race.parallel_arms());
         let is_run = |(mine, run): (&RunProgress, &RunProgress)| {
             (mine.arm, mine.seed) == (run.arm, run.seed) && mine.step <= plan.steps
         };
@@ -177,7 +178,7 @@ impl RaceHeader {
             && self.trained.len() == runs.len()
             && self.step <= plan.steps
             && is_phase
-            && (self.heat < race.heats() || self.phase == Phase::Finished)
+            && (self.group < race.groups() || self.phase == Phase::Finished)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Words of the steps that make a pool and cut from it.
 
 use crate::strings::{Heading, PoolWords};
-use heirloom_plan::protocol::{Method, StitchStart};
+use heirloom_plan::protocol::{Method, StitchInit};
 
 pub(super) const POOL: PoolWords = PoolWords {
     set_up: Heading {
@@ -74,10 +74,10 @@ pub(super) const POOL: PoolWords = PoolWords {
     batch_hint: "the same as in training",
     stitch_start: "Stitch layers start",
     start_name: |start| match start {
-        StitchStart::Learned => "from the learned maps, transposed (the paper's way)",
-        StitchStart::PseudoInverse => "from the pseudo-inverse of the learned maps",
-        StitchStart::LeastSquares => "by least squares on 100 pictures (SN-Net's way)",
-        StitchStart::Random => "at random",
+        StitchInit::Learned => "from the learned maps, transposed (the paper's way)",
+        StitchInit::PseudoInverse => "from the pseudo-inverse of the learned maps",
+        StitchInit::LeastSquares => "by least squares on 100 pictures (SN-Net's way)",
+        StitchInit::Random => "at random",
     },
     stitch_start_hint: "independent anchors have no learned maps and use least squares instead",
     anchor_teacher: "The largest small model teaches the stitched whole",

@@ -1,7 +1,7 @@
 //! Words of the step `training`.
 
 use crate::strings::{Heading, Training};
-use heirloom_plan::protocol::StartValue;
+use heirloom_plan::protocol::Init;
 
 pub(super) const TRAINING: Training = Training {
     heading: Heading {
@@ -18,14 +18,14 @@ pub(super) const TRAINING: Training = Training {
     resume: "Continue",
     stop: "Stop",
     arm: |arm| match arm {
-        StartValue::Scratch => "from scratch",
-        StartValue::Inherited => "inherited",
-        StartValue::First => "first layers",
-        StartValue::Last => "last layers",
-        StartValue::Random => "random layers",
-        StartValue::Selection => "weight selection",
-        StartValue::Tleg => "TLEG",
-        StartValue::Whole => "whole ancestor",
+        Init::Scratch => "from scratch",
+        Init::Inherited => "inherited",
+        Init::First => "first layers",
+        Init::Last => "last layers",
+        Init::Random => "random layers",
+        Init::Selection => "weight selection",
+        Init::Tleg => "TLEG",
+        Init::Whole => "whole ancestor",
     },
     steps: "Steps",
     steps_hint: "how often the weights are changed, for each start",

@@ -1,7 +1,7 @@
 //! The training loop on a tiny configuration.
 
 use burn::tensor::Tensor;
-use heirloom_learngene::pretrain::{AncestorPlan, AncestorRun, MapTeacher, Student, WANTED_GAP, closeness};
+use heirloom_learngene::pretrain::{AncestorPlan, AncestorRun, MapTeacher, Student, WANTED_GAP, head_separation_loss};
 use heirloom_nn::cnn::{CnnConfig, Shortcut};
 use heirloom_nn::device::{cpu, uniform};
 use heirloom_nn::model::{Model, ModelConfig};
@@ -109,10 +109,10 @@ fn a_student_learns_labels_and_map() {
         let mut plan = plan();
         plan.run.schedule.steps = 60;
         let mut run = AncestorRun::new(one, plan, Colours, Some(teacher));
-        let before = run.judge(usize::MAX).await.unwrap();
+        let before = run.evaluate(usize::MAX).await.unwrap();
         let losses = steps(&mut run, 60).await;
-        let after = run.judge(usize::MAX).await.unwrap();
-        assert_eq!((before.count(), run.judge(1).await.unwrap().count()), (24, 6));
+        let after = run.evaluate(usize::MAX).await.unwrap();
+        assert_eq!((before.count(), run.evaluate(1).await.unwrap().count()), (24, 6));
         assert!(losses[59] < 0.9 * losses[0], "{losses:?}");
         assert!(after.accuracy() > 0.9, "{} before, {} after", before.accuracy(), after.accuracy());
     });
@@ -138,7 +138,7 @@ fn patches_are_left_out_at_first_and_seen_from_the_middle_on() {
 fn close(distance: &[f32], wanted: f64) -> (f32, Vec<f32>) {
     let device = cpu().autodiff();
     let distance = Tensor::<1>::from_floats(distance, &device).require_grad();
-    let close = closeness(distance.clone(), wanted);
+    let close = head_separation_loss(distance.clone(), wanted);
     let gradients = close.backward();
     let values = |data: burn::tensor::TensorData| data.try_to_vec::<f32>().unwrap();
     (values(close.into_data())[0], values(distance.grad(&gradients).unwrap().into_data()))

@@ -1,6 +1,6 @@
 //! What CKA must hold exactly, and the choice it leads to.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom_learngene::StartingPoint;
+use heirloom_learngene::Initializer;
 use heirloom_learngene::layers::{
     Cka, CkaError, Estimator, LayersPlan, Score, WholeLayers, best, layer_features, ranking,
 };

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use burn::tensor::{Device, Int, Tensor};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers};
-use heirloom_learngene::{Descendant, StartingPoint};
+use heirloom_learngene::{Descendant, Initializer};
 use heirloom_nn::vit::Vit;
 use heirloom_train::{AdamWSettings, HostTensors, Run, RunSettings, Schedule, read_model};
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use heirloom_learngene::layers::{LayersError, LayersPlan, WholeLayers};
-use heirloom_learngene::{Descendant, Scratch, StartingPoint};
+use heirloom_learngene::{Descendant, Initializer, Scratch};
 use heirloom_nn::vit::{HostTensor, Vit, VitConfig};
 use heirloom_plan::resample::resample_pos_embed;
 

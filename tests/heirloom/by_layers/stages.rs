@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 #[cfg(not(target_arch = "wasm32"))]
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use heirloom_learngene::StartingPoint;
+use heirloom_learngene::Initializer;
 use heirloom_learngene::layers::{
     LayersPlan, WholeLayers, layer_features, layer_names, layer_parameters, pseudo_config,
 };

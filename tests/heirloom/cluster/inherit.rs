@@ -6,7 +6,7 @@ use heirloom_learngene::cluster::{
     ClusterOrder, ClusterSettings, Clusters, DepthChoice, ExpansionPlan, ExpansionSettings, FfnMatching, Grouping,
     HeadCluster, Inherited, cluster_measured,
 };
-use heirloom_learngene::{Scratch, StartingPoint};
+use heirloom_learngene::{Initializer, Scratch};
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::vit::{Hooks, HostTensor, Pool, RandomWeights, Vit, VitConfig};
 use heirloom_plan::resample::resample_pos_embed;
@@ -85,8 +85,8 @@ on_every_engine! {
                 eps_ffn: 0.0,
                 matching: FfnMatching::Sorted,
             };
-            let clusters = Clusters::of(&distance, &zero).unwrap();
-            let plan = ExpansionPlan::of(&clusters, &settings(&config)).unwrap();
+            let clusters = Clusters::from_distances(&distance, &zero).unwrap();
+            let plan = ExpansionPlan::from_clusters(&clusters, &settings(&config)).unwrap();
             assert_eq!(plan.layers[0].heads.iter().map(|source| source.head).collect::<Vec<_>>(), [1, 2, 0, 3]);
             let expected = features(&ancestor, pictures(2, 16, &device)).await;
             let descendant = Inherited::new(ancestor, plan, 3, 16).unwrap().start(1).await.unwrap();
@@ -113,7 +113,7 @@ on_every_engine! {
         let expected = features(&ancestor, pictures(2, 16, &device)).await;
         for (heads, scale_projection) in [(3, true), (4, true), (7, true), (4, false)] {
             let settings = ExpansionSettings { heads, scale_projection, ..settings(&config) };
-            let plan = ExpansionPlan::of(&clusters, &settings).unwrap();
+            let plan = ExpansionPlan::from_clusters(&clusters, &settings).unwrap();
             let inherited = Inherited::new(ancestor.clone(), plan, 5, 16).unwrap();
             let found = features(inherited.start(1).await.unwrap().fold().vit().unwrap(), pictures(2, 16, &device)).await;
             if scale_projection {
@@ -129,9 +129,9 @@ on_every_engine! {
         let config = VitConfig { distilled: true, ..small() };
         let ancestor = Vit::load(&config, &mut state(&config, 3), &device).await.unwrap();
         let single = ClusterSettings { grouping: Grouping::Single, ..ClusterSettings::for_image_size(16) };
-        let clusters = Clusters::of(&vec![vec![0.0; 4]; 3], &ClusterSettings { eps_ffn: 0.0, ..single }).unwrap();
+        let clusters = Clusters::from_distances(&vec![vec![0.0; 4]; 3], &ClusterSettings { eps_ffn: 0.0, ..single }).unwrap();
         let settings = ExpansionSettings { layers: 2, heads: 3, depth: DepthChoice::Even, ..settings(&config) };
-        let plan = ExpansionPlan::of(&clusters, &settings).unwrap();
+        let plan = ExpansionPlan::from_clusters(&clusters, &settings).unwrap();
         let inherited = Inherited::new(ancestor, plan, 7, 8).unwrap();
         let vit = inherited.start(4).await.unwrap().fold();
         let logits = vit.logits(pictures(2, 8, &device), None);
@@ -177,7 +177,7 @@ on_every_engine! {
             let tensor = Tensor::<2>::from_data(TensorData::new(flat.clone(), [5, 12]), &device);
             let measured = cluster_measured(tensor, settings).await.unwrap();
             assert_eq!(measured.distance, distance);
-            assert_eq!(measured.clusters, Clusters::of(&distance, settings).unwrap());
+            assert_eq!(measured.clusters, Clusters::from_distances(&distance, settings).unwrap());
         }
     }
 }

@@ -2,7 +2,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use heirloom_learngene::cluster::{Clusters, ExpansionPlan, ExpansionSettings, HeadCluster, Inherited};
-use heirloom_learngene::{Descendant, StartingPoint};
+use heirloom_learngene::{Descendant, Initializer};
 use heirloom_nn::device::read;
 use heirloom_nn::vit::Vit;
 use heirloom_train::{AdamWSettings, Optimiser, cross_entropy, smoothed_targets};
@@ -16,7 +16,7 @@ async fn descendant(ffn_maps: bool, device: &Device) -> (Vit, Descendant) {
     let ancestor = Vit::load(&config, &mut state(&config, 6), device).await.unwrap();
     let heads = (0..4).map(|head| HeadCluster { centroid: head, members: vec![head] }).collect();
     let clusters = Clusters { layers: vec![heads; 3], ffn_groups: vec![vec![1, 2]] };
-    let plan = ExpansionPlan::of(&clusters, &ExpansionSettings { ffn_maps, ..settings(&config) }).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters, &ExpansionSettings { ffn_maps, ..settings(&config) }).unwrap();
     let started = Inherited::new(ancestor.clone(), plan, 5, 16).unwrap().start(2).await.unwrap();
     (ancestor, started)
 }

@@ -9,7 +9,7 @@ use heirloom_engine::normalise;
 use heirloom_nn::cnn::{BlockKind, Cnn, CnnConfig, Shortcut};
 use heirloom_nn::model::Model;
 use heirloom_platform::file::FileHandle;
-use heirloom_train::{Tally, judge};
+use heirloom_train::{ClassificationMetrics, evaluate_batch};
 
 use super::{lively, load, logits, open, small};
 
@@ -234,7 +234,7 @@ fn the_given_networks_name_given_pictures() {
             assert_eq!((checkpoint.parameters, checkpoint.config.image_size()), (parameters, 32), "{name}");
             let model = Model::load(&checkpoint.config, &mut &checkpoint, &device).await.unwrap();
             let normalise = normalise(&checkpoint);
-            let mut tally = Tally::new(10);
+            let mut tally = ClassificationMetrics::new(10);
             let folder = format!("{shared}/data/pictures/cifar10/test");
             let mut folders: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
             folders.sort();
@@ -248,7 +248,7 @@ fn the_given_networks_name_given_pictures() {
                     pixels.extend(one);
                 }
                 let images = Tensor::<4>::from_data(TensorData::new(pixels, [2, 3, 32, 32]), &device);
-                judge(&model, images, &[class; 2], &mut tally).await.unwrap();
+                evaluate_batch(&model, images, &[class; 2], &mut tally).await.unwrap();
             }
             let named = tally.confusion().iter().enumerate().map(|(class, row)| row[class]).sum::<usize>();
             assert_eq!((tally.count(), named), (20, right), "{name}");

@@ -7,7 +7,8 @@ use heirloom_nn::cnn::{Cnn, Shortcut, Statistics};
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::model::Model;
 use heirloom_train::{
-    AdamWSettings, Classifier, Decay, HostTensors, Run, RunSettings, Tally, TrainError, load_model, read_model,
+    AdamWSettings, ClassificationMetrics, Classifier, Decay, HostTensors, Run, RunSettings, TrainError, load_model,
+    read_model,
 };
 
 use super::{lively, load, logits, numbers, pictures, reference, small};
@@ -79,8 +80,8 @@ on_every_engine! {
         let error = run.step(images.clone() * f32::NAN, labels.clone()).await.unwrap_err();
         assert!(matches!(error, TrainError::LossNotFinite { step: 2, .. }), "{error}");
         assert_eq!(run.save().await.unwrap(), before);
-        let mut tally = Tally::new(5);
-        run.judge(images, &[0, 1, 2, 3], &mut tally).await.unwrap();
+        let mut tally = ClassificationMetrics::new(5);
+        run.evaluate_batch(images, &[0, 1, 2, 3], &mut tally).await.unwrap();
         assert_eq!(run.save().await.unwrap(), before, "judging changes nothing");
     }
 
@@ -107,7 +108,7 @@ on_every_engine! {
         let alone = read(Classifier::logits(&model, images.clone().narrow(0, 2, 1), None)).await.unwrap();
         assert_close(&alone, &together[10..15], 1e-5);
         let mut statistics = Statistics::default();
-        let trained = read(model.training_logits(images, None, &mut statistics)).await.unwrap();
+        let trained = read(model.forward_train(images, None, &mut statistics)).await.unwrap();
         assert!(together.iter().zip(&trained).any(|(a, b)| (a - b).abs() > 1e-2), "training uses the batch's statistics");
     }
 
@@ -118,9 +119,9 @@ on_every_engine! {
         let frozen = Model::from(cnn).train().no_grad();
         let mut statistics = Statistics::default();
         let images = Tensor::from_inner(images);
-        let answered = read(frozen.training_logits(images, None, &mut statistics).inner()).await.unwrap();
+        let answered = read(frozen.forward_train(images, None, &mut statistics).inner()).await.unwrap();
         assert_close(&answered, &judged, 1e-5);
         let before = read_model(&frozen).await.unwrap();
-        assert_eq!(read_model(&frozen.remember(&statistics)).await.unwrap(), before);
+        assert_eq!(read_model(&frozen.update_running_stats(&statistics)).await.unwrap(), before);
     }
 }

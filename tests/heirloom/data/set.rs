@@ -103,7 +103,7 @@ fn the_caller_hears_every_file_and_may_break_off() {
         let files: Vec<_> = (0..20).map(|i| file(&format!("a/{i}.png"), i)).collect();
         let mut set = PictureSet::new();
         let mut heard = Vec::new();
-        let progress = |looked: heirloom_data::Looked| {
+        let progress = |looked: heirloom_data::ScanProgress| {
             heard.push((looked.done, looked.total));
             if looked.done == 12 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };

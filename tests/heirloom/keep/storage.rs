@@ -55,13 +55,13 @@ fn a_folder_holds_what_was_written() {
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen_test::wasm_bindgen_test]
 async fn the_browsers_store_holds_what_was_written_and_has_one_owner() {
-    let storage = Storage::of_browser().await.unwrap();
+    let storage = Storage::from_browser().await.unwrap();
     assert!(storage.is_lasting());
     holds_what_was_written(storage.clone()).await;
     storage.remove("a").await.unwrap();
     says_when_it_is_full_and_gives_room_back(storage.clone()).await;
     storage.remove("y").await.unwrap();
-    assert!(matches!(Storage::of_browser().await, Err(StorageError::InUse)));
+    assert!(matches!(Storage::from_browser().await, Err(StorageError::InUse)));
     drop(storage);
-    assert!(Storage::of_browser().await.is_ok());
+    assert!(Storage::from_browser().await.is_ok());
 }

@@ -20,7 +20,7 @@ on_every_engine! {
             }
             let distance = Tensor::<2>::from_data(TensorData::new(values.clone(), [layers, heads]), &device);
             for eps in [0.0, 10.0, 35.5] {
-                let tables: Vec<Neighbours> = values.chunks(heads).map(|layer| Neighbours::of(layer, eps)).collect();
+                let tables: Vec<Neighbours> = values.chunks(heads).map(|layer| Neighbours::from_distances(layer, eps)).collect();
                 let pairs = |table: &Neighbours| {
                     let table = table.clone();
                     (0..heads * heads).map(move |at| i64::from(table.are_near(at / heads, at % heads)))

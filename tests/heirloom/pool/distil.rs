@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use heirloom_learngene::pool::{Auxiliary, Positions, frozen};
-use heirloom_learngene::pool::{Lesson, MemoryFeatures, NoFeatures, Probe, Teacher, distillation_loss};
+use heirloom_learngene::pool::{DistillTargets, MemoryFeatures, NoFeatures, Probe, Teacher, distillation_loss};
 use heirloom_learngene::stitch::{draw_configuration, stitching_loss};
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::vit::{Vit, VitConfig};
@@ -32,10 +32,10 @@ fn labels(device: &Device) -> Tensor<1, Int> {
     Tensor::from_ints([1, 2], device)
 }
 
-fn lesson(positions: &[(usize, usize)], device: &Device) -> Lesson {
+fn lesson(positions: &[(usize, usize)], device: &Device) -> DistillTargets {
     let tensor =
         |seed: usize| Tensor::from_data(TensorData::new(uniform(2 * 5 * 8, seed as u32, 1.0), [2, 5, 8]), device);
-    Lesson {
+    DistillTargets {
         logits: Tensor::from_data(TensorData::new(uniform(6, 3, 2.0), [2, 3]), device),
         tokens: positions.iter().map(|(_, block)| tensor(10 + block)).collect(),
         attended: positions.iter().map(|(_, block)| tensor(20 + block)).collect(),

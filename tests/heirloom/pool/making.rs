@@ -1,8 +1,10 @@
 //! A whole pool, from the ancestor to its measured configurations.
 
 use burn::tensor::Device;
-use heirloom_learngene::pool::{AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolHeader, PoolPlan, Pooling, Teaches};
-use heirloom_learngene::pool::{Positions, StitchStart, frozen};
+use heirloom_learngene::pool::{
+    AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolHeader, PoolPlan, PoolTrainer, Teaches,
+};
+use heirloom_learngene::pool::{Positions, StitchInit, frozen};
 use heirloom_nn::device::uniform;
 use heirloom_nn::vit::Vit;
 use heirloom_train::{Batch, Batches, RunSettings, TrainError, read_model};
@@ -58,8 +60,8 @@ fn plan() -> PoolPlan {
         tune: run(1e-3),
         tune_steps: 4,
         teacher: Teaches::Ancestor,
-        stitch_start: StitchStart::Learned,
-        compared: vec![StitchStart::Learned, StitchStart::LeastSquares],
+        stitch_start: StitchInit::Learned,
+        compared: vec![StitchInit::Learned, StitchInit::LeastSquares],
         fit_batches: 2,
     }
 }
@@ -68,8 +70,8 @@ async fn ancestor(device: &Device) -> Vit {
     frozen(&model(3, 12, 800, device).await, 4).await.unwrap()
 }
 
-async fn pool(plan: PoolPlan, device: &Device) -> Pooling<Noise, MemoryFeatures> {
-    Pooling::new(plan, ancestor(device).await, Noise, MemoryFeatures::default()).unwrap()
+async fn pool(plan: PoolPlan, device: &Device) -> PoolTrainer<Noise, MemoryFeatures> {
+    PoolTrainer::new(plan, ancestor(device).await, Noise, MemoryFeatures::default()).unwrap()
 }
 
 on_every_engine! {
@@ -91,7 +93,7 @@ on_every_engine! {
         assert_eq!(net.configurations().len(), 9);
         assert_eq!(report.accuracy.len(), 9);
         let compared: Vec<_> = report.at_start.iter().map(|(start, accuracy)| (*start, accuracy.len())).collect();
-        assert_eq!(compared, [(StitchStart::Learned, 9), (StitchStart::LeastSquares, 9)]);
+        assert_eq!(compared, [(StitchInit::Learned, 9), (StitchInit::LeastSquares, 9)]);
         // An anchor has no stitch: it is as good under any start value.
         for anchor in [0, 8] {
             assert_eq!(report.at_start[0].1[anchor], report.at_start[1].1[anchor]);
@@ -124,7 +126,7 @@ fn a_saved_pool_goes_on_exactly_from_wherever_it_stood() {
                 let json = serde_json::to_string(&state.header).unwrap();
                 state.header = serde_json::from_str::<PoolHeader>(&json).unwrap();
                 let features = MemoryFeatures::default();
-                let mut second = Pooling::restore(state, ancestor(&device).await, Noise, features).await.unwrap();
+                let mut second = PoolTrainer::restore(state, ancestor(&device).await, Noise, features).await.unwrap();
                 while !second.is_finished() {
                     second.advance().await.unwrap();
                 }
@@ -145,7 +147,7 @@ async fn anchors(device: &Device) -> Vec<Vit> {
 }
 
 fn sn_net_plan() -> PoolPlan {
-    let stitch_start = StitchStart::LeastSquares;
+    let stitch_start = StitchInit::LeastSquares;
     PoolPlan { teacher: Teaches::LargestAnchor, stitch_start, compared: vec![stitch_start], ..plan() }
 }
 
@@ -155,7 +157,7 @@ fn anchors_of_different_depth_that_were_trained_elsewhere_become_a_net_and_resum
         let device = crate::support::device().await;
         let start = async || {
             let (anchors, features) = (anchors(&device).await, MemoryFeatures::default());
-            Pooling::of_anchors(sn_net_plan(), anchors, 3, Noise, features).unwrap()
+            PoolTrainer::from_anchors(sn_net_plan(), anchors, 3, Noise, features).unwrap()
         };
         let mut whole = start().await;
         let before = read_model(&anchors(&device).await[0].blocks).await.unwrap();
@@ -183,7 +185,8 @@ fn anchors_of_different_depth_that_were_trained_elsewhere_become_a_net_and_resum
             }
             let state = first.save().await.unwrap();
             let features = MemoryFeatures::default();
-            let mut second = Pooling::restore_anchors(state, anchors(&device).await, Noise, features).await.unwrap();
+            let mut second =
+                PoolTrainer::restore_anchors(state, anchors(&device).await, Noise, features).await.unwrap();
             while !second.is_finished() {
                 second.advance().await.unwrap();
             }
@@ -199,11 +202,11 @@ fn a_state_of_another_pool_is_refused_and_a_pool_needs_two_models() {
         let mut one = plan();
         one.auxiliaries.pop();
         let said =
-            Pooling::new(one, ancestor(&device).await, Noise, MemoryFeatures::default()).err().unwrap().to_string();
+            PoolTrainer::new(one, ancestor(&device).await, Noise, MemoryFeatures::default()).err().unwrap().to_string();
         assert_eq!(said, "auxiliary models of a pool: found `1`, expected `at least 2, with classifiers`");
         let mut state = pool(plan(), &device).await.save().await.unwrap();
         state.tensors.retain(|name, _| !name.starts_with("head.model."));
-        let refused = Pooling::restore(state, ancestor(&device).await, Noise, MemoryFeatures::default()).await;
+        let refused = PoolTrainer::restore(state, ancestor(&device).await, Noise, MemoryFeatures::default()).await;
         assert!(matches!(refused.err(), Some(TrainError::MissingTensor { name }) if name == "head.weight"));
     });
 }

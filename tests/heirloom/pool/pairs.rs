@@ -4,7 +4,7 @@ use heirloom_learngene::pool::{Positions, auxiliary_config};
 use heirloom_learngene::stitch::{Configuration, StitchError, StitchNet, slide};
 use heirloom_nn::vit::StitchedError;
 use heirloom_plan::protocol::{
-    Budget, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, RaceState, StitchStart,
+    Budget, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, RaceState, StitchInit,
 };
 
 use super::{model, model_config, net};
@@ -125,7 +125,7 @@ fn report(configurations: &[(u64, u64, f32)]) -> PoolReport {
             pool_steps: 1,
             lr: 0.0,
             pool_lr: 0.0,
-            stitch_start: StitchStart::Learned,
+            stitch_start: StitchInit::Learned,
             is_anchor_teacher: false,
             augment: false,
             seed: 1,

@@ -28,7 +28,7 @@ async fn has_model(engine: &mut TestEngine, run: usize) -> bool {
 #[test]
 fn every_start_races_in_its_own_architecture_and_leaves_a_model() {
     pollster::block_on(async {
-        let race = TrainSettings { arms: StartValue::ALL.to_vec(), is_interleaved: false, ..short() };
+        let race = TrainSettings { arms: Init::ALL.to_vec(), is_interleaved: false, ..short() };
         let (mut engine, heard) = run(Design::Race, race).await;
         assert_eq!(error(&heard), None);
         assert!(
@@ -39,13 +39,13 @@ fn every_start_races_in_its_own_architecture_and_leaves_a_model() {
         let said: Vec<_> = race.runs.iter().map(|run| (run.arm, run.step, run.size)).collect();
         // The descendant has 3 heads and 2 layers, the ancestor 4 and 2.
         let heads = |arm| {
-            if matches!(arm, StartValue::Inherited | StartValue::Scratch | StartValue::Selection) { 3 } else { 4 }
+            if matches!(arm, Init::Inherited | Init::Scratch | Init::Selection) { 3 } else { 4 }
         };
-        assert_eq!(said, StartValue::ALL.map(|arm| (arm, 2, (2, Some(heads(arm))))));
-        let parameters = |arm: StartValue| race.runs.iter().find(|run| run.arm == arm).unwrap().parameters;
-        assert_eq!(parameters(StartValue::Inherited), parameters(StartValue::Selection));
-        assert!(parameters(StartValue::First) > parameters(StartValue::Scratch));
-        for number in 0..StartValue::ALL.len() {
+        assert_eq!(said, Init::ALL.map(|arm| (arm, 2, (2, Some(heads(arm))))));
+        let parameters = |arm: Init| race.runs.iter().find(|run| run.arm == arm).unwrap().parameters;
+        assert_eq!(parameters(Init::Inherited), parameters(Init::Selection));
+        assert!(parameters(Init::First) > parameters(Init::Scratch));
+        for number in 0..Init::ALL.len() {
             assert!(race.runs[number].has_model && has_model(&mut engine, number).await);
         }
     });
@@ -54,7 +54,7 @@ fn every_start_races_in_its_own_architecture_and_leaves_a_model() {
 #[test]
 fn a_family_is_one_race_per_size_and_keeps_all_models() {
     pollster::block_on(async {
-        let race = TrainSettings { arms: vec![StartValue::Inherited], ..short() };
+        let race = TrainSettings { arms: vec![Init::Inherited], ..short() };
         let (mut engine, heard) = run(Design::Family(vec![(3, 2), (1, 1)]), race).await;
         assert_eq!(error(&heard), None);
         let report = races(&heard);
@@ -73,13 +73,8 @@ fn a_family_is_one_race_per_size_and_keeps_all_models() {
 #[test]
 fn a_sweep_keeps_the_best_model_alone_and_a_diverged_run_is_a_result() {
     pollster::block_on(async {
-        let race = TrainSettings {
-            arms: vec![StartValue::Inherited],
-            clip_norm: 0.0,
-            warmup_steps: 0,
-            steps: 6,
-            ..training()
-        };
+        let race =
+            TrainSettings { arms: vec![Init::Inherited], clip_norm: 0.0, warmup_steps: 0, steps: 6, ..training() };
         let (mut engine, heard) = run(Design::Sweep { rates: vec![1e-3, 1e30], batches: vec![2] }, race).await;
         assert_eq!(error(&heard), None, "divergence is a result here");
         let report = races(&heard);

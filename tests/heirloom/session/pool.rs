@@ -25,7 +25,7 @@ pub fn settings(method: Method) -> PoolSettings {
         pool_steps: steps,
         lr: 3e-3,
         pool_lr: 3e-3,
-        stitch_start: StitchStart::Learned,
+        stitch_start: StitchInit::Learned,
         is_anchor_teacher: false,
         augment: false,
         seed: 1,
@@ -130,7 +130,7 @@ on_every_engine! {
         let mut engine = ready().await;
         let pool = make(&mut engine, settings(Method::Pool)).await;
         let stitch = make(&mut engine, settings(Method::Stitch)).await;
-        assert_eq!(stitch.settings.stitch_start, StitchStart::LeastSquares, "independent anchors have no learned maps");
+        assert_eq!(stitch.settings.stitch_start, StitchInit::LeastSquares, "independent anchors have no learned maps");
         assert!(pool.is_comparable(&stitch) && stitch.is_comparable(&pool));
         assert_eq!(pool.steps, stitch.steps);
         let other = PoolReport { pictures: [1, 1], ..stitch.clone() };

@@ -3,7 +3,9 @@
 use crate::support::assert_close;
 use burn::tensor::{Device, Int, Tensor};
 use heirloom_nn::device::read;
-use heirloom_train::{Schedule, Tally, TrainError, cross_entropy, host_cross_entropy, smoothed_targets};
+use heirloom_train::{
+    ClassificationMetrics, Schedule, TrainError, cross_entropy, host_cross_entropy, smoothed_targets,
+};
 
 #[test]
 fn schedule_rises_linearly_and_falls_as_a_cosine_to_its_floor() {
@@ -60,7 +62,7 @@ fn host_cross_entropy_survives_large_logits() {
 
 #[test]
 fn tally_counts_confusion_accuracy_and_mean_loss_over_batches() {
-    let mut tally = Tally::new(3);
+    let mut tally = ClassificationMetrics::new(3);
     let predicted = tally.add(&[2.0, 1.0, 0.0, 0.0, 0.0, 3.0], &[0, 1]).unwrap();
     assert_eq!(predicted, [0, 2]);
     tally.add(&[5.0, 5.0, 1.0], &[1]).unwrap();
@@ -74,7 +76,7 @@ fn tally_counts_confusion_accuracy_and_mean_loss_over_batches() {
 
 #[test]
 fn tally_refuses_nan_foreign_labels_and_wrong_lengths() {
-    let mut tally = Tally::new(2);
+    let mut tally = ClassificationMetrics::new(2);
     assert!(matches!(tally.add(&[f32::NAN, 0.0], &[0]), Err(TrainError::LogitsNotFinite { .. })));
     for (logits, label, expected) in [(&[0.0, 0.0][..], 2, "label"), (&[0.0], 0, "logits of a batch")] {
         let error = tally.add(logits, &[label]).unwrap_err();

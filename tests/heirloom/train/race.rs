@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use heirloom_nn::device::uniform;
 use heirloom_nn::vit::Vit;
 use heirloom_train::{
-    AdamWSettings, Advance, Batch, Batches, Race, RaceHeader, RacePlan, RunSettings, Schedule, Starts, TrainError,
-    read_model,
+    AdamWSettings, Advance, Batch, Batches, Initializers, Race, RaceHeader, RacePlan, RunSettings, Schedule,
+    TrainError, read_model,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -57,7 +57,7 @@ struct FromSeeds {
     same: bool,
 }
 
-impl Starts<Vit> for FromSeeds {
+impl Initializers<Vit> for FromSeeds {
     async fn start(&mut self, arm: usize, seed: u64) -> Result<Vit, TrainError> {
         Ok(tiny(10 * seed as u32 + if self.same { 0 } else { arm as u32 }, &self.device).await)
     }
@@ -265,7 +265,7 @@ fn a_resumed_race_equals_the_undisturbed_one_wherever_it_was_cut() {
 #[test]
 fn a_diverging_arm_leaves_the_race_with_a_sentence_and_the_others_go_on() {
     struct Poisoned(FromSeeds);
-    impl Starts<Vit> for Poisoned {
+    impl Initializers<Vit> for Poisoned {
         async fn start(&mut self, arm: usize, seed: u64) -> Result<Vit, TrainError> {
             let mut model = self.0.start(arm, seed).await?;
             if arm == 0 {

@@ -5,7 +5,8 @@ use crate::support::assert_close;
 use burn::tensor::{Device, Int, Tensor};
 use heirloom_nn::device::read;
 use heirloom_train::{
-    AdamWSettings, Classifier, Decay, Run, RunSettings, Schedule, Tally, TrainError, drop_path_factors, read_model,
+    AdamWSettings, ClassificationMetrics, Classifier, Decay, Run, RunSettings, Schedule, TrainError, drop_path_factors,
+    read_model,
 };
 
 /// Losses and gradient norms of `tests/fixtures/train/w0_losses.json`.
@@ -181,8 +182,8 @@ fn w0_learns_its_four_pictures_by_heart() {
         let tally = run.evaluate([(images.clone(), vec![0, 1, 2, 3])]).await.unwrap();
         assert_eq!((tally.accuracy(), tally.count()), (1.0, 4));
         assert!((0..4).all(|class| tally.confusion()[class][class] == 1));
-        let mut wrong = Tally::new(10);
-        assert_eq!(run.judge(images, &[1, 2, 3, 4], &mut wrong).await.unwrap(), [0, 1, 2, 3]);
+        let mut wrong = ClassificationMetrics::new(10);
+        assert_eq!(run.evaluate_batch(images, &[1, 2, 3, 4], &mut wrong).await.unwrap(), [0, 1, 2, 3]);
         assert_eq!(wrong.accuracy(), 0.0);
     });
 }

@@ -111,7 +111,9 @@ impl Claim {
 
     /// The claim in a sentence with its numbers.
     pub fn sentence(&self) -> String {
-        let side = |side: &Side| match [&side.ours, &side.theirs].map(|values| Range::of(values.iter().copied())) {
+        let side = |side: &Side| match [&side.ours, &side.theirs]
+            .map(|values| Range::from_values(values.iter().copied()))
+        {
             [Some(ours), Some(theirs)] => {
                 let but = side.but.map(|but| format!(" ({but})")).unwrap_or_default();
                 format!("{}: {} against {}{but}", side.world, self.measure.write(&ours), self.measure.write(&theirs))

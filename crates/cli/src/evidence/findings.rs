@@ -20,7 +20,9 @@ pub enum Finding {
 
 /// Whether `ours` is larger than `theirs`, by the rule.
 pub fn finding(ours: &[f64], theirs: &[f64]) -> Finding {
-    let (Some(one), Some(other)) = (Range::of(ours.iter().copied()), Range::of(theirs.iter().copied())) else {
+    let (Some(one), Some(other)) =
+        (Range::from_values(ours.iter().copied()), Range::from_values(theirs.iter().copied()))
+    else {
         return Finding::NotRun;
     };
     if one.count.min(other.count) < SEEDS_NEEDED {

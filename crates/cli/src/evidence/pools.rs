@@ -102,7 +102,8 @@ fn starts(page: &mut Page<'_>) {
                 let of_net = |net: &&Net| {
                     // Whole anchors have no stitch layer.
                     let stitched = net.configurations.iter().filter(|one| one.end.is_some());
-                    Range::of(stitched.filter_map(|one| one.accuracy_at_start.get(start)).copied()).map(|one| one.mean)
+                    Range::from_values(stitched.filter_map(|one| one.accuracy_at_start.get(start)).copied())
+                        .map(|one| one.mean)
                 };
                 let values: Vec<f64> = nets.iter().filter_map(of_net).collect();
                 match values.is_empty() && !nets.is_empty() {
@@ -144,7 +145,7 @@ fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
     let series = |(style, (name, nets)): (usize, &(&str, Vec<&Net>))| {
         let points = (0..shape.len()).filter_map(|place| {
             let values = nets.iter().filter_map(|net| Some(100.0 * net.configurations.get(place)?.accuracy));
-            let height = Range::of(values)?;
+            let height = Range::from_values(values)?;
             Some(Point { x: shape[place].flops as f64 / 1e6, y: height.mean, range: (height.low, height.high) })
         });
         Series { name: (*name).to_owned(), style, points: points.collect(), is_line: false }

@@ -147,7 +147,9 @@ impl Race {
         for arm in self.arms().into_iter().filter(|arm| *arm != "inherited") {
             let cells = self.worlds.iter().map(|(at, _)| {
                 let (ours, theirs) = (results.last(self.place(*at), "inherited"), results.last(self.place(*at), arm));
-                let [Some(one), Some(other)] = [&ours, &theirs].map(|values| Range::of(values.iter().copied())) else {
+                let [Some(one), Some(other)] =
+                    [&ours, &theirs].map(|values| Range::from_values(values.iter().copied()))
+                else {
                     let is_out = results.left_out(self.place(*at), arm).is_some();
                     return if is_out { "does not fit" } else { NOT_RUN }.to_owned();
                 };
@@ -202,8 +204,9 @@ impl Race {
                 let of_rate = |rate: f64| results.last((self.method, *at, 100, rate), arm);
                 let apart = results.over_rates((self.method, *at, 100), &RATES, arm);
                 let best = RATES.map(of_rate).into_iter().max_by(|one, other| {
-                    let mean =
-                        |values: &[f64]| Range::of(values.iter().copied()).map_or(f64::NEG_INFINITY, |one| one.mean);
+                    let mean = |values: &[f64]| {
+                        Range::from_values(values.iter().copied()).map_or(f64::NEG_INFINITY, |one| one.mean)
+                    };
                     mean(one).total_cmp(&mean(other))
                 });
                 let cells = RATES.map(|rate| cell(&of_rate(rate), seeds, percent)).into_iter();
@@ -231,7 +234,8 @@ impl Race {
         for (at, world) in &self.worlds {
             let series = |arm: &&str| {
                 let all = values(*at, arm).into_iter().enumerate();
-                let points = all.filter_map(|(place, (_, _, values))| Some(point(place as f64, &Range::of(values)?)));
+                let points =
+                    all.filter_map(|(place, (_, _, values))| Some(point(place as f64, &Range::from_values(values)?)));
                 Series { name: (*arm).to_owned(), style: style(arm), points: points.collect(), is_line: true }
             };
             let ticks = values(*at, "").into_iter().enumerate().map(|(place, (_, word, _))| (place as f64, word));

@@ -2,7 +2,7 @@
 
 use super::plan::{Method, Setting, Unit};
 use crate::reports::{ClusterRace, Configuration, LayersRace, LayersReport, Net, Pictures, Point, Run};
-use heirloom_plan::protocol::StartValue;
+use heirloom_plan::protocol::Init;
 use heirloom_plan::protocol::statistics::{Range, Spread, steps_to_accuracy};
 use serde_json::Value;
 
@@ -104,7 +104,7 @@ impl Results {
         let at = |step: usize| {
             let heights: Option<Vec<f64>> =
                 runs.iter().map(|run| run.points.iter().find(|point| point.step == step).map(Point::right)).collect();
-            Some(Spread { step, range: Range::of(heights?)? })
+            Some(Spread { step, range: Range::from_values(heights?)? })
         };
         first.points.iter().filter_map(|point| at(point.step)).collect()
     }
@@ -124,13 +124,13 @@ impl Results {
     pub fn over_rates(&self, (method, world, share): (Method, usize, usize), rates: &[f64], arm: &str) -> Vec<f64> {
         let columns: Vec<Vec<f64>> = rates.iter().map(|&rate| self.last((method, world, share, rate), arm)).collect();
         let seeds = columns.iter().map(Vec::len).min().unwrap_or(0);
-        let of_seed = |seed: usize| Range::of(columns.iter().map(|column| column[seed]));
+        let of_seed = |seed: usize| Range::from_values(columns.iter().map(|column| column[seed]));
         (0..seeds).filter_map(of_seed).map(|values| values.high - values.low).collect()
     }
 
     /// Parameters that a start keeps of the ancestor.
     pub fn stored(&self, place: Place, arm: &str) -> Option<u64> {
-        let arm = StartValue::of_name(arm)?;
+        let arm = Init::from_name(arm)?;
         self.at(place).find_map(|race| race.stored.get(&arm).copied())
     }
 

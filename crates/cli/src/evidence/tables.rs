@@ -45,7 +45,7 @@ impl Table {
 
 /// Mean and deviation of values, as `write` has them, with the count where some of the seeds are missing.
 pub fn cell(values: &[f64], seeds: u64, write: impl Fn(&Range) -> String) -> String {
-    match Range::of(values.iter().copied()) {
+    match Range::from_values(values.iter().copied()) {
         None => NOT_RUN.to_owned(),
         Some(summary) if (summary.count as u64) < seeds => format!("{} (n = {})", write(&summary), summary.count),
         Some(summary) => write(&summary),

@@ -2,8 +2,8 @@
 
 use crate::emitter::Emitter;
 use crate::error::EngineError;
-use crate::workspace::{Planned, PlannedStart, Workspace};
-use heirloom_learngene::StartingPoint;
+use crate::workspace::{Planned, PlannedInit, Workspace};
+use heirloom_learngene::Initializer;
 use heirloom_learngene::cluster::{ExpansionPlan, Inherited};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers};
 use heirloom_plan::descendant::Outline;
@@ -33,11 +33,11 @@ pub fn plan_again(workspace: &mut Workspace, emitter: &Emitter) {
 pub fn plan(workspace: &Workspace, settings: DescendantPlan) -> Result<Planned, EngineError> {
     let ancestor = workspace.ancestor()?;
     let start = match &settings {
-        DescendantPlan::Cluster(settings) => PlannedStart::Cluster(Box::new(expand(workspace, settings)?)),
+        DescendantPlan::Cluster(settings) => PlannedInit::Cluster(Box::new(expand(workspace, settings)?)),
         DescendantPlan::Layers(LayersSettings { chosen, layers, image_size, .. }) => {
             let plan = LayersPlan::new(chosen.clone(), *layers);
             let start = WholeLayers::new(ancestor.model.clone(), plan, classes(workspace), *image_size)?;
-            PlannedStart::Layers(Box::new(start))
+            PlannedInit::Layers(Box::new(start))
         }
     };
     Ok(Planned { settings, start })
@@ -46,7 +46,7 @@ pub fn plan(workspace: &Workspace, settings: DescendantPlan) -> Result<Planned, 
 fn expand(workspace: &Workspace, settings: &DescendantSettings) -> Result<Inherited, EngineError> {
     let vit = workspace.vit()?;
     let heads = workspace.heads.as_ref().ok_or(EngineError::NoClusters)?;
-    let plan = ExpansionPlan::of(&heads.clusters, &settings.into())?;
+    let plan = ExpansionPlan::from_clusters(&heads.clusters, &settings.into())?;
     Ok(Inherited::new(vit.clone(), plan, classes(workspace), settings.image_size)?)
 }
 
@@ -59,8 +59,8 @@ fn summary(workspace: &Workspace, planned: &Planned) -> DescendantSummary {
     let config = planned.start.config();
     let pictures = workspace.dataset.split.as_ref().map_or(0, |split| split.train.len());
     let parts = match &planned.start {
-        PlannedStart::Cluster(start) => DescendantParts::of_heads(start.plan()),
-        PlannedStart::Layers(start) => DescendantParts::of_layers(start.plan(), &config),
+        PlannedInit::Cluster(start) => DescendantParts::of_heads(start.plan()),
+        PlannedInit::Layers(start) => DescendantParts::from_layers(start.plan(), &config),
     };
     Outline { settings: planned.settings.clone(), parts, config }.summary(pictures, workspace.flops_per_second)
 }

@@ -7,7 +7,7 @@ use crate::error::EngineError;
 use crate::workspace::{Trained, Workspace};
 use heirloom_checkpoint::{Description, Preprocessing, timm_form, write_onnx, write_package, write_safetensors};
 use heirloom_data::{Normalise, evaluation_side};
-use heirloom_learngene::StartingPoint;
+use heirloom_learngene::Initializer;
 use heirloom_nn::device::ReadError;
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::protocol::RaceReport;

@@ -10,7 +10,7 @@ use heirloom_platform::file::FileHandle;
 /// Adds files to the pictures that are there.
 pub async fn add(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHandle], class: Option<&str>) {
     emitter.pace().begin(0);
-    let looked = |looked: heirloom_data::Looked| {
+    let looked = |looked: heirloom_data::ScanProgress| {
         emitter.progress(JobKind::Pictures, looked.done, looked.total, "looking at files");
         emitter.flow()
     };
@@ -47,10 +47,10 @@ pub async fn restore(
     settings: SplitSettings,
 ) -> Result<(), DataError> {
     emitter.pace().begin(0);
-    let looked = |looked: heirloom_data::Looked| {
+    let looked = |looked: heirloom_data::ScanProgress| {
         emitter.progress(JobKind::Pictures, looked.done, looked.total, "taking the pictures back");
     };
-    let set = PictureSet::of_known(known, refused, looked).await?;
+    let set = PictureSet::from_known(known, refused, looked).await?;
     workspace.dataset = Dataset { set, settings, ..Dataset::default() };
     divide(workspace, emitter).await;
     end(workspace, emitter, JobKind::Pictures, true);

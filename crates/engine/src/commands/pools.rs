@@ -2,7 +2,7 @@
 
 use crate::error::EngineError;
 use crate::workspace::{Id, Trained, Workspace};
-use heirloom_plan::protocol::{CutReport, Event, Method, StartValue};
+use heirloom_plan::protocol::{CutReport, Event, Init, Method};
 
 /// A configuration becomes a trained model like any other.
 pub fn cut_out(workspace: &mut Workspace, method: Method, configuration: usize) -> Result<Event, EngineError> {
@@ -15,7 +15,7 @@ pub fn cut_out(workspace: &mut Workspace, method: Method, configuration: usize) 
         model,
         classes: pool.report.classes.clone(),
         normalise: pool.normalise,
-        arm: StartValue::Inherited,
+        arm: Init::Inherited,
         seed: pool.report.settings.seed,
         cut: Some(cut.clone()),
     }));

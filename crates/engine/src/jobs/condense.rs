@@ -13,7 +13,7 @@ use heirloom_data::{DataError, Labelled, Loader, LoaderSettings, Normalise, Pict
 use heirloom_learngene::layers::{
     Cka, Estimator, LayersPlan, Matching, Score, WholeLayers, layer_features, layer_names, pseudo_config, ranking,
 };
-use heirloom_learngene::{Descendant, Scratch, StartingPoint};
+use heirloom_learngene::{Descendant, Initializer, Scratch};
 use heirloom_nn::model::Model;
 use heirloom_plan::protocol::{Command, CondenseReport, CondenseSettings, Event, JobKind, LayerScores, Likeness};
 use heirloom_platform::clock::now_ms;

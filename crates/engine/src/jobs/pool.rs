@@ -21,7 +21,7 @@ use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::saved::{PoolJobHeader, SavedPoolJob, SavedWork};
 use crate::workspace::{FinishedPool, Id, Workspace};
-use heirloom_learngene::pool::{PoolAdvance, Pooling};
+use heirloom_learngene::pool::{PoolAdvance, PoolTrainer};
 use heirloom_nn::device::read;
 use heirloom_nn::model::Model;
 use heirloom_plan::protocol::{Command, Event, JobKind, PoolStage, Progress, RaceState};
@@ -35,7 +35,7 @@ const REPORTS: usize = 60;
 
 /// A pool in the making.
 struct PoolJob {
-    pool: Pooling<RaceBatches, BoundedFeatures>,
+    pool: PoolTrainer<RaceBatches, BoundedFeatures>,
     frame: Frame,
     /// Milliseconds of a picture, by configuration, as far as timed.
     times: Vec<f64>,
@@ -141,7 +141,7 @@ impl PoolJob {
     async fn new(workspace: &Workspace, frame: Frame) -> Result<Self, EngineError> {
         let (ancestor, batches) = frame.inputs(workspace).await?;
         let features = BoundedFeatures::new(!frame.settings.augment);
-        let pool = Pooling::new(frame.plan(), ancestor, batches, features)?;
+        let pool = PoolTrainer::new(frame.plan(), ancestor, batches, features)?;
         let (lasting, told) = (Lasting::new(frame.models.len()), (0, PoolStage::Head));
         Ok(Self { pool, frame, times: Vec::new(), judged: 0, told, lasting })
     }

@@ -8,7 +8,7 @@ pub mod set_up;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
-use self::arms::RaceStarts;
+use self::arms::RaceInitializers;
 use self::set_up::{RaceParts, in_parts};
 use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
@@ -31,7 +31,7 @@ use heirloom_train::{Advance, Race, TrainError};
 
 /// A race under way.
 struct RaceJob {
-    race: Race<Descendant, RaceBatches, RaceStarts>,
+    race: Race<Descendant, RaceBatches, RaceInitializers>,
     settings: TrainSettings,
     classes: Vec<String>,
     /// Architecture of every arm.

@@ -9,7 +9,7 @@ use super::restore::sha256;
 use super::zip::{NAME, WORK};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
-use crate::saved::{SavedWork, hex, of_hex};
+use crate::saved::{SavedWork, from_hex, hex};
 use heirloom_checkpoint::{Sealed, zip_directory};
 use heirloom_plan::protocol::JobKind;
 use heirloom_platform::clock::yield_now;
@@ -48,7 +48,7 @@ impl Import {
         let Self { files, work } = self;
         let (total, mut done) = (files.len(), 0);
         for file in work.files() {
-            let (Some(sha), path) = (of_hex(&file.sha256), format!("blobs/{}", file.sha256)) else {
+            let (Some(sha), path) = (from_hex(&file.sha256), format!("blobs/{}", file.sha256)) else {
                 return Err(EngineError::Unfit(format!("`{}` is no checksum", file.sha256)));
             };
             done += 1;
@@ -86,7 +86,7 @@ async fn files_of(zip: &FileHandle) -> Result<Files, String> {
     for entry in entries {
         let is_ours = match entry.name.split_once('/') {
             None => entry.name == WORK || entry.name == NAME,
-            Some(("blobs", sha)) => of_hex(sha).is_some(),
+            Some(("blobs", sha)) => from_hex(sha).is_some(),
             Some(("parts", name)) => is_part(name),
             Some(_) => false,
         };

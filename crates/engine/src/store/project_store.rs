@@ -14,7 +14,7 @@
 use std::collections::HashSet;
 
 use crate::error::EngineError;
-use crate::saved::{SavedWork, StoredFile, of_hex};
+use crate::saved::{SavedWork, StoredFile, from_hex};
 use heirloom_checkpoint::Sealed;
 use heirloom_plan::protocol::ProjectEntry;
 use heirloom_platform::file::FileHandle;
@@ -195,7 +195,7 @@ impl ProjectStore {
         self.blobs.clear();
         for entry in self.storage.list("blobs").await? {
             match named.contains(&entry.name) || !is_known {
-                true => self.blobs.extend(of_hex(&entry.name)),
+                true => self.blobs.extend(from_hex(&entry.name)),
                 false => self.storage.remove(&Self::blob_path(&entry.name)).await?,
             }
         }

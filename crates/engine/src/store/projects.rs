@@ -321,7 +321,7 @@ fn new_id() -> String {
 
 #[cfg(target_arch = "wasm32")]
 async fn store_of_platform() -> Result<Storage, StorageError> {
-    Storage::of_browser().await
+    Storage::from_browser().await
 }
 
 /// Natively whoever runs the engine says where, see [`Engine::store_in`](crate::Engine::store_in).

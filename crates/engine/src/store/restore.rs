@@ -13,7 +13,7 @@ use crate::commands::{clusters, descendant, emit_speed, open, pictures};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::jobs::{self, Job, TensorSource};
-use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, hex, of_hex};
+use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, from_hex, hex};
 use crate::workspace::{FinishedPool, Id, Trained, Workspace};
 use heirloom_checkpoint::Sealed;
 use heirloom_data::{KnownPicture, Normalise, Source};
@@ -90,7 +90,7 @@ impl Restoring<'_> {
                     Source::File(self.store.storage.file(&ProjectStore::blob_path(&file.sha256), &file.path).await?)
                 }
             };
-            let hash = of_hex(&file.sha256).unwrap_or_default();
+            let hash = from_hex(&file.sha256).unwrap_or_default();
             known.push(KnownPicture { path: file.path.clone(), class, source, hash });
         }
         let sums = known.iter().map(|picture| picture.hash).collect();
@@ -108,7 +108,7 @@ impl Restoring<'_> {
 
     /// Opens the ancestor, unless it is open already.
     async fn ancestor(&mut self, inputs: &SavedInputs) -> Result<(), EngineError> {
-        let sums: Vec<_> = inputs.ancestor.iter().map(|file| of_hex(&file.sha256).unwrap_or_default()).collect();
+        let sums: Vec<_> = inputs.ancestor.iter().map(|file| from_hex(&file.sha256).unwrap_or_default()).collect();
         let open = self.workspace.ancestor.as_ref();
         if !sums.is_empty() && open.is_none_or(|open| sums != self.stored.checksums(open.id)) {
             let mut files = Vec::new();

@@ -2,26 +2,26 @@
 
 use heirloom_learngene::cluster::Inherited;
 use heirloom_learngene::layers::WholeLayers;
-use heirloom_learngene::{Descendant, StartError, StartingPoint};
+use heirloom_learngene::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::protocol::DescendantPlan;
 
 /// The descendant as planned.
 pub struct Planned {
     pub settings: DescendantPlan,
-    pub start: PlannedStart,
+    pub start: PlannedInit,
 }
 
 /// What a planned descendant starts from, whatever the method.
 #[derive(Clone)]
-pub enum PlannedStart {
+pub enum PlannedInit {
     /// Clusters of heads, expanded.
     Cluster(Box<Inherited>),
     /// Whole layers.
     Layers(Box<WholeLayers>),
 }
 
-impl PlannedStart {
+impl PlannedInit {
     /// Layers that come from the ancestor.
     pub fn inherited_layers(&self) -> usize {
         match self {
@@ -31,7 +31,7 @@ impl PlannedStart {
     }
 }
 
-impl StartingPoint for PlannedStart {
+impl Initializer for PlannedInit {
     fn config(&self) -> ModelConfig {
         match self {
             Self::Cluster(start) => start.config(),
@@ -39,7 +39,7 @@ impl StartingPoint for PlannedStart {
         }
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         match self {
             Self::Cluster(start) => start.start(seed).await,
             Self::Layers(start) => start.start(seed).await,

@@ -5,8 +5,8 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::expand::{ExpandError, ExpansionPlan, LayerPlan, descendant_config};
-use crate::copy::{around, fresh, fresh_layer_scale, fresh_mlp, fresh_norm};
-use crate::{Descendant, SharedFfn, StartError, StartingPoint};
+use crate::copy::{assemble_vit, detached_clone, detached_layer_scale, detached_mlp, detached_norm};
+use crate::{Descendant, InitError, Initializer, SharedFfn};
 use heirloom_nn::kernels::{HeadWeights, expand_heads};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Attention, Block, Mlp, RandomWeights, Vit, VitConfig};
@@ -39,35 +39,35 @@ impl Inherited {
         self.ancestor.pos_embed.val().device()
     }
 
-    fn block(&self, layer: &LayerPlan) -> Result<Block, StartError> {
+    fn block(&self, layer: &LayerPlan) -> Result<Block, InitError> {
         let source = &self.ancestor.blocks[layer.source_layer];
         Ok(Block {
-            norm1: fresh_norm(&source.norm1),
+            norm1: detached_norm(&source.norm1),
             attn: expand_attention(&source.attn, layer, &self.device()),
-            ls1: source.ls1.as_ref().map(fresh_layer_scale),
-            norm2: fresh_norm(&source.norm2),
-            mlp: Some(fresh_mlp(self.ffn(layer.ffn_layer)?)),
-            ls2: source.ls2.as_ref().map(fresh_layer_scale),
+            ls1: source.ls1.as_ref().map(detached_layer_scale),
+            norm2: detached_norm(&source.norm2),
+            mlp: Some(detached_mlp(self.ffn(layer.ffn_layer)?)),
+            ls2: source.ls2.as_ref().map(detached_layer_scale),
         })
     }
 
-    fn ffn(&self, layer: usize) -> Result<&Mlp, StartError> {
-        self.ancestor.blocks[layer].mlp.as_ref().ok_or(StartError::NoFeedForward { layer })
+    fn ffn(&self, layer: usize) -> Result<&Mlp, InitError> {
+        self.ancestor.blocks[layer].mlp.as_ref().ok_or(InitError::NoFeedForward { layer })
     }
 }
 
-impl StartingPoint for Inherited {
+impl Initializer for Inherited {
     fn config(&self) -> ModelConfig {
         self.config.clone().into()
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let (ancestor, random) = (&self.ancestor, RandomWeights { seed });
         let blocks = self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<_, _>>()?;
-        let vit = around(ancestor, &self.config, random, blocks, fresh_norm).await?;
+        let vit = assemble_vit(ancestor, &self.config, random, blocks, detached_norm).await?;
         let mut shared = Vec::with_capacity(self.plan.ffn_groups.len());
         for group in &self.plan.ffn_groups {
-            let mlp = fresh_mlp(self.ffn(group.ffn_layer)?);
+            let mlp = detached_mlp(self.ffn(group.ffn_layer)?);
             let key = group.ffn_layer.to_string();
             shared.push(SharedFfn::new(mlp, group.layers.clone(), random, &key, &self.device()));
         }
@@ -93,9 +93,9 @@ fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> A
     );
     Attention {
         qkv: Linear { weight: Param::from_tensor(expanded.qkv), bias: expanded.qkv_bias.map(Param::from_tensor) },
-        q_norm: source.q_norm.as_ref().map(fresh_norm),
-        k_norm: source.k_norm.as_ref().map(fresh_norm),
-        proj: Linear { weight: Param::from_tensor(expanded.proj), bias: source.proj.bias.as_ref().map(fresh) },
+        q_norm: source.q_norm.as_ref().map(detached_norm),
+        k_norm: source.k_norm.as_ref().map(detached_norm),
+        proj: Linear { weight: Param::from_tensor(expanded.proj), bias: source.proj.bias.as_ref().map(detached_clone) },
         num_heads: count,
         head_dim: source.head_dim,
     }

@@ -23,7 +23,7 @@ pub enum MeasuredError {
 pub struct Measured {
     /// Mean attention distance, px, `[layer][head]`.
     pub distance: Vec<Vec<f32>>,
-    /// Their clusters; [`Clusters::of`] gives the same on the host for other settings.
+    /// Their clusters; [`Clusters::from_distances`] gives the same on the host for other settings.
     pub clusters: Clusters,
 }
 
@@ -47,7 +47,7 @@ pub async fn cluster_measured(distance: Tensor<2>, settings: &ClusterSettings) -
             let tables = neighbours(near).await?;
             Clusters::from_neighbours(&distance, &tables, settings)?
         }
-        None => Clusters::of(&distance, settings)?,
+        None => Clusters::from_distances(&distance, settings)?,
     };
     Ok(Measured { distance, clusters })
 }

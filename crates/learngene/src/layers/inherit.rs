@@ -8,8 +8,8 @@ use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig};
 
 use super::{LayersError, LayersPlan, descendant_config};
-use crate::copy::{around, fresh_block, fresh_norm};
-use crate::{Descendant, StartError, StartingPoint};
+use crate::copy::{assemble_vit, detached_block, detached_norm};
+use crate::{Descendant, InitError, Initializer};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_nn::vit::{Block, RandomWeights, Vit, VitConfig};
 
@@ -37,12 +37,12 @@ impl WholeLayers {
     }
 }
 
-impl StartingPoint for WholeLayers {
+impl Initializer for WholeLayers {
     fn config(&self) -> ModelConfig {
         self.config.clone()
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let (classes, image_size) = (self.config.outputs(), self.config.image_size());
         match &self.ancestor {
             Model::Vit(ancestor) => {
@@ -52,7 +52,7 @@ impl StartingPoint for WholeLayers {
             Model::Cnn(ancestor) => {
                 let units = self.plan.units(&ancestor.config);
                 let cnn = ancestor.from_units(&units, classes, image_size, seed).await.map_err(LayersError::from)?;
-                Ok(Descendant::of_layers(cnn, self.plan.chosen.len()))
+                Ok(Descendant::from_layers(cnn, self.plan.chosen.len()))
             }
             Model::Stitched(_) => Err(LayersError::Stitched.into()),
         }
@@ -64,15 +64,15 @@ async fn start_vit(
     plan: &LayersPlan,
     config: &VitConfig,
     mut random: RandomWeights,
-) -> Result<Descendant, StartError> {
+) -> Result<Descendant, InitError> {
     let device = ancestor.pos_embed.val().device();
     let mut blocks = Vec::with_capacity(config.depth);
     for &layer in &plan.chosen {
         let block = &ancestor.blocks[layer];
         if block.mlp.is_none() {
-            return Err(StartError::NoFeedForward { layer });
+            return Err(InitError::NoFeedForward { layer });
         }
-        blocks.push(fresh_block(block));
+        blocks.push(detached_block(block));
     }
     for layer in plan.chosen.len()..config.depth {
         let Ok(block) = Block::load(config, layer, &mut random, &device).await;
@@ -80,9 +80,9 @@ async fn start_vit(
     }
     let ends_alike = plan.layers == plan.chosen.len() && plan.chosen.last() == Some(&(ancestor.blocks.len() - 1));
     let norm = |norm: &LayerNorm| match ends_alike {
-        true => fresh_norm(norm),
+        true => detached_norm(norm),
         false => LayerNormConfig::new(config.embed_dim).with_epsilon(config.norm_eps).init(&device),
     };
-    let vit = around(ancestor, config, random, blocks, norm).await?;
-    Ok(Descendant::of_layers(vit, plan.chosen.len()))
+    let vit = assemble_vit(ancestor, config, random, blocks, norm).await?;
+    Ok(Descendant::from_layers(vit, plan.chosen.len()))
 }

@@ -85,7 +85,7 @@ impl Matching {
         let pair = self.pair.take().ok_or(TrainError::ModelLost)?;
         let targets = smoothed_targets(labels, pair.pseudo.classes(), self.settings.label_smoothing);
         let mut statistics = Statistics::default();
-        let logits = pair.pseudo.training_logits(images.clone(), None, &mut statistics);
+        let logits = pair.pseudo.forward_train(images.clone(), None, &mut statistics);
         let named = cross_entropy(logits, targets);
         let errors = errors(&self.ancestor, &pair, &images);
         let [count] = errors.dims();
@@ -96,7 +96,7 @@ impl Matching {
         let shown = loss.clone().inner();
         let lr = self.settings.schedule.lr(self.step);
         let Updated { model, .. } = self.optimiser.step(lr, pair, loss);
-        self.pair = Some(Pair { pseudo: model.pseudo.remember(&statistics), ..model });
+        self.pair = Some(Pair { pseudo: model.pseudo.update_running_stats(&statistics), ..model });
         let numbers = read_all(vec![named.inner(), shown]).await?;
         let number = |at: usize| numbers.get(at).and_then(|values| values.first()).copied().unwrap_or(f32::NAN);
         let (named, loss) = (number(0), number(1));

@@ -3,17 +3,17 @@
 
 use burn::module::Module;
 
-use super::{Auxiliary, AuxiliaryPlan, Features, PoolAdvance, PoolPlan, Pooling, Positions, Probe};
+use super::{Auxiliary, AuxiliaryPlan, Features, PoolAdvance, PoolPlan, PoolTrainer, Positions, Probe};
 use heirloom_nn::vit::{Hooks, Vit, VitConfig};
 use heirloom_train::{Batches, Run, RunSettings, TrainError};
 
-impl<B: Batches, F: Features> Pooling<B, F> {
+impl<B: Batches, F: Features> PoolTrainer<B, F> {
     /// A net of given anchors, smallest first, of equal or different depth, without classifiers
     /// (`learngene::pool::frozen`). They take the place of the plan's auxiliary models.
     ///
     /// # Errors
     /// When there are fewer than two anchors, or one has a distillation token, whose second classifier has no place here.
-    pub fn of_anchors(
+    pub fn from_anchors(
         plan: PoolPlan,
         anchors: Vec<Vit>,
         classes: usize,

@@ -111,7 +111,7 @@ pub struct Auxiliary {
 }
 
 /// What a model shows on the way, at some of its blocks.
-pub struct Shown {
+pub struct Activations {
     /// `[batch, classes]`, or pooled features without a classifier.
     pub logits: Tensor<2>,
     /// Block outputs, `[batch, tokens, width]` each.
@@ -144,7 +144,7 @@ impl Auxiliary {
     }
 
     /// Looks at pictures `[batch, channels, image_size, image_size]`.
-    pub fn look(&self, images: Tensor<4>) -> Shown {
+    pub fn look(&self, images: Tensor<4>) -> Activations {
         let blocks: Vec<usize> = self.pairs.iter().map(|(student, _)| *student).collect();
         watch(&self.student, &blocks, images)
     }
@@ -152,7 +152,7 @@ impl Auxiliary {
 
 /// What a model answers to pictures `[batch, channels, image_size, image_size]`, and what it shows at `blocks`, which
 /// ascend.
-pub fn watch(model: &Vit, blocks: &[usize], images: Tensor<4>) -> Shown {
+pub fn watch(model: &Vit, blocks: &[usize], images: Tensor<4>) -> Activations {
     let (mut tokens, mut attended) = (Vec::new(), Vec::new());
     let mut see_tokens = |layer: usize, seen: &Tensor<3>| {
         if blocks.contains(&layer) {
@@ -166,5 +166,5 @@ pub fn watch(model: &Vit, blocks: &[usize], images: Tensor<4>) -> Shown {
     };
     let mut hooks = Hooks { tokens: Some(&mut see_tokens), attended: Some(&mut see_attended), ..Default::default() };
     let logits = model.logits(images, &mut hooks);
-    Shown { logits, tokens, attended }
+    Activations { logits, tokens, attended }
 }

@@ -63,7 +63,7 @@ impl Classifier for Auxiliary {
 
 /// What the ancestor says about a batch.
 #[derive(Clone, Debug)]
-pub struct Lesson {
+pub struct DistillTargets {
     /// `[batch, classes]`.
     pub logits: Tensor<2>,
     /// Its block outputs at the student's positions, `[batch, tokens, D_T]`.
@@ -88,7 +88,7 @@ pub fn distillation_loss(
     auxiliary: &Auxiliary,
     images: Tensor<4>,
     labels: Tensor<1, Int>,
-    lesson: Lesson,
+    lesson: DistillTargets,
     label_weight: f64,
 ) -> Tensor<1> {
     let shown = auxiliary.look(images);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Positions, StitchStart};
+use super::{Positions, StitchInit};
 use heirloom_plan::config::VitConfig;
 use heirloom_train::RunSettings;
 
@@ -50,9 +50,9 @@ pub struct PoolPlan {
     /// Who teaches then.
     pub teacher: Teaches,
     /// How stitch layers start.
-    pub stitch_start: StitchStart,
+    pub stitch_start: StitchInit,
     /// Start values whose configurations are all judged before fine-tuning, for comparison; may be empty.
-    pub compared: Vec<StitchStart>,
+    pub compared: Vec<StitchInit>,
     /// Batches of pictures for the least-squares start; about 100 pictures do.
     pub fit_batches: usize,
 }
@@ -67,14 +67,14 @@ pub struct PoolMeasurements {
     /// Loss of every distillation step, by auxiliary model.
     pub distil_losses: Vec<Vec<f32>>,
     /// Accuracy of every configuration before fine-tuning, by start value.
-    pub at_start: Vec<(StitchStart, Vec<f32>)>,
+    pub at_start: Vec<(StitchInit, Vec<f32>)>,
     /// Loss of every fine-tuning step.
     pub tune_losses: Vec<f32>,
     /// Accuracy of every configuration in the end; empty before.
     pub accuracy: Vec<f32>,
 }
 
-/// What one call of [`super::Pooling::advance`] did.
+/// What one call of [`super::PoolTrainer::advance`] did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PoolAdvance {
     /// A step of the head.

@@ -1,7 +1,7 @@
 //! A pool from its ancestor to its measured configurations: fit a head, distil the auxiliary models, start the stitch
 //! layers, fine-tune, judge.
 //!
-//! A state machine like [`super::Race`]: every call of [`Pooling::advance`] takes one optimiser step or judges one batch
+//! A state machine like [`super::Race`]: every call of [`PoolTrainer::advance`] takes one optimiser step or judges one batch
 //! by one configuration, so that the caller can listen, pause or stop in between, and save (`pool_state`).
 //!
 //! SN-Net is the same machine: its anchors listen to the ancestor's answers only (`Positions::None`), its stitch layers
@@ -11,13 +11,13 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auxiliary, AuxiliaryPlan, Features, LearnedMaps, PoolAdvance, PoolMeasurements, PoolPlan, Probe, StitchStart,
+    Auxiliary, AuxiliaryPlan, Features, LearnedMaps, PoolAdvance, PoolMeasurements, PoolPlan, Probe, StitchInit,
     Teacher, distillation_loss, learned, pseudo_inverse, random,
 };
 use crate::stitch::{AffineFit, StitchFit, StitchNet, draw_configuration, stitching_loss};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::Vit;
-use heirloom_train::{Batch, Batches, Classifier, Run, RunSettings, Tally, TrainError, judge};
+use heirloom_train::{Batch, Batches, ClassificationMetrics, Classifier, Run, RunSettings, TrainError, evaluate_batch};
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,11 +38,11 @@ pub(super) struct Judging {
     index: usize,
     configuration: usize,
     batch: Option<Batch>,
-    tallies: Vec<Tally>,
+    tallies: Vec<ClassificationMetrics>,
 }
 
 /// A pool in the making; see the module.
-pub struct Pooling<B, F> {
+pub struct PoolTrainer<B, F> {
     pub(super) plan: PoolPlan,
     pub(super) batches: B,
     pub(super) teacher: Teacher<F>,
@@ -68,7 +68,7 @@ pub struct Pooling<B, F> {
     judging: Judging,
 }
 
-impl<B: Batches, F: Features> Pooling<B, F> {
+impl<B: Batches, F: Features> PoolTrainer<B, F> {
     /// A pool at its start, from a frozen ancestor (`learngene::pool::frozen`) on its device.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     async fn judge_head(&mut self) -> Result<PoolAdvance, TrainError> {
         let (index, head) = (self.judging.index, self.head.model()?);
         if self.judging.tallies.is_empty() {
-            self.judging.tallies.push(Tally::new(head.classes()));
+            self.judging.tallies.push(ClassificationMetrics::new(head.classes()));
         }
         if index < self.batches.validation_batches() {
             let batch = self.batches.validation(index).await?;
@@ -191,7 +191,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
                 let pooled = self.teacher.pooled(&batch).await?;
                 let [count, width] = pooled.dims();
                 let images = pooled.reshape([count, width, 1, 1]);
-                judge(&head, images, &batch.labels, &mut self.judging.tallies[0]).await?;
+                evaluate_batch(&head, images, &batch.labels, &mut self.judging.tallies[0]).await?;
             }
             self.judging.index += 1;
         }
@@ -245,7 +245,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     }
 
     async fn fit_stitches(&mut self) -> Result<PoolAdvance, TrainError> {
-        let needs = |start: &StitchStart| *start == StitchStart::LeastSquares;
+        let needs = |start: &StitchInit| *start == StitchInit::LeastSquares;
         let is_needed = needs(&self.plan.stitch_start) || self.plan.compared.iter().any(needs);
         if is_needed && self.fit.0 < self.plan.fit_batches {
             let batch = self.batches.training(self.plan.seed, self.fit.0).await?;
@@ -259,19 +259,19 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     }
 
     /// The net with a start value.
-    async fn started(&self, start: StitchStart) -> Result<StitchNet, TrainError> {
+    async fn started(&self, start: StitchInit) -> Result<StitchNet, TrainError> {
         let net = self.unstitched()?;
         let mut maps = Vec::with_capacity(self.distilled.len());
         for auxiliary in &self.distilled {
-            maps.push(LearnedMaps::of(auxiliary).await?);
+            maps.push(LearnedMaps::from_auxiliary(auxiliary).await?);
         }
         let joints = || net.widths().into_iter().zip(net.joined());
         let joint = |(widths, [front, end]): ([usize; 2], [usize; 2])| (widths, &maps[front], &maps[end]);
         let fits: Vec<AffineFit> = match start {
-            StitchStart::Learned => joints().map(|one| learned(joint(one))).collect(),
-            StitchStart::PseudoInverse => joints().map(|one| pseudo_inverse(joint(one))).collect(),
-            StitchStart::LeastSquares => self.fit.1.finish(&net),
-            StitchStart::Random => {
+            StitchInit::Learned => joints().map(|one| learned(joint(one))).collect(),
+            StitchInit::PseudoInverse => joints().map(|one| pseudo_inverse(joint(one))).collect(),
+            StitchInit::LeastSquares => self.fit.1.finish(&net),
+            StitchInit::Random => {
                 let widths = net.widths().into_iter().enumerate();
                 widths.map(|(stitch, widths)| random(widths, stitch, self.plan.seed)).collect()
             }
@@ -341,7 +341,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         let count = net.configurations().len();
         let judging = &mut self.judging;
         if judging.tallies.is_empty() {
-            judging.tallies = net.configs().iter().map(ModelConfig::outputs).map(Tally::new).collect();
+            judging.tallies = net.configs().iter().map(ModelConfig::outputs).map(ClassificationMetrics::new).collect();
         }
         if judging.index < self.batches.validation_batches() {
             let batch = match judging.batch.take() {
@@ -351,7 +351,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
             if !batch.labels.is_empty() {
                 let model = net.assembled(judging.configuration);
                 let tally = &mut judging.tallies[judging.configuration];
-                judge(&model, batch.images(&self.device)?, &batch.labels, tally).await?;
+                evaluate_batch(&model, batch.images(&self.device)?, &batch.labels, tally).await?;
             }
             judging.batch = Some(batch);
             judging.configuration += 1;
@@ -362,6 +362,6 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         }
         let is_done = judging.index >= self.batches.validation_batches();
         let judged = is_done.then(|| std::mem::take(judging));
-        Ok(judged.map(|judged| judged.tallies.iter().map(Tally::accuracy).collect()))
+        Ok(judged.map(|judged| judged.tallies.iter().map(ClassificationMetrics::accuracy).collect()))
     }
 }

@@ -14,7 +14,7 @@ impl LearnedMaps {
     ///
     /// # Errors
     /// When the device is lost.
-    pub async fn of(auxiliary: &Auxiliary) -> Result<Self, ReadError> {
+    pub async fn from_auxiliary(auxiliary: &Auxiliary) -> Result<Self, ReadError> {
         let weights = auxiliary.token_maps.iter().map(|map| map.weight.val().inner());
         let shapes: Vec<[usize; 2]> = weights.clone().map(|weight| weight.dims()).collect();
         let values = read_all(weights.collect()).await?;

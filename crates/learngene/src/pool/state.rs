@@ -3,7 +3,7 @@
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
-use super::pooling::{Phase, Pooling};
+use super::pooling::{Phase, PoolTrainer};
 use super::{Auxiliary, Features, PoolMeasurements, PoolPlan, Probe, Teaches};
 use heirloom_nn::vit::Vit;
 use heirloom_train::{
@@ -76,8 +76,8 @@ async fn restore_run<M: Classifier, T: SavedTensors>(
     Run::restore(model, RunState { header, tensors: tensors.take(prefix).await? })
 }
 
-impl<B: Batches, F: Features> Pooling<B, F> {
-    /// Reads everything back; possible between any two calls of [`Pooling::advance`]. Judging and fitting of stitch
+impl<B: Batches, F: Features> PoolTrainer<B, F> {
+    /// Reads everything back; possible between any two calls of [`PoolTrainer::advance`]. Judging and fitting of stitch
     /// layers under way begin anew after restoring; features are not saved, their store outlives the pool.
     ///
     /// # Errors
@@ -122,10 +122,10 @@ impl<B: Batches, F: Features> Pooling<B, F> {
         Self::new(header.plan.clone(), ancestor, batches, features)?.resume(header, &mut tensors).await
     }
 
-    /// As [`Pooling::restore`], a net of given anchors ([`Pooling::of_anchors`]).
+    /// As [`PoolTrainer::restore`], a net of given anchors ([`PoolTrainer::from_anchors`]).
     ///
     /// # Errors
-    /// As [`Pooling::restore`].
+    /// As [`PoolTrainer::restore`].
     pub async fn restore_anchors(
         state: PoolState,
         anchors: Vec<Vit>,
@@ -134,7 +134,7 @@ impl<B: Batches, F: Features> Pooling<B, F> {
     ) -> Result<Self, TrainError> {
         let PoolState { header, mut tensors } = state;
         let classes = header.plan.auxiliaries.first().and_then(|one| one.config.classes).unwrap_or(0);
-        Self::of_anchors(header.plan.clone(), anchors, classes, batches, features)?.resume(header, &mut tensors).await
+        Self::from_anchors(header.plan.clone(), anchors, classes, batches, features)?.resume(header, &mut tensors).await
     }
 
     /// A pool at its start goes on where a saved one of the same plan stood. Tensors are asked for model by model, so

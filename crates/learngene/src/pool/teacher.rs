@@ -10,7 +10,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use sha2::{Digest, Sha256};
 
-use super::{Lesson, Shown, watch};
+use super::{Activations, DistillTargets, watch};
 use heirloom_nn::device::read_all;
 use heirloom_nn::vit::Vit;
 use heirloom_train::{Batch, TrainError};
@@ -131,13 +131,18 @@ impl<F: Features> Teacher<F> {
     ///
     /// # Errors
     /// When the device or the store fails.
-    pub async fn lesson(&mut self, batch: &Batch, blocks: &[usize], head: &Linear) -> Result<Lesson, TrainError> {
-        let Shown { logits, tokens, attended } = self.listen(batch, blocks).await?;
-        Ok(Lesson { logits: head.forward(logits), tokens, attended })
+    pub async fn lesson(
+        &mut self,
+        batch: &Batch,
+        blocks: &[usize],
+        head: &Linear,
+    ) -> Result<DistillTargets, TrainError> {
+        let Activations { logits, tokens, attended } = self.listen(batch, blocks).await?;
+        Ok(DistillTargets { logits: head.forward(logits), tokens, attended })
     }
 
     /// What the ancestor shows of a batch at `blocks`, from the store where it is there.
-    async fn listen(&mut self, batch: &Batch, blocks: &[usize]) -> Result<Shown, TrainError> {
+    async fn listen(&mut self, batch: &Batch, blocks: &[usize]) -> Result<Activations, TrainError> {
         if !self.features.keeps() {
             return Ok(watch(&self.ancestor, blocks, batch.images(&self.device)?));
         }
@@ -165,7 +170,7 @@ impl<F: Features> Teacher<F> {
         let pixels: Vec<f32> =
             pictures.iter().flat_map(|&at| &batch.pixels[at * len..(at + 1) * len]).copied().collect();
         let images = TensorData::new(pixels, [pictures.len(), channels, height, width]);
-        let Shown { logits, tokens, attended } =
+        let Activations { logits, tokens, attended } =
             watch(&self.ancestor, &self.blocks, Tensor::from_data(images, &self.device));
         let flat = |seen: Tensor<3>| seen.flatten::<2>(1, 2);
         let parts = [logits].into_iter().chain(tokens.into_iter().chain(attended).map(flat));
@@ -180,7 +185,7 @@ impl<F: Features> Teacher<F> {
     }
 
     /// Puts kept features of pictures together on the device.
-    fn assemble(&self, kept: &[Vec<f32>], blocks: &[usize]) -> Shown {
+    fn assemble(&self, kept: &[Vec<f32>], blocks: &[usize]) -> Activations {
         let (tokens, width) = (self.ancestor.config.tokens(), self.width());
         let part = |start: usize, len: usize| -> Vec<f32> {
             kept.iter().flat_map(|features| &features[start..start + len]).copied().collect()
@@ -194,7 +199,11 @@ impl<F: Features> Teacher<F> {
             };
             places.map(upload).collect()
         };
-        Shown { logits: Tensor::from_data(pooled, &self.device), tokens: parts(0), attended: parts(self.blocks.len()) }
+        Activations {
+            logits: Tensor::from_data(pooled, &self.device),
+            tokens: parts(0),
+            attended: parts(self.blocks.len()),
+        }
     }
 }
 

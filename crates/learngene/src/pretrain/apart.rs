@@ -18,7 +18,7 @@ pub const WANTED_GAP: f64 = 15.0 / 224.0;
 /// # Shapes
 /// - distance: mean attention distance of each head, px, `[heads]`; wanted: px.
 /// - output: `[1]`.
-pub fn closeness(distance: Tensor<1>, wanted: f64) -> Tensor<1> {
+pub fn head_separation_loss(distance: Tensor<1>, wanted: f64) -> Tensor<1> {
     let [heads] = distance.dims();
     let gaps = (distance.clone().reshape([heads, 1]) - distance.reshape([1, heads])).abs();
     // The diagonal is no pair.
@@ -28,7 +28,7 @@ pub fn closeness(distance: Tensor<1>, wanted: f64) -> Tensor<1> {
     close.sum() / (heads * heads.saturating_sub(1)).max(1) as f64
 }
 
-/// Adds up the closeness of all layers on the way through them.
+/// Adds up the head_separation_loss of all layers on the way through them.
 pub(super) struct Watch {
     geometry: PatchGeometry,
     wanted: f64,
@@ -53,15 +53,15 @@ impl Watch {
     pub(super) fn see(&mut self, query: &Tensor<4>, key: &Tensor<4>) {
         let [_, heads, _, _] = query.dims();
         let distance = distance_of(probabilities(query.clone(), key.clone()), self.geometry);
-        let close = closeness(distance.mean_dim(0).reshape([heads]), self.wanted);
+        let close = head_separation_loss(distance.mean_dim(0).reshape([heads]), self.wanted);
         self.sum = Some(match self.sum.take() {
             Some(sum) => sum + close,
             None => close,
         });
     }
 
-    /// Mean closeness over the layers, `[1]`.
-    pub(super) fn closeness(self) -> Option<Tensor<1>> {
+    /// Mean head_separation_loss over the layers, `[1]`.
+    pub(super) fn head_separation_loss(self) -> Option<Tensor<1>> {
         Some(self.sum? / self.layers as f64)
     }
 }

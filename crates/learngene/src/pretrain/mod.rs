@@ -3,5 +3,5 @@
 mod apart;
 mod run;
 
-pub use apart::{WANTED_GAP, closeness};
+pub use apart::{WANTED_GAP, head_separation_loss};
 pub use run::{AncestorPlan, AncestorRun, ChannelStatistics, MapTeacher, Student};

@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use super::apart::Watch;
 use heirloom_nn::cnn::{self, Cnn};
-use heirloom_nn::vit::{Hooks, RandomWeights, SeeHeads, Vit, VitConfig};
+use heirloom_nn::vit::{Hooks, OnHeads, RandomWeights, Vit, VitConfig};
 use heirloom_plan::weights::generator_of;
 use heirloom_train::{
-    Batches, Classifier, Run, RunSettings, RunState, Stepped, Tally, TrainError, cross_entropy, drop_path_factors,
-    judge, smoothed_targets,
+    Batches, ClassificationMetrics, Classifier, Run, RunSettings, RunState, Stepped, TrainError, cross_entropy,
+    drop_path_factors, evaluate_batch, smoothed_targets,
 };
 
 /// Temperature at which the teacher's answers are matched: what it learned by heart it answers all too surely.
@@ -39,7 +39,7 @@ pub struct AncestorPlan {
     pub answers: f64,
     /// Weight of the teacher's map in the loss.
     pub map: f64,
-    /// Weight of the heads' closeness ([`super::closeness`]) in the loss, in steps that see all patches.
+    /// Weight of the heads' head_separation_loss ([`super::head_separation_loss`]) in the loss, in steps that see all patches.
     pub apart: f64,
 }
 
@@ -73,7 +73,7 @@ impl Student {
         seen: Option<Tensor<1, Int>>,
         drop_path: Option<Tensor<2>>,
         watches: bool,
-    ) -> Looked {
+    ) -> StudentOutput {
         let vit = &self.vit;
         let prefix = vit.config.prefix_tokens();
         let mut watch = (watches && seen.is_none()).then(|| Watch::new(&vit.config));
@@ -91,20 +91,20 @@ impl Student {
                 watch.see(query, key);
             }
         };
-        let heads = is_watching.then_some(&mut see as SeeHeads<'_>);
+        let heads = is_watching.then_some(&mut see as OnHeads<'_>);
         let tokens = vit.encode(tokens, &mut Hooks { heads, drop_path, ..Default::default() });
-        let close = watch.and_then(Watch::closeness);
+        let close = watch.and_then(Watch::head_separation_loss);
         let [_, count, _] = tokens.dims();
         let told = self.tell.as_ref().map(|tell| tell.forward(tokens.clone().narrow(1, prefix, count - prefix)));
         let features = vit.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens));
         let pooled = vit.pooled(features);
         let logits = vit.head.as_ref().map_or(pooled.clone(), |head| head.forward(pooled));
-        Looked { logits, told, close }
+        StudentOutput { logits, told, close }
     }
 }
 
 /// What a student answers.
-struct Looked {
+struct StudentOutput {
     logits: Tensor<2>,
     told: Option<Tensor<3>>,
     /// How close the heads are, `[1]`.
@@ -254,26 +254,26 @@ impl<B: Batches> AncestorRun<B> {
         });
         let taught = teacher.as_ref().map(|teacher| teacher.teach(images.clone(), grid));
         let targets = smoothed_targets(labels, classes, plan.run.label_smoothing);
-        run.step_by(|student| loss(student, plan, Lesson { images, targets, taught, seen, drop_path })).await
+        run.step_by(|student| loss(student, plan, DistillTargets { images, targets, taught, seen, drop_path })).await
     }
 
     /// Judges the ancestor on the first so many batches of validation pictures, seen whole.
     ///
     /// # Errors
     /// When pictures or device fail.
-    pub async fn judge(&mut self, most: usize) -> Result<Tally, TrainError> {
+    pub async fn evaluate(&mut self, most: usize) -> Result<ClassificationMetrics, TrainError> {
         let model = self.run.model()?;
-        let mut tally = Tally::new(model.classes());
+        let mut tally = ClassificationMetrics::new(model.classes());
         for index in 0..self.batches.validation_batches().min(most) {
             let batch = self.batches.validation(index).await?;
-            judge(&model, batch.images(&self.device)?, &batch.labels, &mut tally).await?;
+            evaluate_batch(&model, batch.images(&self.device)?, &batch.labels, &mut tally).await?;
         }
         Ok(tally)
     }
 }
 
 /// What one step works on.
-struct Lesson {
+struct DistillTargets {
     images: Tensor<4>,
     targets: Tensor<2>,
     taught: Option<Taught>,
@@ -281,11 +281,11 @@ struct Lesson {
     drop_path: Option<Tensor<2>>,
 }
 
-/// `(1 − a) · CE(labels) + a · T² · CE(teacher at T) + m · MSE(told, map) / variance(map) + w · closeness`, `[1]`: the third
+/// `(1 − a) · CE(labels) + a · T² · CE(teacher at T) + m · MSE(told, map) / variance(map) + w · head_separation_loss`, `[1]`: the third
 /// part is the share of the map that is not explained.
-fn loss(student: &Student, plan: &AncestorPlan, lesson: Lesson) -> Tensor<1> {
-    let Lesson { images, targets, taught, seen, drop_path } = lesson;
-    let Looked { logits, told, close } = student.look(images, seen.clone(), drop_path, plan.apart > 0.0);
+fn loss(student: &Student, plan: &AncestorPlan, lesson: DistillTargets) -> Tensor<1> {
+    let DistillTargets { images, targets, taught, seen, drop_path } = lesson;
+    let StudentOutput { logits, told, close } = student.look(images, seen.clone(), drop_path, plan.apart > 0.0);
     let hard = cross_entropy(logits.clone(), targets);
     let apart = |loss: Tensor<1>| match close {
         Some(close) => loss + close * plan.apart,

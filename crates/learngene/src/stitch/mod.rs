@@ -9,7 +9,7 @@ mod matrix;
 mod net;
 mod stitching;
 
-pub use heirloom_plan::stitch::{Configuration, Pair, Slide, StitchError, slide, ways};
+pub use heirloom_plan::stitch::{Configuration, Pair, Slide, StitchError, slide, stitch_configurations};
 pub use least_squares::{AffineFit, StitchFit, Sums};
 pub use matrix::Matrix;
 pub use net::StitchNet;

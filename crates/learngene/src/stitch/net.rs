@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 
-use super::{AffineFit, Configuration, StitchError, ways};
+use super::{AffineFit, Configuration, StitchError, stitch_configurations};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_nn::vit::{Stitched, Vit, VitConfig};
 
@@ -29,7 +29,7 @@ impl StitchNet {
     /// As [`ways`].
     pub fn new(anchors: Vec<Vit>, device: &Device) -> Result<Self, StitchError> {
         let configs: Vec<VitConfig> = anchors.iter().map(|anchor| anchor.config.clone()).collect();
-        let (configurations, configs) = ways(&configs)?.into_iter().unzip();
+        let (configurations, configs) = stitch_configurations(&configs)?.into_iter().unzip();
         let mut net = Self { anchors, stitches: Vec::new(), configurations, configs };
         net.stitches = net.joined().into_iter().map(|joined| net.zero(joined, device)).collect();
         Ok(net)

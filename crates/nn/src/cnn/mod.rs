@@ -2,7 +2,7 @@
 //!
 //! One family instead of three: all are a stem, stages and a classifier, and the stage is the unit that Learngene by
 //! layers chooses. Batch norm shaped the rest: running statistics belong to the model and change only when a caller
-//! says so ([`Cnn::remember`]).
+//! says so ([`Cnn::update_running_stats`]).
 
 mod init;
 mod layers;
@@ -16,5 +16,5 @@ pub use heirloom_plan::config::{
 };
 pub use init::RandomWeights;
 pub use layers::{Block, ConvNorm, Hidden, Stage, Stem};
-pub use model::{Cnn, Hooks, SeeBlock, SeeStage};
+pub use model::{Cnn, Hooks, OnBlock, OnStage};
 pub use norm::{BatchNorm, Statistics};

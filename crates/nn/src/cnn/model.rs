@@ -9,9 +9,9 @@ use burn::tensor::{Device, Tensor, assert_shape};
 use super::{BatchNorm, CnnConfig, Hidden, Stage, Statistics, Stem};
 
 /// Shown a stage and the map that leaves it, `[batch, width, side, side]`.
-pub type SeeStage<'a> = &'a mut dyn FnMut(usize, &Tensor<4>);
+pub type OnStage<'a> = &'a mut dyn FnMut(usize, &Tensor<4>);
 /// Shown a stage, a block of it and the map that leaves the block (before a VGG's pooling).
-pub type SeeBlock<'a> = &'a mut dyn FnMut(usize, usize, &Tensor<4>);
+pub type OnBlock<'a> = &'a mut dyn FnMut(usize, usize, &Tensor<4>);
 
 /// What to do and see on the way through the stages.
 #[derive(Default)]
@@ -19,9 +19,9 @@ pub struct Hooks<'a> {
     /// Makes it a training pass: batch norms use the batch's own statistics and put them here.
     pub statistics: Option<&'a mut Statistics>,
     /// Shown what leaves each stage.
-    pub stages: Option<SeeStage<'a>>,
+    pub stages: Option<OnStage<'a>>,
     /// Shown what leaves each block.
-    pub blocks: Option<SeeBlock<'a>>,
+    pub blocks: Option<OnBlock<'a>>,
 }
 
 /// A convolutional network; parameters have torchvision's keys (see [`CnnConfig::tensors`]).
@@ -102,12 +102,12 @@ impl Cnn {
 
     /// Takes in the batch statistics of training passes: running mean and variance move a tenth of the way, as in
     /// PyTorch.
-    pub fn remember(mut self, statistics: &Statistics) -> Self {
+    pub fn update_running_stats(mut self, statistics: &Statistics) -> Self {
         let mut norms = self.norms_mut();
         for pass in &statistics.passes {
             for (norm, seen) in norms.iter_mut().zip(pass) {
                 if let Some(seen) = seen {
-                    norm.remember(seen);
+                    norm.update_running_stats(seen);
                 }
             }
         }

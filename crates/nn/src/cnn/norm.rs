@@ -8,17 +8,17 @@ use burn::tensor::module::{batch_norm, batch_norm_train};
 /// Share of a batch's statistics in the running ones (PyTorch's default).
 const MOMENTUM: f64 = 0.1;
 
-/// Batch statistics that training passes saw, to be taken in with [`Cnn::remember`](super::Cnn::remember) once the step
+/// Batch statistics that training passes saw, to be taken in with [`Cnn::update_running_stats`](super::Cnn::remember) once the step
 /// counts: a step that failed must not leave its numbers behind.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
     /// Of each pass and each norm, in the order of the forward pass; `None` for frozen norms.
-    pub(super) passes: Vec<Vec<Option<Seen>>>,
+    pub(super) passes: Vec<Vec<Option<BatchStatistics>>>,
 }
 
 /// Mean and unbiased variance of a batch, `[channels]` each.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct BatchStatistics {
     mean: Tensor<1>,
     variance: Tensor<1>,
 }
@@ -58,12 +58,12 @@ impl BatchNorm {
         let values = input.shape().num_elements() / input.dims()[1];
         let normed = batch_norm_train(input, weight, bias, self.eps);
         let unbiased = values as f64 / values.saturating_sub(1).max(1) as f64;
-        pass.push(Some(Seen { mean: normed.mean, variance: normed.variance.mul_scalar(unbiased) }));
+        pass.push(Some(BatchStatistics { mean: normed.mean, variance: normed.variance.mul_scalar(unbiased) }));
         normed.output
     }
 
     /// Moves the running statistics towards what was seen.
-    pub(super) fn remember(&mut self, seen: &Seen) {
+    pub(super) fn update_running_stats(&mut self, seen: &BatchStatistics) {
         let towards = |running: &mut Param<Tensor<1>>, seen: &Tensor<1>| {
             let next = running
                 .clone()

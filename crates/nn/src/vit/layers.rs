@@ -69,7 +69,7 @@ impl Attention {
     }
 
     /// Values mixed by attention and projected: `[batch, tokens, embed_dim]`.
-    pub fn mix(&self, [q, k, v]: [Tensor<4>; 3]) -> Tensor<3> {
+    pub fn forward(&self, [q, k, v]: [Tensor<4>; 3]) -> Tensor<3> {
         let [batch, heads, tokens, head_dim] = q.dims();
         let mixed = attention(q, k, v, None, None, AttentionModuleOptions::default());
         self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, tokens, heads * head_dim]))
@@ -107,7 +107,7 @@ impl LayerScale {
 }
 
 /// What a layer shows on the way.
-pub enum Seen<'a> {
+pub enum Activation<'a> {
     /// Queries and keys, `[batch, heads, tokens, head_dim]` each, unscaled.
     Heads(&'a Tensor<4>, &'a Tensor<4>),
     /// What attention gave after its projection, before layer scale and residual: `[batch, tokens, embed_dim]`.
@@ -134,17 +134,22 @@ pub struct Block {
 
 impl Block {
     /// `x + attn(norm1(x))`; `see` is shown what attention sees and gives, `keep` (`[batch]`) scales each sample's branch.
-    pub fn attend(&self, tokens: Tensor<3>, keep: Option<Tensor<1>>, see: &mut dyn FnMut(Seen<'_>)) -> Tensor<3> {
+    pub fn forward_attn(
+        &self,
+        tokens: Tensor<3>,
+        keep: Option<Tensor<1>>,
+        on_activation: &mut dyn FnMut(Activation<'_>),
+    ) -> Tensor<3> {
         let heads = self.attn.heads(self.norm1.forward(tokens.clone()));
-        see(Seen::Heads(&heads[0], &heads[1]));
-        let attended = self.attn.mix(heads);
-        see(Seen::Attended(&attended));
+        on_activation(Activation::Heads(&heads[0], &heads[1]));
+        let attended = self.attn.forward(heads);
+        on_activation(Activation::Attended(&attended));
         let branch = scale(attended, self.ls1.as_ref(), keep);
         tokens + branch
     }
 
     /// `x + mlp(norm2(x))`; `keep` (`[batch]`) scales each sample's branch.
-    pub fn feed(&self, tokens: Tensor<3>, keep: Option<Tensor<1>>) -> Tensor<3> {
+    pub fn forward_mlp(&self, tokens: Tensor<3>, keep: Option<Tensor<1>>) -> Tensor<3> {
         let Some(mlp) = &self.mlp else { return tokens };
         let branch = scale(mlp.forward(self.norm2.forward(tokens.clone())), self.ls2.as_ref(), keep);
         tokens + branch

@@ -5,22 +5,22 @@ use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Tensor, assert_shape};
 
-use super::{Block, PatchEmbed, Pool, Seen, VitConfig};
+use super::{Activation, Block, PatchEmbed, Pool, VitConfig};
 
 /// Shown a layer, its queries and its keys.
-pub type SeeHeads<'a> = &'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>);
+pub type OnHeads<'a> = &'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>);
 /// Shown a layer and tokens, `[batch, tokens, embed_dim]`.
-pub type SeeTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
+pub type OnTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
 
 /// What to do and see on the way through the layers.
 #[derive(Default)]
 pub struct Hooks<'a> {
     /// Shown the layer, its queries and its keys (`[batch, heads, tokens, head_dim]`, unscaled).
-    pub heads: Option<SeeHeads<'a>>,
+    pub heads: Option<OnHeads<'a>>,
     /// Shown the layer and the tokens that leave it (`[batch, tokens, embed_dim]`).
-    pub tokens: Option<SeeTokens<'a>>,
+    pub tokens: Option<OnTokens<'a>>,
     /// Shown the layer and what its attention gave after the projection, before the residual (`[batch, tokens, embed_dim]`).
-    pub attended: Option<SeeTokens<'a>>,
+    pub attended: Option<OnTokens<'a>>,
     /// Drop-path: `[2 * layers, batch]`, each residual branch's factor per sample (0, or 1 / keep probability).
     pub drop_path: Option<Tensor<2>>,
 }
@@ -99,7 +99,7 @@ impl Vit {
     pub fn queries_and_keys(&self, images: Tensor<4>, layer: usize) -> (Tensor<4>, Tensor<4>) {
         let mut tokens = self.embed(images);
         for block in &self.blocks[..layer] {
-            tokens = block.feed(block.attend(tokens, None, &mut |_| {}), None);
+            tokens = block.forward_mlp(block.forward_attn(tokens, None, &mut |_| {}), None);
         }
         let block = &self.blocks[layer];
         let [query, key, _] = block.attn.heads(block.norm1.forward(tokens));
@@ -135,19 +135,19 @@ pub(super) fn encode(blocks: &[Block], first: usize, mut tokens: Tensor<3>, hook
             hooks.drop_path.as_ref().map(|all| all.clone().narrow(0, 2 * layer + branch, 1).reshape([batch]))
         };
         let (attend, feed) = (keep(0), keep(1));
-        tokens = block.attend(tokens, attend, &mut |seen| match seen {
-            Seen::Heads(query, key) => {
+        tokens = block.forward_attn(tokens, attend, &mut |seen| match seen {
+            Activation::Heads(query, key) => {
                 if let Some(see) = hooks.heads.as_mut() {
                     see(layer, query, key);
                 }
             }
-            Seen::Attended(attended) => {
+            Activation::Attended(attended) => {
                 if let Some(see) = hooks.attended.as_mut() {
                     see(layer, attended);
                 }
             }
         });
-        tokens = block.feed(tokens, feed);
+        tokens = block.forward_mlp(tokens, feed);
         if let Some(see) = hooks.tokens.as_mut() {
             see(layer, &tokens);
         }

@@ -137,20 +137,20 @@ impl Clusters {
     ///
     /// # Errors
     /// When a layer has no heads, a distance is no number, or a setting is out of range.
-    pub fn of(distance: &[Vec<f32>], settings: &ClusterSettings) -> Result<Self, ClusterError> {
+    pub fn from_distances(distance: &[Vec<f32>], settings: &ClusterSettings) -> Result<Self, ClusterError> {
         check(distance, settings)?;
         let groups = |layer: &Vec<f32>| match settings.grouping {
-            Grouping::Density => density_groups(&Neighbours::of(layer, settings.eps), settings.min_heads),
+            Grouping::Density => density_groups(&Neighbours::from_distances(layer, settings.eps), settings.min_heads),
             Grouping::KMeans { clusters } => k_means_groups(layer, clusters),
             Grouping::Single => (0..layer.len()).map(|head| vec![head]).collect(),
         };
         Ok(Self::from_groups(distance, distance.iter().map(groups).collect(), settings))
     }
 
-    /// As [`Clusters::of`] with [`Grouping::Density`], from neighbour tables that a device computed for `eps`.
+    /// As [`Clusters::from_distances`] with [`Grouping::Density`], from neighbour tables that a device computed for `eps`.
     ///
     /// # Errors
-    /// As [`Clusters::of`], and when the tables do not fit the distances.
+    /// As [`Clusters::from_distances`], and when the tables do not fit the distances.
     pub fn from_neighbours(
         distance: &[Vec<f32>],
         neighbours: &[Neighbours],
@@ -163,7 +163,7 @@ impl Clusters {
             return Err(ClusterError::Neighbours { found: format!("{found:?}"), expected: format!("{expected:?}") });
         }
         if settings.grouping != Grouping::Density {
-            return Self::of(distance, settings);
+            return Self::from_distances(distance, settings);
         }
         let groups = neighbours.iter().map(|table| density_groups(table, settings.min_heads)).collect();
         Ok(Self::from_groups(distance, groups, settings))

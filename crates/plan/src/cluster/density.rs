@@ -13,7 +13,7 @@ pub struct Neighbours {
 
 impl Neighbours {
     /// Compares all pairs of `distance` (`[heads]`, px); a difference of exactly `eps` is within.
-    pub fn of(distance: &[f32], eps: f32) -> Self {
+    pub fn from_distances(distance: &[f32], eps: f32) -> Self {
         let near = distance.iter().flat_map(|a| distance.iter().map(move |b| (a - b).abs() <= eps)).collect();
         Self { heads: distance.len(), near }
     }

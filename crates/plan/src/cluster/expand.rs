@@ -118,7 +118,7 @@ impl ExpansionPlan {
     ///
     /// # Errors
     /// When there are no heads or layers, or more layers than the ancestor has.
-    pub fn of(clusters: &Clusters, settings: &ExpansionSettings) -> Result<Self, ExpandError> {
+    pub fn from_clusters(clusters: &Clusters, settings: &ExpansionSettings) -> Result<Self, ExpandError> {
         let available = clusters.layers.len();
         let (heads, count) = (settings.heads, settings.layers);
         for (name, value) in [("heads", heads), ("layers", count)] {

@@ -49,7 +49,7 @@ impl Engine {
     }
 
     /// The engine of a name.
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Cpu, Self::WebGpu].into_iter().find(|engine| engine.name() == name)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::statistics::Range;
-use super::{ExperimentReport, RaceReport, RunReport, StartValue};
+use super::{ExperimentReport, Init, RaceReport, RunReport};
 
 /// How one start did in one race of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct ExperimentPoint {
     /// Which race.
     pub race: usize,
     /// The start.
-    pub arm: StartValue,
+    pub arm: Init,
     /// Heads per layer, where the family has heads.
     pub heads: Option<usize>,
     /// Layers.
@@ -53,7 +53,7 @@ impl ExperimentReport {
     }
 }
 
-fn point(index: usize, race: &RaceReport, arm: StartValue) -> Option<ExperimentPoint> {
+fn point(index: usize, race: &RaceReport, arm: Init) -> Option<ExperimentPoint> {
     let runs: Vec<&RunReport> = race.runs.iter().filter(|run| run.arm == arm).collect();
     let (first, settings) = (runs.first()?, &race.settings);
     // A seed under way, or not yet begun, would pull the mean to where it does not belong.
@@ -69,7 +69,7 @@ fn point(index: usize, race: &RaceReport, arm: StartValue) -> Option<ExperimentP
         lr: settings.lr,
         batch: settings.batch,
         share: settings.share,
-        accuracy: Range::of(last),
+        accuracy: Range::from_values(last),
         diverged: runs.iter().filter(|run| run.failure.is_some()).count(),
     })
 }
@@ -78,7 +78,7 @@ fn point(index: usize, race: &RaceReport, arm: StartValue) -> Option<ExperimentP
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sensitivity {
     /// The start.
-    pub arm: StartValue,
+    pub arm: Init,
     /// Its best point.
     pub best: ExperimentPoint,
     /// Mean accuracy of the best and of the worst point; one that diverged counts as 0.
@@ -89,7 +89,7 @@ pub struct Sensitivity {
 
 /// How much each start depends on the settings that differ, in the order of the races' starts.
 pub fn sensitivity(points: &[ExperimentPoint]) -> Vec<Sensitivity> {
-    let mut arms: Vec<StartValue> = Vec::new();
+    let mut arms: Vec<Init> = Vec::new();
     points.iter().for_each(|point| {
         if !arms.contains(&point.arm) {
             arms.push(point.arm);
@@ -100,7 +100,7 @@ pub fn sensitivity(points: &[ExperimentPoint]) -> Vec<Sensitivity> {
         None if point.diverged > 0 => Some(0.0),
         None => None,
     };
-    let of_arm = |arm: StartValue| {
+    let of_arm = |arm: Init| {
         let mut ranked: Vec<_> =
             points.iter().filter(|point| point.arm == arm).filter_map(|p| Some((value(p)?, p))).collect();
         // Stable, so that the earliest of equals comes first.
@@ -113,8 +113,8 @@ pub fn sensitivity(points: &[ExperimentPoint]) -> Vec<Sensitivity> {
 
 /// The smallest share of the pictures with which a start is at least as good as another with the largest share of all;
 /// `None` when it never is, or nothing was measured.
-pub fn share_that_suffices(points: &[ExperimentPoint], arm: StartValue, other: StartValue) -> Option<(f64, f64)> {
-    let of = |arm: StartValue| {
+pub fn share_that_suffices(points: &[ExperimentPoint], arm: Init, other: Init) -> Option<(f64, f64)> {
+    let of = |arm: Init| {
         points
             .iter()
             .filter(move |point| point.arm == arm)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Method, RaceState};
-pub use crate::pool::{Budget, StitchStart};
+pub use crate::pool::{Budget, StitchInit};
 
 /// A small model that is distilled from the ancestor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct PoolSettings {
     /// Peak learning rate of the stitched whole.
     pub pool_lr: f64,
     /// How stitch layers start.
-    pub stitch_start: StitchStart,
+    pub stitch_start: StitchInit,
     /// Whether the largest anchor, frozen, teaches the stitched whole (SN-Net's paper); else the ancestor does.
     pub is_anchor_teacher: bool,
     /// Flip and random resized crop. Off, the ancestor sees every picture only once.
@@ -206,7 +206,7 @@ impl PoolReport {
         let of = |report: &Self| {
             let settings = PoolSettings {
                 method: Method::Pool,
-                stitch_start: StitchStart::Learned,
+                stitch_start: StitchInit::Learned,
                 lr: 0.0,
                 pool_lr: 0.0,
                 seed: 0,

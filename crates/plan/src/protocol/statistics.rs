@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CurvePoint, RaceReport, RunReport, StartValue};
+use super::{CurvePoint, Init, RaceReport, RunReport};
 
 /// Differences at the end below this are called a tie: half a point of accuracy.
 pub const TIE: f64 = 0.005;
@@ -31,7 +31,7 @@ pub struct Range {
 
 impl Range {
     /// The range of some values; `None` without any finite one.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn from_values(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         let count = values.len();
         if count == 0 {
@@ -64,12 +64,12 @@ pub struct Spread {
 }
 
 /// The curve of a start over the steps at which any of its seeds was measured.
-pub fn spread(race: &RaceReport, arm: StartValue, value: impl Fn(&CurvePoint) -> f64) -> Vec<Spread> {
+pub fn spread(race: &RaceReport, arm: Init, value: impl Fn(&CurvePoint) -> f64) -> Vec<Spread> {
     let mut steps: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for point in runs_of(race, arm).flat_map(|run| &run.points) {
         steps.entry(point.step).or_default().push(value(point));
     }
-    steps.into_iter().filter_map(|(step, values)| Some(Spread { step, range: Range::of(values)? })).collect()
+    steps.into_iter().filter_map(|(step, values)| Some(Spread { step, range: Range::from_values(values)? })).collect()
 }
 
 /// Steps after which a curve first reaches an accuracy, on the straight line between the point below and the point at or
@@ -116,7 +116,7 @@ impl Reached {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArmStatistics {
     /// The start.
-    pub arm: StartValue,
+    pub arm: Init,
     /// Accuracy at the last point of each seed.
     pub last: Range,
     /// Best accuracy of each seed.
@@ -186,9 +186,9 @@ pub enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The first.
-    pub arm: StartValue,
+    pub arm: Init,
     /// The other.
-    pub other: StartValue,
+    pub other: Init,
     /// Which reached the accuracy sooner.
     pub pace: Pace,
     /// How they stand at the end.
@@ -227,21 +227,22 @@ pub fn right(point: &CurvePoint) -> f64 {
     f64::from(point.validation_accuracy)
 }
 
-fn runs_of(race: &RaceReport, arm: StartValue) -> impl Iterator<Item = &RunReport> {
+fn runs_of(race: &RaceReport, arm: Init) -> impl Iterator<Item = &RunReport> {
     race.runs.iter().filter(move |run| run.arm == arm)
 }
 
-fn arm_statistics(race: &RaceReport, arm: StartValue, accuracy: f64) -> Option<ArmStatistics> {
+fn arm_statistics(race: &RaceReport, arm: Init, accuracy: f64) -> Option<ArmStatistics> {
     let measured: Vec<&RunReport> = runs_of(race, arm).filter(|run| !run.points.is_empty()).collect();
     let first = measured.first()?;
-    let over =
-        |value: fn(&[CurvePoint]) -> Option<f64>| Range::of(measured.iter().filter_map(|run| value(&run.points)));
+    let over = |value: fn(&[CurvePoint]) -> Option<f64>| {
+        Range::from_values(measured.iter().filter_map(|run| value(&run.points)))
+    };
     let steps: Vec<f64> = measured.iter().filter_map(|run| steps_to_accuracy(&run.points, accuracy)).collect();
     Some(ArmStatistics {
         arm,
         last: over(|points| points.last().map(right))?,
         best: over(|points| points.iter().map(right).reduce(f64::max))?,
-        reached: Reached { seeds: steps.len(), of: measured.len(), steps: Range::of(steps) },
+        reached: Reached { seeds: steps.len(), of: measured.len(), steps: Range::from_values(steps) },
         area: over(area_under_curve)?,
         parameters: first.parameters,
         flops: first.flops,
@@ -251,11 +252,11 @@ fn arm_statistics(race: &RaceReport, arm: StartValue, accuracy: f64) -> Option<A
 fn differences(arms: &[ArmStatistics]) -> Vec<Difference> {
     let of = |start| arms.iter().find(|arm| arm.arm == start);
     let weakest = || arms.iter().min_by(|a, b| a.last.mean.total_cmp(&b.last.mean));
-    let Some(base) = of(StartValue::Scratch).or_else(weakest) else { return Vec::new() };
-    let others = |than: StartValue| arms.iter().filter(move |arm| arm.arm != than);
+    let Some(base) = of(Init::Scratch).or_else(weakest) else { return Vec::new() };
+    let others = |than: Init| arms.iter().filter(move |arm| arm.arm != than);
     let mut all: Vec<_> = others(base.arm).map(|arm| difference(arm, base)).collect();
-    if let Some(inherited) = of(StartValue::Inherited) {
-        let rest = others(StartValue::Inherited).filter(|arm| arm.arm != base.arm);
+    if let Some(inherited) = of(Init::Inherited) {
+        let rest = others(Init::Inherited).filter(|arm| arm.arm != base.arm);
         all.extend(rest.map(|arm| difference(inherited, arm)));
     }
     all

@@ -8,7 +8,7 @@ use super::DescendantPlan;
 /// the chosen ones where random layers lie on top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StartValue {
+pub enum Init {
     /// The learngene, expanded.
     Inherited,
     /// Random weights in the same architecture.
@@ -27,7 +27,7 @@ pub enum StartValue {
     Whole,
 }
 
-impl StartValue {
+impl Init {
     /// All of them, in the order in which they are shown.
     pub const ALL: [Self; 8] = [
         Self::Inherited,
@@ -55,7 +55,7 @@ impl StartValue {
     }
 
     /// The start of a short name.
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|start| start.name() == name)
     }
 }
@@ -66,7 +66,7 @@ pub struct TrainSettings {
     /// The descendant, by its method.
     pub descendant: DescendantPlan,
     /// Arms.
-    pub arms: Vec<StartValue>,
+    pub arms: Vec<Init>,
     /// Seeds per arm.
     pub seeds: usize,
     /// The first of them; the others follow it. Seeds may so be raced apart, with the same result.
@@ -156,7 +156,7 @@ pub enum RaceState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// What it started from.
-    pub arm: StartValue,
+    pub arm: Init,
     /// Its seed.
     pub seed: u64,
     /// Steps taken.

@@ -33,7 +33,7 @@ impl Settings {
         let pieces = fragment.trim_start_matches('#').split('&').filter(|piece| !piece.is_empty());
         for piece in pieces.filter(|piece| !ANCHORS.contains(piece)).take(MOST_PIECES) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let read = Setting::of_name(name).map(|setting| setting.read(&mut settings, value));
+            let read = Setting::from_name(name).map(|setting| setting.read(&mut settings, value));
             if read != Some(Ok(())) {
                 let expected = read.and_then(Result::err);
                 faults.push(Fault { piece: piece.chars().take(MOST_SHOWN).collect(), expected });

@@ -89,7 +89,7 @@ impl Key {
 
 impl Setting {
     /// The setting of a name in the address.
-    pub fn of_name(name: &str) -> Option<&'static Self> {
+    pub fn from_name(name: &str) -> Option<&'static Self> {
         TABLE.iter().find(|setting| setting.name == name)
     }
 

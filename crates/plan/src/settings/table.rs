@@ -12,7 +12,7 @@
 
 use super::setting::{Kind, Setting};
 use super::words::{self, Experiment};
-use crate::protocol::{Engine, Method, SmallModel, StartValue, StitchStart};
+use crate::protocol::{Engine, Init, Method, SmallModel, StitchInit};
 
 macro_rules! settings {
     ($($(#[doc = $help:literal])+ $key:ident $name:literal $field:ident: $type:ty = $default:expr,
@@ -88,7 +88,7 @@ settings! {
     /// The engine to start; it chooses by itself where none is named.
     Engine "engine" engine: Option<Engine> = None, word(words::engine, words::read_engine);
     /// How the descendant inherits.
-    Method "method" method: Method = Method::Cluster, word(|method: &Method| method.name().to_owned(), Method::of_name);
+    Method "method" method: Method = Method::Cluster, word(|method: &Method| method.name().to_owned(), Method::from_name);
     /// Share of each class that is kept for checking.
     ValidationShare "share" validation_share: f64 = 0.2, number(0.0, 0.9, 0.05);
     /// Seed of the split.
@@ -139,9 +139,9 @@ settings! {
     Probe "probe" probe: usize = 32, count(1.0, 4096.0);
     /// What the races of an experiment differ in.
     Experiment "experiment" experiment: Experiment = Experiment::Race,
-        word(|kind: &Experiment| kind.name().to_owned(), Experiment::of_name);
+        word(|kind: &Experiment| kind.name().to_owned(), Experiment::from_name);
     /// What is raced against what.
-    Arms "arms" arms: Vec<StartValue> = vec![StartValue::Inherited, StartValue::Scratch],
+    Arms "arms" arms: Vec<Init> = vec![Init::Inherited, Init::Scratch],
         word(words::arms, words::read_arms);
     /// Heads and layers of a family.
     Sizes "sizes" sizes: Vec<(usize, usize)> = vec![(6, 6), (4, 6), (6, 3), (3, 3)],
@@ -161,8 +161,8 @@ settings! {
     /// Small models of a pool, smallest first; 0 blocks are none.
     Small "small" small: [SmallModel; 3] = words::SMALL, word(words::small, words::read_small);
     /// How stitch layers start.
-    StitchStart "stitches" stitch_start: StitchStart = StitchStart::Learned,
-        word(|start: &StitchStart| start.name().to_owned(), StitchStart::of_name);
+    StitchInit "stitches" stitch_start: StitchInit = StitchInit::Learned,
+        word(|start: &StitchInit| start.name().to_owned(), StitchInit::from_name);
     /// Steps that fit the ancestor's head.
     HeadSteps "head_steps" head_steps: usize = 100, count(1.0, 1e6);
     /// Steps that distil each small model.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::protocol::{Design, Engine, SmallModel, StartValue};
+use crate::protocol::{Design, Engine, Init, SmallModel};
 
 /// Most blocks of a small model.
 pub const MOST_BLOCKS: usize = 24;
@@ -42,7 +42,7 @@ impl Experiment {
     }
 
     /// The kind of a name.
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
@@ -62,7 +62,7 @@ pub(super) fn engine(engine: &Option<Engine>) -> String {
 }
 
 pub(super) fn read_engine(name: &str) -> Option<Option<Engine>> {
-    if name == "auto" { Some(None) } else { Engine::of_name(name).map(Some) }
+    if name == "auto" { Some(None) } else { Engine::from_name(name).map(Some) }
 }
 
 pub(super) fn layers(chosen: &[usize]) -> String {
@@ -75,14 +75,14 @@ pub(super) fn read_layers(text: &str) -> Option<Vec<usize>> {
     Some(layers.into_iter().collect())
 }
 
-pub(super) fn arms(arms: &[StartValue]) -> String {
+pub(super) fn arms(arms: &[Init]) -> String {
     join(arms.iter().map(|arm| arm.name().to_owned()))
 }
 
 /// In the order in which they are shown.
-pub(super) fn read_arms(text: &str) -> Option<Vec<StartValue>> {
-    let arms = items(text).map(StartValue::of_name).collect::<Option<Vec<_>>>()?;
-    Some(StartValue::ALL.into_iter().filter(|arm| arms.contains(arm)).collect())
+pub(super) fn read_arms(text: &str) -> Option<Vec<Init>> {
+    let arms = items(text).map(Init::from_name).collect::<Option<Vec<_>>>()?;
+    Some(Init::ALL.into_iter().filter(|arm| arms.contains(arm)).collect())
 }
 
 /// The small models of the usual settings.

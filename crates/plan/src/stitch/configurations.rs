@@ -53,7 +53,7 @@ pub enum StitchError {
 ///
 /// # Errors
 /// When there are fewer than two anchors, they are not ordered, or two neighbours do not fit.
-pub fn ways(anchors: &[VitConfig]) -> Result<Vec<(Configuration, ModelConfig)>, StitchError> {
+pub fn stitch_configurations(anchors: &[VitConfig]) -> Result<Vec<(Configuration, ModelConfig)>, StitchError> {
     if anchors.len() < 2 {
         return Err(StitchError::TooFew(anchors.len()));
     }

@@ -3,5 +3,5 @@
 mod configurations;
 mod pairs;
 
-pub use configurations::{Configuration, StitchError, ways};
+pub use configurations::{Configuration, StitchError, stitch_configurations};
 pub use pairs::{Pair, Slide, slide};

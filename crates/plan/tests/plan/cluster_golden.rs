@@ -28,7 +28,7 @@ fn deit_b_gives_the_published_clusters() {
     let golden = golden();
     let settings = ClusterSettings::for_image_size(golden.image_size);
     assert_eq!(settings.eps_ffn, golden.eps);
-    let clusters = Clusters::of(&golden.distance, &settings).unwrap();
+    let clusters = Clusters::from_distances(&golden.distance, &settings).unwrap();
     for layer in 0..12 {
         let found = &clusters.layers[layer];
         assert_eq!(found.iter().map(|c| c.centroid).collect::<Vec<_>>(), golden.centroids[layer], "layer {layer}");
@@ -47,7 +47,7 @@ fn strict_matching_of_deit_b_merges_only_layers_with_as_many_centroids() {
     let groups = |eps_ffn| {
         let usual = ClusterSettings::for_image_size(224);
         let settings = ClusterSettings { matching: FfnMatching::Strict, eps_ffn, ..usual };
-        let clusters = Clusters::of(&golden.distance, &settings).unwrap();
+        let clusters = Clusters::from_distances(&golden.distance, &settings).unwrap();
         // Only layers 5 to 8 have as many centroids as a neighbour; layers 9 and 11 have one, layer 10 has two.
         let counts: Vec<usize> = clusters.layers.iter().map(Vec::len).collect();
         assert_eq!(counts, [5, 3, 4, 6, 5, 4, 4, 4, 4, 1, 2, 1]);
@@ -75,7 +75,7 @@ fn with_one_head_per_core_density_groups_are_the_runs_between_large_gaps() {
             }
             runs.iter_mut().for_each(|run| run.sort_unstable());
             runs.sort();
-            let mut groups = density_groups(&Neighbours::of(&distance, eps), 1);
+            let mut groups = density_groups(&Neighbours::from_distances(&distance, eps), 1);
             groups.sort();
             assert_eq!(groups, runs);
         }

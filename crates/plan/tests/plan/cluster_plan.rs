@@ -27,27 +27,28 @@ fn eight_heads_from_five_clusters_wrap_around() {
 
 #[test]
 fn heads_are_shared_in_priority_order_and_scaled_by_members_over_copies() {
-    let plan = ExpansionPlan::of(&clusters(), &settings(4, 4)).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &settings(4, 4)).unwrap();
     let heads = &plan.layers[2].heads;
     assert_eq!(heads.iter().map(|s| s.cluster).collect::<Vec<_>>(), [0, 1, 2, 0]);
     assert_eq!(heads.iter().map(|s| s.head).collect::<Vec<_>>(), [4, 0, 5, 4]);
     assert_eq!(heads.iter().map(|s| s.members).collect::<Vec<_>>(), [3, 2, 1, 3]);
     assert_eq!(heads.iter().map(|s| s.scale).collect::<Vec<_>>(), [1.5, 2.0, 1.0, 1.5]);
     let literal = ExpansionSettings { scale_projection: false, ..settings(4, 4) };
-    let plan = ExpansionPlan::of(&clusters(), &literal).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &literal).unwrap();
     assert!(plan.layers.iter().flat_map(|layer| &layer.heads).all(|source| source.scale == 1.0));
 }
 
 #[test]
 fn fewer_heads_than_clusters_keep_the_largest() {
-    let plan = ExpansionPlan::of(&clusters(), &settings(2, 1)).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &settings(2, 1)).unwrap();
     assert_eq!(plan.layers[0].heads.iter().map(|s| s.members).collect::<Vec<_>>(), [3, 2]);
 }
 
 #[test]
 fn depth_is_the_first_layers_or_evenly_spaced_ones() {
     let source = |depth, layers| {
-        let plan = ExpansionPlan::of(&clusters(), &ExpansionSettings { depth, ..settings(3, layers) }).unwrap();
+        let plan =
+            ExpansionPlan::from_clusters(&clusters(), &ExpansionSettings { depth, ..settings(3, layers) }).unwrap();
         plan.layers.iter().map(|layer| layer.source_layer).collect::<Vec<_>>()
     };
     assert_eq!(source(DepthChoice::First, 2), [0, 1]);
@@ -58,25 +59,25 @@ fn depth_is_the_first_layers_or_evenly_spaced_ones() {
 
 #[test]
 fn layers_of_a_group_start_from_the_network_it_kept() {
-    let plan = ExpansionPlan::of(&clusters(), &settings(3, 4)).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &settings(3, 4)).unwrap();
     assert_eq!(plan.layers.iter().map(|layer| layer.ffn_layer).collect::<Vec<_>>(), [0, 1, 1, 1]);
     assert_eq!(plan.ffn_groups, [FfnGroup { ffn_layer: 1, layers: vec![1, 2, 3] }]);
     assert_eq!(plan.ffn_group_of(3).map(|(group, at)| (group.ffn_layer, at)), Some((1, 2)));
     assert_eq!(plan.ffn_group_of(0), None);
     // Evenly spaced, layer 2 of the ancestor is alone of its group: no map, and still the kept network.
     let even = ExpansionSettings { depth: DepthChoice::Even, ..settings(3, 2) };
-    let plan = ExpansionPlan::of(&clusters(), &even).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &even).unwrap();
     assert_eq!((plan.layers[1].source_layer, plan.layers[1].ffn_layer), (2, 1));
     assert!(plan.ffn_groups.is_empty());
     let off = ExpansionSettings { ffn_maps: false, ..settings(3, 4) };
-    let plan = ExpansionPlan::of(&clusters(), &off).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &off).unwrap();
     assert!(plan.ffn_groups.is_empty());
     assert_eq!(plan.layers[3].ffn_layer, 1);
 }
 
 #[test]
 fn impossible_descendants_are_refused() {
-    let error = |heads, layers| ExpansionPlan::of(&clusters(), &settings(heads, layers)).unwrap_err();
+    let error = |heads, layers| ExpansionPlan::from_clusters(&clusters(), &settings(heads, layers)).unwrap_err();
     assert_eq!(error(0, 2), ExpandError::Zero { name: "heads" });
     assert_eq!(error(2, 0), ExpandError::Zero { name: "layers" });
     let text = error(2, 5).to_string();
@@ -85,7 +86,7 @@ fn impossible_descendants_are_refused() {
 
 #[test]
 fn the_descendant_keeps_width_and_head_size() {
-    let plan = ExpansionPlan::of(&clusters(), &settings(4, 3)).unwrap();
+    let plan = ExpansionPlan::from_clusters(&clusters(), &settings(4, 3)).unwrap();
     let ancestor = deit(384, 6);
     let config = descendant_config(&ancestor, &plan, 5, 112).unwrap();
     assert_eq!((config.depth, config.num_heads, config.classes, config.image_size), (3, 4, Some(5), 112));

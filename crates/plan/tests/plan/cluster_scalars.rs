@@ -5,7 +5,7 @@ use heirloom_plan::cluster::distance::scaled_eps;
 use heirloom_plan::cluster::{ClusterError, ClusterOrder, ClusterSettings, Clusters, FfnMatching, Grouping};
 
 fn groups(distance: &[f32], eps: f32, min_heads: usize) -> Vec<Vec<usize>> {
-    density_groups(&Neighbours::of(distance, eps), min_heads)
+    density_groups(&Neighbours::from_distances(distance, eps), min_heads)
 }
 
 fn settings(eps: f32, eps_ffn: f32) -> ClusterSettings {
@@ -73,7 +73,7 @@ fn eps_grows_with_the_picture() {
 fn orders_rank_the_same_clusters_differently() {
     let distance = vec![vec![80.0, 10.0, 45.0, 46.0, 11.0, 12.0]];
     let centroids = |order| {
-        let clusters = Clusters::of(&distance, &ClusterSettings { order, ..settings(5.0, 5.0) }).unwrap();
+        let clusters = Clusters::from_distances(&distance, &ClusterSettings { order, ..settings(5.0, 5.0) }).unwrap();
         clusters.layers[0].iter().map(|cluster| cluster.centroid).collect::<Vec<_>>()
     };
     assert_eq!(centroids(ClusterOrder::Priority), [4, 2, 0]);
@@ -84,7 +84,7 @@ fn orders_rank_the_same_clusters_differently() {
 
 #[test]
 fn clusters_of_equal_size_are_ranked_by_their_lowest_member() {
-    let clusters = Clusters::of(&[vec![90.0, 50.0, 91.0, 51.0, 10.0]], &settings(2.0, 2.0)).unwrap();
+    let clusters = Clusters::from_distances(&[vec![90.0, 50.0, 91.0, 51.0, 10.0]], &settings(2.0, 2.0)).unwrap();
     let members: Vec<Vec<usize>> = clusters.layers[0].iter().map(|cluster| cluster.members.clone()).collect();
     assert_eq!(members, [vec![0, 2], vec![1, 3], vec![4]]);
 }
@@ -112,7 +112,7 @@ fn k_means_finds_the_best_partition() {
 #[test]
 fn no_clustering_keeps_every_head() {
     let none = ClusterSettings { grouping: Grouping::Single, ..settings(0.0, 0.0) };
-    let clusters = Clusters::of(&[vec![1.0, 1.0, 1.0]], &none).unwrap();
+    let clusters = Clusters::from_distances(&[vec![1.0, 1.0, 1.0]], &none).unwrap();
     assert_eq!(clusters.kept_heads(), 3);
     assert!(clusters.ffn_groups.is_empty());
 }
@@ -121,16 +121,17 @@ fn no_clustering_keeps_every_head() {
 fn ffns_of_agreeing_layers_chain_and_the_limit_itself_is_outside() {
     let layer = |d: f32| vec![d, d + 1.0];
     let distance = [layer(10.0), layer(14.0), layer(18.0), layer(23.0)];
-    let clusters = Clusters::of(&distance, &settings(2.0, 5.0)).unwrap();
+    let clusters = Clusters::from_distances(&distance, &settings(2.0, 5.0)).unwrap();
     assert_eq!(clusters.ffn_groups, [vec![0, 1, 2]]);
     assert_eq!(clusters.kept_ffns(), 2);
-    assert!(Clusters::of(&distance, &settings(2.0, 0.0)).unwrap().ffn_groups.is_empty());
+    assert!(Clusters::from_distances(&distance, &settings(2.0, 0.0)).unwrap().ffn_groups.is_empty());
 }
 
 #[test]
 fn sorted_matching_keeps_singletons_where_a_layer_has_nothing_else() {
-    let groups =
-        |layers: [&[f32]; 2]| Clusters::of(&layers.map(<[f32]>::to_vec), &settings(2.0, 5.0)).unwrap().ffn_groups;
+    let groups = |layers: [&[f32]; 2]| {
+        Clusters::from_distances(&layers.map(<[f32]>::to_vec), &settings(2.0, 5.0)).unwrap().ffn_groups
+    };
     // Layer 0 has only singletons, so layer 1 keeps its singleton too, and both have two centroids, 1 px apart.
     assert_eq!(groups([&[10.0, 40.0], &[11.0, 41.0, 41.5]]), [vec![0, 1]]);
     assert!(groups([&[10.0, 40.0, 70.0], &[11.0, 41.0, 41.5]]).is_empty(), "three centroids and two");
@@ -142,8 +143,11 @@ fn sorted_matching_keeps_singletons_where_a_layer_has_nothing_else() {
 fn tables_of_a_device_give_the_same_clusters() {
     let distance = vec![vec![10.0, 3.0, 12.0, 50.0], vec![1.0, 2.0, 3.0, 4.0]];
     let settings = settings(2.5, 2.5);
-    let tables: Vec<Neighbours> = distance.iter().map(|layer| Neighbours::of(layer, 2.5)).collect();
-    assert_eq!(Clusters::from_neighbours(&distance, &tables, &settings), Clusters::of(&distance, &settings));
+    let tables: Vec<Neighbours> = distance.iter().map(|layer| Neighbours::from_distances(layer, 2.5)).collect();
+    assert_eq!(
+        Clusters::from_neighbours(&distance, &tables, &settings),
+        Clusters::from_distances(&distance, &settings)
+    );
     let error = Clusters::from_neighbours(&distance, &tables[..1], &settings).unwrap_err();
     assert_eq!(error, ClusterError::Neighbours { found: "[4]".into(), expected: "[4, 4]".into() });
     assert!(Neighbours::from_table(vec![true; 5]).is_none());
@@ -152,14 +156,17 @@ fn tables_of_a_device_give_the_same_clusters() {
 #[test]
 fn bad_settings_and_bad_distances_are_refused_with_the_place() {
     let good = [vec![1.0, 2.0]];
-    assert!(matches!(Clusters::of(&good, &settings(-1.0, 1.0)), Err(ClusterError::Threshold { name: "eps", .. })));
     assert!(matches!(
-        Clusters::of(&good, &settings(1.0, f32::NAN)),
+        Clusters::from_distances(&good, &settings(-1.0, 1.0)),
+        Err(ClusterError::Threshold { name: "eps", .. })
+    ));
+    assert!(matches!(
+        Clusters::from_distances(&good, &settings(1.0, f32::NAN)),
         Err(ClusterError::Threshold { name: "eps_ffn", .. })
     ));
-    assert!(matches!(Clusters::of(&[], &settings(1.0, 1.0)), Err(ClusterError::NoHeads { layer: 0 })));
-    let error = Clusters::of(&[vec![1.0], vec![0.0, f32::NAN]], &settings(1.0, 1.0)).unwrap_err();
+    assert!(matches!(Clusters::from_distances(&[], &settings(1.0, 1.0)), Err(ClusterError::NoHeads { layer: 0 })));
+    let error = Clusters::from_distances(&[vec![1.0], vec![0.0, f32::NAN]], &settings(1.0, 1.0)).unwrap_err();
     assert!(error.to_string().starts_with("the distance of head `1` in layer `1` is `NaN`"), "{error}");
     let zero = ClusterSettings { eps: 1.0, min_heads: 0, ..settings(1.0, 1.0) };
-    assert_eq!(Clusters::of(&good, &zero), Err(ClusterError::Zero { name: "min_heads" }));
+    assert_eq!(Clusters::from_distances(&good, &zero), Err(ClusterError::Zero { name: "min_heads" }));
 }

@@ -14,7 +14,8 @@ fn ancestor() -> VitConfig {
 }
 
 fn clusters() -> Clusters {
-    Clusters::of(&vec![vec![10.0, 12.0, 90.0, 91.0, 92.0, 93.0]; 12], &ClusterSettings::for_image_size(224)).unwrap()
+    Clusters::from_distances(&vec![vec![10.0, 12.0, 90.0, 91.0, 92.0, 93.0]; 12], &ClusterSettings::for_image_size(224))
+        .unwrap()
 }
 
 fn cluster(heads: usize, layers: usize) -> DescendantSettings {
@@ -81,18 +82,18 @@ fn what_cannot_be_planned_is_said_in_the_words_of_the_engine() {
 fn a_forecast_counts_every_start_of_every_race_and_says_nothing_of_one_that_cannot_be_run() {
     with_basis(|basis| {
         let basis = Basis { flops_per_second: Some(1e9), ..basis };
-        let race = TrainSettings { descendant: cluster(4, 2).into(), ..settings(&StartValue::ALL, 2) };
+        let race = TrainSettings { descendant: cluster(4, 2).into(), ..settings(&Init::ALL, 2) };
         let all = ExperimentSettings { race: race.clone(), design: Design::Race };
         let forecast = basis.forecast(&all).unwrap();
         assert_eq!((forecast.races, forecast.runs, forecast.steps), (1, 16, 1600));
         // The whole ancestor takes six times the work of two of its layers.
-        let seconds = |arms: &[StartValue]| {
+        let seconds = |arms: &[Init]| {
             let race = TrainSettings { arms: arms.to_vec(), ..race.clone() };
             basis.forecast(&ExperimentSettings { race, design: Design::Race }).unwrap().seconds.unwrap()
         };
-        let (two, twelve) = (seconds(&[StartValue::First]), seconds(&[StartValue::Whole]));
+        let (two, twelve) = (seconds(&[Init::First]), seconds(&[Init::Whole]));
         assert!(twelve > 5.5 * two && twelve < 6.0 * two, "{two} {twelve}");
-        let sum: f64 = StartValue::ALL.iter().map(|&arm| seconds(&[arm])).sum();
+        let sum: f64 = Init::ALL.iter().map(|&arm| seconds(&[arm])).sum();
         assert!((sum - forecast.seconds.unwrap()).abs() < 1e-6 * sum);
         let too_deep = ExperimentSettings { design: Design::Family(vec![(4, 2), (4, 13)]), ..all.clone() };
         assert_eq!(basis.forecast(&too_deep), None);

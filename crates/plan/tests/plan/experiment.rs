@@ -5,7 +5,7 @@ use heirloom_plan::queue::Queue;
 
 use crate::statistics::{race, run};
 
-use StartValue::{Inherited, Scratch};
+use Init::{Inherited, Scratch};
 
 const FLAT: &[&[(usize, f32)]] = &[&[(0, 0.25), (100, 0.5)]];
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use heirloom_plan::protocol::{DescendantPlan, Engine, Method, SmallModel, StartValue, StitchStart};
+use heirloom_plan::protocol::{DescendantPlan, Engine, Init, Method, SmallModel, StitchInit};
 use heirloom_plan::settings::{Expected, Experiment, Fault, Key, PRESETS, Setting, Settings, flags, nearest};
 
 /// Settings of which nothing is as usual.
 fn unusual() -> Settings {
     let mut settings = Settings::default();
     for flag in flags() {
-        let setting = Setting::of_name(flag.name).unwrap();
+        let setting = Setting::from_name(flag.name).unwrap();
         let (least, most, _) = setting.range();
         match setting.flag(&settings) {
             Some(is_on) => setting.set_flag(&mut settings, !is_on),
@@ -24,13 +24,13 @@ fn unusual() -> Settings {
         method: Method::Stitch,
         chosen: vec![0, 4],
         experiment: Experiment::Sweep,
-        arms: vec![StartValue::Tleg],
+        arms: vec![Init::Tleg],
         sizes: vec![(1, 2)],
         rates: vec![0.5],
         batches: vec![3],
         shares: vec![12.5],
         small: [1, 2, 0].map(|blocks| SmallModel { blocks, width: 384 }),
-        stitch_start: StitchStart::Random,
+        stitch_start: StitchInit::Random,
         ..settings
     }
 }
@@ -41,7 +41,7 @@ fn every_setting_has_a_name_and_an_option_of_its_own_and_a_default_that_can_be_r
     let unique = |of: fn(&heirloom_plan::settings::Flag) -> String| flags.iter().map(of).collect::<BTreeSet<_>>().len();
     assert_eq!((unique(|flag| flag.name.to_owned()), unique(|flag| flag.option.clone())), (flags.len(), flags.len()));
     for flag in &flags {
-        let setting = Setting::of_name(flag.name).unwrap();
+        let setting = Setting::from_name(flag.name).unwrap();
         assert!(std::ptr::eq(setting.key.setting(), setting), "{}", flag.name);
         assert!(flag.help.ends_with('.') || flag.help.ends_with(']'), "{}", flag.help);
         let mut read = unusual();
@@ -72,9 +72,9 @@ fn a_link_of_the_first_day_still_means_the_same() {
         (settings.engine, settings.method, settings.eps, settings.lr),
         (Some(Engine::WebGpu), Method::Layers, 20.0, 1e-3)
     );
-    assert_eq!((settings.chosen, settings.arms), (vec![0, 1, 2], vec![StartValue::Inherited, StartValue::Scratch]));
+    assert_eq!((settings.chosen, settings.arms), (vec![0, 1, 2], vec![Init::Inherited, Init::Scratch]));
     assert_eq!((settings.sizes, settings.small[2].blocks), (vec![(6, 6), (3, 3)], 0));
-    assert_eq!((settings.stitch_start, settings.is_interleaved), (StitchStart::PseudoInverse, false));
+    assert_eq!((settings.stitch_start, settings.is_interleaved), (StitchInit::PseudoInverse, false));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use heirloom_plan::protocol::statistics::{
 };
 use heirloom_plan::protocol::*;
 
-pub fn settings(arms: &[StartValue], seeds: usize) -> TrainSettings {
+pub fn settings(arms: &[Init], seeds: usize) -> TrainSettings {
     let descendant = DescendantSettings {
         heads: 3,
         layers: 2,
@@ -45,7 +45,7 @@ fn curve(points: &[(usize, f32)]) -> Vec<CurvePoint> {
     points.iter().map(point).collect()
 }
 
-pub fn run(arm: StartValue, seed: u64, points: &[(usize, f32)]) -> RunReport {
+pub fn run(arm: Init, seed: u64, points: &[(usize, f32)]) -> RunReport {
     RunReport {
         arm,
         seed,
@@ -61,11 +61,11 @@ pub fn run(arm: StartValue, seed: u64, points: &[(usize, f32)]) -> RunReport {
 }
 
 /// A start value and the points of its runs, `(step, accuracy)`.
-type Arm<'a> = (StartValue, &'a [&'a [(usize, f32)]]);
+type Arm<'a> = (Init, &'a [&'a [(usize, f32)]]);
 
 /// A race whose seeds have these curves, arm by arm.
 pub fn race(arms: &[Arm<'_>]) -> RaceReport {
-    let names: Vec<StartValue> = arms.iter().map(|(arm, _)| *arm).collect();
+    let names: Vec<Init> = arms.iter().map(|(arm, _)| *arm).collect();
     let seeds = arms.iter().map(|(_, curves)| curves.len()).max().unwrap_or(0);
     let of_seed =
         |seed: usize| arms.iter().filter_map(move |(arm, curves)| Some(run(*arm, seed as u64 + 1, curves.get(seed)?)));
@@ -78,7 +78,7 @@ pub fn race(arms: &[Arm<'_>]) -> RaceReport {
     }
 }
 
-use StartValue::{First, Inherited, Scratch};
+use Init::{First, Inherited, Scratch};
 
 #[test]
 fn area_under_the_curve_is_a_mean_accuracy() {
@@ -102,12 +102,12 @@ fn steps_to_an_accuracy_lie_on_the_line_to_the_first_point_that_reaches_it() {
 
 #[test]
 fn a_range_knows_lowest_mean_highest_and_the_deviation_of_a_sample() {
-    assert_eq!(Range::of([]), None);
-    assert_eq!(Range::of([f64::NAN]), None);
-    let range = Range::of([0.2, f64::INFINITY, 0.6, 0.4]).unwrap();
+    assert_eq!(Range::from_values([]), None);
+    assert_eq!(Range::from_values([f64::NAN]), None);
+    let range = Range::from_values([0.2, f64::INFINITY, 0.6, 0.4]).unwrap();
     assert_eq!((range.low, range.high, range.count), (0.2, 0.6, 3));
     assert!((range.mean - 0.4).abs() < 1e-12 && (range.deviation - 0.2).abs() < 1e-12);
-    assert_eq!(Range::of([0.5]).unwrap().deviation, 0.0);
+    assert_eq!(Range::from_values([0.5]).unwrap().deviation, 0.0);
 }
 
 #[test]

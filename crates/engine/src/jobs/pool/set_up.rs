@@ -5,10 +5,10 @@ use crate::error::EngineError;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_learngene::pool::{AuxiliaryPlan, PoolPlan, Positions, Teaches, auxiliary_config, frozen};
-use heirloom_learngene::stitch::{Configuration, ways};
+use heirloom_learngene::stitch::{Configuration, stitch_configurations};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Vit, VitConfig};
-use heirloom_plan::protocol::{Method, PoolSettings, SmallModel, StitchStart};
+use heirloom_plan::protocol::{Method, PoolSettings, SmallModel, StitchInit};
 use heirloom_train::{AdamWSettings, RunSettings, Schedule};
 
 /// Rate of the ancestor's head: a linear classifier on standing features, so it may be high.
@@ -48,7 +48,7 @@ impl Frame {
         models.sort_by_key(VitConfig::flops);
         settings.models =
             models.iter().map(|config| SmallModel { blocks: config.depth, width: config.embed_dim }).collect();
-        let ways = ways(&models)?;
+        let ways = stitch_configurations(&models)?;
         Ok(Self {
             settings,
             models,
@@ -137,10 +137,10 @@ fn checked(mut settings: PoolSettings) -> Result<PoolSettings, EngineError> {
         return Err(EngineError::EmptyPool);
     }
     let has_maps = settings.method == Method::Pool;
-    let needs_maps = matches!(settings.stitch_start, StitchStart::Learned | StitchStart::PseudoInverse);
+    let needs_maps = matches!(settings.stitch_start, StitchInit::Learned | StitchInit::PseudoInverse);
     if needs_maps && !has_maps {
         // Independent anchors have no learned maps; this is how SN-Net starts.
-        settings.stitch_start = StitchStart::LeastSquares;
+        settings.stitch_start = StitchInit::LeastSquares;
     }
     Ok(settings)
 }

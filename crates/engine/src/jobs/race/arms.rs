@@ -5,19 +5,19 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
 use crate::error::EngineError;
-use crate::workspace::PlannedStart;
+use crate::workspace::PlannedInit;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
-use heirloom_learngene::{Descendant, Scratch, StartError, StartingPoint, Tleg, WeightSelection};
+use heirloom_learngene::{Descendant, InitError, Initializer, Scratch, Tleg, WeightSelection};
 use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_plan::protocol::StartValue;
-use heirloom_train::{Starts, TrainError};
+use heirloom_plan::protocol::Init;
+use heirloom_train::{Initializers, TrainError};
 
 /// What an arm starts from.
 pub struct Arm(Box<dyn AnyStart>);
 
 impl Arm {
     /// An arm that starts as `start` says.
-    pub fn new(start: impl StartingPoint + 'static) -> Self {
+    pub fn new(start: impl Initializer + 'static) -> Self {
         Self(Box::new(start))
     }
 
@@ -27,18 +27,18 @@ impl Arm {
     }
 }
 
-/// [`StartingPoint`] for trait objects.
+/// [`Initializer`] for trait objects.
 trait AnyStart {
     fn any_config(&self) -> ModelConfig;
-    fn any_start(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, StartError>>;
+    fn any_start(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, InitError>>;
 }
 
-impl<T: StartingPoint> AnyStart for T {
+impl<T: Initializer> AnyStart for T {
     fn any_config(&self) -> ModelConfig {
         self.config()
     }
 
-    fn any_start(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, StartError>> {
+    fn any_start(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, InitError>> {
         self.start(seed).boxed_local()
     }
 }
@@ -51,12 +51,12 @@ struct RandomLayers {
     available: usize,
 }
 
-impl StartingPoint for RandomLayers {
+impl Initializer for RandomLayers {
     fn config(&self) -> ModelConfig {
         self.config.clone()
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, StartError> {
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let layers = layer_names(&self.config).len();
         let plan = LayersPlan::random(self.count, layers, self.available, seed);
         let classes = self.config.classes().unwrap_or_default();
@@ -67,7 +67,7 @@ impl StartingPoint for RandomLayers {
 /// Makes the arms for a planned descendant of an ancestor.
 pub struct ArmMaker<'a> {
     pub ancestor: &'a Model,
-    pub planned: &'a PlannedStart,
+    pub planned: &'a PlannedInit,
     pub device: &'a Device,
 }
 
@@ -76,30 +76,30 @@ impl ArmMaker<'_> {
     ///
     /// # Errors
     /// When the ancestor's family does not know that start, or the descendant does not fit it.
-    pub fn make(&self, start: StartValue) -> Result<Arm, EngineError> {
+    pub fn make(&self, start: Init) -> Result<Arm, EngineError> {
         let config = self.planned.config();
         let (classes, size) = (config.classes().unwrap_or_default(), config.image_size());
         let (layers, available) = (layer_names(&config).len(), layer_names(&self.ancestor.config()).len());
         let count = self.planned.inherited_layers().min(available);
         let whole = |plan| Ok(Arm::new(WholeLayers::new(self.ancestor.clone(), plan, classes, size)?));
         Ok(match start {
-            StartValue::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
-            StartValue::Inherited => Arm::new(self.planned.clone()),
-            StartValue::First => return whole(LayersPlan::first(count, layers)),
-            StartValue::Last => return whole(LayersPlan::last(count, layers, available)),
-            StartValue::Whole => return whole(LayersPlan::whole(available)),
-            StartValue::Random => {
+            Init::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
+            Init::Inherited => Arm::new(self.planned.clone()),
+            Init::First => return whole(LayersPlan::first(count, layers)),
+            Init::Last => return whole(LayersPlan::last(count, layers, available)),
+            Init::Whole => return whole(LayersPlan::whole(available)),
+            Init::Random => {
                 let plan = LayersPlan::random(count, layers, available, 0);
                 let start = WholeLayers::new(self.ancestor.clone(), plan, classes, size)?;
                 Arm::new(RandomLayers { ancestor: self.ancestor.clone(), count, config: start.config(), available })
             }
-            StartValue::Selection => {
+            Init::Selection => {
                 let (Some(ancestor), Some(config)) = (self.ancestor.vit(), config.vit()) else {
                     return Err(EngineError::NotOneShape);
                 };
                 Arm::new(WeightSelection::new(ancestor.clone(), config.clone())?)
             }
-            StartValue::Tleg => {
+            Init::Tleg => {
                 let Some(ancestor) = self.ancestor.vit() else { return Err(EngineError::NotOneShape) };
                 Arm::new(Tleg::new(ancestor.clone(), layers, classes, size)?)
             }
@@ -108,18 +108,18 @@ impl ArmMaker<'_> {
 }
 
 /// Makes the models that the arms start from.
-pub struct RaceStarts {
+pub struct RaceInitializers {
     arms: Vec<Arm>,
 }
 
-impl RaceStarts {
+impl RaceInitializers {
     /// These arms.
     pub fn new(arms: Vec<Arm>) -> Self {
         Self { arms }
     }
 }
 
-impl Starts<Descendant> for RaceStarts {
+impl Initializers<Descendant> for RaceInitializers {
     async fn start(&mut self, arm: usize, seed: u64) -> Result<Descendant, TrainError> {
         self.arms[arm].0.any_start(seed).await.map_err(|error| TrainError::Source(error.to_string()))
     }

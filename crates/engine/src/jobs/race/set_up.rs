@@ -1,6 +1,6 @@
 //! From the person's settings to everything a race is made of.
 
-use super::arms::{Arm, ArmMaker, RaceStarts};
+use super::arms::{Arm, ArmMaker, RaceInitializers};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan;
 use crate::error::EngineError;
@@ -51,7 +51,7 @@ pub fn loader_settings(settings: &TrainSettings, normalise: Normalise) -> Loader
 pub struct RaceParts {
     pub plan: RacePlan,
     pub batches: RaceBatches,
-    pub starts: RaceStarts,
+    pub starts: RaceInitializers,
     pub configs: Vec<ModelConfig>,
     pub classes: Vec<String>,
     pub cost: Cost,
@@ -91,7 +91,7 @@ impl RaceParts {
             room: in_tab.then(|| room(&configs, settings.is_interleaved, TAB_BYTES)),
         };
         let (batches, classes) = (RaceBatches::new(loader), split.classes.clone());
-        Ok(Self { plan, batches, starts: RaceStarts::new(arms), configs, classes, cost })
+        Ok(Self { plan, batches, starts: RaceInitializers::new(arms), configs, classes, cost })
     }
 }
 
