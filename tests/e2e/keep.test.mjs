@@ -163,7 +163,7 @@ test('a project opens on another machine and names pictures just the same', { ti
     await step.engineReady(visit, /^CPU/);
     await visit.at('projects-open').click();
     await visit.at('import-project').setInputFiles(put(folder, 'bad.zip', Buffer.from('no zip at all, but long enough to look at')));
-    await step.expectNotice(visit, /bad\.zip` cannot be opened: .*the zip directory at its end is missing, so it is cut off/);
+    await step.expectNotice(visit, /bad\.zip cannot be opened: .*the zip directory at its end is missing, so it is cut off/);
     await step.closeNotices(visit);
     await visit.at('import-project').setInputFiles(zip);
     await step.waitFor(visit, 'train-status', /finished/i);

@@ -3,6 +3,7 @@
 #![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 use burn::tensor::Device;
+#[cfg(not(target_arch = "wasm32"))]
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::protocol::*;
 #[cfg(not(target_arch = "wasm32"))]
