@@ -16,7 +16,7 @@ use heirloom_nn::vit::{Mlp, RandomWeights};
 pub struct SharedFfn {
     /// The shared network.
     pub mlp: Mlp,
-    /// The map's MLP, `[k + 3, k]` as [`heirloom_nn::kernels::ffn_map`] has it.
+    /// The map's MLP, `[k + 3, k]` as [`heirloom_nn::kernels::ffn_map()`] has it.
     pub map: Param<Tensor<2>>,
     /// Layers of the group; the position is the map's output for that layer.
     #[module(skip)]

@@ -1,7 +1,7 @@
 //! A pool from its ancestor to its measured configurations: fit a head, distil the auxiliary models, start the stitch
 //! layers, fine-tune, judge.
 //!
-//! A state machine like [`super::Race`]: every call of [`PoolTrainer::advance`] takes one optimiser step or judges one batch
+//! A state machine like [`heirloom_train::Race`]: every call of [`PoolTrainer::advance`] takes one optimiser step or judges one batch
 //! by one configuration, so that the caller can listen, pause or stop in between, and save (`pool_state`).
 //!
 //! SN-Net is the same machine: its anchors listen to the ancestor's answers only (`Positions::None`), its stitch layers

@@ -26,7 +26,7 @@ impl StitchNet {
     /// A net whose stitch layers are still zero; [`StitchNet::start`] gives them their start values.
     ///
     /// # Errors
-    /// As [`ways`].
+    /// As [`stitch_configurations`](super::stitch_configurations).
     pub fn new(anchors: Vec<Vit>, device: &Device) -> Result<Self, StitchError> {
         let configs: Vec<VitConfig> = anchors.iter().map(|anchor| anchor.config.clone()).collect();
         let (configurations, configs) = stitch_configurations(&configs)?.into_iter().unzip();

@@ -8,7 +8,7 @@ use burn::tensor::module::{batch_norm, batch_norm_train};
 /// Share of a batch's statistics in the running ones (PyTorch's default).
 const MOMENTUM: f64 = 0.1;
 
-/// Batch statistics that training passes saw, to be taken in with [`Cnn::update_running_stats`](super::Cnn::remember) once the step
+/// Batch statistics that training passes saw, to be taken in with [`Cnn::update_running_stats`](super::Cnn::update_running_stats) once the step
 /// counts: a step that failed must not leave its numbers behind.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use super::{Cnn, RandomWeights, SeamError, Unit};
 
 impl Cnn {
-    /// A network from units of this one; see [`CnnConfig::from_units`]. What is not inherited starts from random numbers
+    /// A network from units of this one; see [`CnnConfig::from_units`](super::CnnConfig::from_units). What is not inherited starts from random numbers
     /// of `seed`. It comes without autodiff; running statistics are inherited with their stages.
     ///
     /// # Errors
