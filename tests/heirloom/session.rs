@@ -120,7 +120,7 @@ pub fn find<T>(heard: &[(Event, Option<Vec<u8>>)], pick: impl Fn(&Event) -> Opti
 
 pub fn error(heard: &[(Event, Option<Vec<u8>>)]) -> Option<String> {
     find(heard, |event| match event {
-        Event::Notice(Notice { level: NoticeLevel::Error, text }) => Some(text.clone()),
+        Event::Notice(Notice { level: NoticeLevel::Error, text, .. }) => Some(text.clone()),
         _ => None,
     })
 }

@@ -5,8 +5,10 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use super::error::EngineError;
 use super::pace::Pace;
-use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress, sentence};
+use super::remark::Remark;
+use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress};
 
 /// Where events go, with the bytes of [`Event::File`].
 pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
@@ -49,12 +51,12 @@ impl Emitter {
     }
 
     /// Emits what a command led to, or why to nothing.
-    pub fn answer(&self, answer: Result<Event, impl ToString>) {
+    pub fn answer(&self, answer: Result<Event, impl Into<EngineError>>) {
         self.notify_failure(answer).into_iter().for_each(|event| self.emit(event));
     }
 
     /// What there is; else says why there is nothing.
-    pub fn notify_failure<T>(&self, result: Result<T, impl ToString>) -> Option<T> {
+    pub fn notify_failure<T>(&self, result: Result<T, impl Into<EngineError>>) -> Option<T> {
         result.map_err(|reason| self.notify_error(reason)).ok()
     }
 
@@ -62,12 +64,13 @@ impl Emitter {
         self.emit(Event::JobEnded { job, finished });
     }
 
-    pub fn notify_info(&self, text: impl ToString) {
-        self.emit(Event::Notice(Notice { level: NoticeLevel::Info, text: sentence(text) }));
+    pub fn notify_info(&self, remark: impl Into<Remark>) {
+        self.emit(Event::Notice(Notice::of(NoticeLevel::Info, &remark.into())));
     }
 
-    pub fn notify_error(&self, reason: impl ToString) {
-        self.emit(Event::Notice(Notice { level: NoticeLevel::Error, text: sentence(reason) }));
+    /// Every error goes by way of [`EngineError`], so that its code begins alike wherever it was met.
+    pub fn notify_error(&self, reason: impl Into<EngineError>) {
+        self.emit(Event::Notice(Notice::of(NoticeLevel::Error, &reason.into())));
     }
 
     /// Whether the person wants the command at hand to break off.

@@ -114,7 +114,7 @@ impl Engine {
             Command::Bench { work, warm, reps, budget } => {
                 if let Ok(acquired) = workspace.acquired() {
                     let measured = bench::bench(&acquired.device, &work, warm, reps, budget).await;
-                    emitter.answer(measured.map(|json| Event::Bench { work, json }));
+                    emitter.answer(measured.map(|json| Event::Bench { work, json }).map_err(EngineError::Bench));
                 }
             }
             // Everything else asks for a job.
@@ -151,7 +151,7 @@ impl Engine {
                 job.insert(started).announce(emitter);
             }
             Some(Err(error)) => emitter.notify_error(error),
-            None => emitter.notify_error(format!("the engine does not know the command `{command:?}`")),
+            None => emitter.notify_error(EngineError::Unknown(format!("{command:?}"))),
         }
     }
 

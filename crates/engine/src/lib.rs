@@ -4,7 +4,7 @@
 //!
 //! | module | what it is | stands on |
 //! | --- | --- | --- |
-//! | `emitter`, `pace`, `error` | what the page hears, how often, and in which words | |
+//! | `emitter`, `pace`, `error`, `remark` | what the page hears, how often, and in which words | |
 //! | `saved` | the format of what is kept | |
 //! | `workspace` | what is open, plain data | `saved` |
 //! | `commands` | what is answered at once, one file a topic | `workspace`, `emitter` |
@@ -32,6 +32,7 @@ mod engine;
 mod error;
 mod jobs;
 mod pace;
+mod remark;
 mod saved;
 mod store;
 mod workspace;

@@ -6,6 +6,7 @@ use super::copy::SLICE;
 use super::project_store::{Newest, ProjectStore};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
+use crate::remark::Remark;
 use heirloom_plan::protocol::{Event, ProjectEvent, ZipPiece};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
@@ -46,7 +47,7 @@ pub async fn export(store: &ProjectStore, id: &str, name: &str, emitter: &Emitte
         entries.push(Entry { name, path, len: file.len(), crc });
     }
     if !missing.is_empty() {
-        emitter.notify_info(format!("{} files that had no room in the store are not in the zip", missing.len()));
+        emitter.notify_info(Remark::NotInZip { missing: missing.len() });
     }
     let pieces = pieces(&entries)?;
     let name = format!("{}.zip", file_name(name));
@@ -96,11 +97,7 @@ fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, EngineError> {
     }
     let count = entries.len();
     if at + directory.len() as u64 > MAX_ZIP || count > usize::from(u16::MAX) {
-        return Err(EngineError::Unfit(format!(
-            "this project has {count} files and {at} bytes, a zip takes {} files and {MAX_ZIP} bytes; export the models \
-             one by one instead",
-            u16::MAX
-        )));
+        return Err(EngineError::LargeZip { files: count, bytes: at, most_files: u16::MAX, most_bytes: MAX_ZIP });
     }
     let (start, size, count) = (at as u32, directory.len() as u32, count as u16);
     directory.extend(b"PK\x05\x06\x00\x00\x00\x00");
