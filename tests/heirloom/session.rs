@@ -84,7 +84,7 @@ impl TestEngine {
     pub async fn start() -> Self {
         let heard = Heard::default();
         let ears = heard.clone();
-        let outlet = Box::new(move |event, bytes| ears.borrow_mut().push((event, bytes)));
+        let outlet = Box::new(move |said: Said, bytes| ears.borrow_mut().push((said.event, bytes)));
         let mut engine = Self { inner: heirloom_engine::Engine::new(outlet, Rc::new(Cell::new(false))), heard };
         let kind = if cfg!(target_arch = "wasm32") { Engine::WebGpu } else { Engine::Cpu };
         engine.send(Command::Start { engine: Some(kind) }, Vec::new()).await;

@@ -8,10 +8,10 @@ use std::rc::Rc;
 use super::error::EngineError;
 use super::pace::Pace;
 use super::remark::Remark;
-use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress};
+use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress, Said};
 
 /// Where events go, with the bytes of [`Event::File`].
-pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
+pub type Outlet = Box<dyn Fn(Said, Option<Vec<u8>>)>;
 
 /// Emits events; clones are the same one.
 #[derive(Clone)]
@@ -21,20 +21,56 @@ struct Shared {
     outlet: Outlet,
     stop: Rc<Cell<bool>>,
     pace: Pace,
+    /// Number of the command that is being answered.
+    answers: Cell<Option<u64>>,
+    /// Number of the command that began the job under way.
+    job: Cell<Option<u64>>,
 }
 
 impl Emitter {
     /// Emits to `outlet`, and breaks off where `stop` is raised.
     pub fn new(outlet: Outlet, stop: Rc<Cell<bool>>) -> Self {
-        Self(Rc::new(Shared { outlet, stop, pace: Pace::default() }))
+        Self(Rc::new(Shared { outlet, stop, pace: Pace::default(), answers: Cell::default(), job: Cell::default() }))
     }
 
     pub fn emit(&self, event: Event) {
-        (self.0.outlet)(event, None);
+        self.say(event, None);
     }
 
     pub fn emit_file(&self, name: String, mime: &str, bytes: Vec<u8>) {
-        (self.0.outlet)(Event::File { name, mime: mime.to_string() }, Some(bytes));
+        self.say(Event::File { name, mime: mime.to_string() }, Some(bytes));
+    }
+
+    fn say(&self, event: Event, bytes: Option<Vec<u8>>) {
+        (self.0.outlet)(Said { answers: self.0.answers.get(), event }, bytes);
+    }
+
+    /// What is emitted from now on answers this command.
+    pub fn answering(&self, id: Option<u64>) {
+        self.0.answers.set(id);
+    }
+
+    /// The command at hand began a job.
+    pub fn job_begins(&self) {
+        self.0.job.set(self.0.answers.get());
+    }
+
+    /// The job is over; one that comes back from the store was begun by no command.
+    pub fn job_is_over(&self) {
+        self.0.job.set(None);
+    }
+
+    /// What is emitted from now on comes of the job.
+    pub fn answering_for_job(&self) {
+        self.answering(self.0.job.get());
+    }
+
+    /// Emits as the job under way, though another command (that it stop, say) is being carried out.
+    pub fn of_job<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.0.answers.replace(self.0.job.get());
+        let done = act();
+        self.answering(before);
+        done
     }
 
     /// How fast the job at hand moves.

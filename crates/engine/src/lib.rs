@@ -14,10 +14,10 @@
 //!
 //! ```no_run
 //! use heirloom_engine::Engine;
-//! use heirloom_plan::protocol::{Command, Event};
+//! use heirloom_plan::protocol::{Command, Said};
 //!
 //! # async fn example() {
-//! let outlet = |event: Event, _bytes: Option<Vec<u8>>| println!("{event:?}");
+//! let outlet = |said: Said, _bytes: Option<Vec<u8>>| println!("{:?}", said.event);
 //! let mut engine = Engine::new(Box::new(outlet), Default::default());
 //! engine.handle(Command::Start { engine: None }, Vec::new()).await;
 //! // Between two commands the job under way moves on by one piece, until nothing is left to do.

@@ -7,7 +7,7 @@ use super::project_store::{Generation, Newest, ProjectStore};
 use super::restore::{Given, Restoring};
 use super::save::Saving;
 use super::{Autosave, OpenProject, zip};
-use crate::commands::end;
+use crate::commands::{end, end_job};
 use crate::error::EngineError;
 use crate::jobs::Session;
 use crate::remark::Remark;
@@ -119,7 +119,7 @@ impl Autosave {
     /// Another project takes the place of the open one; nothing is open, measured, trained or running.
     fn replace(&mut self, session: &mut Session, open: OpenProject) {
         if let Some(job) = session.job.take() {
-            end(&session.workspace, &self.emitter, job.kind(), false);
+            end_job(&session.workspace, &self.emitter, job.kind(), false);
         }
         session.workspace.forget();
         let OpenProject { id, name, page, .. } = &open;

@@ -16,6 +16,7 @@ mod projects;
 pub mod statistics;
 mod training;
 mod trial;
+mod wire;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,7 @@ pub use pool::*;
 pub use projects::*;
 pub use training::*;
 pub use trial::*;
+pub use wire::*;
 
 /// Which engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
