@@ -32,7 +32,7 @@ pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk, place};
 pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
 pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
-pub use single::{evaluation_picture, open, picture_url, thumbnail};
+pub use single::{evaluation_and_thumbnail, evaluation_picture, open, picture_url, thumbnail};
 pub use source::{MAX_FILE_BYTES, Source};
 pub use split::{Labelled, Split, SplitPlan};
 pub use split_note::SplitNote;
