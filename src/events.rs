@@ -71,7 +71,7 @@ fn apply(store: Store, Said { answers, event }: Said, attachment: Option<Uint8Ar
             bench::failed(&notice);
             notify(store, notice);
         }
-        Event::Project(event) => project_moved(store, event),
+        Event::Project(event) => project_moved(store, event, attachment),
         Event::Bench { work, json } => bench::answered(&work, &json),
     }
 }

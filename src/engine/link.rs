@@ -20,7 +20,7 @@ const MOST_DEATHS: usize = 2;
 /// What the link tells the page.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is nearly always an event")]
 pub enum Report {
-    /// The engine said something; the attachment belongs to [`Event::File`].
+    /// The engine said something; the attachment are the bytes of a file, or of what is between files.
     Said(Said, Option<Uint8Array>),
     /// The worker's wasm runs.
     Alive,

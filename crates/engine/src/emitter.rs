@@ -10,7 +10,7 @@ use super::pace::Pace;
 use super::remark::Remark;
 use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress, Said};
 
-/// Where events go, with the bytes of [`Event::File`].
+/// Where events go, with the bytes of files.
 pub type Outlet = Box<dyn Fn(Said, Option<Vec<u8>>)>;
 
 /// Emits events; clones are the same one.
@@ -38,7 +38,12 @@ impl Emitter {
     }
 
     pub fn emit_file(&self, name: String, mime: &str, bytes: Vec<u8>) {
-        self.say(Event::File { name, mime: mime.to_string() }, Some(bytes));
+        self.emit_with(Event::File { name, mime: mime.to_string() }, bytes);
+    }
+
+    /// Emits an event whose bytes travel beside it.
+    pub fn emit_with(&self, event: Event, bytes: Vec<u8>) {
+        self.say(event, Some(bytes));
     }
 
     fn say(&self, event: Event, bytes: Option<Vec<u8>>) {
