@@ -17,7 +17,7 @@ use crate::projects::actions::project_moved;
 use crate::say::notify;
 use crate::store::EngineState;
 use crate::training::actions::{race_moved, retry_training};
-use heirloom_plan::protocol::{Engine, EngineReport, Event, JobKind};
+use heirloom_plan::protocol::{Engine, EngineReport, Event, JobKind, Said};
 
 /// Starts the engine.
 pub fn connect(store: Store, engine: Option<Engine>) {
@@ -28,14 +28,14 @@ pub fn connect(store: Store, engine: Option<Engine>) {
 fn hear(store: Store, report: Report) {
     store.engine.is_silent.set(false);
     match report {
-        Report::Event(event, attachment) => apply(store, event, attachment),
+        Report::Said(said, attachment) => apply(store, said, attachment),
         Report::Alive => store.engine.state.set(EngineState::Starting),
         Report::Restarted { reason, during, cpu_only } => restart::restarted(store, &reason, during, cpu_only),
         Report::GaveUp { reason } => restart::gave_up(store, &reason),
     }
 }
 
-fn apply(store: Store, event: Event, attachment: Option<Uint8Array>) {
+fn apply(store: Store, Said { answers, event }: Said, attachment: Option<Uint8Array>) {
     match event {
         Event::Engine(report) => engine_ready(store, report),
         Event::Ancestor(summary) => ancestor_opened(store, summary),
@@ -62,8 +62,8 @@ fn apply(store: Store, event: Event, attachment: Option<Uint8Array>) {
         Event::Cut(cut) => was_cut(store, cut),
         Event::Experiment(report) => store.training.report.set(Some(report)),
         Event::Prediction(prediction) => store.trial.predictions.update(|all| all.push(prediction)),
-        Event::Glance(prediction) => store.trial.glanced(prediction),
-        Event::Look(look) => store.trial.looked(look),
+        Event::Glance(prediction) => store.trial.glanced(answers, prediction),
+        Event::Look(look) => store.trial.looked(answers, look),
         Event::Thumbnail { path, url } => store.trial.thumbnail(path, url),
         Event::Confusion(confusion) => store.trial.confusion.set(Some(confusion)),
         Event::File { name, mime } => save(store, &name, &mime, attachment),
@@ -71,7 +71,7 @@ fn apply(store: Store, event: Event, attachment: Option<Uint8Array>) {
             bench::failed(&notice);
             notify(store, notice);
         }
-        Event::Project(event) => project_moved(store, event),
+        Event::Project(event) => project_moved(store, event, attachment),
         Event::Bench { work, json } => bench::answered(&work, &json),
     }
 }

@@ -31,12 +31,12 @@ pub fn notify(store: Store, notice: Notice) {
 pub fn inform(store: Store, text: String) {
     // A status that enters the page together with its words is often not read out; a standing one is.
     store.says.spoken.set(text.clone());
-    notify(store, Notice { level: NoticeLevel::Info, text });
+    notify(store, Notice::of_text(NoticeLevel::Info, text));
 }
 
 /// Says what did not work.
 pub fn complain(store: Store, text: String) {
-    notify(store, Notice { level: NoticeLevel::Error, text });
+    notify(store, Notice::of_text(NoticeLevel::Error, text));
 }
 
 /// What a copied report says besides its sentence: nothing of the person's pictures but their number.

@@ -48,11 +48,12 @@ pub async fn blob(sha256: &str) -> Option<File> {
 }
 
 /// A zip of which nothing is copied: the stored files stay where they are until the browser writes the download.
-pub async fn together(pieces: &[ZipPiece]) -> Option<Blob> {
+/// `attached` are the bytes between them.
+pub async fn together(pieces: &[ZipPiece], attached: &Uint8Array) -> Option<Blob> {
     let parts = Array::new();
     for piece in pieces {
         parts.push(&match piece {
-            ZipPiece::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+            ZipPiece::Attached(range) => attached.subarray(range.start, range.end).into(),
             ZipPiece::Stored(path) => JsValue::from(file(path).await?),
         });
     }

@@ -1,7 +1,7 @@
 //! The page's end of the wire: starts the engine worker, speaks with it, and puts a new one in its place when it dies.
 //!
-//! Page to worker: `[json_of_command, [File, …]]`. Worker to page: `"alive"` once its wasm runs, then
-//! `[json_of_event, Uint8Array | null]`, or `["panic", sentence]` as its last word. A browser never restarts a worker,
+//! Page to worker: `[json_of_asked, [File, …]]`. Worker to page: `"alive"` once its wasm runs, then
+//! `[json_of_said, Uint8Array | null]`, or `["panic", sentence]` as its last word. A browser never restarts a worker,
 //! a GPU error in burn is a panic, and a panic is final: that is why the page owns the restart.
 
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Blob, BlobPropertyBag, ErrorEvent, File, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
 
 use heirloom_plan::journal::Journal;
-use heirloom_plan::protocol::{Command, Engine, Event, JobKind, ProjectCommand, ProjectEvent};
+use heirloom_plan::protocol::{Asked, Command, Engine, Event, JobKind, ProjectCommand, ProjectEvent, Said};
 
 /// Deaths in a row, without a device in between, after which the page stops trying.
 const MOST_DEATHS: usize = 2;
@@ -20,8 +20,8 @@ const MOST_DEATHS: usize = 2;
 /// What the link tells the page.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is nearly always an event")]
 pub enum Report {
-    /// The engine said something; the attachment belongs to [`Event::File`].
-    Event(Event, Option<Uint8Array>),
+    /// The engine said something; the attachment are the bytes of a file, or of what is between files.
+    Said(Said, Option<Uint8Array>),
     /// The worker's wasm runs.
     Alive,
     /// The engine died and a new one is being brought to the same place.
@@ -58,7 +58,9 @@ struct Inner {
     /// Whether a race that is brought back waits for the person.
     calm: bool,
     last_heard: f64,
-    queue: Vec<(Command, Vec<File>)>,
+    queue: Vec<(Asked, Vec<File>)>,
+    /// Commands so far; the next one bears this number.
+    asked: u64,
     journal: Journal<File>,
     engine: Option<Engine>,
     report: Rc<dyn Fn(Report)>,
@@ -77,6 +79,7 @@ impl Link {
             calm: false,
             last_heard: js_sys::Date::now(),
             queue: Vec::new(),
+            asked: 0,
             journal: Journal::default(),
             engine,
             report: Rc::new(report),
@@ -87,15 +90,18 @@ impl Link {
         link
     }
 
-    /// Sends a command with the handles its `FileRef`s count; kept back until the worker runs.
-    pub fn send(&self, command: Command, files: Vec<File>) {
+    /// Sends a command with the handles its `FileRef`s count; kept back until the worker runs. Returns its number, which
+    /// what comes of it bears.
+    pub fn send(&self, command: Command, files: Vec<File>) -> u64 {
         let mut inner = self.inner.borrow_mut();
-        inner.journal.sent(&command, &files);
+        let asked = inner.ask(command, &files);
+        let id = asked.id;
         if inner.alive {
-            inner.post(&command, &files);
+            inner.post(&asked, &files);
         } else {
-            inner.queue.push((command, files));
+            inner.queue.push((asked, files));
         }
+        id
     }
 
     /// Seconds since the worker last said anything.
@@ -159,10 +165,10 @@ impl Link {
         if first == "panic" {
             return self.die(&parts.get(1).as_string().unwrap_or_default());
         }
-        match serde_json::from_str::<Event>(&first) {
-            Ok(event) => {
-                self.inner.borrow_mut().note(&event);
-                self.tell(Report::Event(event, parts.get(1).dyn_into().ok()));
+        match serde_json::from_str::<Said>(&first) {
+            Ok(said) => {
+                self.inner.borrow_mut().note(&said);
+                self.tell(Report::Said(said, parts.get(1).dyn_into().ok()));
             }
             Err(error) => log::error!("the engine said something unknown ({error}): {first:.200}"),
         }
@@ -184,20 +190,21 @@ impl Link {
         let fell_at_start = !inner.ready && inner.alive;
         let cpu_only = (fell_at_start || inner.deaths == MOST_DEATHS) && inner.engine.is_none();
         inner.stop();
-        let (mut entries, during) = inner.journal.replay();
+        let (entries, during) = inner.journal.replay();
         if cpu_only {
             inner.engine = Some(Engine::Cpu);
         }
-        for (command, files) in &mut entries {
-            if let Command::Start { engine } = command {
+        inner.queue.clear();
+        for (mut command, files) in entries {
+            if let Command::Start { engine } = &mut command {
                 *engine = inner.engine;
             }
-            if let Command::Project(ProjectCommand::Begin { calm, .. }) = command {
+            if let Command::Project(ProjectCommand::Begin { calm, .. }) = &mut command {
                 *calm = inner.calm;
             }
-            inner.journal.sent(command, files);
+            let asked = inner.ask(command, &files);
+            inner.queue.push((asked, files));
         }
-        inner.queue = entries;
         drop(inner);
         self.spawn();
         self.tell(Report::Restarted { reason: reason.to_owned(), during, cpu_only });
@@ -213,13 +220,22 @@ impl Link {
 impl Inner {
     fn wake(&mut self) {
         self.alive = true;
-        for (command, files) in std::mem::take(&mut self.queue) {
-            self.post(&command, &files);
+        for (asked, files) in std::mem::take(&mut self.queue) {
+            self.post(&asked, &files);
         }
     }
 
-    fn note(&mut self, event: &Event) {
-        self.journal.received(event);
+    /// Numbers a command, and notes it.
+    fn ask(&mut self, command: Command, files: &[File]) -> Asked {
+        let id = self.asked;
+        self.asked += 1;
+        self.journal.sent(id, &command, files);
+        Asked { id, command }
+    }
+
+    fn note(&mut self, said: &Said) {
+        self.journal.received(said);
+        let event = &said.event;
         if matches!(event, Event::Engine(_)) {
             self.ready = true;
         }
@@ -232,9 +248,9 @@ impl Inner {
         }
     }
 
-    fn post(&self, command: &Command, files: &[File]) {
+    fn post(&self, asked: &Asked, files: &[File]) {
         let Some(worker) = &self.worker else { return };
-        match serde_json::to_string(command) {
+        match serde_json::to_string(asked) {
             Ok(json) => {
                 let message = Array::of2(&json.into(), &files.iter().collect::<Array>());
                 if let Err(error) = worker.post_message(&message) {

@@ -8,18 +8,24 @@ use crate::store::{EngineState, Store};
 use crate::strings::text;
 use heirloom_plan::protocol::{Command, FileRef};
 
-/// Sends a command.
+/// Sends a command. Returns its number, by which its answer is known; none where there is no engine.
+pub fn ask(store: Store, command: Command) -> Option<u64> {
+    ask_with_files(store, command, Vec::new())
+}
+
+/// As [`ask`], with the handles that the command counts.
+pub fn ask_with_files(store: Store, command: Command, files: Vec<File>) -> Option<u64> {
+    store.engine.link.with_value(|link| link.as_ref().map(|link| link.send(command, files)))
+}
+
+/// Sends a command whose answer can only be its own.
 pub fn send(store: Store, command: Command) {
     send_files(store, command, Vec::new());
 }
 
-/// Sends a command with the handles that it counts.
+/// As [`send`], with the handles that the command counts.
 pub fn send_files(store: Store, command: Command, files: Vec<File>) {
-    store.engine.link.with_value(|link| {
-        if let Some(link) = link {
-            link.send(command, files);
-        }
-    });
+    ask_with_files(store, command, files);
 }
 
 /// Ends the job under way; what it has is kept.

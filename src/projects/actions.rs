@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::address::query;
@@ -76,7 +77,7 @@ pub fn import_project(store: Store, picked: Vec<Picked>) {
 }
 
 /// What the engine tells of projects.
-pub fn project_moved(store: Store, event: ProjectEvent) {
+pub fn project_moved(store: Store, event: ProjectEvent, attachment: Option<Uint8Array>) {
     let projects = store.projects;
     match event {
         ProjectEvent::Opening { id, name, page } => project_opening(store, id, name, page),
@@ -105,7 +106,7 @@ pub fn project_moved(store: Store, event: ProjectEvent) {
             }
         }
         ProjectEvent::Unsaved { reason } => projects.unsaved.set(Some(reason)),
-        ProjectEvent::Exported { name, pieces } => put_together(store, name, pieces),
+        ProjectEvent::Exported { name, pieces } => put_together(store, name, pieces, attachment),
     }
 }
 
@@ -144,9 +145,10 @@ fn project_opening(store: Store, id: String, name: String, page: String) {
     store.trial.confusion.set(None);
 }
 
-fn put_together(store: Store, name: String, pieces: Vec<ZipPiece>) {
+fn put_together(store: Store, name: String, pieces: Vec<ZipPiece>, attachment: Option<Uint8Array>) {
     spawn_local(async move {
-        let saved = match stored::together(&pieces).await {
+        let attached = attachment.unwrap_or_else(|| Uint8Array::new_with_length(0));
+        let saved = match stored::together(&pieces, &attached).await {
             Some(zip) => files::download(&name, "application/zip", &zip).is_ok(),
             None => false,
         };

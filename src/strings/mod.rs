@@ -23,7 +23,7 @@ pub use show_me::{ShowMe, StageWords};
 pub use trying::Trying;
 
 pub use self::pool::PoolWords;
-use heirloom_plan::protocol::{Init, JobKind};
+use heirloom_plan::protocol::{Init, JobKind, Notice};
 
 pub use layers::Layers;
 pub use race::Race;
@@ -31,6 +31,12 @@ pub use race::Race;
 /// The words of the language in use.
 pub fn text() -> &'static Strings {
     &en::EN
+}
+
+/// What the engine says, in the language in use. The catalogue of another language looks up the notice's code and fills
+/// in its values; for what it does not know yet, and in English, the engine's own sentence stands.
+pub fn notice(notice: &Notice) -> String {
+    notice.text.clone()
 }
 
 /// A step's heading.

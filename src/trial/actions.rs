@@ -1,6 +1,7 @@
 //! Having pictures named, and looking at one closely.
 
 use crate::browser::files::Picked;
+use crate::engine::send::{ask, ask_with_files};
 use crate::prelude::*;
 use crate::trial::model::namer;
 use crate::trial::state::Looking;
@@ -39,7 +40,8 @@ pub fn glance(store: Store, file: web_sys::File) -> bool {
     }
     store.trial.is_glancing.set(true);
     let files = vec![FileRef { index: 0, path: file.name(), size: file.size() as u64 }];
-    send_files(store, Command::Glance { run: namer(store), files }, vec![file]);
+    let asked = ask_with_files(store, Command::Glance { run: namer(store), files }, vec![file]);
+    store.trial.asked_glance.set_value(asked);
     true
 }
 
@@ -53,7 +55,8 @@ pub fn open_look(store: Store, picture: PictureAt, title: String) {
 /// Asks for another attention of the picture that is looked at.
 pub fn ask_look(store: Store, at: LookAt) {
     if let Some(now) = store.trial.looking.get_untracked() {
-        send(store, Command::Look { run: namer(store), picture: now.picture, at });
+        let asked = ask(store, Command::Look { run: namer(store), picture: now.picture, at });
+        store.trial.asked_look.set_value(asked);
     }
 }
 

@@ -133,10 +133,12 @@ fn name_on_and_on(store: Store, goes_on: RwSignal<bool>, state: RwSignal<State>,
     if let Ok(timer) = set_interval_with_handle(tick, EVERY) {
         on_cleanup(move || timer.clear());
     }
-    // A frame that cannot be named would fail twice a second, for ever.
+    // A frame that cannot be named would fail twice a second, for ever. One whose answer nobody wants any more is none.
     Effect::new(move |before: Option<bool>| {
         let is_waiting = store.trial.is_glancing.get();
-        if before == Some(true) && !is_waiting && store.trial.glance.with_untracked(Option::is_none) {
+        let was_wanted = store.trial.asked_glance.with_value(Option::is_some);
+        let has_failed = was_wanted && store.trial.glance.with_untracked(Option::is_none);
+        if before == Some(true) && !is_waiting && has_failed {
             goes_on.set(false);
         }
         is_waiting

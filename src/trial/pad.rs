@@ -155,7 +155,7 @@ fn name(store: Store, drawing: RwSignal<Drawing>) {
     let trial = store.trial;
     if drawing.with_untracked(Drawing::is_empty) {
         trial.is_stale.set(false);
-        return trial.glance.set(None);
+        return trial.forget_glance();
     }
     if trial.is_glancing.get_untracked() {
         return trial.is_stale.set(true);

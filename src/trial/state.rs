@@ -36,10 +36,14 @@ pub struct Trial {
     pub glance: RwSignal<Option<Prediction>>,
     /// A frame or drawing is on its way: no other may follow it, else they would queue up.
     pub is_glancing: RwSignal<bool>,
+    /// The glance whose answer is wanted, by its number; none once the model or the drawing it was meant for is gone.
+    pub asked_glance: StoredValue<Option<u64>>,
     /// The drawing changed while one was on its way.
     pub is_stale: RwSignal<bool>,
     pub looking: RwSignal<Option<Looking>>,
     pub look: RwSignal<Option<Look>>,
+    /// The look asked for last, by its number.
+    pub asked_look: StoredValue<Option<u64>>,
     /// Small pictures by path; nothing inside where there is none to be had.
     pub thumbnails: RwSignal<HashMap<String, Option<String>>>,
     /// Checking pictures that were named already.
@@ -53,22 +57,34 @@ impl Trial {
     pub fn forget_answers(self) {
         self.predictions.set(Vec::new());
         self.confusion.set(None);
-        self.glance.set(None);
+        self.forget_glance();
         self.looking.set(None);
     }
 
-    /// The engine answered a glance, or never will.
-    pub fn glanced(self, prediction: Option<Prediction>) {
-        self.is_glancing.set(false);
-        self.glance.set(prediction);
+    /// What was said of a frame or drawing goes, and with it the answer on its way.
+    pub fn forget_glance(self) {
+        self.glance.set(None);
+        self.asked_glance.set_value(None);
     }
 
-    /// A look arrived; one that was asked of another picture is no longer wanted.
-    pub fn looked(self, look: Look) {
-        let is_wanted = self.looking.with_untracked(|now| now.as_ref().is_some_and(|now| now.picture == look.picture));
-        if is_wanted {
+    /// The engine answered a glance; that of an earlier question makes way for the next, but is not shown.
+    pub fn glanced(self, answers: Option<u64>, prediction: Option<Prediction>) {
+        // First, for whoever hears that nothing is on its way any more looks at what was said.
+        if self.is_wanted(self.asked_glance, answers) {
+            self.glance.set(prediction);
+        }
+        self.is_glancing.set(false);
+    }
+
+    /// A look arrived; one that was asked before the last one is no longer wanted.
+    pub fn looked(self, answers: Option<u64>, look: Look) {
+        if self.is_wanted(self.asked_look, answers) && self.looking.with_untracked(Option::is_some) {
             self.look.set(Some(look));
         }
+    }
+
+    fn is_wanted(self, asked: StoredValue<Option<u64>>, answers: Option<u64>) -> bool {
+        answers.is_some() && asked.get_value() == answers
     }
 
     /// A small picture arrived.

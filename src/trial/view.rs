@@ -65,7 +65,7 @@ fn Ways() -> impl IntoView {
     let choices = ways.map(|(way, id, name)| {
         let choose = move |_| {
             store.trial.way.set(way);
-            store.trial.glance.set(None);
+            store.trial.forget_glance();
         };
         view! {
             <label>

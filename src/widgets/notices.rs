@@ -5,6 +5,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::copy_text;
 use crate::prelude::*;
 use crate::store::Shown;
+use crate::strings::notice;
 use heirloom_plan::protocol::NoticeLevel;
 
 /// All notices. Errors are alerts, read out at once; the rest is read when there is a pause (see `say::inform`).
@@ -35,7 +36,7 @@ fn One(shown: Shown) -> impl IntoView {
     let is_error = shown.notice.level == NoticeLevel::Error;
     view! {
         <div class="notice" class:error=is_error data-testid="notice" role=if is_error { "alert" } else { "status" }>
-            <p>{sentence(&shown.notice.text)}</p>
+            <p>{sentence(&notice(&shown.notice))}</p>
             <div class="notice-buttons">
                 <button type="button" class="quiet" data-testid="copy-report" on:click=copy>
                     {move || if copied.get() == Some(true) { t.copied } else { t.copy }}

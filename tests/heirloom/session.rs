@@ -84,7 +84,7 @@ impl TestEngine {
     pub async fn start() -> Self {
         let heard = Heard::default();
         let ears = heard.clone();
-        let outlet = Box::new(move |event, bytes| ears.borrow_mut().push((event, bytes)));
+        let outlet = Box::new(move |said: Said, bytes| ears.borrow_mut().push((said.event, bytes)));
         let mut engine = Self { inner: heirloom_engine::Engine::new(outlet, Rc::new(Cell::new(false))), heard };
         let kind = if cfg!(target_arch = "wasm32") { Engine::WebGpu } else { Engine::Cpu };
         engine.send(Command::Start { engine: Some(kind) }, Vec::new()).await;
@@ -120,7 +120,7 @@ pub fn find<T>(heard: &[(Event, Option<Vec<u8>>)], pick: impl Fn(&Event) -> Opti
 
 pub fn error(heard: &[(Event, Option<Vec<u8>>)]) -> Option<String> {
     find(heard, |event| match event {
-        Event::Notice(Notice { level: NoticeLevel::Error, text }) => Some(text.clone()),
+        Event::Notice(Notice { level: NoticeLevel::Error, text, .. }) => Some(text.clone()),
         _ => None,
     })
 }

@@ -7,7 +7,7 @@ pub const WOULD_FIT: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from tim
                              with batch norm would fit, as `.safetensors` or `.pth`";
 
 /// Why weights could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum CheckpointError {
     /// The platform refused, or the file is shorter than it says.
     #[error(transparent)]

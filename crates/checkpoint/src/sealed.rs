@@ -24,7 +24,7 @@ const MAX_HEADER: u64 = 64 << 20;
 const SLICE: usize = 1 << 20;
 
 /// Why a sealed file cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum SealedError {
     /// It is cut off or changed.
     #[error("`{name}` is damaged: {problem}")]

@@ -97,7 +97,9 @@ impl Session {
     pub async fn start(engine: Engine, kept_in: Option<&Path>) -> Result<Self, Failure> {
         let said: Rc<RefCell<Said>> = Rc::default();
         let heard = said.clone();
-        let outlet = move |event: Event, bytes: Option<Vec<u8>>| heard.borrow_mut().hear(event, bytes);
+        let outlet = move |said: heirloom_plan::protocol::Said, bytes: Option<Vec<u8>>| {
+            heard.borrow_mut().hear(said.event, bytes)
+        };
         let driven = heirloom_engine::Engine::new(Box::new(outlet), Rc::new(Cell::new(false)));
         let mut session = Self { engine: driven, said };
         session.send(Command::Start { engine: Some(engine) }).await?;

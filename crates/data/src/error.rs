@@ -6,7 +6,7 @@ use heirloom_platform::image::ImageError;
 use super::source::MAX_FILE_BYTES;
 
 /// Why one file is no picture of the set.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum PictureError {
     /// It is not a picture, or a damaged or too large one.
     #[error(transparent)]
@@ -34,7 +34,7 @@ pub enum PictureError {
 }
 
 /// Why a set of pictures, or one of them, cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum DataError {
     /// Nothing was handed over.
     #[error(

@@ -21,6 +21,7 @@ mod share;
 mod single;
 mod source;
 mod split;
+mod split_note;
 mod transform;
 #[cfg(not(target_arch = "wasm32"))]
 mod walk;
@@ -31,9 +32,10 @@ pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk, place};
 pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
 pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
-pub use single::{evaluation_picture, open, picture_url, thumbnail};
+pub use single::{evaluation_and_thumbnail, evaluation_picture, open, picture_url, thumbnail};
 pub use source::{MAX_FILE_BYTES, Source};
 pub use split::{Labelled, Split, SplitPlan};
+pub use split_note::SplitNote;
 pub use transform::{Augment, Crop, Normalise, NotChannels, evaluation_crop, evaluation_side};
 #[cfg(not(target_arch = "wasm32"))]
 pub use walk::{model_files, walk};

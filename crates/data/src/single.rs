@@ -5,7 +5,7 @@ use super::resize::{ShrinkTo, resize};
 use super::source::Source;
 use super::transform::{evaluation_crop, evaluation_side};
 use heirloom_platform::file::FileHandle;
-use heirloom_platform::image::{RgbImage8, data_url, decode_into, encode_jpeg};
+use heirloom_platform::image::{RgbImage8, RowSink, data_url, decode_into, encode_jpeg};
 
 const JPEG_QUALITY: u8 = 82;
 
@@ -36,15 +36,58 @@ pub async fn evaluation_picture(path: &str, source: &Source, image_size: usize) 
     image.map(|image| evaluation_crop(&image, image_size)).map_err(|reason| DataError::picture(path, reason))
 }
 
+/// As [`evaluation_picture`] and [`thumbnail`], decoded once for both.
+///
+/// # Errors
+/// When it cannot be read or decoded; the error carries `path`.
+pub async fn evaluation_and_thumbnail(
+    path: &str,
+    source: &Source,
+    image_size: usize,
+    side: usize,
+) -> Result<(RgbImage8, String), DataError> {
+    let decoded = decode_both(source, evaluation_side(image_size), side).await;
+    let told = decoded.and_then(|[seen, shown]| Ok((seen, square_url(&shown, side)?)));
+    let (seen, url) = told.map_err(|reason| DataError::picture(path, reason))?;
+    Ok((evaluation_crop(&seen, image_size), url))
+}
+
+/// As [`decode_small`], for two sides at once.
+async fn decode_both(source: &Source, seen: usize, shown: usize) -> Result<[RgbImage8; 2], PictureError> {
+    let bytes = source.read_all().await?;
+    let mut both = Both(ShrinkTo::new(seen), ShrinkTo::new(shown));
+    decode_into(&bytes, &mut both).await?;
+    Ok([both.0.finish(), both.1.finish()])
+}
+
+/// Two sizes of one picture.
+struct Both(ShrinkTo, ShrinkTo);
+
+impl RowSink for Both {
+    fn start(&mut self, width: usize, height: usize) {
+        self.0.start(width, height);
+        self.1.start(width, height);
+    }
+
+    fn rows(&mut self, rows: &[u8]) {
+        self.0.rows(rows);
+        self.1.rows(rows);
+    }
+}
+
 /// The middle square of a picture as a `data:` URL of at most `side` px.
 ///
 /// # Errors
 /// When it cannot be read or decoded; the error carries `path`.
 pub async fn thumbnail(path: &str, source: &Source, side: usize) -> Result<String, DataError> {
     let image = decode_small(source, side).await.map_err(|reason| DataError::picture(path, reason))?;
+    square_url(&image, side).map_err(|reason| DataError::picture(path, reason))
+}
+
+fn square_url(image: &RgbImage8, side: usize) -> Result<String, PictureError> {
     let square = image.shorter();
     let image = image.crop((image.width - square) / 2, (image.height - square) / 2, square, square);
-    picture_url(&image, side).map_err(|reason| DataError::picture(path, reason))
+    picture_url(&image, side)
 }
 
 /// A decoded picture as a `data:` URL (JPEG), shrunk to `side` px when it is larger.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::error::DataError;
 use super::place::Side;
 use super::set::PictureSet;
+use super::split_note::SplitNote;
 
 /// How pictures without a given side are divided.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,8 +59,8 @@ pub struct Split {
     pub held_out: Vec<Labelled>,
     /// Whether folders decided.
     pub is_by_folder: bool,
-    /// Sentences that are good to know.
-    pub notes: Vec<String>,
+    /// What is good to know.
+    pub notes: Vec<SplitNote>,
 }
 
 /// Pictures with the same bytes; one alone in most cases.
@@ -129,10 +130,7 @@ impl Split {
         order.iter().enumerate().for_each(|(position, &i)| rank[i] = position);
         units.sort_by_key(|unit| rank[unit.members[0].picture]);
         if straddling > 0 {
-            self.notes.push(format!(
-                "found {} in the training folders and again in the others; all copies are used for training only",
-                pictures_in_words(straddling)
-            ));
+            self.notes.push(SplitNote::Straddling { count: straddling });
         }
         units
     }
@@ -184,23 +182,19 @@ impl Split {
     fn note_ambiguous(&mut self, units: &[Unit]) {
         let ambiguous = units.iter().filter(|unit| unit.label().is_none()).count();
         if ambiguous > 0 {
-            self.notes.push(format!(
-                "found {} filed under two classes at once; delete one copy of each",
-                pictures_in_words(ambiguous)
-            ));
+            self.notes.push(SplitNote::Ambiguous { count: ambiguous });
         }
     }
 
     fn note_counts(&mut self) {
         if !self.held_out.is_empty() {
-            let count = pictures_in_words(self.held_out.len());
-            self.notes.push(format!("{count} in `test` folders set aside, because there are `val` folders too"));
+            self.notes.push(SplitNote::SetAside { count: self.held_out.len() });
         }
         for (class, (train, validation)) in self.classes.iter().zip(self.counts()) {
             if train == 0 {
-                self.notes.push(format!("`{class}` has no picture to train on; put some into its training folder"));
+                self.notes.push(SplitNote::NoTraining { class: class.clone() });
             } else if validation == 0 {
-                self.notes.push(format!("`{class}` has no picture to judge on; add more different ones"));
+                self.notes.push(SplitNote::NoValidation { class: class.clone() });
             }
         }
     }
@@ -239,10 +233,6 @@ impl Split {
         ranked.sort_by_key(|(turn, labelled)| (*turn, labelled.label));
         ranked.into_iter().map(|(_, labelled)| labelled).collect()
     }
-}
-
-fn pictures_in_words(count: usize) -> String {
-    if count == 1 { "1 picture".to_owned() } else { format!("{count} pictures") }
 }
 
 /// The generator of (seed, class).

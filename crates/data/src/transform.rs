@@ -20,7 +20,7 @@ pub struct Normalise {
 }
 
 /// A text that is not a number for each channel.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 #[error("`{0}` is not three numbers with commas between")]
 pub struct NotChannels(String);
 

@@ -1,5 +1,6 @@
 //! The person's pictures as training takes them.
 
+use crate::remark::Remark;
 use heirloom_data::{DataError, Loader};
 use heirloom_train::{Batch, Batches, TrainError};
 
@@ -25,10 +26,9 @@ impl RaceBatches {
     }
 
     /// Says which pictures did not decode; `None` when all did.
-    pub(crate) fn broken(&self) -> Option<String> {
-        let broken: Vec<String> = self.loader.broken().map(|(path, _)| format!("`{path}`")).collect();
-        let said = || format!("these pictures did not decode and were left out: {}", broken.join(", "));
-        (!broken.is_empty()).then(said)
+    pub(crate) fn broken(&self) -> Option<Remark> {
+        let paths: Vec<String> = self.loader.broken().map(|(path, _)| path.clone()).collect();
+        (!paths.is_empty()).then_some(Remark::LeftOut { paths })
     }
 
     fn batch(&self, batch: heirloom_data::Batch) -> Batch {

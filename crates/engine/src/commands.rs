@@ -24,6 +24,12 @@ pub fn end(workspace: &Workspace, emitter: &Emitter, job: JobKind, finished: boo
     emitter.ended(job, finished);
 }
 
+/// The end of the job under way, said as an answer to the command that began it.
+pub fn end_job(workspace: &Workspace, emitter: &Emitter, job: JobKind, finished: bool) {
+    emitter.of_job(|| end(workspace, emitter, job, finished));
+    emitter.job_is_over();
+}
+
 /// Tells the page what training reached on this machine, from which it forecasts.
 pub fn emit_speed(workspace: &Workspace, emitter: &Emitter) {
     workspace.flops_per_second.into_iter().for_each(|speed| emitter.emit(Event::Speed(speed)));

@@ -5,11 +5,13 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use super::error::EngineError;
 use super::pace::Pace;
-use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress, sentence};
+use super::remark::Remark;
+use heirloom_plan::protocol::{Event, JobKind, Notice, NoticeLevel, Progress, Said};
 
-/// Where events go, with the bytes of [`Event::File`].
-pub type Outlet = Box<dyn Fn(Event, Option<Vec<u8>>)>;
+/// Where events go, with the bytes of files.
+pub type Outlet = Box<dyn Fn(Said, Option<Vec<u8>>)>;
 
 /// Emits events; clones are the same one.
 #[derive(Clone)]
@@ -19,20 +21,61 @@ struct Shared {
     outlet: Outlet,
     stop: Rc<Cell<bool>>,
     pace: Pace,
+    /// Number of the command that is being answered.
+    answers: Cell<Option<u64>>,
+    /// Number of the command that began the job under way.
+    job: Cell<Option<u64>>,
 }
 
 impl Emitter {
     /// Emits to `outlet`, and breaks off where `stop` is raised.
     pub fn new(outlet: Outlet, stop: Rc<Cell<bool>>) -> Self {
-        Self(Rc::new(Shared { outlet, stop, pace: Pace::default() }))
+        Self(Rc::new(Shared { outlet, stop, pace: Pace::default(), answers: Cell::default(), job: Cell::default() }))
     }
 
     pub fn emit(&self, event: Event) {
-        (self.0.outlet)(event, None);
+        self.say(event, None);
     }
 
     pub fn emit_file(&self, name: String, mime: &str, bytes: Vec<u8>) {
-        (self.0.outlet)(Event::File { name, mime: mime.to_string() }, Some(bytes));
+        self.emit_with(Event::File { name, mime: mime.to_string() }, bytes);
+    }
+
+    /// Emits an event whose bytes travel beside it.
+    pub fn emit_with(&self, event: Event, bytes: Vec<u8>) {
+        self.say(event, Some(bytes));
+    }
+
+    fn say(&self, event: Event, bytes: Option<Vec<u8>>) {
+        (self.0.outlet)(Said { answers: self.0.answers.get(), event }, bytes);
+    }
+
+    /// What is emitted from now on answers this command.
+    pub fn answering(&self, id: Option<u64>) {
+        self.0.answers.set(id);
+    }
+
+    /// The command at hand began a job.
+    pub fn job_begins(&self) {
+        self.0.job.set(self.0.answers.get());
+    }
+
+    /// The job is over; one that comes back from the store was begun by no command.
+    pub fn job_is_over(&self) {
+        self.0.job.set(None);
+    }
+
+    /// What is emitted from now on comes of the job.
+    pub fn answering_for_job(&self) {
+        self.answering(self.0.job.get());
+    }
+
+    /// Emits as the job under way, though another command (that it stop, say) is being carried out.
+    pub fn of_job<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.0.answers.replace(self.0.job.get());
+        let done = act();
+        self.answering(before);
+        done
     }
 
     /// How fast the job at hand moves.
@@ -49,12 +92,12 @@ impl Emitter {
     }
 
     /// Emits what a command led to, or why to nothing.
-    pub fn answer(&self, answer: Result<Event, impl ToString>) {
+    pub fn answer(&self, answer: Result<Event, impl Into<EngineError>>) {
         self.notify_failure(answer).into_iter().for_each(|event| self.emit(event));
     }
 
     /// What there is; else says why there is nothing.
-    pub fn notify_failure<T>(&self, result: Result<T, impl ToString>) -> Option<T> {
+    pub fn notify_failure<T>(&self, result: Result<T, impl Into<EngineError>>) -> Option<T> {
         result.map_err(|reason| self.notify_error(reason)).ok()
     }
 
@@ -62,12 +105,13 @@ impl Emitter {
         self.emit(Event::JobEnded { job, finished });
     }
 
-    pub fn notify_info(&self, text: impl ToString) {
-        self.emit(Event::Notice(Notice { level: NoticeLevel::Info, text: sentence(text) }));
+    pub fn notify_info(&self, remark: impl Into<Remark>) {
+        self.emit(Event::Notice(Notice::of(NoticeLevel::Info, &remark.into())));
     }
 
-    pub fn notify_error(&self, reason: impl ToString) {
-        self.emit(Event::Notice(Notice { level: NoticeLevel::Error, text: sentence(reason) }));
+    /// Every error goes by way of [`EngineError`], so that its code begins alike wherever it was met.
+    pub fn notify_error(&self, reason: impl Into<EngineError>) {
+        self.emit(Event::Notice(Notice::of(NoticeLevel::Error, &reason.into())));
     }
 
     /// Whether the person wants the command at hand to break off.

@@ -10,20 +10,25 @@ use futures::stream::StreamExt;
 
 use crate::commands::export::Format;
 use crate::commands::{
-    bench, classify, clusters, descendant, device, end, evaluate, explain, export, open, pictures, pools,
+    bench, classify, clusters, descendant, device, end_job, evaluate, explain, export, open, pictures, pools,
 };
 use crate::emitter::{Emitter, Outlet};
 use crate::error::EngineError;
 use crate::jobs::{self, Session, Step};
 use crate::store::{Autosave, Turn};
 use crate::workspace::Change;
-use heirloom_plan::protocol::{Command, Event};
+use heirloom_plan::protocol::{Asked, Command, Event};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::storage::Storage;
 
 /// A command with the files it counts.
-pub type Request = (Command, Vec<FileHandle>);
+pub struct Request {
+    /// The command and its number.
+    pub asked: Asked,
+    /// Its files.
+    pub files: Vec<FileHandle>,
+}
 
 /// The engine.
 pub struct Engine {
@@ -49,18 +54,24 @@ impl Engine {
     /// Serves until nobody can send any more.
     pub async fn serve(mut self, mut inbox: UnboundedReceiver<Request>) {
         loop {
-            while let Ok((command, files)) = inbox.try_recv() {
-                self.handle(command, files).await;
+            while let Ok(request) = inbox.try_recv() {
+                self.answer(request).await;
             }
             let is_working = self.work().await;
             yield_now().await;
             if !is_working {
                 match inbox.next().await {
-                    Some((command, files)) => self.handle(command, files).await,
+                    Some(request) => self.answer(request).await,
                     None => return,
                 }
             }
         }
+    }
+
+    async fn answer(&mut self, Request { asked: Asked { id, command }, files }: Request) {
+        self.emitter.answering(Some(id));
+        self.handle(command, files).await;
+        self.emitter.answering(None);
     }
 
     /// Carries out one command; long ones become the running job.
@@ -114,7 +125,7 @@ impl Engine {
             Command::Bench { work, warm, reps, budget } => {
                 if let Ok(acquired) = workspace.acquired() {
                     let measured = bench::bench(&acquired.device, &work, warm, reps, budget).await;
-                    emitter.answer(measured.map(|json| Event::Bench { work, json }));
+                    emitter.answer(measured.map(|json| Event::Bench { work, json }).map_err(EngineError::Bench));
                 }
             }
             // Everything else asks for a job.
@@ -132,9 +143,11 @@ impl Engine {
         };
         let Session { workspace, job } = &mut self.session;
         let Some(job) = job.as_mut().filter(|job| !job.is_paused()) else { return has_copied };
+        self.emitter.answering_for_job();
         if let Step::Ended { is_finished } = job.advance(workspace, &self.emitter).await {
             self.end_job(is_finished);
         }
+        self.emitter.answering(None);
         true
     }
 
@@ -148,23 +161,24 @@ impl Engine {
                 if started.lasting().is_some() {
                     workspace.note(Change::Soon);
                 }
+                emitter.job_begins();
                 job.insert(started).announce(emitter);
             }
             Some(Err(error)) => emitter.notify_error(error),
-            None => emitter.notify_error(format!("the engine does not know the command `{command:?}`")),
+            None => emitter.notify_error(EngineError::Unknown(format!("{command:?}"))),
         }
     }
 
     fn stop_job(&mut self) {
         if let Some(job) = &mut self.session.job {
-            job.stop(&mut self.session.workspace, &self.emitter);
+            self.emitter.of_job(|| job.stop(&mut self.session.workspace, &self.emitter));
             self.end_job(false);
         }
     }
 
     fn end_job(&mut self, is_finished: bool) {
         if let Some(job) = self.session.job.take() {
-            end(&self.session.workspace, &self.emitter, job.kind(), is_finished);
+            end_job(&self.session.workspace, &self.emitter, job.kind(), is_finished);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Everything that the engine says instead of doing it, a sentence each.
 
 use heirloom_checkpoint::{CheckpointError, OnnxError, SealedError};
-use heirloom_data::DataError;
+use heirloom_data::{DataError, PictureError};
 use heirloom_learngene::InitError;
-use heirloom_learngene::cluster::ExpandError;
+use heirloom_learngene::cluster::{ExpandError, MeasuredError};
 use heirloom_learngene::layers::{CkaError, LayersError};
 use heirloom_learngene::pool::AuxiliaryError;
 use heirloom_learngene::stitch::StitchError;
@@ -13,7 +13,7 @@ use heirloom_platform::storage::StorageError;
 use heirloom_train::TrainError;
 
 /// Why something is not done, or broke off.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum EngineError {
     // What is not there yet.
     #[error("the engine has no device yet")]
@@ -94,6 +94,23 @@ pub enum EngineError {
     OtherPool,
     #[error("{0}")]
     Unfit(String),
+    #[error(
+        "this project has {files} files and {bytes} bytes, a zip takes {most_files} files and {most_bytes} bytes; \
+             export the models one by one instead"
+    )]
+    LargeZip { files: usize, bytes: u64, most_files: u16, most_bytes: u64 },
+    #[error("`{path}` cannot be kept for later: {reason}")]
+    NotCopied { path: String, reason: PictureError },
+    #[error("the project `{name}` could not be opened ({reason}). It stays as it is; a new one was begun")]
+    NotOpened { name: String, reason: Box<EngineError> },
+
+    // What went wrong in work that goes on.
+    #[error("{0}")]
+    RunFailed(String),
+    #[error("{0}")]
+    Bench(String),
+    #[error("the engine does not know the command `{0}`")]
+    Unknown(String),
 
     // What others say.
     #[error(transparent)]
@@ -113,8 +130,11 @@ pub enum EngineError {
     #[error(transparent)]
     Layers(#[from] LayersError),
     #[error(transparent)]
+    Measured(#[from] MeasuredError),
+    #[error(transparent)]
     Onnx(#[from] OnnxError),
     #[error(transparent)]
+    #[serde(serialize_with = "as_text")]
     Package(#[from] std::io::Error),
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -128,4 +148,9 @@ pub enum EngineError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Train(#[from] TrainError),
+}
+
+/// A foreign error, which is only text to us.
+fn as_text<S: serde::Serializer>(error: &std::io::Error, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(error)
 }

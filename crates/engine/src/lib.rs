@@ -4,7 +4,7 @@
 //!
 //! | module | what it is | stands on |
 //! | --- | --- | --- |
-//! | `emitter`, `pace`, `error` | what the page hears, how often, and in which words | |
+//! | `emitter`, `pace`, `error`, `remark` | what the page hears, how often, and in which words | |
 //! | `saved` | the format of what is kept | |
 //! | `workspace` | what is open, plain data | `saved` |
 //! | `commands` | what is answered at once, one file a topic | `workspace`, `emitter` |
@@ -14,10 +14,10 @@
 //!
 //! ```no_run
 //! use heirloom_engine::Engine;
-//! use heirloom_plan::protocol::{Command, Event};
+//! use heirloom_plan::protocol::{Command, Said};
 //!
 //! # async fn example() {
-//! let outlet = |event: Event, _bytes: Option<Vec<u8>>| println!("{event:?}");
+//! let outlet = |said: Said, _bytes: Option<Vec<u8>>| println!("{:?}", said.event);
 //! let mut engine = Engine::new(Box::new(outlet), Default::default());
 //! engine.handle(Command::Start { engine: None }, Vec::new()).await;
 //! // Between two commands the job under way moves on by one piece, until nothing is left to do.
@@ -32,6 +32,7 @@ mod engine;
 mod error;
 mod jobs;
 mod pace;
+mod remark;
 mod saved;
 mod store;
 mod workspace;

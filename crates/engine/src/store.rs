@@ -22,6 +22,7 @@ use self::save::Saving;
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::jobs::Session;
+use crate::remark::Remark;
 use crate::saved::hex;
 use crate::workspace::Change;
 use heirloom_plan::protocol::{Command, Event, ProjectEvent, ProjectList, Saved};
@@ -243,10 +244,7 @@ impl Autosave {
     fn not_saved(&mut self, session: &Session, error: &EngineError) {
         let reason = error.to_string();
         if self.open.trouble.is_none() {
-            self.emitter.notify_info(format!(
-                "your work could not be saved ({reason}). It goes on in memory, and what was saved before stays; saving \
-                 is tried again by itself"
-            ));
+            self.emitter.notify_info(Remark::NotSaved { reason: reason.clone() });
         }
         self.emitter.emit(Event::Project(ProjectEvent::Unsaved { reason: reason.clone() }));
         self.open.trouble = Some((reason, now_ms() + TRY_AGAIN));

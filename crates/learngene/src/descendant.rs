@@ -13,7 +13,7 @@ use heirloom_nn::vit::{Mlp, Vit};
 use heirloom_train::Classifier;
 
 /// Why a descendant cannot start.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum InitError {
     /// The plan does not fit.
     #[error(transparent)]

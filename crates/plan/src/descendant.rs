@@ -19,7 +19,7 @@ const USUAL_BATCH: u64 = 16;
 pub const NO_HEADS: &str = "this ancestor has no attention heads; open a Vision Transformer, or choose another method";
 
 /// Why a descendant is not planned.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum PlanError {
     /// Nothing to inherit from.
     #[error("no ancestor is open yet; open a checkpoint first")]

@@ -5,7 +5,7 @@
 //! that nothing the person did is lost with a crash. A command whose job was still under way when the engine died is
 //! left out: it may be what killed it, and repeating it would end in a circle.
 
-use super::protocol::{Command, Event, JobKind, ProjectCommand, ProjectEvent, Saved};
+use super::protocol::{Command, Event, JobKind, ProjectCommand, ProjectEvent, Said, Saved};
 
 /// A command with the handles that travel with it.
 pub type Entry<F> = (Command, Vec<F>);
@@ -15,7 +15,7 @@ pub type Entry<F> = (Command, Vec<F>);
 pub struct Journal<F> {
     start: Option<Command>,
     begin: Option<Command>,
-    /// The engine is opening a project: what it says is no answer to what it was sent.
+    /// The engine is opening a project.
     opening: bool,
     ancestor: Option<Entry<F>>,
     preparation: Option<Command>,
@@ -24,7 +24,8 @@ pub struct Journal<F> {
     pictures: Vec<Entry<F>>,
     split: Option<Command>,
     measured: Option<Command>,
-    pending: Vec<Entry<F>>,
+    /// Jobs that were not answered yet, by the numbers of their commands.
+    pending: Vec<(u64, Entry<F>)>,
 }
 
 impl<F> Default for Journal<F> {
@@ -46,14 +47,14 @@ impl<F> Default for Journal<F> {
 
 impl<F: Clone> Journal<F> {
     /// Notes a command on its way to the engine.
-    pub fn sent(&mut self, command: &Command, files: &[F]) {
+    pub fn sent(&mut self, id: u64, command: &Command, files: &[F]) {
         match command {
             Command::Start { .. } => self.start = Some(command.clone()),
             Command::Project(ProjectCommand::Begin { .. }) => self.begin = Some(command.clone()),
-            command if job_of(command).is_some() => self.pending.push((command.clone(), files.to_vec())),
+            command if job_of(command).is_some() => self.pending.push((id, (command.clone(), files.to_vec()))),
             Command::ClearPictures => {
                 self.pictures.clear();
-                self.pending.retain(|(command, _)| !matches!(command, Command::AddPictures { .. }));
+                self.pending.retain(|(_, (command, _))| !matches!(command, Command::AddPictures { .. }));
             }
             Command::SetPreparation(_) => self.prepare(command),
             Command::SetSplit(_) => self.split = Some(command.clone()),
@@ -62,41 +63,42 @@ impl<F: Clone> Journal<F> {
     }
 
     /// Notes what the engine answered: a job that succeeded is worth repeating, one that failed is not.
-    pub fn received(&mut self, event: &Event) {
-        match event {
+    pub fn received(&mut self, said: &Said) {
+        let answers = said.answers;
+        match &said.event {
             Event::Project(ProjectEvent::Opening { .. }) => {
                 self.opening = true;
                 self.forget();
             }
             Event::Project(ProjectEvent::Opened) => self.opening = false,
             Event::Project(ProjectEvent::Saved(Saved { is_complete: true, .. })) => self.forget(),
-            _ if self.opening => {}
             Event::Ancestor(_) => {
-                if let Some(entry) = self.take_pending(JobKind::Open) {
+                if let Some(entry) = self.take_pending(answers, JobKind::Open) {
                     self.ancestor = Some(entry);
                     (self.preparation, self.measured) = (self.next_preparation.take(), None);
                 }
             }
             Event::Pictures(_) => {
-                if let Some(entry) = self.take_pending(JobKind::Pictures) {
+                if let Some(entry) = self.take_pending(answers, JobKind::Pictures) {
                     self.pictures.push(entry);
                 }
             }
             Event::Heads(_) => {
-                if let Some((command, _)) = self.take_pending(JobKind::Measure) {
+                if let Some((command, _)) = self.take_pending(answers, JobKind::Measure) {
                     self.measured = Some(command);
                 }
             }
             Event::JobEnded { job, finished: false } => {
-                drop(self.take_pending(*job));
-                self.next_preparation = self.next_preparation.take().filter(|_| *job != JobKind::Open);
+                let failed = self.take_pending(answers, *job);
+                let is_ancestor = failed.is_some() && *job == JobKind::Open;
+                self.next_preparation = self.next_preparation.take().filter(|_| !is_ancestor);
             }
             // What these leave behind (trained models) cannot be had again by repeating a command.
             // What condensing found stands on the page; no engine needs it again.
             Event::JobEnded {
                 job: job @ (JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate),
                 ..
-            } => drop(self.take_pending(*job)),
+            } => drop(self.take_pending(answers, *job)),
             _ => {}
         }
     }
@@ -116,7 +118,7 @@ impl<F: Clone> Journal<F> {
     /// Commands that were only waiting behind the one under way are repeated too.
     pub fn replay(&mut self) -> (Vec<Entry<F>>, Option<JobKind>) {
         self.opening = false;
-        let mut waiting = std::mem::take(&mut self.pending).into_iter();
+        let mut waiting = std::mem::take(&mut self.pending).into_iter().map(|(_, entry)| entry);
         let guilty = waiting.next().and_then(|(command, _)| job_of(&command));
         let mut entries: Vec<Entry<F>> = Vec::new();
         entries.extend(self.start.clone().map(|command| (command, Vec::new())));
@@ -133,16 +135,19 @@ impl<F: Clone> Journal<F> {
     }
 
     fn prepare(&mut self, command: &Command) {
-        let is_opening = self.pending.iter().any(|(command, _)| job_of(command) == Some(JobKind::Open));
+        let is_opening = self.pending.iter().any(|(_, (command, _))| job_of(command) == Some(JobKind::Open));
         match is_opening {
             true => self.next_preparation = Some(command.clone()),
             false => (self.preparation, self.measured) = (Some(command.clone()), None),
         }
     }
 
-    fn take_pending(&mut self, job: JobKind) -> Option<Entry<F>> {
-        let at = self.pending.iter().position(|(command, _)| job_of(command) == Some(job))?;
-        Some(self.pending.remove(at))
+    /// The command that was answered, if what came is what it asked for: files that an opened project waits for bring
+    /// all of the project with them.
+    fn take_pending(&mut self, answers: Option<u64>, job: JobKind) -> Option<Entry<F>> {
+        let is_answered = |(id, (command, _)): &(u64, Entry<F>)| Some(*id) == answers && job_of(command) == Some(job);
+        let at = self.pending.iter().position(is_answered)?;
+        Some(self.pending.remove(at).1)
     }
 }
 

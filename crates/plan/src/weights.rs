@@ -28,7 +28,7 @@ pub trait Weights {
 }
 
 /// Why a tensor in memory does not serve.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum StateError {
     /// Not there.
     #[error("the weights hold no `{0}`")]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Why a file could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum FileError {
     /// The operating system or the browser refused.
     #[error("`{name}` could not be read ({reason}); it may have been moved or changed, so choose it again")]

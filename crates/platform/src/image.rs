@@ -15,7 +15,7 @@ pub use encode::{data_url, encode_jpeg, encode_png};
 pub use header::{MAX_PIXELS, MAX_SIDE, PictureFormat, PictureHeader, format, is_complete, probe};
 
 /// Why a picture could not be used. The path is not part of it: whoever knows the file names it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum ImageError {
     /// No bytes.
     #[error("the file is empty (0 bytes); get it again")]

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use super::file::FileHandle;
 
 /// Why something could not be stored, or found again.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum StorageError {
     /// The disk, or what the browser grants this page, is used up.
     #[error("there is no room left for `{path}`; free some disk space, or delete a project")]

@@ -1,7 +1,7 @@
 //! What can go wrong while training.
 
 /// Why training could not go on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum TrainError {
     /// The loss of a step is NaN or infinite; the weights are still those of the step before.
     #[error(

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 
 use heirloom_engine::{Engine, Request};
-use heirloom_plan::protocol::{Command, Event, FileRef, ProjectCommand};
+use heirloom_plan::protocol::{Asked, Command, FileRef, ProjectCommand, Said};
 use heirloom_platform::file::FileHandle;
 
 /// Serves the page that started this worker until it is ended.
@@ -26,21 +26,21 @@ pub fn serve() {
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
     let page = scope.clone();
-    let outlet = move |event: Event, bytes: Option<Vec<u8>>| post(&page, &event, bytes);
+    let outlet = move |said: Said, bytes: Option<Vec<u8>>| post(&page, &said, bytes);
     let engine = Engine::new(Box::new(outlet), stop);
     spawn_local(engine.serve(inbox));
     let _ = scope.post_message(&"alive".into());
 }
 
-/// `[json_of_command, [File, …]]` to a request.
+/// `[json_of_asked, [File, …]]` to a request.
 fn receive(data: &JsValue, stop: &Rc<Cell<bool>>, sender: &UnboundedSender<Request>) {
     let parts: &Array = data.unchecked_ref();
-    let command = serde_json::from_str::<Command>(&parts.get(0).as_string().unwrap_or_default());
-    let command = match command {
-        Ok(command) => command,
+    let asked = serde_json::from_str::<Asked>(&parts.get(0).as_string().unwrap_or_default());
+    let asked = match asked {
+        Ok(asked) => asked,
         Err(error) => return log::error!("a command could not be read: {error}"),
     };
-    if command == Command::Stop {
+    if asked.command == Command::Stop {
         stop.set(true);
     }
     let handles: Array = parts.get(1).unchecked_into();
@@ -48,8 +48,8 @@ fn receive(data: &JsValue, stop: &Rc<Cell<bool>>, sender: &UnboundedSender<Reque
         let blob = handles.get(file.index as u32).dyn_into::<Blob>().ok()?;
         Some(FileHandle::from_blob(file.path.clone(), blob))
     };
-    let files = files_of(&command).iter().filter_map(file).collect();
-    if sender.unbounded_send((command, files)).is_err() {
+    let files = files_of(&asked.command).iter().filter_map(file).collect();
+    if sender.unbounded_send(Request { asked, files }).is_err() {
         log::error!("the engine listens no more");
     }
 }
@@ -66,8 +66,8 @@ fn files_of(command: &Command) -> &[FileRef] {
     }
 }
 
-fn post(page: &DedicatedWorkerGlobalScope, event: &Event, bytes: Option<Vec<u8>>) {
-    let json = match serde_json::to_string(event) {
+fn post(page: &DedicatedWorkerGlobalScope, said: &Said, bytes: Option<Vec<u8>>) {
+    let json = match serde_json::to_string(said) {
         Ok(json) => json,
         Err(error) => return log::error!("an event could not be written: {error}"),
     };

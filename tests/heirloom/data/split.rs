@@ -31,7 +31,11 @@ fn every_class_gives_its_share_and_every_picture_has_one_side() {
     for labelled in split.train.iter().chain(&split.validation) {
         assert_eq!(set.pictures()[labelled.picture].class, split.classes[labelled.label]);
     }
-    assert!(split.notes.iter().any(|note| note.contains("`e` has no picture to judge on")), "{:?}", split.notes);
+    assert!(
+        split.notes.iter().any(|note| note.to_string().contains("`e` has no picture to judge on")),
+        "{:?}",
+        split.notes
+    );
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn a_picture_in_two_classes_is_reported_and_judges_nothing() {
     for seed in 0..20 {
         let split = split(&set, 0.5, seed);
         assert!(paths(&set, &split.train).contains(&"a/1.png") && paths(&set, &split.train).contains(&"b/1.png"));
-        assert!(split.notes.iter().any(|note| note.contains("two classes at once")), "{:?}", split.notes);
+        assert!(split.notes.iter().any(|note| note.to_string().contains("two classes at once")), "{:?}", split.notes);
     }
 }
 
@@ -133,7 +137,7 @@ fn test_folders_judge_unless_there_are_val_folders() {
     let split = split(&set, 0.5, 1);
     assert_eq!(paths(&set, &split.validation), ["val/a/5.png", "val/b/6.png"]);
     assert_eq!(paths(&set, &split.held_out), ["test/a/3.png", "test/b/4.png"]);
-    assert!(split.notes.iter().any(|note| note.contains("set aside")), "{:?}", split.notes);
+    assert!(split.notes.iter().any(|note| note.to_string().contains("set aside")), "{:?}", split.notes);
 }
 
 #[test]
@@ -152,7 +156,7 @@ fn a_copy_in_the_training_folder_takes_the_other_one_with_it() {
     let split = split(&set, 0.5, 1);
     assert_eq!(paths(&set, &split.train), ["train/a/1.png", "val/a/9.png", "train/b/2.png"]);
     assert!(
-        split.notes.iter().any(|note| note.starts_with("found 1 picture in the training folders")),
+        split.notes.iter().any(|note| note.to_string().starts_with("found 1 picture in the training folders")),
         "{:?}",
         split.notes
     );

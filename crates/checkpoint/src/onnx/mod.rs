@@ -26,7 +26,7 @@ const INPUT: &str = "pixel_values";
 const MOST_BYTES: u64 = (1 << 31) - 1;
 
 /// Why a model cannot be written as ONNX.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum OnnxError {
     /// The graph needs a tensor that the weights lack.
     #[error("the weights hold no `{0}`, which the model needs; save another model")]

@@ -7,7 +7,7 @@ use super::pixels;
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::workspace::Workspace;
-use heirloom_data::{DataError, Normalise, Source, evaluation_picture, open, thumbnail};
+use heirloom_data::{DataError, Normalise, Source, evaluation_and_thumbnail, evaluation_picture, open};
 use heirloom_nn::device::read;
 use heirloom_nn::model::Model;
 use heirloom_plan::protocol::{Event, JobKind, PictureAt, Prediction};
@@ -44,23 +44,43 @@ impl Classifier {
     pub async fn image(&self, path: &str, source: &Source) -> Result<(RgbImage8, Tensor<4>), DataError> {
         let side = self.model.config().image_size();
         let picture = evaluation_picture(path, source, side).await?;
-        let data = TensorData::new(pixels(&picture, &self.normalise), [1, 3, side, side]);
-        let image = Tensor::from_data(data, &self.model.device());
+        let image = self.tensor(&picture);
         Ok((picture, image))
     }
 
-    async fn classify(&self, path: &str, source: &Source, picture: PictureAt) -> Result<Prediction, EngineError> {
-        let (_, image) = self.image(path, source).await?;
+    fn tensor(&self, picture: &RgbImage8) -> Tensor<4> {
+        let side = self.model.config().image_size();
+        let data = TensorData::new(pixels(picture, &self.normalise), [1, 3, side, side]);
+        Tensor::from_data(data, &self.model.device())
+    }
+
+    async fn classify(&self, path: &str, source: &Source, at: PictureAt) -> Result<Prediction, EngineError> {
+        let side = self.model.config().image_size();
+        let (picture, thumbnail) = evaluation_and_thumbnail(path, source, side, SHOWN).await?;
+        self.say(path, self.tensor(&picture), at, Some(thumbnail)).await
+    }
+
+    async fn classify_file(&self, file: &FileHandle, at: PictureAt) -> Result<Prediction, EngineError> {
+        self.classify(file.path(), &open(file).await?, at).await
+    }
+
+    async fn glance(&self, file: &FileHandle) -> Result<Prediction, EngineError> {
+        let (_, image) = self.image(file.path(), &open(file).await?).await?;
+        self.say(file.path(), image, PictureAt::Glanced, None).await
+    }
+
+    async fn say(
+        &self,
+        path: &str,
+        image: Tensor<4>,
+        picture: PictureAt,
+        thumbnail: Option<String>,
+    ) -> Result<Prediction, EngineError> {
         let shares = read(softmax(self.model.logits(image, None), 1)).await?;
         let mut classes: Vec<_> = self.classes.iter().cloned().zip(shares).collect();
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let thumbnail = thumbnail(path, source, SHOWN).await?;
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         Ok(Prediction { name, picture, thumbnail, classes, truth: None })
-    }
-
-    async fn classify_file(&self, file: &FileHandle, picture: PictureAt) -> Result<Prediction, EngineError> {
-        self.classify(file.path(), &open(file).await?, picture).await
     }
 }
 
@@ -122,7 +142,7 @@ pub async fn classify_frame(workspace: &mut Workspace, emitter: &Emitter, run: O
     let classifier = emitter.notify_failure(Classifier::of_run(workspace, run));
     let mut prediction = None;
     if let (Some(classifier), Some(file)) = (classifier, files.into_iter().next()) {
-        prediction = emitter.notify_failure(classifier.classify_file(&file, PictureAt::Glanced).await);
+        prediction = emitter.notify_failure(classifier.glance(&file).await);
         workspace.classified.frame = Some(file);
     }
     emitter.emit(Event::Glance(prediction));

@@ -65,7 +65,7 @@ async fn divide(workspace: &mut Workspace, emitter: &Emitter) {
     if !dataset.set.pictures().is_empty() {
         match dataset.set.split(SplitPlan { validation_share, seed }) {
             Ok(split) => {
-                split.notes.iter().for_each(|note| emitter.notify_info(note));
+                split.notes.iter().for_each(|note| emitter.notify_info(note.clone()));
                 dataset.split = Some(split);
             }
             Err(error) => emitter.notify_error(error),

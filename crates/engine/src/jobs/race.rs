@@ -204,7 +204,7 @@ impl RaceJob {
         // In a sweep divergence is a result, shown where the results are.
         if !self.queue.keeps_only_the_best() {
             for failure in self.race.reports().iter().filter_map(|report| report.failure.as_ref()) {
-                emitter.notify_error(failure);
+                emitter.notify_error(EngineError::RunFailed(failure.clone()));
             }
         }
         if let Some(broken) = self.race.batches().broken() {

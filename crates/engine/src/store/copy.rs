@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::project_store::ProjectStore;
 use crate::emitter::Emitter;
+use crate::error::EngineError;
+use crate::remark::Remark;
 use crate::saved::{Part, hex};
 use crate::workspace::{Id, Workspace};
 use heirloom_data::{PictureError, Source};
@@ -82,7 +84,7 @@ impl Stored {
                     self.say_unstored(emitter, &error);
                 }
                 Err(CopyError::Source(error)) => {
-                    emitter.notify_error(format!("`{path}` cannot be kept for later: {error}"));
+                    emitter.notify_error(EngineError::NotCopied { path, reason: error });
                     self.note(target, [0; 32]);
                 }
             }
@@ -185,10 +187,7 @@ impl Stored {
     fn say_unstored(&mut self, emitter: &Emitter, error: &StorageError) {
         if !self.has_said_unstored {
             self.has_said_unstored = true;
-            emitter.notify_info(format!(
-                "not everything you brought could be kept ({error}). After a reload drop the same files again, then the \
-                 work goes on"
-            ));
+            emitter.notify_info(Remark::NotAllKept { reason: error.clone() });
         }
     }
 }

@@ -5,6 +5,7 @@ use super::project_store::Generation;
 use super::restore::{Given, sha256};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
+use crate::remark::Remark;
 use crate::saved::{StoredFile, hex};
 use heirloom_data::{PictureSet, Source};
 use heirloom_plan::protocol::{Event, JobKind};
@@ -31,7 +32,7 @@ impl Waiting {
 
     /// Asks for the files, and shows what can be shown without them.
     pub fn announce(&self, emitter: &Emitter) {
-        emitter.notify_info(self.sentence());
+        emitter.notify_info(self.remark());
         let work = &self.generation.work;
         if let Some(report) = &work.last_race {
             emitter.emit(Event::Race(report.clone()));
@@ -52,16 +53,10 @@ impl Waiting {
         Ok(())
     }
 
-    pub fn sentence(&self) -> String {
-        let names: Vec<String> = self.missing.iter().take(NAMED).map(|file| format!("`{}`", file.path)).collect();
-        let more = self.missing.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let what = if self.missing.len() == 1 { "a file" } else { "files" };
-        format!(
-            "this project needs {what} that had no room in the store: {}{more}. Drop the same files again, then the work \
-             goes on; or begin a new project",
-            names.join(", ")
-        )
+    /// Which files it waits for.
+    pub fn remark(&self) -> Remark {
+        let named: Vec<String> = self.missing.iter().take(NAMED).map(|file| file.path.clone()).collect();
+        Remark::Needs { more: self.missing.len() - named.len(), named }
     }
 }
 

@@ -7,9 +7,10 @@ use super::project_store::{Generation, Newest, ProjectStore};
 use super::restore::{Given, Restoring};
 use super::save::Saving;
 use super::{Autosave, OpenProject, zip};
-use crate::commands::end;
+use crate::commands::{end, end_job};
 use crate::error::EngineError;
 use crate::jobs::Session;
+use crate::remark::Remark;
 use crate::workspace::Change;
 use heirloom_plan::protocol::{Command, Event, JobKind, ProjectCommand, ProjectEvent};
 use heirloom_platform::clock::{now_ms, unix_ms};
@@ -75,8 +76,7 @@ impl Autosave {
             Ok(storage) => self.store = Some(ProjectStore::new(storage)),
             Err(error) => {
                 self.emitter.emit(Event::Project(ProjectEvent::Unsaved { reason: error.to_string() }));
-                let reason = format!("your work is not kept when this page closes: {error}. Everything else works");
-                self.emitter.notify_info(reason);
+                self.emitter.notify_info(Remark::NotKept { reason: error });
                 return self.begin_project(session, name);
             }
         }
@@ -107,9 +107,7 @@ impl Autosave {
             None => id.to_owned(),
         };
         self.begin_project(session, next);
-        self.emitter.notify_error(format!(
-            "the project `{name}` could not be opened ({error}). It stays as it is; a new one was begun"
-        ));
+        self.emitter.notify_error(EngineError::NotOpened { name, reason: Box::new(error) });
     }
 
     /// Begins an empty project; it is stored once there is something in it.
@@ -121,7 +119,7 @@ impl Autosave {
     /// Another project takes the place of the open one; nothing is open, measured, trained or running.
     fn replace(&mut self, session: &mut Session, open: OpenProject) {
         if let Some(job) = session.job.take() {
-            end(&session.workspace, &self.emitter, job.kind(), false);
+            end_job(&session.workspace, &self.emitter, job.kind(), false);
         }
         session.workspace.forget();
         let OpenProject { id, name, page, .. } = &open;
@@ -139,10 +137,7 @@ impl Autosave {
         self.replace(session, OpenProject { page, newest, ..OpenProject::new(id, &name) });
         if let Some(reason) = damaged {
             let minutes = (unix_ms() - work.saved_at).max(0.0) / 60_000.0;
-            self.emitter.notify_info(format!(
-                "the newest saved state of `{name}` is damaged ({reason}). The one before it, saved {minutes:.0} minutes \
-                 ago, was opened"
-            ));
+            self.emitter.notify_info(Remark::OlderOpened { name, reason, minutes });
         }
         let Some(store) = &self.store else { return Ok(()) };
         if let Err(error) = store.set_last(id).await {
@@ -198,10 +193,8 @@ impl Autosave {
         };
         let Some(waiting) = self.open.waiting.take() else { return false };
         let received = self.receive(session, waiting, kind, files).await;
-        if let Err(error) = &received {
-            self.emitter.notify_error(error);
-        }
-        end(&session.workspace, &self.emitter, kind, received.is_ok());
+        let received = self.emitter.notify_failure(received);
+        end(&session.workspace, &self.emitter, kind, received.is_some());
         true
     }
 
@@ -214,7 +207,7 @@ impl Autosave {
     ) -> Result<(), EngineError> {
         waiting.take(kind, files).await?;
         if !waiting.is_complete() {
-            self.emitter.notify_info(waiting.sentence());
+            self.emitter.notify_info(waiting.remark());
             self.open.waiting = Some(waiting);
             return Ok(());
         }

@@ -6,6 +6,7 @@ use super::copy::SLICE;
 use super::project_store::{Newest, ProjectStore};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
+use crate::remark::Remark;
 use heirloom_plan::protocol::{Event, ProjectEvent, ZipPiece};
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
@@ -46,14 +47,14 @@ pub async fn export(store: &ProjectStore, id: &str, name: &str, emitter: &Emitte
         entries.push(Entry { name, path, len: file.len(), crc });
     }
     if !missing.is_empty() {
-        emitter.notify_info(format!("{} files that had no room in the store are not in the zip", missing.len()));
+        emitter.notify_info(Remark::NotInZip { missing: missing.len() });
     }
-    let pieces = pieces(&entries)?;
+    let (pieces, headers) = pieces(&entries)?;
     let name = format!("{}.zip", file_name(name));
     if cfg!(target_arch = "wasm32") && store.storage.is_lasting() {
-        emitter.emit(Event::Project(ProjectEvent::Exported { name, pieces }));
+        emitter.emit_with(Event::Project(ProjectEvent::Exported { name, pieces }), headers);
     } else {
-        emitter.emit_file(name, "application/zip", together(&store.storage, pieces).await?);
+        emitter.emit_file(name, "application/zip", together(&store.storage, pieces, &headers).await?);
     }
     Ok(())
 }
@@ -65,20 +66,20 @@ fn file_name(name: &str) -> String {
     if name.trim().is_empty() { "heirloom".into() } else { name.trim().into() }
 }
 
-async fn together(storage: &Storage, pieces: Vec<ZipPiece>) -> Result<Vec<u8>, EngineError> {
+async fn together(storage: &Storage, pieces: Vec<ZipPiece>, headers: &[u8]) -> Result<Vec<u8>, EngineError> {
     let mut zip = Vec::new();
     for piece in pieces {
         match piece {
-            ZipPiece::Bytes(bytes) => zip.extend(bytes),
+            ZipPiece::Attached(range) => zip.extend(&headers[range.start as usize..range.end as usize]),
             ZipPiece::Stored(path) => zip.extend(storage.file(&path, &path).await?.read_all().await?),
         }
     }
     Ok(zip)
 }
 
-/// Local headers, files and the directory at the end.
-fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, EngineError> {
-    let (mut pieces, mut directory, mut at) = (Vec::new(), Vec::new(), 0_u64);
+/// Local headers, files and the directory at the end; and the bytes of all that is no file.
+fn pieces(entries: &[Entry]) -> Result<(Vec<ZipPiece>, Vec<u8>), EngineError> {
+    let (mut pieces, mut headers, mut directory, mut at) = (Vec::new(), Vec::new(), Vec::new(), 0_u64);
     for entry in entries {
         let header = fields(entry);
         let mut local = b"PK\x03\x04".to_vec();
@@ -91,16 +92,12 @@ fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, EngineError> {
         directory.extend((at as u32).to_le_bytes());
         directory.extend(entry.name.as_bytes());
         at += local.len() as u64 + entry.len;
-        pieces.push(ZipPiece::Bytes(local));
+        pieces.push(attach(&mut headers, &local));
         pieces.push(ZipPiece::Stored(entry.path.clone()));
     }
     let count = entries.len();
     if at + directory.len() as u64 > MAX_ZIP || count > usize::from(u16::MAX) {
-        return Err(EngineError::Unfit(format!(
-            "this project has {count} files and {at} bytes, a zip takes {} files and {MAX_ZIP} bytes; export the models \
-             one by one instead",
-            u16::MAX
-        )));
+        return Err(EngineError::LargeZip { files: count, bytes: at, most_files: u16::MAX, most_bytes: MAX_ZIP });
     }
     let (start, size, count) = (at as u32, directory.len() as u32, count as u16);
     directory.extend(b"PK\x05\x06\x00\x00\x00\x00");
@@ -109,8 +106,15 @@ fn pieces(entries: &[Entry]) -> Result<Vec<ZipPiece>, EngineError> {
     directory.extend(size.to_le_bytes());
     directory.extend(start.to_le_bytes());
     directory.extend([0; 2]);
-    pieces.push(ZipPiece::Bytes(directory));
-    Ok(pieces)
+    pieces.push(attach(&mut headers, &directory));
+    Ok((pieces, headers))
+}
+
+/// Appends to the attachment. A zip's length has 32 bits, so what is between its files has no more.
+fn attach(headers: &mut Vec<u8>, bytes: &[u8]) -> ZipPiece {
+    let start = headers.len() as u32;
+    headers.extend(bytes);
+    ZipPiece::Attached(start..headers.len() as u32)
 }
 
 /// What local header and directory say alike: version, flags (names are UTF-8), method (none), time (1 January 1980),

@@ -8,7 +8,7 @@ use heirloom_nn::device::{ReadError, read};
 use heirloom_nn::kernels::{Density, density};
 
 /// Why heads on a device cannot be clustered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum MeasuredError {
     /// The device gave nothing.
     #[error(transparent)]

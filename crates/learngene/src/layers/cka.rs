@@ -26,7 +26,7 @@ pub enum Estimator {
 }
 
 /// Why features are not compared.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum CkaError {
     /// Too few examples for the estimator.
     #[error("`{found}` examples lie in a batch, expected at least {least}: compare on more pictures")]

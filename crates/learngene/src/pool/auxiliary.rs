@@ -40,7 +40,7 @@ impl Positions {
 }
 
 /// Why an auxiliary model cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum AuxiliaryError {
     /// Nothing of something.
     #[error("the auxiliary model has 0 `{name}`, expected at least 1")]

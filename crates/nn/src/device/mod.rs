@@ -18,7 +18,7 @@ pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
 
 /// Why WebGPU is not used. Each is a sentence for the person.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum DeviceError {
     /// No adapter.
     #[error(

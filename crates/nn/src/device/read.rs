@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, Transaction};
 
 /// A result that could not be read; the device is usually lost.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, serde::Serialize)]
 #[error("the device gave no result ({0}); it may have been lost, so start the engine again")]
 pub struct ReadError(String);
 

@@ -20,7 +20,7 @@ const BACKWARD: [f32; 3] = [-1.994_735e-4, 4.998_343_7e-4, 3.106_781_7e-3];
 const ATTENTION_DISTANCE: [f32; 3] = [2.959_658_7e1, 2.999_958_6e1, 2.979_808_6e1];
 
 /// A check that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum SelfTestError {
     /// A result could not be read.
     #[error("{check} gave no result ({reason})")]

@@ -70,7 +70,7 @@ impl ClusterSettings {
 }
 
 /// Why heads cannot be clustered.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, serde::Serialize)]
 pub enum ClusterError {
     /// A layer without heads, or no layer.
     #[error("no head was measured in layer `{layer}`: measure the heads first")]

@@ -31,7 +31,7 @@ pub struct ExpansionSettings {
 }
 
 /// Why a descendant cannot be planned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum ExpandError {
     /// No heads, layers or classes.
     #[error("the descendant has 0 `{name}`, expected at least 1")]

@@ -3,7 +3,7 @@
 use super::{BlockKind, CnnConfig, Shortcut, StageConfig, sides};
 
 /// Why stages do not make a network. Stages are counted from 1, as people do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum SeamError {
     /// Nothing between stem and classifier.
     #[error("a network needs at least one stage; choose one")]

@@ -19,7 +19,7 @@ pub struct StitchedConfig {
 }
 
 /// Why two models cannot be stitched.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum StitchedError {
     /// No such layer.
     #[error("the {part} model has `{depth}` layers, but the stitch is at layer `{layer}` (from 0): choose one it has")]

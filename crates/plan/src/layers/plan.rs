@@ -7,7 +7,7 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::config::SeamError;
 
 /// Why a descendant of whole layers cannot be planned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum LayersError {
     /// No layers or classes.
     #[error("the descendant has 0 `{name}`, expected at least 1")]

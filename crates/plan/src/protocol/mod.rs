@@ -9,12 +9,14 @@ mod experiment;
 mod inputs;
 mod layers;
 mod method;
+mod notice;
 mod points;
 mod pool;
 mod projects;
 pub mod statistics;
 mod training;
 mod trial;
+mod wire;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,11 +25,13 @@ pub use experiment::*;
 pub use inputs::*;
 pub use layers::*;
 pub use method::*;
+pub use notice::*;
 pub use points::*;
 pub use pool::*;
 pub use projects::*;
 pub use training::*;
 pub use trial::*;
+pub use wire::*;
 
 /// Which engine computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,33 +283,6 @@ pub enum Event {
         /// JSON text of the result.
         json: String,
     },
-}
-
-/// A sentence for the person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// Whether something failed, or is only good to know.
-    pub level: NoticeLevel,
-    /// Full sentences: found, expected, what to do.
-    pub text: String,
-}
-
-/// How serious a [`Notice`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NoticeLevel {
-    /// Good to know.
-    Info,
-    /// Something did not work.
-    Error,
-}
-
-/// A reason as a sentence: errors are written in lower case, to be joined.
-pub fn sentence(reason: impl ToString) -> String {
-    let text = reason.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
 }
 
 /// The device the engine runs on.

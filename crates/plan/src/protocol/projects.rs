@@ -1,5 +1,7 @@
 //! Projects: what is kept in the browser between visits.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::FileRef;
@@ -80,7 +82,8 @@ pub enum ProjectEvent {
         /// Why.
         reason: String,
     },
-    /// The zip of the project, in pieces that the page puts together.
+    /// The zip of the project, in pieces that the page puts together; all but the stored files is the message's
+    /// attachment.
     Exported {
         /// Suggested name.
         name: String,
@@ -131,8 +134,8 @@ pub struct ProjectEntry {
 /// A piece of a zip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ZipPiece {
-    /// These bytes.
-    Bytes(Vec<u8>),
+    /// These bytes of the attachment.
+    Attached(Range<u32>),
     /// A file of the store, below the engine's folder.
     Stored(String),
 }

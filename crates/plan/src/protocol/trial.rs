@@ -20,8 +20,8 @@ pub struct Prediction {
     pub name: String,
     /// Where it lies, to look at it more closely.
     pub picture: PictureAt,
-    /// Small picture as `data:` URL.
-    pub thumbnail: String,
+    /// Small picture as `data:` URL; none of a glance, whose picture the person sees already.
+    pub thumbnail: Option<String>,
     /// Class names with probabilities, largest first.
     pub classes: Vec<(String, f32)>,
     /// The class it is filed under, where it is a picture of the set.

@@ -23,7 +23,7 @@ pub enum Configuration {
 }
 
 /// Why models cannot form a net.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 pub enum StitchError {
     /// Nothing to stitch.
     #[error("`{0}` models were given, at least 2 are needed to stitch")]

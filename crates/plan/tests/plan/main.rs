@@ -9,5 +9,6 @@ mod cluster_scalars;
 mod descendant;
 mod experiment;
 mod journal;
+mod notice;
 mod settings;
 mod statistics;

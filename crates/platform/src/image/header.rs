@@ -32,6 +32,13 @@ impl PictureFormat {
     }
 }
 
+/// A value among those of an error, so its name and not a variant's.
+impl serde::Serialize for PictureFormat {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl std::fmt::Display for PictureFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -4,6 +4,7 @@ use super::arms::{Arm, ArmMaker, RaceInitializers};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan;
 use crate::error::EngineError;
+use crate::remark::Remark;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
@@ -104,20 +105,9 @@ fn room(configs: &[ModelConfig], is_interleaved: bool, bytes: u64) -> usize {
 }
 
 /// What to say when steps go in parts of so many pictures from now on.
-pub fn in_parts(configs: &[ModelConfig], batch: usize, part: usize) -> String {
+pub fn in_parts(configs: &[ModelConfig], batch: usize, part: usize) -> Remark {
     let is_normalised = configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
-    let effect = match is_normalised {
-        // By batch norm, in which the pictures of a part know nothing of the others.
-        true => {
-            "this takes longer and gives somewhat another result, for the network normalises each part by the part's own \
-             statistics"
-        }
-        false => "the result is the same, only slower",
-    };
-    format!(
-        "there is not enough memory for {batch} pictures at a time, so each step goes in parts of {part}, whose gradients \
-         are added: {effect}"
-    )
+    Remark::InParts { batch, part, is_normalised }
 }
 
 #[cfg(test)]
@@ -128,9 +118,8 @@ mod tests {
     #[test]
     fn parts_of_a_batch_are_called_the_same_only_where_no_batch_norm_is() {
         let network = ModelConfig::Cnn(CnnConfig::vgg([1; 5], 2));
-        assert!(
-            in_parts(&[], 8, 4).ends_with("parts of 4, whose gradients are added: the result is the same, only slower")
-        );
-        assert!(in_parts(&[network], 8, 4).contains("somewhat another result"));
+        let same = in_parts(&[], 8, 4).to_string();
+        assert!(same.ends_with("parts of 4, whose gradients are added: the result is the same, only slower"));
+        assert!(in_parts(&[network], 8, 4).to_string().contains("somewhat another result"));
     }
 }
