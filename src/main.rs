@@ -1,6 +1,6 @@
 //! The page: draws what the engine says, and turns what the person does into commands.
 //!
-//! One [`store::Store`] holds everything that is on the screen. Each step has a folder with its view, drawings, state and
+//! One `store::Store` holds everything that is on the screen. Each step has a folder with its view, drawings, state and
 //! actions; actions are functions over the store, and `events` is where the engine's words arrive. `charts` and `widgets`
 //! are what steps share, `browser` what the browser gives, `strings` every word. What is plain arithmetic the page works
 //! out by itself with `heirloom_plan`; it links no burn, which would be megabytes to load and most of a second to start.
