@@ -66,7 +66,7 @@ pub(super) const RACE: Race = Race {
     retry: |pictures| {
         let pictures = if pictures == 1 { "1 picture".to_owned() } else { format!("{pictures} pictures") };
         format!(
-            "Memory ran out, so training begins again with {pictures} at a time; the result is the same, only slower."
+            "Memory ran out, so training begins again with {pictures} at a time; for Vision Transformers the result is the same, only slower."
         )
     },
     numbers: "The numbers behind this",
