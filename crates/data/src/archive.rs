@@ -11,8 +11,7 @@ use zip::read::{ZipArchive, ZipArchiveMetadata};
 use zip::result::{ZipError, ZipResult};
 use zip::{CompressionMethod, ZipReadOptions};
 
-use super::error::PictureError;
-use super::source::MAX_FILE_BYTES;
+use super::error::{MAX_FILE_BYTES, PictureError};
 use heirloom_platform::file::FileHandle;
 
 /// The directory stands at the end, behind it a comment of at most 64 KB.

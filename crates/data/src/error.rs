@@ -3,7 +3,10 @@
 use heirloom_platform::file::FileError;
 use heirloom_platform::image::ImageError;
 
-use super::source::MAX_FILE_BYTES;
+/// Most bytes of one picture file: they are read as a whole to decode it. A 50-megapixel JPEG has about 25 MB.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Most bytes of one batch: a quarter of what a tab's WebAssembly can ever hold.
+pub const MOST_BATCH_BYTES: u64 = 1 << 30;
 
 /// Why one file is no picture of the set.
 #[derive(Debug, thiserror::Error, serde::Serialize)]
@@ -105,7 +108,7 @@ pub enum DataError {
     #[error(
         "a batch of {batch} pictures of {image_size} px takes {} MB, at most {} MB are possible; choose a smaller batch or smaller pictures",
         bytes / 1_000_000,
-        super::loader::MOST_BATCH_BYTES / 1_000_000
+        MOST_BATCH_BYTES / 1_000_000
     )]
     LargeBatch {
         /// Pictures per batch.

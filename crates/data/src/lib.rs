@@ -27,13 +27,13 @@ mod transform;
 mod walk;
 
 pub use archive::Archive;
-pub use error::{DataError, PictureError};
+pub use error::{DataError, MAX_FILE_BYTES, PictureError};
 pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk, place};
 pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
 pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
 pub use single::{evaluation_and_thumbnail, evaluation_picture, open, picture_url, thumbnail};
-pub use source::{MAX_FILE_BYTES, Source};
+pub use source::Source;
 pub use split::{Labelled, Split, SplitPlan};
 pub use split_note::SplitNote;
 pub use transform::{Augment, Crop, Normalise, NotChannels, evaluation_crop, evaluation_side};

@@ -8,14 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use rand::seq::SliceRandom;
 
 use super::cache::Cache;
-use super::error::DataError;
+use super::error::{DataError, MOST_BATCH_BYTES};
 use super::set::PictureSet;
 use super::split::{Labelled, Split};
 use super::transform::{Augment, Normalise, Purpose, evaluation_crop, evaluation_side, generator};
 use heirloom_platform::image::RgbImage8;
-
-/// Most bytes of one batch: a quarter of what a tab's WebAssembly can ever hold.
-pub(super) const MOST_BATCH_BYTES: u64 = 1 << 30;
 
 /// How pictures are served.
 #[derive(Clone, Copy, Debug, PartialEq)]

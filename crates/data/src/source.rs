@@ -5,12 +5,10 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use super::archive::Archive;
-use super::error::PictureError;
+use super::error::{MAX_FILE_BYTES, PictureError};
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::{ImageError, PictureFormat, PictureHeader, is_complete, probe};
 
-/// Most bytes of one picture file: they are read as a whole to decode it. A 50-megapixel JPEG has about 25 MB.
-pub const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Bytes looked at first; enough for nearly every header.
 const HEAD: u64 = 64 << 10;
 /// Bytes at the end that hold the closing mark of a complete file.
