@@ -1,4 +1,4 @@
-//! The worker's end of the wire; see [`super::link`] for the page's end and what travels on it.
+//! The worker's end of the wire; the page's end is its `engine::link`, which also says what travels on it.
 
 use std::cell::Cell;
 use std::rc::Rc;
