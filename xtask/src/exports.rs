@@ -12,7 +12,8 @@ const NUMPY: &str = "numpy>=1.24";
 
 /// Writes one model of every kind with our own scores, and lets the others judge.
 pub fn check(house: &House, tally: &mut Tally) -> Result<()> {
-    let filter = ["test", "--locked", "-p", "heirloom-tests", "--test", "heirloom", "--", "checkpoint::exports"];
+    // The whole workspace: choosing one package would choose other features, and build burn once more.
+    let filter = ["test", "--locked", "--workspace", "--test", "heirloom", "--", "checkpoint::exports"];
     run_reading(tools::cargo(house)?.args(filter), |line| tally.read(line))?;
     let made = house.target.join("tmp/exports");
     onnxruntime(house, &made, tally)?;

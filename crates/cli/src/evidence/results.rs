@@ -233,7 +233,7 @@ pub mod tests {
             let steps = results.steps(place, "inherited", 0.5);
             // 0.5 lies between 0.2 and 0.5, a hundredth higher with every seed, ten steps apart.
             let expected = [1, 2, 3].map(|seed| 10.0 - f64::from(seed) / 3.0);
-            let is_right = |(one, other): (&Option<f64>, f64)| one.is_some_and(|one| (one - other).abs() < 1e-9);
+            let is_right = |(one, other): (&Option<f64>, f64)| one.is_some_and(|one| (one - other).abs() < 1e-4);
             assert!(steps.len() == 3 && steps.iter().zip(expected).all(is_right), "{steps:?}");
         }
         assert_eq!(results.chosen((Method::Layers, 0, 100, 1.0)), [1, 3]);
