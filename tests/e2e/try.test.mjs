@@ -179,12 +179,13 @@ const countGlances = (visit) =>
     const count = (window.__glances = { sent: 0, waiting: 0, most: 0 });
     const post = Worker.prototype.postMessage;
     const heard = new WeakSet();
+    const isGlance = (message) => /"(command|event)":\{"Glance"/.test(String(message?.[0]));
     Worker.prototype.postMessage = function (message, ...rest) {
       if (!heard.has(this)) {
         heard.add(this);
-        this.addEventListener('message', ({ data }) => { if (String(data?.[0]).startsWith('{"Glance"')) count.waiting -= 1; });
+        this.addEventListener('message', ({ data }) => { if (isGlance(data)) count.waiting -= 1; });
       }
-      if (String(message?.[0]).startsWith('{"Glance"')) {
+      if (isGlance(message)) {
         count.sent += 1;
         count.waiting += 1;
         count.most = Math.max(count.most, count.waiting);
