@@ -14,7 +14,7 @@ pub fn serve(house: &House, arguments: &[String]) -> Result<()> {
         _ => return Err("`serve` takes only `--port N`".to_owned()),
     };
     prepare(house)?;
-    println!("\nThe first build takes about ten minutes; later ones take seconds. Then open\n");
+    println!("\nThe first build takes 25 to 40 minutes on two cores; later ones a few. Then open\n");
     println!("    http://127.0.0.1:{port}/\n");
     let mut trunk = trunk(house, "serve", &house.target.join("serve"))?;
     run(trunk.args(["--cargo-profile", "release", "--port", port]))

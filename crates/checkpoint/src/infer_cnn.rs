@@ -119,6 +119,7 @@ impl CnnReader<'_> {
             Some(&(_, input, _)) => {
                 let places = input / last.max(1);
                 let side = places.isqrt();
+                // At most `input`, whatever a file claims: `side` is a root of `input / last`.
                 if side * side * last != input || side == 0 {
                     let found = format!(
                         "a VGG whose classifier reads {input} numbers, which no square map of {last} channels has"

@@ -102,6 +102,7 @@ pub trait RowSink {
 
 impl RowSink for RgbImage8 {
     fn start(&mut self, width: usize, height: usize) {
+        // Decoders hand on at most MAX_PIXELS: 150 MB.
         *self = Self { width, height, data: Vec::with_capacity(width * height * 3) };
     }
 
