@@ -3,12 +3,12 @@
 //! Composed of tensor operations an update takes about twelve passes over parameter, gradient and moments; it is bound
 //! by memory, so the fused one reads four and writes three. It works in place wherever nobody else holds the tensors.
 
-use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
-use burn::tensor::{Shape, Tensor};
-use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
-use cubecl::{CubeDim, calculate_cube_count_elemwise, prelude::*};
+mod cpu;
+#[cfg(feature = "webgpu")]
+mod gpu;
 
-use super::flex::{self, values, values_mut};
+use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
+use burn::tensor::Tensor;
 
 /// Numbers of one AdamW update, the same for all tensors of a parameter group.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,7 +110,7 @@ pub fn square_sum<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
 }
 
 /// Backends with a fused AdamW update.
-#[backend_extension(Cube, Flex, Fusion)]
+#[backend_extension(Cube: cfg(feature = "webgpu"), Flex, Fusion: cfg(feature = "webgpu"))]
 pub trait AdamwBackend: Backend {
     /// See [`square_sum`].
     #[fusion(default)]
@@ -128,156 +128,4 @@ pub trait AdamwBackend: Backend {
         scale: FloatTensor<Self>,
         numbers: AdamwNumbers,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-}
-
-impl AdamwBackend for Flex {
-    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        let tensor = tensor.to_contiguous();
-        // Several sums side by side: faster, and closer to the true sum than one running total.
-        const LANES: usize = 16;
-        let mut lanes = [0.0_f32; LANES];
-        let chunks = values(&tensor).chunks_exact(LANES);
-        let rest: f32 = chunks.remainder().iter().map(|value| value * value).sum();
-        for chunk in chunks {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane += value * value;
-            }
-        }
-        let sum = lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest);
-        flex::tensor(vec![sum as f32], Shape::new([1]))
-    }
-
-    fn adamw_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        first: FloatTensor<Self>,
-        second: FloatTensor<Self>,
-        scale: FloatTensor<Self>,
-        numbers: AdamwNumbers,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [mut parameter, gradient, mut first, mut second] =
-            [parameter, gradient, first, second].map(|tensor| tensor.to_contiguous());
-        let scale = values(&scale.to_contiguous())[0];
-        if scale.is_finite() {
-            let (p, m, v) = (values_mut(&mut parameter), values_mut(&mut first), values_mut(&mut second));
-            adamw_slices(p, values(&gradient), m, v, scale, numbers);
-        }
-        (parameter, first, second)
-    }
-}
-
-/// The loop of the CPU engine, in pieces of a fixed length: they become SIMD also where code is built for size.
-fn adamw_slices(
-    parameter: &mut [f32],
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    scale: f32,
-    numbers: AdamwNumbers,
-) {
-    const LANES: usize = 8;
-    let ((p, p_rest), (g, g_rest)) = (parameter.as_chunks_mut::<LANES>(), gradient.as_chunks::<LANES>());
-    let ((m, m_rest), (v, v_rest)) = (first.as_chunks_mut::<LANES>(), second.as_chunks_mut::<LANES>());
-    for ((p, g), (m, v)) in p.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
-        adamw_piece(p, g, m, v, scale, numbers);
-    }
-    adamw_piece(p_rest, g_rest, m_rest, v_rest, scale, numbers);
-}
-
-#[inline(always)]
-fn adamw_piece(
-    parameter: &mut [f32],
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    scale: f32,
-    numbers: AdamwNumbers,
-) {
-    let AdamwNumbers { decay, rate, correction, beta_1, beta_2, rest_1, rest_2, epsilon } = numbers;
-    let moments = first.iter_mut().zip(second.iter_mut());
-    for ((p, g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
-        let g = g * scale;
-        *m = beta_1 * *m + rest_1 * g;
-        *v = beta_2 * *v + rest_2 * g * g;
-        *p -= decay * *p + rate * *m / (v.sqrt() * correction + epsilon);
-    }
-}
-
-/// One invocation per element, in place.
-#[cube(launch)]
-fn adamw_kernel(
-    gradient: &cubecl::prelude::Tensor<f32>,
-    scale: &cubecl::prelude::Tensor<f32>,
-    parameter: &mut cubecl::prelude::Tensor<f32>,
-    first: &mut cubecl::prelude::Tensor<f32>,
-    second: &mut cubecl::prelude::Tensor<f32>,
-    decay: f32,
-    rate: f32,
-    correction: f32,
-    beta_1: f32,
-    beta_2: f32,
-    rest_1: f32,
-    rest_2: f32,
-    epsilon: f32,
-) {
-    let at = ABSOLUTE_POS;
-    if at >= parameter.len() {
-        terminate!();
-    }
-    // A shader compiler may assume that there are no NaNs, so the exponent bits are asked instead of the number.
-    let exponent = u32::reinterpret(scale[0]) & 0x7f80_0000u32;
-    if exponent != 0x7f80_0000u32 {
-        let g = gradient[at] * scale[0];
-        let m = beta_1 * first[at] + rest_1 * g;
-        let v = beta_2 * second[at] + rest_2 * g * g;
-        let p = parameter[at];
-        first[at] = m;
-        second[at] = v;
-        parameter[at] = p - (decay * p + rate * m / (f32::sqrt(v) * correction + epsilon));
-    }
-}
-
-impl AdamwBackend for CubeBackend {
-    fn adamw_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        first: FloatTensor<Self>,
-        second: FloatTensor<Self>,
-        scale: FloatTensor<Self>,
-        numbers: AdamwNumbers,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [parameter, first, second] = [parameter, first, second].map(writable);
-        let (gradient, scale) = (into_contiguous(gradient), into_contiguous(scale));
-        let client = parameter.client.clone();
-        let elements = parameter.meta.num_elements();
-        if elements == 0 {
-            return (parameter, first, second);
-        }
-        let cube_dim = CubeDim::new(&client, elements);
-        adamw_kernel::launch(
-            &client,
-            calculate_cube_count_elemwise(&client, elements, cube_dim),
-            cube_dim,
-            gradient.into_tensor_arg(),
-            scale.into_tensor_arg(),
-            parameter.clone().into_tensor_arg(),
-            first.clone().into_tensor_arg(),
-            second.clone().into_tensor_arg(),
-            numbers.decay,
-            numbers.rate,
-            numbers.correction,
-            numbers.beta_1,
-            numbers.beta_2,
-            numbers.rest_1,
-            numbers.rest_2,
-            numbers.epsilon,
-        );
-        (parameter, first, second)
-    }
-}
-
-/// The tensor itself where nobody else holds its buffer, else a copy of it.
-fn writable(tensor: CubeTensor) -> CubeTensor {
-    let tensor = into_contiguous(tensor);
-    if tensor.can_mut() { tensor } else { tensor.copy() }
 }

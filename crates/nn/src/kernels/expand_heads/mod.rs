@@ -4,15 +4,13 @@
 //! Columns of `qkv` are ordered `[q, k, v][head][channel]`; taking whole runs of three heads' width instead would mix
 //! queries, keys and values, the fault of the published code.
 
-use burn::backend::fusion::custom::TensorSpec;
-use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, Int, IntDType, Shape, Tensor};
-use burn_cubecl::kernel::into_contiguous;
-use burn_wgpu::{CubeBackend, CubeTensor};
-use cubecl::{CubeDim, calculate_cube_count_elemwise, prelude::*};
+mod cpu;
+#[cfg(feature = "webgpu")]
+mod gpu;
 
-use super::flex::{tensor, values};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::{Int, IntDType, Shape, Tensor};
 
 /// Weights of an attention that belong to single heads; the projection's bias belongs to none.
 #[derive(Clone, Debug)]
@@ -86,17 +84,10 @@ pub fn expand_heads_reference(
 }
 
 /// The gathering on each engine.
-#[backend_extension(Cube, Flex, Fusion)]
+#[backend_extension(Cube: cfg(feature = "webgpu"), Flex, Fusion: cfg(feature = "webgpu"))]
 pub trait ExpandHeadWeights: Backend {
     /// See [`expand_heads`]; returns weights and bias of qkv, and the projection.
-    #[fusion(meta = |qkv, bias, proj, heads, _scales, head_dim| {
-        let shapes = Shapes::new(&qkv.shape, heads.shape[0], *head_dim);
-        (
-            TensorSpec::new(shapes.qkv, qkv.dtype),
-            TensorSpec::new(shapes.bias, bias.dtype),
-            TensorSpec::new(shapes.proj, proj.dtype),
-        )
-    })]
+    #[fusion(meta = gpu::specs)]
     fn expand_head_weights(
         qkv: FloatTensor<Self>,
         bias: FloatTensor<Self>,
@@ -122,121 +113,5 @@ impl Shapes {
             bias: Shape::from(vec![3 * channels]),
             proj: Shape::from(vec![channels, width]),
         }
-    }
-}
-
-/// One invocation per element of the projection; it also copies the three elements of `qkv` with the same channel and
-/// width, and those of the first column the bias.
-#[cube(launch)]
-fn expand_heads_kernel(
-    qkv: &cubecl::prelude::Tensor<f32>,
-    bias: &cubecl::prelude::Tensor<f32>,
-    proj: &cubecl::prelude::Tensor<f32>,
-    heads: &cubecl::prelude::Tensor<i32>,
-    scales: &cubecl::prelude::Tensor<f32>,
-    qkv_out: &mut cubecl::prelude::Tensor<f32>,
-    bias_out: &mut cubecl::prelude::Tensor<f32>,
-    proj_out: &mut cubecl::prelude::Tensor<f32>,
-    ancestor_channels: usize,
-    channels: usize,
-    width: usize,
-    head_dim: usize,
-) {
-    let at = ABSOLUTE_POS;
-    if at >= proj_out.len() {
-        terminate!();
-    }
-    let channel = at / width;
-    let column = at % width;
-    let head = channel / head_dim;
-    let source = heads[head] as usize * head_dim + channel % head_dim;
-    proj_out[at] = proj[source * width + column] * scales[head];
-    // `qkv` is `[width, 3, channels]`: here `column` is its row.
-    for part in 0..3usize {
-        let from = part * ancestor_channels + source;
-        let to = part * channels + channel;
-        qkv_out[column * 3 * channels + to] = qkv[column * 3 * ancestor_channels + from];
-        if column == 0 {
-            bias_out[to] = bias[from];
-        }
-    }
-}
-
-impl ExpandHeadWeights for CubeBackend {
-    fn expand_head_weights(
-        qkv: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        proj: FloatTensor<Self>,
-        heads: IntTensor<Self>,
-        scales: FloatTensor<Self>,
-        head_dim: usize,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [qkv, bias, proj, heads, scales] = [qkv, bias, proj, heads, scales].map(into_contiguous);
-        for tensor in [&qkv, &bias, &proj, &scales] {
-            assert_eq!(tensor.dtype, DType::F32, "weights are f32");
-        }
-        let [width, columns] = qkv.meta.shape().dims();
-        let shapes = Shapes::new(qkv.meta.shape(), heads.meta.shape()[0], head_dim);
-        let (client, device) = (qkv.client.clone(), qkv.device.clone());
-        let empty = |shape: Shape| {
-            let buffer = client.empty(shape.num_elements() * DType::F32.size());
-            CubeTensor::new_contiguous(client.clone(), device.clone(), shape, buffer, DType::F32)
-        };
-        let channels = shapes.proj[0];
-        let elements = shapes.proj.num_elements();
-        let [qkv_out, bias_out, proj_out] = [shapes.qkv, shapes.bias, shapes.proj].map(empty);
-        if elements > 0 {
-            let cube_dim = CubeDim::new(&client, elements);
-            expand_heads_kernel::launch(
-                &client,
-                calculate_cube_count_elemwise(&client, elements, cube_dim),
-                cube_dim,
-                qkv.into_tensor_arg(),
-                bias.into_tensor_arg(),
-                proj.into_tensor_arg(),
-                heads.into_tensor_arg(),
-                scales.into_tensor_arg(),
-                qkv_out.clone().into_tensor_arg(),
-                bias_out.clone().into_tensor_arg(),
-                proj_out.clone().into_tensor_arg(),
-                columns / 3,
-                channels,
-                width,
-                head_dim,
-            );
-        }
-        (qkv_out, bias_out, proj_out)
-    }
-}
-
-impl ExpandHeadWeights for Flex {
-    fn expand_head_weights(
-        qkv: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        proj: FloatTensor<Self>,
-        heads: IntTensor<Self>,
-        scales: FloatTensor<Self>,
-        head_dim: usize,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [qkv, bias, proj, scales] = [qkv, bias, proj, scales].map(|tensor| tensor.to_contiguous());
-        let shape = qkv.shape();
-        let [width, columns] = shape.dims();
-        let sources: Vec<usize> = heads.into_data().iter::<i64>().map(|head| head as usize).collect();
-        let shapes = Shapes::new(&shape, sources.len(), head_dim);
-        let gather = |row: &[f32], into: &mut Vec<f32>| {
-            for part in row.chunks_exact(columns / 3) {
-                sources.iter().for_each(|&head| into.extend_from_slice(&part[head * head_dim..][..head_dim]));
-            }
-        };
-        let mut qkv_out = Vec::with_capacity(shapes.qkv.num_elements());
-        values(&qkv).chunks_exact(columns).for_each(|row| gather(row, &mut qkv_out));
-        let mut bias_out = Vec::with_capacity(shapes.bias.num_elements());
-        gather(values(&bias), &mut bias_out);
-        let mut proj_out = Vec::with_capacity(shapes.proj.num_elements());
-        for (&head, scale) in sources.iter().zip(values(&scales)) {
-            let rows = &values(&proj)[head * head_dim * width..][..head_dim * width];
-            proj_out.extend(rows.iter().map(|weight| weight * scale));
-        }
-        (tensor(qkv_out, shapes.qkv), tensor(bias_out, shapes.bias), tensor(proj_out, shapes.proj))
     }
 }
