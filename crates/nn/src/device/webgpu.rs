@@ -46,6 +46,11 @@ pub(super) async fn start() -> Result<(Device, String), DeviceError> {
 /// (Windows resets an adapter after about two seconds).
 const TASKS: usize = 32;
 
+/// Bytes of workgroup memory that burn's matmul takes where subgroups are 32 wide: 16 KiB for the tiles its 256 units
+/// write, 4 KiB for a tile of each factor. WebGPU promises 16,384 bytes, which do for our own kernels; there burn would
+/// shrink the factors' tiles, find that none fits, and panic.
+const WORKGROUP_MEMORY: u64 = 24_576;
+
 /// What burn or our kernels need and the adapter has not.
 fn missing(adapter: &wgpu::Adapter) -> Option<String> {
     let limits = adapter.limits();
@@ -54,7 +59,7 @@ fn missing(adapter: &wgpu::Adapter) -> Option<String> {
     }
     let needs = [
         ("units in a workgroup", u64::from(limits.max_compute_invocations_per_workgroup), 256),
-        ("bytes of workgroup memory", u64::from(limits.max_compute_workgroup_storage_size), 16_384),
+        ("bytes of workgroup memory", u64::from(limits.max_compute_workgroup_storage_size), WORKGROUP_MEMORY),
         ("bytes in a storage buffer", limits.max_storage_buffer_binding_size, 128 << 20),
     ];
     let short = needs.into_iter().find(|(_, has, needed)| has < needed);
