@@ -30,6 +30,7 @@ pub(super) async fn start() -> Result<(Device, String), DeviceError> {
     if let Some(missing) = missing(&adapter) {
         return Err(DeviceError::Unfit { adapter: name, missing });
     }
+    remove_idle_fusers();
     match Device::wgpu_options().tasks_max(TASKS).init_async().await {
         Ok(device) => {
             if let Ok(mut slot) = STARTED.lock() {
@@ -51,6 +52,18 @@ const TASKS: usize = 32;
 /// shrink the factors' tiles, find that none fits, and panic.
 const WORKGROUP_MEMORY: u64 = 24_576;
 
+/// burn's fusers that only cost where kernels are written in WGSL and nothing is tuned at run time: a fused matmul is
+/// planned for cooperative matrices, which WGSL has not, fails and is undone; a reduction fused with what is broadcast
+/// from it always runs its fallback, and keeps the plain fuser of reductions from taking it.
+const IDLE_FUSERS: [&str; 2] = ["Matmul", "ReduceBroadcasted"];
+
+fn remove_idle_fusers() {
+    for fuser in IDLE_FUSERS {
+        // It comes too late only where burn runs already; that is slower, not wrong.
+        burn_cubecl::fusion::remove(fuser).ok();
+    }
+}
+
 /// What burn or our kernels need and the adapter has not.
 fn missing(adapter: &wgpu::Adapter) -> Option<String> {
     let limits = adapter.limits();
@@ -70,4 +83,15 @@ fn adapter_name(info: &wgpu::AdapterInfo) -> String {
     let parts = [&info.name, &info.driver, &info.driver_info].into_iter().filter(|part| !part.is_empty());
     let name = parts.cloned().collect::<Vec<_>>().join(", ");
     if name.is_empty() { format!("{:?}", info.device_type) } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::IDLE_FUSERS;
+
+    #[test]
+    fn burn_still_has_the_fusers_that_are_removed_by_name() {
+        let all = burn_cubecl::fusion::BUILTIN_NAMES;
+        assert!(IDLE_FUSERS.iter().all(|name| all.contains(name)), "burn's fusers are {all:?}");
+    }
 }
