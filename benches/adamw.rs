@@ -1,6 +1,7 @@
 //! One AdamW update of all tensors of a model: fused, composed of tensor operations, and burn's own.
 //!
-//! `cargo bench --bench adamw` (`HEIRLOOM_ENGINE=webgpu` for this machine's adapter)
+//! `cargo bench -p heirloom-cli --bench adamw`: on the CPU engine; with `--features webgpu` and `HEIRLOOM_ENGINE=webgpu`
+//! on this machine's adapter.
 
 use burn::optim::{AdamWConfig, Optimizer};
 use burn::tensor::{Device, Tensor};

@@ -1,6 +1,7 @@
 //! Times the kernels of Cluster-Learngene against the same composed of tensor operations, natively.
 //!
-//! `cargo bench -p heirloom-cli --bench kernels [-- webgpu]`: on the CPU engine, or on this machine's adapter.
+//! `cargo bench -p heirloom-cli --bench kernels`: on the CPU engine; with `--features webgpu` and `-- webgpu` on this
+//! machine's adapter.
 
 use std::process::ExitCode;
 use std::time::Instant;

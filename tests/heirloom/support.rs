@@ -27,7 +27,7 @@ macro_rules! on_every_engine {
     )*};
 }
 
-/// The CPU engine; with `HEIRLOOM_ENGINE=webgpu` this machine's adapter, natively.
+/// The CPU engine; with `--features webgpu` and `HEIRLOOM_ENGINE=webgpu` this machine's adapter, natively.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn device() -> Device {
     use std::sync::OnceLock;

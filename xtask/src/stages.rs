@@ -122,17 +122,25 @@ fn clippy_wasm(house: &House, _: &mut Tally) -> Result<()> {
     run(tools::cargo(house)?.args(["clippy", "--locked"]).args(packages).args(targets).args(["--", "-D", "warnings"]))
 }
 
-/// What the page may link: nothing that computes on a device.
+/// What the page may link: nothing that computes on a device. What a native build may compile unless it is asked to:
+/// nothing that drives a GPU, which would cost every stage above minutes and be tested by none.
 fn walls(house: &House, _: &mut Tally) -> Result<()> {
+    let devices = ["burn", "cubecl", "cubek", "wgpu", "naga", "gemm", "heirloom-nn", "heirloom-engine"];
+    wall(house, "the page", &["-p", "heirloom", "--target", "all"], &devices)?;
+    let gpus = ["burn-cubecl", "burn-fusion", "burn-wgpu", "cubecl-core", "cubek", "wgpu", "naga"];
+    wall(house, "a native build", &["--workspace"], &gpus)
+}
+
+/// Fails when one of the crates of `packages` stands on one whose name starts as one of `far`.
+fn wall(house: &House, who: &str, packages: &[&str], far: &[&str]) -> Result<()> {
     let mut tree = tools::cargo(house)?;
-    tree.args(["tree", "--locked", "-p", "heirloom", "--target", "all", "--prefix", "none", "--format", "{p}"]);
-    let tree = output_of(&mut tree).ok_or("`cargo tree -p heirloom` failed")?;
-    let far = ["burn", "cubecl", "cubek", "wgpu", "naga", "gemm", "heirloom-nn", "heirloom-engine"];
-    let found: Vec<&str> = tree.lines().filter(|line| far.iter().any(|name| line.starts_with(name))).collect();
+    tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p}"]).args(packages);
+    let tree = output_of(&mut tree).ok_or_else(|| format!("`cargo tree {}` failed", packages.join(" ")))?;
     if tree.lines().count() < 50 {
-        return Err(format!("`cargo tree -p heirloom` names only {} crates", tree.lines().count()));
+        return Err(format!("`cargo tree {}` names only {} crates", packages.join(" "), tree.lines().count()));
     }
-    if found.is_empty() { Ok(()) } else { Err(format!("the page links {}", found.join(", "))) }
+    let found: Vec<&str> = tree.lines().filter(|line| far.iter().any(|name| line.starts_with(name))).collect();
+    if found.is_empty() { Ok(()) } else { Err(format!("{who} stands on {}", found.join(", "))) }
 }
 
 fn native(house: &House, tally: &mut Tally) -> Result<()> {

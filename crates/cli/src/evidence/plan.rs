@@ -151,7 +151,9 @@ pub struct Unit {
 impl Unit {
     /// The command as one would type it in the checkout.
     pub fn command(&self) -> String {
-        format!("cargo run --locked -p heirloom-cli -- {} {}", self.program, self.arguments.join(" "))
+        let features =
+            if self.arguments.iter().any(|argument| argument == "webgpu") { " --features webgpu" } else { "" };
+        format!("cargo run --locked -p heirloom-cli{features} -- {} {}", self.program, self.arguments.join(" "))
     }
 
     /// The files it reads.

@@ -21,7 +21,9 @@ use webgpu::start as start_webgpu;
 #[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum DeviceError {
     /// The program was built without the feature `webgpu`.
-    #[error("this build computes on the CPU alone; one with the feature `webgpu` can also use a graphics adapter")]
+    #[error(
+        "this build has no WebGPU and computes on the CPU alone; build it with the feature `webgpu` to use a graphics adapter"
+    )]
     NotBuilt,
     /// No adapter.
     #[error(
