@@ -1,6 +1,7 @@
 //! Compute kernels, one family a file: the `#[cube]` function, its launch, and the CPU engine's twin.
 
 pub mod adamw;
+pub mod attention;
 pub mod attention_distance;
 pub mod cka;
 pub mod density;
@@ -9,7 +10,10 @@ pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
 pub mod gelu;
+pub mod layer_norm;
+pub mod linear;
 
+pub use attention::{attention, attention_composed, attention_measured};
 pub use attention_distance::{
     AttentionDistance, PatchGeometry, attention_distance, attention_distance_composed, attention_distance_launches,
     distance_of,
@@ -19,3 +23,5 @@ pub use density::{Density, density};
 pub use expand_heads::{HeadWeights, expand_heads};
 pub use ffn_map::ffn_map;
 pub use gelu::gelu;
+pub use layer_norm::{layer_norm, layer_norm_composed};
+pub use linear::{linear, linear_gelu};
