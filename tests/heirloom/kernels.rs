@@ -5,3 +5,4 @@ mod density;
 mod expand_heads;
 mod ffn_map;
 mod gelu;
+mod linear;
