@@ -99,7 +99,7 @@ impl AttentionBackend for Flex {
         let mut log_sums = vec![0.0; shape.num_elements()];
         let mixed = forward(&qkv, heads, |place, rows, scores, scale| {
             let log_sums = &mut log_sums[place * tokens..][rows];
-            lanes::softmax_rows_with_log_sums(scores, tokens, scale, log_sums);
+            lanes::softmax_rows_with_lse(scores, tokens, scale, log_sums);
         });
         (mixed, tensor(log_sums, shape))
     }
@@ -127,7 +127,7 @@ impl AttentionBackend for Flex {
                 let slopes = &mut slopes[..count * tokens];
                 head.scores(all, rows.clone(), probabilities);
                 let log_sums = &log_sums[place * tokens..][rows.clone()];
-                lanes::probabilities_from_log_sums(probabilities, tokens, head.scale(), log_sums);
+                lanes::probabilities_from_lse(probabilities, tokens, head.scale(), log_sums);
                 let coming = head.mixed(gradient, rows.clone());
                 let values = head.part(all, 2, 0..tokens);
                 gemm(coming, values.transposed(), slopes, tokens, Onto::Nothing);
