@@ -5,6 +5,8 @@
 
 mod numbers;
 mod read;
+#[cfg(target_arch = "wasm32")]
+mod relaxed;
 mod self_test;
 
 use std::sync::Mutex;
@@ -127,6 +129,8 @@ fn adapter_name(info: &wgpu::AdapterInfo) -> String {
 
 /// The CPU device: one thread, SIMD.
 pub fn cpu() -> Device {
+    #[cfg(target_arch = "wasm32")]
+    relaxed::use_where_possible();
     Device::flex()
 }
 
