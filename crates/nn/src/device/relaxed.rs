@@ -45,5 +45,7 @@ fn computes_rightly() -> bool {
     };
     let mut out = vec![1.0; 4 * 32];
     let mut tiles = |onto| run(Tiles { a: &a, b: &b, size: [2, 2, DEPTH], out: &mut out, row_stride: 32, onto });
-    tiles(Onto::Nothing) && tiles(Onto::Sum) && out.iter().enumerate().all(|(at, &value)| value == 2.0 * cell(at / 32, at % 32))
+    tiles(Onto::Nothing)
+        && tiles(Onto::Sum)
+        && out.iter().enumerate().all(|(at, &value)| value == 2.0 * cell(at / 32, at % 32))
 }

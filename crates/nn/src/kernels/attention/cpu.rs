@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use heirloom_lanes::{self as lanes, DistanceTable, Matrix, Onto, gemm};
+use heirloom_lanes::{self as lanes, Matrix, Onto, gemm};
 
 use super::{AttentionBackend, mixed_shape, rows_shape};
+use crate::kernels::attention_distance::cpu::DistanceTable;
 use crate::kernels::flex::{tensor, values};
 
 /// Queries whose scores lie in memory at a time.
@@ -62,9 +63,7 @@ fn heads_of(qkv: &FloatTensor<Flex>, heads: usize) -> impl Iterator<Item = Head>
     let [batch, tokens, columns] = qkv.shape().dims();
     let width = columns / 3;
     let head_dim = width / heads;
-    (0..batch).flat_map(move |sample| {
-        (0..heads).map(move |head| Head { tokens, head_dim, width, sample, head })
-    })
+    (0..batch).flat_map(move |sample| (0..heads).map(move |head| Head { tokens, head_dim, width, sample, head }))
 }
 
 /// Mixes every head; `soften` turns a block of unscaled scores, `[rows, tokens]`, into probabilities, and is told the
