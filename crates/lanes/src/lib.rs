@@ -15,7 +15,7 @@ mod exp;
 mod gelu;
 mod layer_norm;
 mod normalise;
-//mod resize;
+mod resize;
 mod softmax;
 mod sums;
 #[cfg(test)]
@@ -27,6 +27,6 @@ pub use exp::exp_in_place;
 pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradient};
 pub use normalise::{ChannelScale, mirror_rows, normalise};
-//pub use resize::{RowTaps, weigh_rows};
+pub use resize::{FRACTION_BITS, RowTaps, weigh_rows};
 pub use softmax::{probabilities_from_lse, softmax_gradient_rows, softmax_rows, softmax_rows_with_lse};
 pub use sums::{add_in_place, add_rows, column_sums, dot, square_sum, sum};
