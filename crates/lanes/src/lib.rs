@@ -17,7 +17,7 @@ mod gemm;
 mod layer_norm;
 mod normalise;
 pub mod relaxed;
-//mod resize;
+mod resize;
 mod softmax;
 mod sums;
 #[cfg(test)]
@@ -31,7 +31,7 @@ pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use gemm::{Kernel, Matrix, Onto, Tiles, gemm, prefer_plain, use_kernel};
 pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradient};
 pub use normalise::{ChannelScale, mirror_rows, normalise};
-//pub use resize::{RowTaps, weigh_rows};
+pub use resize::{FRACTION_BITS, RowTaps, weigh_rows};
 pub use softmax::{
     probabilities_from_lse, softmax_gradient_rows, softmax_rows, softmax_rows_with_entropies, softmax_rows_with_lse,
 };
