@@ -10,7 +10,7 @@
 //! that it meets later.
 
 mod adamw;
-//mod distance;
+mod distance;
 mod exp;
 mod gelu;
 mod layer_norm;
@@ -22,7 +22,7 @@ mod sums;
 mod testing;
 
 pub use adamw::{AdamwNumbers, AdamwState, adamw};
-//pub use distance::{DistanceTable, Place, entropy_from_lse};
+pub use distance::{DistanceTable, entropy_from_lse};
 pub use exp::exp_in_place;
 pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradient};
