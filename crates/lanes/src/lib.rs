@@ -10,7 +10,7 @@
 //! that it meets later.
 
 mod adamw;
-//mod distance;
+mod distance;
 mod exp;
 mod gelu;
 mod gemm;
@@ -25,7 +25,7 @@ mod testing;
 mod wide;
 
 pub use adamw::{AdamwNumbers, AdamwState, adamw};
-//pub use distance::{DistanceTable, Place, entropy_from_lse};
+pub use distance::{DistanceTable, entropy_from_lse};
 pub use exp::exp_in_place;
 pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use gemm::{Kernel, Matrix, Onto, Tiles, gemm, prefer_plain, use_kernel};

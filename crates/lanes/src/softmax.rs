@@ -6,7 +6,7 @@ use crate::sums::{LANES, dot_here, total};
 
 /// Scaled score below the row's highest (or below the logarithm of its sum) from which a probability is 0: e^-50 is
 /// 2e-22, nothing next to a sum of at least 1, but soon a denormal number once it is multiplied by values and gradients.
-const LOWEST: f32 = -50.0;
+pub(crate) const LOWEST: f32 = -50.0;
 
 /// Turns every row of `scores` `[rows, columns]` into `softmax(scale · row)`. Probabilities below e^-50 of the largest
 /// become 0; a row with NaN, `+∞` or nothing but `-∞` becomes NaN, as everywhere.
@@ -132,7 +132,7 @@ pub(crate) fn highest(row: &[f32]) -> f32 {
 
 /// Replaces scores by `e^(scale · (score - highest))` and returns their sum.
 #[inline(always)]
-pub(crate) fn exponentials(row: &mut [f32], highest: f32, scale: f32) -> f32 {
+fn exponentials(row: &mut [f32], highest: f32, scale: f32) -> f32 {
     let (chunks, rest) = row.as_chunks_mut::<LANES>();
     let weight = |score: f32| exp_above((score - highest) * scale, LOWEST);
     let mut lanes = [0.0; LANES];
