@@ -7,7 +7,6 @@ use burn::backend::{Flex, TensorMetadata};
 use heirloom_lanes::{self as lanes, Matrix, Onto, gemm};
 
 use super::{AttentionBackend, mixed_shape, rows_shape};
-use crate::kernels::attention_distance::cpu::DistanceTable;
 use crate::kernels::flex::{tensor, values};
 
 /// Queries whose scores lie in memory at a time.
@@ -152,7 +151,7 @@ impl AttentionBackend for Flex {
         let qkv = qkv.to_contiguous();
         let shape = rows_shape(&qkv.shape(), heads, 2);
         let tokens = shape[2];
-        let table = DistanceTable::new(grid);
+        let table = lanes::DistanceTable::new(grid);
         let mut entropies = vec![0.0; BLOCK.min(tokens)];
         let mut found = Vec::with_capacity(shape.num_elements());
         let mixed = forward(&qkv, heads, |_, rows, scores, scale| {
@@ -160,7 +159,7 @@ impl AttentionBackend for Flex {
             lanes::softmax_rows_with_entropies(scores, tokens, scale, entropies);
             for ((row, probabilities), entropy) in rows.zip(scores.chunks_exact(tokens)).zip(entropies) {
                 let query = row.checked_sub(prefix_tokens);
-                found.extend([table.distance(probabilities, query, prefix_tokens, renormalise), *entropy]);
+                found.extend([table.row_of_probabilities(probabilities, query, prefix_tokens, renormalise), *entropy]);
             }
         });
         (mixed, tensor(found, shape))

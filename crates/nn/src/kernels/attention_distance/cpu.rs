@@ -25,7 +25,7 @@ impl AttentionDistanceRows for Flex {
         let shape = query.shape();
         let [batch, heads, tokens, head_dim] = shape.dims();
         let scale = 1.0 / (head_dim as f32).sqrt();
-        let table = DistanceTable::new(grid);
+        let table = lanes::DistanceTable::new(grid);
         let mut output = Vec::with_capacity(batch * heads * tokens * 2);
         let mut entropies = vec![0.0; BLOCK];
         let cut = |tensor: &FloatTensor<Self>, [b, h]: [usize; 2], rows: std::ops::Range<usize>| {
@@ -43,43 +43,10 @@ impl AttentionDistanceRows for Flex {
                 lanes::softmax_rows_with_entropies(scores, tokens, scale, entropies);
                 for ((row, probabilities), entropy) in rows.zip(scores.chunks_exact(tokens)).zip(entropies) {
                     let query = row.checked_sub(prefix_tokens);
-                    output.extend([table.distance(probabilities, query, prefix_tokens, renormalise), *entropy]);
+                    output.extend([table.row_of_probabilities(probabilities, query, prefix_tokens, renormalise), *entropy]);
                 }
             }
         }
         tensor(output, rows_shape(&shape))
-    }
-}
-
-/// Distances between patch centres in patches: one line per vertical distance, mirrored, so that the distances from
-/// any query to a row of patches are one contiguous slice.
-pub(in crate::kernels) struct DistanceTable {
-    grid: usize,
-    lines: Vec<f32>,
-}
-
-impl DistanceTable {
-    pub fn new(grid: usize) -> Self {
-        let across = 2 * grid - 1;
-        let lines = (0..grid * across).map(|i| {
-            let (dy, dx) = (i / across, (i % across).abs_diff(grid - 1));
-            ((dx * dx + dy * dy) as f32).sqrt()
-        });
-        Self { grid, lines: lines.collect() }
-    }
-
-    /// Attention distance of one patch query (in patches) from its probabilities; 0 for a prefix token.
-    pub fn distance(&self, probabilities: &[f32], query: Option<usize>, prefix: usize, renormalise: bool) -> f32 {
-        let Some(query) = query else { return 0.0 };
-        let (x, y, across) = (query % self.grid, query / self.grid, 2 * self.grid - 1);
-        let patches = &probabilities[prefix..];
-        let rows = patches.chunks_exact(self.grid).enumerate();
-        let distance: f32 = rows
-            .map(|(row, patches)| {
-                let from = y.abs_diff(row) * across + self.grid - 1 - x;
-                lanes::dot(patches, &self.lines[from..][..self.grid])
-            })
-            .sum();
-        if renormalise { distance / lanes::sum(patches) } else { distance }
     }
 }

@@ -2,7 +2,7 @@
 //! section 1.1). The attention matrix `[heads, tokens, tokens]` is never stored: a streaming softmax over the
 //! keys keeps four running sums per query, so peak memory does not grow with the square of the tokens.
 
-pub(super) mod cpu;
+mod cpu;
 #[cfg(feature = "webgpu")]
 mod gpu;
 
