@@ -10,6 +10,8 @@ pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
 pub mod gelu;
+#[cfg(feature = "webgpu")]
+mod launch;
 pub mod layer_norm;
 pub mod linear;
 
