@@ -10,7 +10,6 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
-use burn_wgpu::CubeBackend;
 use std::f32::consts::FRAC_1_SQRT_2;
 
 use super::exp::exp;
@@ -25,7 +24,7 @@ pub fn gelu<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
 }
 
 /// GELU on each engine.
-#[backend_extension(Cube, Flex, Fusion, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "webgpu"), Flex, Fusion: cfg(feature = "webgpu"), Autodiff)]
 pub trait GeluBackend: Backend {
     /// See [`gelu`].
     #[fusion(default)]
@@ -81,7 +80,8 @@ impl<B: Backend + GeluBackend, C: CheckpointStrategy> GeluBackend for Autodiff<B
     }
 }
 
-impl GeluBackend for CubeBackend {}
+#[cfg(feature = "webgpu")]
+impl GeluBackend for burn_wgpu::CubeBackend {}
 
 impl GeluBackend for Flex {
     fn gelu_forward(input: FloatTensor<Self>) -> FloatTensor<Self> {

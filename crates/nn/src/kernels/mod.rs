@@ -1,4 +1,6 @@
-//! Compute kernels, one family a file: the `#[cube]` function, its launch, and the CPU engine's twin.
+//! Compute kernels, one family a folder: `mod.rs` says what it computes and composes it of tensor operations where
+//! that is worth a comparison, `cpu.rs` computes it on the CPU engine, `gpu.rs` holds the `#[cube]` function and its
+//! launch. The last is there with the feature `webgpu` only.
 
 pub mod adamw;
 pub mod attention;
