@@ -8,7 +8,8 @@ use super::TrainError;
 use super::state::{DeviceTensor, HostTensors, read_parts};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw, square_sum};
+use heirloom_nn::kernels::SquareSums;
+use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw};
 use heirloom_nn::vit::HostTensor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,18 +163,18 @@ pub(super) fn add_gradients<M: Module>(model: &M, total: &mut Gradients, part: G
 fn global_norm<M: Module>(model: &M, gradients: &Gradients) -> Option<Tensor<1>> {
     struct Squares<'a> {
         gradients: &'a Gradients,
-        sums: Vec<Tensor<1>>,
+        sums: SquareSums,
     }
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = param.val().grad(self.gradients) {
-                self.sums.push(square_sum(gradient));
+                self.sums.add(gradient);
             }
         }
     }
-    let mut squares = Squares { gradients, sums: Vec::new() };
+    let mut squares = Squares { gradients, sums: SquareSums::default() };
     model.visit(&mut squares);
-    (!squares.sums.is_empty()).then(|| Tensor::cat(squares.sums, 0).sum().sqrt())
+    squares.sums.total().map(Tensor::sqrt)
 }
 
 /// `min(1, most / norm)`, and NaN for a norm that is not finite (`x / inf` would be a silent 0).

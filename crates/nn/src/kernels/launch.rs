@@ -1,6 +1,7 @@
 //! What the WebGPU halves of the kernels share.
 
 use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
 use burn_wgpu::CubeTensor;
 use cubecl::prelude::*;
 
@@ -13,6 +14,12 @@ const CUBES_PER_AXIS: usize = 65_535;
 pub(super) fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
     let buffer = like.client.empty(shape.num_elements() * DType::F32.size());
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, DType::F32)
+}
+
+/// The tensor itself where nobody else holds its buffer, else a copy of it.
+pub(super) fn writable(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
 /// At least so many cubes, over two axes where one does not hold them: the kernel asks for `CUBE_POS` and must bear with
@@ -36,7 +43,13 @@ pub(super) fn at_most(value: usize, limit: usize) -> usize {
 ///
 /// All units of the cube must call it, and it may be called again with the same memory.
 #[cube]
-pub(super) fn line_sum(shared: &mut Shared<[f32]>, own: f32, line: usize, lane: usize, #[comptime] lanes: usize) -> f32 {
+pub(super) fn line_sum(
+    shared: &mut Shared<[f32]>,
+    own: f32,
+    line: usize,
+    lane: usize,
+    #[comptime] lanes: usize,
+) -> f32 {
     sync_cube();
     shared[line * lanes + lane] = own;
     sync_cube();

@@ -16,6 +16,7 @@ pub mod gelu;
 mod launch;
 pub mod layer_norm;
 pub mod linear;
+pub mod square_sums;
 
 pub use attention::{attention, attention_composed, attention_measured};
 pub use attention_distance::{
@@ -29,3 +30,4 @@ pub use ffn_map::ffn_map;
 pub use gelu::gelu;
 pub use layer_norm::{layer_norm, layer_norm_composed};
 pub use linear::{linear, linear_gelu};
+pub use square_sums::SquareSums;

@@ -1,28 +1,11 @@
 //! The CPU engine's half.
 
 use burn::backend::{Flex, tensor::FloatTensor};
-use burn::tensor::Shape;
 
 use super::{AdamwBackend, AdamwNumbers};
-use crate::kernels::flex::{tensor as of_values, values, values_mut};
+use crate::kernels::flex::{values, values_mut};
 
 impl AdamwBackend for Flex {
-    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        let tensor = tensor.to_contiguous();
-        // Several sums side by side: faster, and closer to the true sum than one running total.
-        const LANES: usize = 16;
-        let mut lanes = [0.0_f32; LANES];
-        let chunks = values(&tensor).chunks_exact(LANES);
-        let rest: f32 = chunks.remainder().iter().map(|value| value * value).sum();
-        for chunk in chunks {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane += value * value;
-            }
-        }
-        let sum = lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest);
-        of_values(vec![sum as f32], Shape::new([1]))
-    }
-
     fn adamw_update(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,

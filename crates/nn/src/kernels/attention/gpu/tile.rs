@@ -70,13 +70,7 @@ pub(super) fn load(
 
 /// Product of two rows.
 #[cube]
-pub(super) fn dot(
-    a: &Shared<[f32]>,
-    a_row: usize,
-    b: &Shared<[f32]>,
-    b_row: usize,
-    #[comptime] tile: Tile,
-) -> f32 {
+pub(super) fn dot(a: &Shared<[f32]>, a_row: usize, b: &Shared<[f32]>, b_row: usize, #[comptime] tile: Tile) -> f32 {
     let mut sum = 0.0f32;
     for slot in 0..comptime!(tile.slots) {
         let a_from = a_row * comptime!(tile.stride()) + slot * comptime!(tile.streamed);
