@@ -11,8 +11,11 @@ pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
 pub mod gelu;
+#[cfg(feature = "webgpu")]
+mod launch;
 pub mod layer_norm;
 pub mod linear;
+pub mod square_sums;
 
 pub use attention::{attention, attention_composed, attention_measured};
 pub use attention_distance::{
@@ -26,3 +29,4 @@ pub use ffn_map::ffn_map;
 pub use gelu::gelu;
 pub use layer_norm::{layer_norm, layer_norm_composed};
 pub use linear::{linear, linear_gelu};
+pub use square_sums::SquareSums;

@@ -1,18 +1,12 @@
 //! The CPU engine's half.
 
 use burn::backend::{Flex, tensor::FloatTensor};
-use burn::tensor::Shape;
 use heirloom_lanes as lanes;
 
 use super::{AdamwBackend, AdamwNumbers};
-use crate::kernels::flex::{tensor as of_values, values, values_mut};
+use crate::kernels::flex::{values, values_mut};
 
 impl AdamwBackend for Flex {
-    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        let tensor = tensor.to_contiguous();
-        of_values(vec![lanes::square_sum(values(&tensor))], Shape::new([1]))
-    }
-
     fn adamw_update(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,

@@ -67,20 +67,9 @@ pub fn adamw_reference<const D: usize>(
     Adapted { parameter: decayed - delta.reshape(shape), first, second }
 }
 
-/// Sum of the squares of all elements, `[1]`; on the CPU engine without a tensor of squares.
-pub fn square_sum<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
-    Tensor::from_dispatch(Dispatch::square_sum(tensor.into_dispatch()))
-}
-
 /// Backends with a fused AdamW update.
 #[backend_extension(Cube: cfg(feature = "webgpu"), Flex, Fusion: cfg(feature = "webgpu"))]
 pub trait AdamwBackend: Backend {
-    /// See [`square_sum`].
-    #[fusion(default)]
-    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::float_sum(Self::float_mul(tensor.clone(), tensor))
-    }
-
     /// See [`adamw`]; returns parameter, first and second moment.
     #[fusion(meta = |parameter, _gradient, first, second, _scale, _numbers| (parameter.clone(), first.clone(), second.clone()))]
     fn adamw_update(

@@ -43,7 +43,10 @@ impl AttentionDistanceRows for Flex {
                 lanes::softmax_rows_with_entropies(scores, tokens, scale, entropies);
                 for ((row, probabilities), entropy) in rows.zip(scores.chunks_exact(tokens)).zip(entropies) {
                     let query = row.checked_sub(prefix_tokens);
-                    output.extend([table.row_of_probabilities(probabilities, query, prefix_tokens, renormalise), *entropy]);
+                    output.extend([
+                        table.row_of_probabilities(probabilities, query, prefix_tokens, renormalise),
+                        *entropy,
+                    ]);
                 }
             }
         }
