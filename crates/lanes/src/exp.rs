@@ -44,8 +44,8 @@ pub(crate) fn exp_above(x: f32, lowest: f32) -> f32 {
     if x < lowest { 0.0 } else { p * power }
 }
 
-/// `max(x, low)` as one instruction (`pmax`, `maxps`); NaN stays NaN. `f32::max` must prefer numbers to NaN, which
-/// takes a compare and a select more.
+/// `max(x, low)` as one instruction (`pmax`, `maxps`); NaN stays NaN. `f32::max` prefers numbers to NaN, for which wasm
+/// has no instruction: there it is a call for each number, 4.5 ns against less than 1.
 #[inline(always)]
 pub(crate) fn at_least(x: f32, low: f32) -> f32 {
     if x < low { low } else { x }
