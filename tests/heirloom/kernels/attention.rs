@@ -44,7 +44,7 @@ fn qkv(sizes: Sizes, device: &Device) -> Tensor<3> {
 
 /// The result, and the gradient of `qkv` where the loss is the result times fixed factors.
 async fn run(sizes: Sizes, device: &Device, mix: fn(Tensor<3>, usize) -> Tensor<3>) -> [Vec<f32>; 2] {
-    let device = device.autodiff();
+    let device = device.clone().autodiff();
     let qkv = qkv(sizes, &device).require_grad();
     let mixed = mix(qkv.clone(), sizes[2]);
     let factors = tensor("factors.weight", mixed.dims(), &device);

@@ -41,7 +41,7 @@ impl Case {
 
     /// The result, and gradients of input, weight and bias.
     async fn run(&self, device: &Device, norm: fn(Tensor<2>, Tensor<1>, Tensor<1>, f64) -> Tensor<2>) -> [Vec<f32>; 4] {
-        let device = device.autodiff();
+        let device = device.clone().autodiff();
         let matrix = |values: &Vec<f32>| Tensor::<2>::from_data(TensorData::new(values.clone(), self.size), &device);
         let vector = |values: &Vec<f32>| {
             Tensor::<1>::from_data(TensorData::new(values.clone(), [self.size[1]]), &device).require_grad()
