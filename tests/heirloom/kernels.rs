@@ -7,3 +7,4 @@ mod expand_heads;
 mod ffn_map;
 mod gelu;
 mod layer_norm;
+mod linear;

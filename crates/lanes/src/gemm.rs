@@ -5,14 +5,17 @@
 //! and a product they fit the sixteen registers that V8 has on x64, which the usual 4 × 12 does not (of ten tiles that
 //! were measured, this one is the fastest with relaxed multiply-add and without).
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::wide::F32x4;
 
 /// Rows of a panel of A.
-const ROWS: usize = 2;
+pub(crate) const ROWS: usize = 2;
 /// Vectors in a row of a panel of B.
-const VECTORS: usize = 4;
+pub(crate) const VECTORS: usize = 4;
 /// Columns of a panel of B.
-const COLUMNS: usize = 4 * VECTORS;
+pub(crate) const COLUMNS: usize = 4 * VECTORS;
 /// Depth of a block: a panel of B, 16 KiB, stays in the first cache.
 const DEPTH: usize = 256;
 /// Rows of A that are packed at a time, 128 KiB: they stay in the second cache while every panel of B passes.
@@ -58,6 +61,41 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Whole tiles of a product of packed panels, for a kernel that is not this module's own.
+#[derive(Debug)]
+pub struct Tiles<'a> {
+    /// Strips of A, `[strips][depth][2]`.
+    pub a: &'a [[f32; ROWS]],
+    /// Panels of B, `[panels][depth][16]`.
+    pub b: &'a [[f32; COLUMNS]],
+    /// Strips, panels, and how deep they are.
+    pub size: [usize; 3],
+    /// Where the first tile goes; rows begin `row_stride` elements apart, and every tile lies inside.
+    pub out: &'a mut [f32],
+    /// Elements from one row of the result to the next.
+    pub row_stride: usize,
+    /// What becomes of the numbers that lie there.
+    pub onto: Onto,
+}
+
+/// Computes whole tiles.
+pub type Kernel = fn(Tiles<'_>);
+
+static KERNEL: OnceLock<Kernel> = OnceLock::new();
+static IS_PLAIN: AtomicBool = AtomicBool::new(false);
+
+/// Has whole tiles computed by another kernel from now on: one with relaxed multiply-add, where the browser has it. The
+/// first one stays.
+pub fn use_kernel(kernel: Kernel) {
+    // A second one is as good as the first.
+    let _ = KERNEL.set(kernel);
+}
+
+/// Leaves that kernel alone for a while, so that one can be compared with the other.
+pub fn prefer_plain(is_plain: bool) {
+    IS_PLAIN.store(is_plain, Ordering::Relaxed);
+}
+
 /// What becomes of the numbers that lie where the product goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Onto {
@@ -88,6 +126,7 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], row_stride: usize, on
         }
         return;
     }
+    let kernel = KERNEL.get().filter(|_| !IS_PLAIN.load(Ordering::Relaxed));
     let panels = n.div_ceil(COLUMNS);
     let mut packed_b = vec![[0.0; COLUMNS]; panels * k.min(DEPTH)];
     let mut packed_a = vec![[0.0; ROWS]; m.min(TALL).div_ceil(ROWS) * k.min(DEPTH)];
@@ -99,10 +138,20 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], row_stride: usize, on
             let rows = TALL.min(m - top);
             pack_a(a, [top, rows], from, depth, &mut packed_a);
             let out = &mut out[top * row_stride..];
+            let strips = rows.div_ceil(ROWS);
+            // Whole tiles go to the other kernel, if there is one; what is left is done here.
+            let whole = match kernel {
+                Some(kernel) if n >= COLUMNS && rows >= ROWS => {
+                    let size = [rows / ROWS, n / COLUMNS, depth];
+                    kernel(Tiles { a: &packed_a, b: &packed_b, size, out, row_stride, onto });
+                    [size[0], size[1]]
+                }
+                _ => [0, 0],
+            };
             for (panel, b) in packed_b.chunks_exact(depth).take(panels).enumerate() {
                 let left = panel * COLUMNS;
-                let strips = packed_a.chunks_exact(depth).take(rows.div_ceil(ROWS)).enumerate();
-                for (strip, a) in strips {
+                let first = if panel < whole[1] { whole[0] } else { 0 };
+                for (strip, a) in packed_a.chunks_exact(depth).take(strips).enumerate().skip(first) {
                     let sums = match (n - left).div_ceil(4) {
                         1 => tile::<1>(a, b),
                         2 => tile::<2>(a, b),
@@ -179,9 +228,13 @@ fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [[f32; COLUMNS]
                 packed.iter_mut().for_each(|packed| packed[column] = 0.0);
                 continue;
             }
-            let start = from * b.row_stride + (left + column) * b.column_stride;
-            let values = b.values[start..].iter().step_by(b.row_stride);
-            packed.iter_mut().zip(values).for_each(|(packed, &value)| packed[column] = value);
+            let values = &b.values[from * b.row_stride + (left + column) * b.column_stride..];
+            if b.row_stride == 1 {
+                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed[column] = value);
+            } else {
+                let values = values.iter().step_by(b.row_stride);
+                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed[column] = value);
+            }
         }
     }
 }
@@ -189,17 +242,26 @@ fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [[f32; COLUMNS]
 /// Strips of A: `[strip][depth][2]`; rows that are not there are 0.
 fn pack_a(a: Matrix<'_>, [top, rows]: [usize; 2], from: usize, depth: usize, packed: &mut [[f32; ROWS]]) {
     for (strip, packed) in packed.chunks_exact_mut(depth).take(rows.div_ceil(ROWS)).enumerate() {
-        let row = top + strip * ROWS;
-        let start = row * a.row_stride + from * a.column_stride;
-        let first = a.values[start..].iter().step_by(a.column_stride);
-        if strip * ROWS + 1 == rows {
-            packed.iter_mut().zip(first).for_each(|(packed, &value)| *packed = [value, 0.0]);
-        } else if a.row_stride == 1 {
-            let pairs = a.values[start..].chunks(a.column_stride);
-            packed.iter_mut().zip(pairs).for_each(|(packed, pair)| *packed = [pair[0], pair[1]]);
-        } else {
-            let pairs = first.zip(a.values[start + a.row_stride..].iter().step_by(a.column_stride));
-            packed.iter_mut().zip(pairs).for_each(|(packed, (&one, &two))| *packed = [one, two]);
+        let start = (top + strip * ROWS) * a.row_stride + from * a.column_stride;
+        let is_alone = strip * ROWS + 1 == rows;
+        match (a.column_stride, a.row_stride, is_alone) {
+            (1, _, false) => {
+                let (first, second) = (&a.values[start..][..depth], &a.values[start + a.row_stride..][..depth]);
+                for ((packed, one), two) in packed.iter_mut().zip(first).zip(second) {
+                    *packed = [*one, *two];
+                }
+            }
+            (_, 1, false) => {
+                for (packed, pair) in packed.iter_mut().zip(a.values[start..].chunks(a.column_stride)) {
+                    *packed = [pair[0], pair[1]];
+                }
+            }
+            _ => {
+                let at = |row: usize, step: usize| a.values[start + row * a.row_stride + step * a.column_stride];
+                for (step, packed) in packed.iter_mut().enumerate() {
+                    *packed = [at(0, step), if is_alone { 0.0 } else { at(1, step) }];
+                }
+            }
         }
     }
 }

@@ -7,8 +7,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
-use crate::kernels::linear;
 use super::{BatchNorm, BlockKind, Statistics};
+use crate::kernels::linear;
 
 /// A convolution and its norm. Padding keeps the side of the map at stride 1.
 #[derive(Module, Debug)]

@@ -6,8 +6,8 @@ use burn::nn::Linear;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use crate::kernels::linear;
 use super::{BatchNorm, CnnConfig, Hidden, Stage, Statistics, Stem};
+use crate::kernels::linear;
 
 /// Shown a stage and the map that leaves it, `[batch, width, side, side]`.
 pub type OnStage<'a> = &'a mut dyn FnMut(usize, &Tensor<4>);

@@ -5,6 +5,8 @@
 
 mod numbers;
 mod read;
+#[cfg(target_arch = "wasm32")]
+mod relaxed;
 mod self_test;
 #[cfg(feature = "webgpu")]
 mod webgpu;
@@ -78,6 +80,8 @@ async fn start_webgpu() -> Result<(Device, String), DeviceError> {
 
 /// The CPU device: one thread, SIMD.
 pub fn cpu() -> Device {
+    #[cfg(target_arch = "wasm32")]
+    relaxed::use_where_possible();
     Device::flex()
 }
 

@@ -7,7 +7,6 @@ pub mod attention;
 pub mod attention_distance;
 pub mod cka;
 pub mod density;
-mod exp;
 pub mod expand_heads;
 pub mod ffn_map;
 mod flex;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use heirloom_lanes::{self as lanes, DistanceTable, Matrix, Onto, gemm};
+use heirloom_lanes::{self as lanes, Matrix, Onto, gemm};
 
 use super::{AttentionBackend, mixed_shape, rows_shape};
 use crate::kernels::flex::{tensor, values};
@@ -62,9 +62,7 @@ fn heads_of(qkv: &FloatTensor<Flex>, heads: usize) -> impl Iterator<Item = Head>
     let [batch, tokens, columns] = qkv.shape().dims();
     let width = columns / 3;
     let head_dim = width / heads;
-    (0..batch).flat_map(move |sample| {
-        (0..heads).map(move |head| Head { tokens, head_dim, width, sample, head })
-    })
+    (0..batch).flat_map(move |sample| (0..heads).map(move |head| Head { tokens, head_dim, width, sample, head }))
 }
 
 /// Mixes every head; `soften` turns a block of unscaled scores, `[rows, tokens]`, into probabilities, and is told the
@@ -99,7 +97,7 @@ impl AttentionBackend for Flex {
         let mut log_sums = vec![0.0; shape.num_elements()];
         let mixed = forward(&qkv, heads, |place, rows, scores, scale| {
             let log_sums = &mut log_sums[place * tokens..][rows];
-            lanes::softmax_rows_with_log_sums(scores, tokens, scale, log_sums);
+            lanes::softmax_rows_with_lse(scores, tokens, scale, log_sums);
         });
         (mixed, tensor(log_sums, shape))
     }
@@ -127,7 +125,7 @@ impl AttentionBackend for Flex {
                 let slopes = &mut slopes[..count * tokens];
                 head.scores(all, rows.clone(), probabilities);
                 let log_sums = &log_sums[place * tokens..][rows.clone()];
-                lanes::probabilities_from_log_sums(probabilities, tokens, head.scale(), log_sums);
+                lanes::probabilities_from_lse(probabilities, tokens, head.scale(), log_sums);
                 let coming = head.mixed(gradient, rows.clone());
                 let values = head.part(all, 2, 0..tokens);
                 gemm(coming, values.transposed(), slopes, tokens, Onto::Nothing);
@@ -153,7 +151,7 @@ impl AttentionBackend for Flex {
         let qkv = qkv.to_contiguous();
         let shape = rows_shape(&qkv.shape(), heads, 2);
         let tokens = shape[2];
-        let table = DistanceTable::new(grid);
+        let table = lanes::DistanceTable::new(grid);
         let mut entropies = vec![0.0; BLOCK.min(tokens)];
         let mut found = Vec::with_capacity(shape.num_elements());
         let mixed = forward(&qkv, heads, |_, rows, scores, scale| {
@@ -161,7 +159,7 @@ impl AttentionBackend for Flex {
             lanes::softmax_rows_with_entropies(scores, tokens, scale, entropies);
             for ((row, probabilities), entropy) in rows.zip(scores.chunks_exact(tokens)).zip(entropies) {
                 let query = row.checked_sub(prefix_tokens);
-                found.extend([table.distance(probabilities, query, prefix_tokens, renormalise), *entropy]);
+                found.extend([table.row_of_probabilities(probabilities, query, prefix_tokens, renormalise), *entropy]);
             }
         });
         (mixed, tensor(found, shape))

@@ -13,6 +13,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Shape, Tensor, TensorData};
 
 /// Below any score: the start of a running maximum.
+#[cfg(feature = "webgpu")]
 const LOWEST: f32 = -1e30;
 
 static LAUNCHES: AtomicUsize = AtomicUsize::new(0);

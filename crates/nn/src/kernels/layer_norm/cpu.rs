@@ -19,7 +19,8 @@ impl LayerNormBackend for Flex {
         let shape = input.shape();
         let mut output = vec![0.0; shape.num_elements()];
         let mut statistics = vec![[0.0; 2]; shape[0]];
-        lanes::layer_norm(values(&input), values(&weight), values(&bias), epsilon, &mut output, &mut statistics);
+        let norm = lanes::LayerNorm { weight: values(&weight), bias: Some(values(&bias)), epsilon };
+        lanes::layer_norm(values(&input), norm, &mut output, &mut statistics);
         let spread = statistics_shape(&shape);
         (tensor(output, shape), tensor(statistics.into_flattened(), spread))
     }
@@ -37,15 +38,8 @@ impl LayerNormBackend for Flex {
         let mut to_input = vec![0.0; shape.num_elements()];
         let (mut to_weight, mut to_bias) = (vec![0.0; width], vec![0.0; width]);
         let (statistics, _) = values(&statistics).as_chunks::<2>();
-        lanes::layer_norm_gradient(
-            values(&input),
-            values(&weight),
-            statistics,
-            values(&gradient),
-            &mut to_input,
-            &mut to_weight,
-            &mut to_bias,
-        );
+        let into = lanes::LayerNormGradients { input: &mut to_input, weight: &mut to_weight, bias: &mut to_bias };
+        lanes::layer_norm_gradient(values(&input), values(&weight), statistics, values(&gradient), into);
         let vector = |values: Vec<f32>| tensor(values, Shape::new([width]));
         (tensor(to_input, shape), vector(to_weight), vector(to_bias))
     }

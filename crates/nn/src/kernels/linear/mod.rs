@@ -87,11 +87,7 @@ pub trait LinearBackend: Backend + GeluBackend {
 
     /// See [`linear_gelu`].
     #[fusion(default)]
-    fn linear_gelu(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+    fn linear_gelu(input: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::linear_gelu_forward(input, weight, bias).1
     }
 
@@ -159,11 +155,7 @@ impl<B: LinearBackend, C: CheckpointStrategy> LinearBackend for Autodiff<B, C> {
         }
     }
 
-    fn linear_gelu(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+    fn linear_gelu(input: FloatTensor<Self>, weight: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node(), bias.node()];
         let [input, weight, bias] = [input, weight, bias].map(|tensor| tensor.into_primitive());
         match LinearStep.prepare::<C>(nodes).compute_bound().stateful() {
