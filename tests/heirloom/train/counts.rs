@@ -42,7 +42,8 @@ impl Pair {
 
     /// [`documented`] for both vectors, the first with a gradient in all steps, the second in those that `is_in` tells.
     fn documented(steps: usize, is_in: fn(usize) -> bool, lr: f64, decay: f64) -> [Vec<f32>; 2] {
-        [|_| true, is_in].map(|is_in: fn(usize) -> bool| {
+        let every: fn(usize) -> bool = |_| true;
+        [every, is_in].map(|is_in| {
             let of = |at: usize| {
                 let gradients: Vec<f64> = (0..steps).filter(|&t| is_in(t)).map(|t| Self::gradient(t, at)).collect();
                 documented(f64::from(Self::START[at]), &gradients, lr, decay) as f32
@@ -63,8 +64,8 @@ on_every_engine! {
         }
         let [often, seldom] = model.values().await;
         let [expected_often, expected_seldom] = Pair::documented(15, is_in, 0.02, 0.1);
-        assert_close(&often, &expected_often, 2e-6);
-        assert_close(&seldom, &expected_seldom, 2e-6);
+        assert_close(&often, &expected_often, 3e-6);
+        assert_close(&seldom, &expected_seldom, 3e-6);
     }
 
     async fn own_counts_are_saved_and_states_without_them_are_read(device: Device) {
@@ -95,7 +96,7 @@ on_every_engine! {
             let expected = Pair::documented(9, is_in, 0.02, 0.1);
             for optimiser in [optimiser, restored] {
                 let got = go_on(model.clone(), optimiser, 5, is_in).await;
-                got.iter().zip(&expected).for_each(|(got, expected)| assert_close(got, expected, 2e-6));
+                got.iter().zip(&expected).for_each(|(got, expected)| assert_close(got, expected, 3e-6));
             }
         }
         // As saved before parameters counted: the updates before the first gradient, after which none was left out.
@@ -107,7 +108,7 @@ on_every_engine! {
         let restored = Optimiser::restore(settings, &old, &device).unwrap();
         let expected = Pair::documented(9, late, 0.02, 0.1);
         let got = go_on(model, restored, 5, late).await;
-        got.iter().zip(&expected).for_each(|(got, expected)| assert_close(got, expected, 2e-6));
+        got.iter().zip(&expected).for_each(|(got, expected)| assert_close(got, expected, 3e-6));
     }
     async fn a_diverged_step_is_in_no_parameters_count(device: Device) {
         let mut run = Run::new(tiny(1, &device).await, plain_settings(1e-2));
