@@ -117,13 +117,16 @@ impl LayerScale {
     }
 }
 
+/// Shown how far each head looks.
+pub type OnLayerDistance<'a> = &'a mut dyn FnMut(AttentionDistance);
+
 /// What whoever runs a layer wants of its attention.
 #[derive(Default)]
 pub struct Look<'a> {
     /// Shown queries and keys, `[batch, heads, tokens, head_dim]` each, unscaled.
     pub heads: Option<&'a mut dyn FnMut(&Tensor<4>, &Tensor<4>)>,
     /// Shown how far each head looks; the layer then has no gradient.
-    pub distance: Option<(PatchGeometry, &'a mut dyn FnMut(AttentionDistance))>,
+    pub distance: Option<(PatchGeometry, OnLayerDistance<'a>)>,
     /// Shown what attention gave after its projection, before layer scale and residual: `[batch, tokens, embed_dim]`.
     pub attended: Option<&'a mut dyn FnMut(&Tensor<3>)>,
 }

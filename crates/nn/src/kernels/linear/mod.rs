@@ -27,7 +27,7 @@ pub fn linear<const D: usize>(layer: &Linear, input: Tensor<D>) -> Tensor<D> {
         let shape = widened(input.dims(), weight.dims());
         return rows(input).matmul(weight).reshape(shape);
     };
-    apply(input, weight, bias.val(), |input, weight, bias| Dispatch::linear_forward(input, weight, bias))
+    apply(input, weight, bias.val(), Dispatch::linear_forward)
 }
 
 /// `gelu(input · weight + bias)`, as of a feed-forward network's first layer.
@@ -36,7 +36,7 @@ pub fn linear<const D: usize>(layer: &Linear, input: Tensor<D>) -> Tensor<D> {
 /// `[.., inputs] -> [.., outputs]`
 pub fn linear_gelu<const D: usize>(layer: &Linear, input: Tensor<D>) -> Tensor<D> {
     let Some(bias) = &layer.bias else { return super::gelu(linear(layer, input)) };
-    apply(input, layer.weight.val(), bias.val(), |input, weight, bias| Dispatch::linear_gelu(input, weight, bias))
+    apply(input, layer.weight.val(), bias.val(), Dispatch::linear_gelu)
 }
 
 type Operation = fn(FloatTensor<Dispatch>, FloatTensor<Dispatch>, FloatTensor<Dispatch>) -> FloatTensor<Dispatch>;
