@@ -1,4 +1,4 @@
-//! Mean attention distance and entropy of one query from its row of attention (docs/methods.md, section 1.1).
+//! Mean attention distance of one query from its row of attention (docs/methods.md, section 1.1).
 //!
 //! The loop that this one replaces took 8 ns a score in WebAssembly, 14 ns built for size (Node 20), and more than half
 //! of the former was its highest score: `f32::max` is a call there, around which every vector is taken apart and put
@@ -6,9 +6,7 @@
 //! takes 2.5 ns, and 0.3 ns where the probabilities are there already. Neither denormal numbers nor V8's optimising
 //! compiler made the former slower (flat and sharp scores, V8 11.3 and 14.6, with and without that compiler).
 
-use crate::exp::{at_least, exp_above};
-use crate::softmax::{LOWEST, highest};
-use crate::sums::{LANES, dot_here, sum_here, total};
+use crate::sums::{dot_here, sum_here};
 
 /// Distances between patch centres, in patches.
 ///
@@ -52,81 +50,22 @@ impl DistanceTable {
         prefix: usize,
         renormalise: bool,
     ) -> f32 {
-        self.distance(probabilities, query, prefix, renormalise).0
-    }
-
-    /// Attention distance (patches, as [`row_of_probabilities`](Self::row_of_probabilities)) and entropy (nats, over all
-    /// tokens) of one query from its unscaled scores, which become weights, `e^(scale · (score - highest))`.
-    ///
-    /// # Panics
-    /// As [`row_of_probabilities`](Self::row_of_probabilities). `scale` must not be negative.
-    #[inline(never)]
-    pub fn row_of_scores(
-        &self,
-        scores: &mut [f32],
-        scale: f32,
-        query: Option<usize>,
-        prefix: usize,
-        renormalise: bool,
-    ) -> [f32; 2] {
-        let [sum, weighted] = weigh(scores, scale);
-        let entropy = sum.ln() - weighted / sum;
-        let (distance, is_share) = self.distance(scores, query, prefix, renormalise);
-        [if is_share { distance } else { distance / sum }, entropy]
-    }
-
-    /// The sum over the patches, and whether it is divided by their share already.
-    #[inline(always)]
-    fn distance(&self, weights: &[f32], query: Option<usize>, prefix: usize, renormalise: bool) -> (f32, bool) {
         let patches = self.grid * self.grid;
-        assert_eq!(weights.len(), prefix + patches, "the row is not prefix and patches");
-        let Some(query) = query else { return (0.0, true) };
+        assert_eq!(probabilities.len(), prefix + patches, "the row is not prefix and patches");
+        let Some(query) = query else { return 0.0 };
         assert!(query < patches, "the query is no patch");
         let (x, y) = (query % self.grid, query / self.grid);
         let from = (x * (2 * self.grid - 1) + self.grid - 1 - y) * self.grid;
-        let weights = &weights[prefix..];
-        let distance = dot_here(weights, &self.distances[from..][..patches]);
-        if renormalise { (distance / sum_here(weights), true) } else { (distance, false) }
+        let shares = &probabilities[prefix..];
+        let distance = dot_here(shares, &self.distances[from..][..patches]);
+        if renormalise { distance / sum_here(shares) } else { distance }
     }
-}
-
-/// Entropy of one query in nats from its unscaled scores and from what softmax made of them: `lse - Σ p · scale · score`.
-/// Scores must be finite.
-///
-/// # Panics
-/// When the lengths differ.
-#[inline(never)]
-pub fn entropy_from_lse(scores: &[f32], probabilities: &[f32], scale: f32, lse: f32) -> f32 {
-    lse - scale * dot_here(probabilities, scores)
-}
-
-/// Replaces unscaled scores by `w = e^s` with `s = scale · (score - highest)`; returns `Σ w` and `Σ w · s`.
-#[inline(always)]
-fn weigh(scores: &mut [f32], scale: f32) -> [f32; 2] {
-    let highest = highest(scores);
-    let weigh = |score: &mut f32, sum: &mut f32, weighted: &mut f32| {
-        // A masked score is -∞ and its weight 0: together they would be NaN.
-        let shifted = at_least((*score - highest) * scale, LOWEST - 1.0);
-        *score = exp_above(shifted, LOWEST);
-        *sum += *score;
-        *weighted += *score * shifted;
-    };
-    let (chunks, rest) = scores.as_chunks_mut::<LANES>();
-    let (mut sums, mut weighted) = ([0.0; LANES], [0.0; LANES]);
-    for chunk in chunks {
-        for ((score, sum), weighted) in chunk.iter_mut().zip(&mut sums).zip(&mut weighted) {
-            weigh(score, sum, weighted);
-        }
-    }
-    let (mut sum, mut weighted_sum) = (0.0, 0.0);
-    rest.iter_mut().for_each(|score| weigh(score, &mut sum, &mut weighted_sum));
-    [total(sums, sum), total(weighted, weighted_sum)]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DistanceTable, entropy_from_lse};
-    use crate::softmax::softmax_rows_with_lse;
+    use super::DistanceTable;
+    use crate::softmax::softmax_rows_with_entropies;
     use crate::testing::{assert_near, numbers, wide};
 
     /// Distance and entropy in f64, straight from the definition.
@@ -157,14 +96,10 @@ mod tests {
                 let query = row.checked_sub(prefix);
                 for renormalise in [false, true] {
                     let expected = reference(&scores, 0.125, grid, query, renormalise);
-                    let mut weights = scores.clone();
-                    let found = table.row_of_scores(&mut weights, 0.125, query, prefix, renormalise);
-                    assert_near(&found, &expected, 2e-5);
-                    let (mut probabilities, mut lse) = (scores.clone(), [0.0]);
-                    softmax_rows_with_lse(&mut probabilities, tokens, 0.125, &mut lse);
+                    let (mut probabilities, mut entropy) = (scores.clone(), [0.0]);
+                    softmax_rows_with_entropies(&mut probabilities, tokens, 0.125, &mut entropy);
                     let distance = table.row_of_probabilities(&probabilities, query, prefix, renormalise);
-                    let entropy = entropy_from_lse(&scores, &probabilities, 0.125, lse[0]);
-                    assert_near(&[distance, entropy], &expected, 2e-5);
+                    assert_near(&[distance, entropy[0]], &expected, 2e-5);
                 }
             }
         }
@@ -177,13 +112,5 @@ mod tests {
         assert!((even - 0.8536).abs() < 1e-4);
         assert_eq!(table.row_of_probabilities(&[0.0, 0.0, 1.0, 0.0], Some(2), 0, false), 0.0);
         assert_eq!(table.row_of_probabilities(&[0.0, 0.0, 1.0, 0.0], None, 0, true), 0.0);
-    }
-
-    #[test]
-    fn masked_scores_count_for_nothing() {
-        let mut scores = [1.0, f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY];
-        let [distance, entropy] = DistanceTable::new(2).row_of_scores(&mut scores, 1.0, Some(0), 0, false);
-        assert_near(&[distance, entropy], &[0.5, 2.0_f64.ln()], 1e-6);
-        assert_eq!(scores, [1.0, 0.0, 1.0, 0.0]);
     }
 }

@@ -25,8 +25,7 @@ mod testing;
 mod wide;
 
 pub use adamw::{AdamwNumbers, AdamwState, adamw};
-pub use distance::{DistanceTable, entropy_from_lse};
-pub use exp::exp_in_place;
+pub use distance::DistanceTable;
 pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use gemm::{Kernel, Matrix, Onto, Tiles, gemm, prefer_plain, use_kernel};
 pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradient};
@@ -35,4 +34,4 @@ pub use resize::{FRACTION_BITS, RowTaps, weigh_rows};
 pub use softmax::{
     probabilities_from_lse, softmax_gradient_rows, softmax_rows, softmax_rows_with_entropies, softmax_rows_with_lse,
 };
-pub use sums::{add_in_place, add_rows, column_sums, dot, square_sum, sum};
+pub use sums::{add_rows, column_sums, square_sum};

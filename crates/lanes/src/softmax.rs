@@ -93,7 +93,8 @@ fn softmax_row(row: &mut [f32], scale: f32) -> f32 {
 #[inline(always)]
 fn softmax_row_with_entropy(row: &mut [f32], scale: f32) -> f32 {
     let highest = highest(row);
-    let below = |score: f32| at_least((score - highest) * scale, LOWEST);
+    // A masked score is -∞ and its weight 0: together they would be NaN.
+    let below = |score: f32| at_least((score - highest) * scale, LOWEST - 1.0);
     let (mut sums, mut weighted) = ([0.0; LANES], [0.0; LANES]);
     let (chunks, rest) = row.as_chunks_mut::<LANES>();
     for chunk in chunks {
@@ -246,5 +247,13 @@ mod tests {
             };
             assert_near(&found, &(0..rows * columns).map(slope).collect::<Vec<f64>>(), 1e-6);
         }
+    }
+
+    #[test]
+    fn masked_scores_count_for_nothing() {
+        let (mut scores, mut entropy) = ([1.0, f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY], [0.0]);
+        softmax_rows_with_entropies(&mut scores, 4, 1.0, &mut entropy);
+        assert_eq!(scores, [0.5, 0.0, 0.5, 0.0]);
+        assert_near(&entropy, &[2.0_f64.ln()], 1e-6);
     }
 }

@@ -12,28 +12,13 @@ pub(crate) fn total(lanes: [f32; LANES], rest: f32) -> f32 {
     (lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest)) as f32
 }
 
-/// Sum of all values.
-#[inline(never)]
-pub fn sum(values: &[f32]) -> f32 {
-    sum_here(values)
-}
-
-/// Dot product.
-///
-/// # Panics
-/// When the lengths differ.
-#[inline(never)]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    dot_here(a, b)
-}
-
 /// Sum of the squares of all values.
 #[inline(never)]
 pub fn square_sum(values: &[f32]) -> f32 {
     dot_here(values, values)
 }
 
-/// [`sum`], for loops over short rows.
+/// Sum of all values.
 #[inline(always)]
 pub(crate) fn sum_here(values: &[f32]) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -46,7 +31,10 @@ pub(crate) fn sum_here(values: &[f32]) -> f32 {
     total(lanes, rest.iter().sum())
 }
 
-/// [`dot`], for loops over short rows.
+/// Dot product.
+///
+/// # Panics
+/// When the lengths differ.
 #[inline(always)]
 pub(crate) fn dot_here(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "the slices differ in length");
@@ -58,16 +46,6 @@ pub(crate) fn dot_here(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     total(lanes, a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum())
-}
-
-/// Adds `b` to `a`.
-///
-/// # Panics
-/// When the lengths differ.
-#[inline(never)]
-pub fn add_in_place(a: &mut [f32], b: &[f32]) {
-    assert_eq!(a.len(), b.len(), "the slices differ in length");
-    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
 }
 
 /// Adds `row` to every row of `matrix` `[rows, row.len()]`: a linear layer's bias.
@@ -114,7 +92,7 @@ pub fn column_sums(matrix: &[f32], columns: usize, out: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{add_in_place, add_rows, column_sums, dot, square_sum, sum};
+    use super::{add_rows, column_sums, dot_here, square_sum, sum_here};
     use crate::testing::{SIZES, assert_near, numbers, wide};
 
     #[test]
@@ -124,17 +102,14 @@ mod tests {
             let (wide_a, wide_b) = (wide(&a), wide(&b));
             let products = |b: &[f64]| wide_a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             let expected = [wide_a.iter().sum(), products(&wide_b), products(&wide_a)];
-            assert_near(&[sum(&a), dot(&a, &b), square_sum(&a)], &expected, 2e-6);
-            let mut both = a.clone();
-            add_in_place(&mut both, &b);
-            assert!(both.iter().zip(a.iter().zip(&b)).all(|(both, (a, b))| *both == a + b));
+            assert_near(&[sum_here(&a), dot_here(&a, &b), square_sum(&a)], &expected, 2e-6);
         }
     }
 
     #[test]
     fn sums_carry_infinities_and_nan() {
-        assert_eq!(sum(&[f32::INFINITY, 1.0]), f32::INFINITY);
-        assert!(sum(&[f32::INFINITY, f32::NEG_INFINITY]).is_nan());
+        assert_eq!(sum_here(&[f32::INFINITY, 1.0]), f32::INFINITY);
+        assert!(sum_here(&[f32::INFINITY, f32::NEG_INFINITY]).is_nan());
         let mut many = vec![0.0; 40];
         many[21] = f32::NAN;
         assert!(square_sum(&many).is_nan());
