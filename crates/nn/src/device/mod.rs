@@ -13,6 +13,7 @@ mod webgpu;
 
 use burn::tensor::Device;
 
+pub use heirloom_lanes::prefer_plain;
 pub use numbers::uniform;
 pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
