@@ -7,11 +7,13 @@ use std::convert::Infallible;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde_json::{Value, json};
 
+use heirloom_data::ShrinkTo;
 use heirloom_learngene::cluster::measure;
-use heirloom_nn::device::{read, uniform};
+use heirloom_nn::device::{prefer_plain, read, uniform};
 use heirloom_nn::kernels::{PatchGeometry, attention_distance, attention_distance_composed};
 use heirloom_nn::vit::{Hooks, HostTensor, Pool, Vit, VitConfig, Weights};
 use heirloom_platform::clock::{now_ms, yield_now};
+use heirloom_platform::image::RowSink;
 use heirloom_train::{AdamWSettings, Decay, Run, RunSettings, Schedule};
 
 /// Seed of the pictures, and their largest value.
@@ -98,17 +100,28 @@ struct Timing {
 /// A sentence when the workload is unknown or the device fails.
 pub async fn bench(device: &Device, work: &str, warm: usize, reps: usize, budget: f64) -> Result<String, String> {
     let timing = Timing { warm, reps, budget };
-    let result = match work {
-        "MM" => matmul(device, &timing).await?,
-        "W0" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), &timing).await?,
-        "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), &timing).await?,
-        "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, false).await?,
-        "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, true).await?,
-        "AD" => distance(device, &timing, true).await?,
-        "AD-composed" => distance(device, &timing, false).await?,
-        other => return Err(format!("`{other}` is no workload; MM, W0 to W3, AD and AD-composed are")),
-    };
-    Ok(result.to_string())
+    // `W1-plain` is W1 without relaxed SIMD, also where the browser has that.
+    let plain = work.strip_suffix("-plain");
+    prefer_plain(plain.is_some());
+    let result = run(device, plain.unwrap_or(work), &timing).await;
+    prefer_plain(false);
+    result.map(|result| result.to_string())
+}
+
+async fn run(device: &Device, work: &str, timing: &Timing) -> Result<Value, String> {
+    match work {
+        "MM" => matmul(device, timing).await,
+        "W0" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), timing, None).await,
+        "W0-clip" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), timing, Some(1.0)).await,
+        "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), timing, None).await,
+        "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), timing, false).await,
+        "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), timing, true).await,
+        "W4" => train(device, workload([112, 16, 384, 64], [4, 6, 16, 10]), timing, None).await,
+        "RS" => shrink(timing).await,
+        "AD" => distance(device, timing, true).await,
+        "AD-composed" => distance(device, timing, false).await,
+        other => Err(format!("`{other}` is no workload; MM, W0 to W4, W0-clip, RS, AD and AD-composed are")),
+    }
 }
 
 /// Untimed runs, then timed ones until the count or the budget is reached.
@@ -184,7 +197,29 @@ async fn model(device: &Device, config: &VitConfig) -> Vit {
     model
 }
 
-async fn train(device: &Device, Workload { config, batch }: Workload, timing: &Timing) -> Result<Value, String> {
+/// A picture of a phone, 12 megapixels, shrunk for a model at 224 px: what every picture goes through once.
+async fn shrink(timing: &Timing) -> Result<Value, String> {
+    const WIDTH: usize = 4000;
+    const HEIGHT: usize = 3000;
+    let row: Vec<u8> = (0..3 * WIDTH).map(|i| (i * 37 % 251) as u8).collect();
+    let (mut result, picture) = time(timing, async || {
+        let mut shrink = ShrinkTo::new(256);
+        shrink.start(WIDTH, HEIGHT);
+        (0..HEIGHT).for_each(|_| shrink.rows(&row));
+        Ok(shrink.finish())
+    })
+    .await?;
+    let values: Vec<f32> = picture.data.iter().map(|&value| f32::from(value)).collect();
+    result["fingerprint"] = fingerprint(&values);
+    Ok(result)
+}
+
+async fn train(
+    device: &Device,
+    Workload { config, batch }: Workload,
+    timing: &Timing,
+    clip_norm: Option<f64>,
+) -> Result<Value, String> {
     let device = device.clone().autodiff();
     let classes = config.classes.unwrap_or(1);
     let settings = RunSettings {
@@ -194,7 +229,7 @@ async fn train(device: &Device, Workload { config, batch }: Workload, timing: &T
             epsilon: 1e-8,
             weight_decay: 0.05,
             decay: Decay::Every,
-            clip_norm: None,
+            clip_norm,
         },
         label_smoothing: 0.0,
         drop_path: 0.0,

@@ -5,12 +5,15 @@
 
 mod numbers;
 mod read;
+#[cfg(target_arch = "wasm32")]
+mod relaxed;
 mod self_test;
 #[cfg(feature = "webgpu")]
 mod webgpu;
 
 use burn::tensor::Device;
 
+pub use heirloom_lanes::prefer_plain;
 pub use numbers::uniform;
 pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
@@ -80,6 +83,8 @@ async fn start_webgpu() -> Result<(Device, String), DeviceError> {
 
 /// The CPU device: one thread, SIMD.
 pub fn cpu() -> Device {
+    #[cfg(target_arch = "wasm32")]
+    relaxed::use_where_possible();
     Device::flex()
 }
 

@@ -1,10 +1,11 @@
 //! The GPU's half.
 
 use burn::backend::tensor::FloatTensor;
-use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
+use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::{CubeDim, calculate_cube_count_elemwise, prelude::*};
 
 use super::{AdamwBackend, AdamwNumbers};
+use crate::kernels::launch::writable;
 
 /// One invocation per element, in place.
 #[cube(launch)]
@@ -77,10 +78,4 @@ impl AdamwBackend for CubeBackend {
         );
         (parameter, first, second)
     }
-}
-
-/// The tensor itself where nobody else holds its buffer, else a copy of it.
-fn writable(tensor: CubeTensor) -> CubeTensor {
-    let tensor = into_contiguous(tensor);
-    if tensor.can_mut() { tensor } else { tensor.copy() }
 }

@@ -10,44 +10,7 @@ mod gpu;
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
-/// Numbers of one AdamW update, the same for all tensors of a parameter group.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamwNumbers {
-    /// `lr * weight_decay`. (`1 - lr * weight_decay` would lose most of its digits in f32.)
-    pub decay: f32,
-    /// `lr / (1 - beta_1^t)`.
-    pub rate: f32,
-    /// `1 / sqrt(1 - beta_2^t)`.
-    pub correction: f32,
-    /// Decay of the first moment.
-    pub beta_1: f32,
-    /// Decay of the second moment.
-    pub beta_2: f32,
-    /// `1 - beta_1`.
-    pub rest_1: f32,
-    /// `1 - beta_2`.
-    pub rest_2: f32,
-    /// Added to the root of the corrected second moment.
-    pub epsilon: f32,
-}
-
-impl AdamwNumbers {
-    /// Numbers of update `time` (1 = the first), computed in f64 where small differences would cancel.
-    pub fn new(lr: f64, weight_decay: f64, betas: [f64; 2], epsilon: f64, time: u64) -> Self {
-        let [beta_1, beta_2] = betas;
-        let time = time.min(i32::MAX as u64) as i32;
-        Self {
-            decay: (lr * weight_decay) as f32,
-            rate: (lr / (1.0 - beta_1.powi(time))) as f32,
-            correction: (1.0 / (1.0 - beta_2.powi(time)).sqrt()) as f32,
-            beta_1: beta_1 as f32,
-            beta_2: beta_2 as f32,
-            rest_1: (1.0 - beta_1) as f32,
-            rest_2: (1.0 - beta_2) as f32,
-            epsilon: epsilon as f32,
-        }
-    }
-}
+pub use heirloom_lanes::AdamwNumbers;
 
 /// A parameter with its two moments.
 #[derive(Clone, Debug)]
@@ -104,20 +67,9 @@ pub fn adamw_reference<const D: usize>(
     Adapted { parameter: decayed - delta.reshape(shape), first, second }
 }
 
-/// Sum of the squares of all elements, `[1]`; on the CPU engine without a tensor of squares.
-pub fn square_sum<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
-    Tensor::from_dispatch(Dispatch::square_sum(tensor.into_dispatch()))
-}
-
 /// Backends with a fused AdamW update.
 #[backend_extension(Cube: cfg(feature = "webgpu"), Flex, Fusion: cfg(feature = "webgpu"))]
 pub trait AdamwBackend: Backend {
-    /// See [`square_sum`].
-    #[fusion(default)]
-    fn square_sum(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::float_sum(Self::float_mul(tensor.clone(), tensor))
-    }
-
     /// See [`adamw`]; returns parameter, first and second moment.
     #[fusion(meta = |parameter, _gradient, first, second, _scale, _numbers| (parameter.clone(), first.clone(), second.clone()))]
     fn adamw_update(

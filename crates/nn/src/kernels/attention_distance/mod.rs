@@ -13,6 +13,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Shape, Tensor, TensorData};
 
 /// Below any score: the start of a running maximum.
+#[cfg(feature = "webgpu")]
 const LOWEST: f32 = -1e30;
 
 static LAUNCHES: AtomicUsize = AtomicUsize::new(0);
@@ -52,12 +53,18 @@ pub struct AttentionDistance {
 /// When the tokens are not `prefix_tokens + grid * grid`.
 pub fn attention_distance(query: Tensor<4>, key: Tensor<4>, geometry: PatchGeometry) -> AttentionDistance {
     let [batch, heads, tokens, head_dim] = query.dims();
-    let PatchGeometry { grid, patch_size, prefix_tokens, renormalise } = geometry;
+    let PatchGeometry { grid, prefix_tokens, renormalise, .. } = geometry;
     assert_eq!(key.dims(), [batch, heads, tokens, head_dim], "queries and keys differ in shape");
     assert_eq!(tokens, prefix_tokens + grid * grid, "tokens are not prefix and patches");
     let (query, key) = (query.into_dispatch(), key.into_dispatch());
     let rows = Dispatch::attention_distance_rows(query, key, grid, prefix_tokens, renormalise);
-    let rows = Tensor::<4>::from_dispatch(rows);
+    mean_rows(Tensor::from_dispatch(rows), geometry)
+}
+
+/// Means over the queries of what was found for each, `[batch, heads, tokens, 2]`.
+pub(super) fn mean_rows(rows: Tensor<4>, geometry: PatchGeometry) -> AttentionDistance {
+    let [batch, heads, _, _] = rows.dims();
+    let PatchGeometry { grid, patch_size, prefix_tokens, .. } = geometry;
     let patches = rows.clone().narrow(2, prefix_tokens, grid * grid).narrow(3, 0, 1);
     let distance = patches.mean_dim(2).reshape([batch, heads]) * patch_size as f32;
     let entropy = rows.narrow(3, 1, 1).mean_dim(2).reshape([batch, heads]);
