@@ -1,4 +1,4 @@
-// node benches/page.mjs --site DIR [--webgpu] [--runs N] [--out FILE] [--peers FILE]
+// node benches/page.mjs --site DIR [--webgpu] [--work W0,W1] [--runs N] [--out FILE]
 // The peers' workloads (benches/peers/README.md) in the built page: median of the medians of N runs, each in a new
 // browser. Exit status 1 when the page computes something else than the peers do.
 import fs from 'node:fs';
@@ -14,14 +14,14 @@ const { values: options } = parseArgs({
     webgpu: { type: 'boolean', default: false },
     runs: { type: 'string', default: '3' },
     out: { type: 'string' },
-    peers: { type: 'string' },
+    work: { type: 'string', default: 'MM,W0,W1,W2,W3,W4,RS' },
   },
 });
 const RUNS = Number(options.runs);
-const WORKS = ['MM', 'W0', 'W1', 'W2', 'W3'];
+const WORKS = options.work.split(',');
 // [warm-up runs, timed runs, time budget in ms], as the peers get.
 const ENGINES = {
-  cpu: { MM: [10, 30, 20_000], W0: [5, 20, 60_000], W1: [3, 10, 60_000], W2: [3, 10, 40_000], W3: [3, 10, 40_000] },
+  cpu: { MM: [10, 30, 20_000], W0: [5, 20, 60_000], W1: [3, 10, 60_000], W2: [3, 10, 40_000], W3: [3, 10, 40_000], W4: [3, 10, 60_000], RS: [2, 9, 20_000] },
   // Software WebGPU: the rest takes minutes and says nothing about a GPU.
   webgpu: { MM: [2, 5, 60_000], W0: [2, 9, 100_000] },
 };
@@ -33,8 +33,6 @@ const CHECKS = {
   W2: [(answer) => answer.logits?.first, [-0.38734, 0.0876, 0.00246], 1e-3],
   W3: [(answer) => answer.mad?.first, [115.8063, 115.8429, 115.917], 1e-2],
 };
-/** burn 0.22.1 as it came, before any tuning (benches/peers/BASELINE.md), ms. */
-const START = { cpu: { MM: 14.3, W0: 8.7, W1: 880, W2: 410 }, webgpu: { MM: 1700, W0: 1540 } };
 
 async function once(engine, work, [warm, reps, budget]) {
   const site = await serve(path.resolve(options.site));
@@ -64,6 +62,7 @@ const shown = (ms) => (ms === undefined ? '-' : ms >= 100 ? ms.toFixed(0) : ms.t
 
 /** Whether the answer's numbers are those of the peers; a sentence when they are not. */
 function fault(work, answer) {
+  work = work.replace('-plain', '');
   if (!CHECKS[work]) return null;
   const [values, expected, tolerance] = CHECKS[work];
   const got = values(answer) ?? [];
@@ -74,7 +73,9 @@ function fault(work, answer) {
 const results = {};
 const faults = [];
 for (const engine of options.webgpu ? ['cpu', 'webgpu'] : ['cpu']) {
-  for (const [work, times] of Object.entries(ENGINES[engine])) {
+  for (const work of WORKS) {
+    const times = ENGINES[engine][work.replace('-plain', '')];
+    if (!times) continue;
     const answers = [];
     for (let run = 0; run < RUNS; run++) {
       try {
@@ -104,29 +105,10 @@ function printTable() {
   const add = (name, of) => rows.push([name, ...WORKS.map((work) => shown(of(work)))]);
   for (const [engine, measured] of Object.entries(results)) {
     add(`Heirloom ${engine} (${RUNS} runs)`, (work) => measured[work]?.median);
-    add(`  burn ${engine}, untuned start`, (work) => START[engine][work]);
   }
-  for (const [name, of] of peers()) add(name, of);
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   console.log('');
   rows.forEach((row) => console.log(row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ')));
   const { W2, W3 } = results.cpu ?? {};
   if (W2 && W3) console.log(`\nW3 is ${(W3.median / W2.median).toFixed(3)} x W2 (at most 1.1 is wanted)`);
-}
-
-/** The peers as measured on this machine, or, where they were not, as BASELINE.md has them. */
-function peers() {
-  if (options.peers && fs.existsSync(options.peers)) {
-    const { results: measured } = JSON.parse(fs.readFileSync(options.peers, 'utf8'));
-    return Object.entries(measured).map(([name, works]) => [name, (work) => works[work]?.median]);
-  }
-  console.log('\nThe peers were not measured here; their rows are from benches/peers/BASELINE.md (another run).');
-  const lines = fs.readFileSync(path.join(here, 'peers/BASELINE.md'), 'utf8').split('\n');
-  const table = lines.slice(lines.findIndex((line) => line.startsWith('| engine | MM')) + 2);
-  const rows = table.slice(0, table.findIndex((line) => !line.startsWith('|'))).map((line) => line.split('|').slice(1, -1));
-  const kept = rows.filter(([name]) => /1 thread *$|no COI|WebGPU/.test(name) && (options.webgpu || !/WebGPU/.test(name)));
-  return kept.map(([name, ...cells]) => {
-    const ms = Object.fromEntries(cells.map((cell, index) => [WORKS[index], Number.parseFloat(cell)]));
-    return [`  ${name.trim()}`, (work) => (Number.isNaN(ms[work]) ? undefined : ms[work])];
-  });
 }

@@ -1,7 +1,10 @@
 //! Tests of `kernels` against plain references on odd sizes.
+mod attention;
 mod attention_distance;
 mod cka;
 mod density;
 mod expand_heads;
 mod ffn_map;
 mod gelu;
+mod layer_norm;
+mod linear;

@@ -27,6 +27,26 @@ macro_rules! on_every_engine {
     )*};
 }
 
+/// As `on_every_engine`, and in the browser on its CPU engine too, whose loops are other ones than the native.
+macro_rules! on_both_engines {
+    ($($(#[$meta:meta])* async fn $name:ident($device:ident: $ty:ty) $body:block)*) => {
+        on_every_engine! { $($(#[$meta])* async fn $name($device: $ty) $body)* }
+        #[cfg(target_arch = "wasm32")]
+        mod on_the_cpu {
+            #[allow(unused_imports)]
+            use super::*;
+            $(
+                $(#[$meta])*
+                #[wasm_bindgen_test::wasm_bindgen_test]
+                async fn $name() {
+                    let $device: $ty = heirloom_nn::device::cpu();
+                    $body
+                }
+            )*
+        }
+    };
+}
+
 /// The CPU engine; with `HEIRLOOM_ENGINE=webgpu` this machine's adapter, natively.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn device() -> Device {

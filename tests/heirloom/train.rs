@@ -1,5 +1,6 @@
 //! Tests of `train`.
 
+mod counts;
 pub mod gradients;
 mod memory;
 pub mod models;

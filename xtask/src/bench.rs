@@ -1,8 +1,11 @@
-//! `cargo xtask bench`: the peers' workloads in the built page.
+//! `cargo xtask bench`: the peers' workloads in the built page, and in the peers in the same run.
 
 use crate::house::{House, Result};
 use crate::shell::run;
 use crate::{browser, node, site};
+
+/// Beside which a step is judged, and ourselves with and without relaxed SIMD.
+const ENGINES: &str = "torch-1t,ort-wasm,jaxjs-wasm,heirloom-cpu,heirloom-cpu-plain";
 
 /// `cargo xtask bench [--dist] [--webgpu] [--no-peers] [--runs N]`
 pub fn bench(house: &House, arguments: &[String]) -> Result<()> {
@@ -26,28 +29,19 @@ pub fn bench(house: &House, arguments: &[String]) -> Result<()> {
         site::build_for_tests(house)?;
     }
     let chromium = browser::chromium(house)?;
-    node::packages(house, &house.root.join("tests/e2e"))?;
     let results = house.target.join("bench");
     std::fs::create_dir_all(&results).map_err(|error| format!("`{}` cannot be made: {error}", results.display()))?;
-    let measured_peers = results.join("peers.json");
-    if peers && !measured_peers.is_file() {
-        // Without the network the table still has the figures of benches/peers/BASELINE.md.
-        if let Err(sentence) = measure_peers(house, &measured_peers, passed_on.contains(&"--webgpu")) {
-            println!("The peers are not measured: {sentence}");
-        }
+    if peers {
+        let folder = house.root.join("benches/peers");
+        node::packages(house, &folder)?;
+        println!("PyTorch is measured where Python has it: name that Python in PEERBENCH_PYTHON.");
+        let mut all = node::command(house, "node", &folder)?;
+        all.args(["bench.mjs", "--fresh", "--engines", ENGINES, "--site"]).arg(&site);
+        all.arg("--out").arg(results.join("peers.json")).env("PEERBENCH_CHROMIUM", chromium);
+        return run(&mut all);
     }
+    node::packages(house, &house.root.join("tests/e2e"))?;
     let mut page = node::command(house, "node", &house.root)?;
     page.arg("benches/page.mjs").arg("--site").arg(site).arg("--out").arg(results.join("page.json"));
-    page.arg("--peers").arg(measured_peers).args(passed_on).env("CHROMIUM", chromium);
-    run(&mut page)
-}
-
-/// The peers once; their figures stay in target/bench/peers.json.
-fn measure_peers(house: &House, out: &std::path::Path, webgpu: bool) -> Result<()> {
-    let folder = house.root.join("benches/peers");
-    node::packages(house, &folder)?;
-    let engines = if webgpu { "jaxjs-wasm,tfjs-wasm,ort-wasm,jaxjs-webgpu" } else { "jaxjs-wasm,tfjs-wasm,ort-wasm" };
-    let mut command = node::command(house, "node", &folder)?;
-    command.args(["bench.mjs", "--engines", engines, "--out"]).arg(out);
-    run(command.env("PEERBENCH_CHROMIUM", browser::chromium(house)?))
+    run(page.args(passed_on).env("CHROMIUM", chromium))
 }

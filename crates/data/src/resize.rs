@@ -10,11 +10,9 @@
 
 use std::ops::Range;
 
+use heirloom_lanes::{FRACTION_BITS, RowTaps, weigh_rows};
 use heirloom_platform::image::{RgbImage8, RowSink};
 
-/// Fraction bits of a weight: 32 bits less 8 of the sample and 2 for overshoot.
-const PRECISION_BITS: u32 = 32 - 8 - 2;
-const HALF: i32 = 1 << (PRECISION_BITS - 1);
 /// Reach of the bicubic kernel in samples.
 const SUPPORT: f64 = 2.0;
 
@@ -56,7 +54,7 @@ impl Taps {
                 (start..end).map(|x| bicubic((x as f64 - centre + 0.5) * (1.0 / filter_scale))).collect();
             let sum: f64 = raw.iter().sum();
             for (weight, raw) in weights.iter_mut().zip(&raw) {
-                let scaled = raw / sum * f64::from(1_i32 << PRECISION_BITS);
+                let scaled = raw / sum * f64::from(1_i32 << FRACTION_BITS);
                 *weight = (if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32;
             }
             taps.starts.push(start);
@@ -77,10 +75,6 @@ impl Taps {
     }
 }
 
-fn clip(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
-}
-
 /// A rectangle of a resized picture, px.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -97,7 +91,7 @@ pub struct Window {
 /// Resizes a picture whose rows arrive one after the other.
 pub struct Resizer {
     width: usize,
-    columns: Option<Taps>,
+    columns: Option<RowTaps>,
     rows: Option<Taps>,
     size: (usize, usize),
     /// Source rows that are needed; the others are passed over.
@@ -106,8 +100,6 @@ pub struct Resizer {
     came: usize,
     /// `[needed rows so far, new_width, 3]`.
     narrowed: Vec<u8>,
-    /// One source row, a pixel as four lanes so that one SIMD multiply serves it.
-    row: Vec<[i32; 4]>,
 }
 
 impl Resizer {
@@ -136,11 +128,10 @@ impl Resizer {
         let needed = rows.as_ref().map_or(0..from.1, Taps::reach);
         Self {
             width: from.0,
-            columns: taps(from.0, to.0, columns),
+            columns: taps(from.0, to.0, columns).map(|taps| RowTaps::new(from.0, &taps.starts, &taps.weights)),
             size: (window.width, window.height),
             came: 0,
             narrowed: Vec::with_capacity(needed.len() * window.width * 3),
-            row: Vec::with_capacity(from.0),
             rows,
             needed,
         }
@@ -157,19 +148,10 @@ impl Resizer {
     }
 
     fn narrow(&mut self, row: &[u8]) {
-        let Some(columns) = &self.columns else { return self.narrowed.extend_from_slice(row) };
-        self.row.clear();
-        self.row.extend(row.chunks_exact(3).map(|p| [i32::from(p[0]), i32::from(p[1]), i32::from(p[2]), 0]));
-        for out in 0..self.size.0 {
-            let (start, weights) = columns.of(out);
-            let mut sum = [HALF; 4];
-            for (pixel, &weight) in self.row[start..start + weights.len()].iter().zip(weights) {
-                for (sum, &sample) in sum.iter_mut().zip(pixel) {
-                    *sum = sum.wrapping_add(sample.wrapping_mul(weight));
-                }
-            }
-            self.narrowed.extend_from_slice(&[clip(sum[0]), clip(sum[1]), clip(sum[2])]);
-        }
+        let Some(columns) = &mut self.columns else { return self.narrowed.extend_from_slice(row) };
+        let first = self.narrowed.len();
+        self.narrowed.resize(first + self.size.0 * 3, 0);
+        columns.resize(row, &mut self.narrowed[first..]);
     }
 
     /// The resized picture, once all rows were pushed.
@@ -181,18 +163,10 @@ impl Resizer {
         let stride = width * 3;
         assert_eq!(self.narrowed.len(), self.needed.len() * stride, "all rows were pushed");
         let Some(rows) = &self.rows else { return RgbImage8 { width, height, data: self.narrowed } };
-        let mut data = Vec::with_capacity(height * stride);
-        let mut sums = vec![HALF; stride];
-        for out in 0..height {
+        let mut data = vec![0; height * stride];
+        for (out, row) in data.chunks_exact_mut(stride).enumerate() {
             let (start, weights) = rows.of(out);
-            sums.fill(HALF);
-            let from = (start - self.needed.start) * stride;
-            for (row, &weight) in self.narrowed[from..].chunks_exact(stride).zip(weights) {
-                for (sum, &sample) in sums.iter_mut().zip(row) {
-                    *sum = sum.wrapping_add(i32::from(sample).wrapping_mul(weight));
-                }
-            }
-            data.extend(sums.iter().map(|&sum| clip(sum)));
+            weigh_rows(&self.narrowed[(start - self.needed.start) * stride..], weights, row);
         }
         RgbImage8 { width, height, data }
     }

@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::resize::{Window, resize, resize_window, shorter_side};
+use heirloom_lanes::{ChannelScale, mirror_rows, normalise};
 use heirloom_platform::image::RgbImage8;
 
 /// Channel statistics a model was trained with.
@@ -48,19 +49,13 @@ impl Normalise {
     pub fn write(&self, image: &RgbImage8, mirrored: bool, out: &mut [f32]) {
         let plane = image.width * image.height;
         assert_eq!(out.len(), 3 * plane, "three planes");
-        for (channel, out) in out.chunks_exact_mut(plane).enumerate() {
-            let scale = 1.0 / (255.0 * self.std[channel]);
-            let shift = -self.mean[channel] / self.std[channel];
-            let rows = image.data.chunks_exact(image.width * 3);
-            for (out, row) in out.chunks_exact_mut(image.width).zip(rows) {
-                for (out, pixel) in out.iter_mut().zip(row.chunks_exact(3)) {
-                    // No `mul_add`: without FMA it is a slow library call.
-                    *out = f32::from(pixel[channel]) * scale + shift;
-                }
-                if mirrored {
-                    out.reverse();
-                }
-            }
+        let numbers = ChannelScale {
+            scale: self.std.map(|std| 1.0 / (255.0 * std)),
+            shift: std::array::from_fn(|channel| -self.mean[channel] / self.std[channel]),
+        };
+        normalise(&image.data, numbers, out);
+        if mirrored {
+            mirror_rows(out, image.width);
         }
     }
 }

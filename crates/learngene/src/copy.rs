@@ -4,11 +4,11 @@
 //! host.
 
 use burn::module::Param;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use heirloom_nn::device::{ReadError, read};
-use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
 use heirloom_plan::resample::resample_pos_embed;
 
 /// A parameter of its own with the same values.
@@ -28,10 +28,7 @@ pub(super) fn detached_mlp(mlp: &Mlp) -> Mlp {
 
 /// A norm of its own with the same values.
 pub(super) fn detached_norm(norm: &LayerNorm) -> LayerNorm {
-    let mut own = norm.clone();
-    own.gamma = detached_clone(&norm.gamma);
-    own.beta = norm.beta.as_ref().map(detached_clone);
-    own
+    LayerNorm { gamma: detached_clone(&norm.gamma), beta: detached_clone(&norm.beta), epsilon: norm.epsilon }
 }
 
 /// A layer scale of its own with the same values.

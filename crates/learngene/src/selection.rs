@@ -5,14 +5,14 @@
 //! has fewer heads takes evenly spaced heads of the first layers. Nothing is rescaled: that is the method's letter.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::cluster::ExpandError;
 use super::copy::{classifier, detached_clone, detached_pos_embed};
 use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
 
 /// `count` evenly spaced places of `available`: place `i` is `⌊i · available / count⌋`. With more wanted than there are,
 /// places repeat.
@@ -126,10 +126,7 @@ impl Places {
     }
 
     fn norm(&self, norm: &LayerNorm) -> LayerNorm {
-        let mut own = norm.clone();
-        own.gamma = self.of(&norm.gamma, 0);
-        own.beta = norm.beta.as_ref().map(|beta| self.of(beta, 0));
-        own
+        LayerNorm { gamma: self.of(&norm.gamma, 0), beta: self.of(&norm.beta, 0), epsilon: norm.epsilon }
     }
 }
 

@@ -5,14 +5,14 @@
 //! without training; afterwards every layer of the descendant trains on its own.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 
 use super::cluster::ExpandError;
 use super::copy::{assemble_vit, detached_norm};
 use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::{Attention, Block, LayerScale, Mlp, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, RandomWeights, Vit, VitConfig};
 
 /// A descendant with the ancestor's heads and any number of layers, which lie on the ancestor's lines.
 #[derive(Clone, Debug)]
@@ -99,10 +99,9 @@ impl Line<'_> {
     }
 
     fn norm(&self, pick: impl Fn(&Block) -> Option<&LayerNorm>) -> Option<LayerNorm> {
-        let mut own = pick(self.blocks.first()?)?.clone();
-        own.gamma = self.param(|block| Some(&pick(block)?.gamma))?;
-        own.beta = self.param(|block| pick(block)?.beta.as_ref());
-        Some(own)
+        let epsilon = pick(self.blocks.first()?)?.epsilon;
+        let gamma = self.param(|block| Some(&pick(block)?.gamma))?;
+        Some(LayerNorm { gamma, beta: self.param(|block| Some(&pick(block)?.beta))?, epsilon })
     }
 
     fn scale(&self, pick: impl Fn(&Block) -> Option<&LayerScale>) -> Option<LayerScale> {

@@ -5,4 +5,6 @@ pub mod clock;
 pub mod constructors;
 pub mod file;
 pub mod image;
+#[cfg(target_arch = "wasm32")]
+pub mod relaxed_simd;
 pub mod storage;

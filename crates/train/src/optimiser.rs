@@ -2,13 +2,14 @@
 //!
 //! burn's optimiser keys its state by random parameter ids and clips each tensor alone. This one keys it by the path of
 //! the parameter, so that a saved state fits the same model in another process, clips by the norm of all gradients
-//! without reading it back, and updates each tensor in one launch.
+//! without reading it back, and updates each tensor in one launch. As in PyTorch, each parameter counts its own updates.
 
 use super::TrainError;
 use super::state::{DeviceTensor, HostTensors, read_parts};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw, square_sum};
+use heirloom_nn::kernels::SquareSums;
+use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw};
 use heirloom_nn::vit::HostTensor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,9 +62,10 @@ impl Default for AdamWSettings {
 struct Moments {
     first: Tensor<1>,
     second: Tensor<1>,
-    /// Updates the optimiser had made before this parameter's first: one that was held still at the start must not be
-    /// corrected as if its moments had gathered all along.
-    before: u64,
+    /// Updates of this parameter; steps in which it had no gradient are none.
+    updates: u64,
+    /// Which of the optimiser's updates was the last of them; 0 when it is not known or was taken back.
+    last: u64,
 }
 
 /// AdamW with the state of every parameter.
@@ -131,8 +133,12 @@ impl Optimiser {
         Updated { model: model.map(&mut mapper), norm }
     }
 
-    /// Takes back the count of an update that changed nothing because its gradient was not finite.
+    /// Takes back the counts of an update that changed nothing because its gradient was not finite.
     pub(super) fn forget_update(&mut self) {
+        for moments in self.moments.values_mut().filter(|moments| moments.last == self.updates && moments.last > 0) {
+            moments.updates -= 1;
+            moments.last = 0;
+        }
         self.updates = self.updates.saturating_sub(1);
     }
 }
@@ -162,18 +168,18 @@ pub(super) fn add_gradients<M: Module>(model: &M, total: &mut Gradients, part: G
 fn global_norm<M: Module>(model: &M, gradients: &Gradients) -> Option<Tensor<1>> {
     struct Squares<'a> {
         gradients: &'a Gradients,
-        sums: Vec<Tensor<1>>,
+        sums: SquareSums,
     }
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = param.val().grad(self.gradients) {
-                self.sums.push(square_sum(gradient));
+                self.sums.add(gradient);
             }
         }
     }
-    let mut squares = Squares { gradients, sums: Vec::new() };
+    let mut squares = Squares { gradients, sums: SquareSums::default() };
     model.visit(&mut squares);
-    (!squares.sums.is_empty()).then(|| Tensor::cat(squares.sums, 0).sum().sqrt())
+    squares.sums.total().map(Tensor::sqrt)
 }
 
 /// `min(1, most / norm)`, and NaN for a norm that is not finite (`x / inf` would be a silent 0).
@@ -211,15 +217,16 @@ impl ModuleMapper for Mapper<'_> {
         };
         let checkpointing = tensor.gradient_checkpointing_strategy();
         let parameter = tensor.inner();
-        let Moments { first, second, before } = self.moments.remove(&self.path.join(".")).unwrap_or_else(|| {
+        let Moments { first, second, updates, .. } = self.moments.remove(&self.path.join(".")).unwrap_or_else(|| {
             let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
-            Moments { first: zeros(), second: zeros(), before: self.updates - 1 }
+            Moments { first: zeros(), second: zeros(), updates: 0, last: 0 }
         });
+        let (updates, last) = (updates + 1, self.updates);
         let AdamWSettings { betas, epsilon, weight_decay, decay, .. } = self.settings;
         let decay = if decay.reaches(&self.path, D) { weight_decay } else { 0.0 };
-        let numbers = AdamwNumbers::new(self.lr, decay, betas, epsilon, self.updates - before);
+        let numbers = AdamwNumbers::new(self.lr, decay, betas, epsilon, updates);
         let updated = adamw(Adapted { parameter, first, second }, gradient, self.scale.clone(), numbers);
-        let moments = Moments { first: updated.first, second: updated.second, before };
+        let moments = Moments { first: updated.first, second: updated.second, updates, last };
         self.moments.insert(self.path.join("."), moments);
         let mut tensor = Tensor::from_inner(updated.parameter);
         if let Some(strategy) = checkpointing {
@@ -234,8 +241,9 @@ impl ModuleMapper for Mapper<'_> {
 pub struct OptimiserState {
     /// Updates made.
     pub updates: u64,
-    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat; `before.{path}`, one number,
-    /// of those that were held still for so many updates first.
+    /// `first.{path}` and `second.{path}` of every parameter that was ever updated, flat; `updates.{path}`, one number, of
+    /// those that were updated less often than `updates` says. States of earlier versions have `before.{path}` instead,
+    /// for the updates before the parameter's first.
     pub tensors: HostTensors,
 }
 
@@ -261,11 +269,9 @@ impl Optimiser {
                 shape: tensor.dims().to_vec(),
                 tensor: tensor.clone(),
             };
-            let before = (moments.before > 0).then(|| {
-                let number = TensorData::new(vec![moments.before as f32], [1]);
-                part("before", &Tensor::from_data(number, &moments.first.device()))
-            });
-            [part("first", &moments.first), part("second", &moments.second)].into_iter().chain(before)
+            let number = || Tensor::from_floats([moments.updates as f32], &moments.first.device());
+            let own = (moments.updates != self.updates).then(|| part("updates", &number()));
+            [part("first", &moments.first), part("second", &moments.second)].into_iter().chain(own)
         };
         self.moments.iter().flat_map(kinds).collect()
     }
@@ -284,9 +290,10 @@ impl Optimiser {
             let Some(path) = name.strip_prefix("first.") else { continue };
             let name = format!("second.{path}");
             let second = state.tensors.get(&name).ok_or(TrainError::MissingTensor { name })?;
-            let before = state.tensors.get(&format!("before.{path}")).and_then(|before| before.values.first());
-            let before = before.map_or(0, |before| *before as u64);
-            moments.insert(path.to_string(), Moments { first: upload(first), second: upload(second), before });
+            let number = |kind: &str| state.tensors.get(&format!("{kind}.{path}"))?.values.first().map(|&n| n as u64);
+            let updates = number("updates").unwrap_or(state.updates.saturating_sub(number("before").unwrap_or(0)));
+            let (first, second) = (upload(first), upload(second));
+            moments.insert(path.to_string(), Moments { first, second, updates, last: 0 });
         }
         Ok(Self { settings, updates: state.updates, moments })
     }

@@ -48,7 +48,7 @@ async fn read(tensor: Tensor<2>) -> Vec<f32> {
     tensor.into_data_async().await.unwrap().iter::<f32>().collect()
 }
 
-on_every_engine! {
+on_both_engines! {
     async fn attention_distance_equals_a_plain_loop_on_odd_sizes(device: Device) {
         for (sizes, prefix_tokens, renormalise) in [
             ([1, 1, 5, 3], 1, false),

@@ -28,7 +28,7 @@ fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|i| if count == 1 { 0.7 } else { 24.0 * i as f32 / (count - 1) as f32 - 12.0 }).collect()
 }
 
-on_every_engine! {
+on_both_engines! {
     async fn gelu_is_x_times_the_normal_distribution(device: Device) {
         for [rows, columns] in SIZES {
             let values = numbers(rows * columns);

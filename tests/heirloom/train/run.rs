@@ -19,7 +19,7 @@ fn reference(name: &str) -> [Vec<f32>; 2] {
 /// Software WebGPU takes seconds a step.
 const STEPS: usize = if cfg!(target_arch = "wasm32") { 3 } else { 8 };
 
-on_every_engine! {
+on_both_engines! {
     async fn w0_loses_step_by_step_what_an_independent_engine_loses(device: Device) {
         let [losses, _] = reference("plain");
         let mut run = Run::new(w0(&device).await, plain_settings(1e-3));

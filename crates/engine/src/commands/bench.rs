@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde_json::{Value, json};
 
 use heirloom_learngene::cluster::measure;
-use heirloom_nn::device::{read, uniform};
+use heirloom_nn::device::{prefer_plain, read, uniform};
 use heirloom_nn::kernels::{PatchGeometry, attention_distance, attention_distance_composed};
 use heirloom_nn::vit::{Hooks, Pool, Vit, VitConfig};
 use heirloom_platform::clock::{now_ms, yield_now};
@@ -61,21 +61,29 @@ struct Timing {
 /// A sentence when the workload is unknown or the device fails.
 pub async fn bench(device: &Device, work: &str, warm: usize, reps: usize, budget: f64) -> Result<String, String> {
     let timing = Timing { warm, reps, budget };
-    let result = match work {
-        "MM" => matmul(device, &timing).await?,
-        "W0" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), None, &timing).await?,
-        "W0-clip" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), Some(1.0), &timing).await?,
-        "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), None, &timing).await?,
-        "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, false).await?,
-        "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), &timing, true).await?,
+    // `W1-plain` is W1 without relaxed SIMD, also where the browser has that.
+    let plain = work.strip_suffix("-plain");
+    prefer_plain(plain.is_some());
+    let result = run(device, plain.unwrap_or(work), &timing).await;
+    prefer_plain(false);
+    result.map(|result| result.to_string())
+}
+
+async fn run(device: &Device, work: &str, timing: &Timing) -> Result<Value, String> {
+    match work {
+        "MM" => matmul(device, timing).await,
+        "W0" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), timing, None).await,
+        "W0-clip" => train(device, workload([16, 4, 64, 32], [2, 2, 4, 10]), timing, Some(1.0)).await,
+        "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), timing, None).await,
+        "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), timing, false).await,
+        "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), timing, true).await,
         // A descendant of a ViT-S: as wide as its ancestor, with fewer heads and layers.
-        "W4" => train(device, workload([112, 16, 384, 64], [4, 6, 16, 10]), None, &timing).await?,
-        "RS" => picture::resize(&timing).await?,
-        "AD" => distance(device, &timing, true).await?,
-        "AD-composed" => distance(device, &timing, false).await?,
-        other => return Err(format!("`{other}` is no workload; MM, W0 to W4, W0-clip, RS, AD and AD-composed are")),
-    };
-    Ok(result.to_string())
+        "W4" => train(device, workload([112, 16, 384, 64], [4, 6, 16, 10]), timing, None).await,
+        "RS" => picture::resize(timing).await,
+        "AD" => distance(device, timing, true).await,
+        "AD-composed" => distance(device, timing, false).await,
+        other => Err(format!("`{other}` is no workload; MM, W0 to W4, W0-clip, RS, AD and AD-composed are")),
+    }
 }
 
 /// Untimed runs, then timed ones until the count or the budget is reached.
@@ -154,8 +162,8 @@ async fn model(device: &Device, config: &VitConfig) -> Vit {
 async fn train(
     device: &Device,
     Workload { config, batch }: Workload,
-    clip_norm: Option<f64>,
     timing: &Timing,
+    clip_norm: Option<f64>,
 ) -> Result<Value, String> {
     let device = device.clone().autodiff();
     let classes = config.classes.unwrap_or(1);

@@ -4,7 +4,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Tensor, TensorData};
 
 use heirloom_nn::device::{ReadError, read, read_all};
-use heirloom_nn::kernels::{PatchGeometry, attention_distance};
+use heirloom_nn::kernels::{AttentionDistance, PatchGeometry};
 use heirloom_nn::vit::{Hooks, Vit, VitConfig};
 
 /// Distance and entropy of every head on one picture, and what the model made of it.
@@ -28,12 +28,11 @@ pub async fn measure(model: &Vit, pixels: Vec<f32>, renormalise: bool) -> Result
     let prefix_tokens = model.config.prefix_tokens();
     let geometry = PatchGeometry { grid: model.config.grid(), patch_size, prefix_tokens, renormalise };
     let (mut distances, mut entropies) = (Vec::new(), Vec::new());
-    let mut see = |_: usize, query: &Tensor<4>, key: &Tensor<4>| {
-        let found = attention_distance(query.clone(), key.clone(), geometry);
+    let mut see = |_: usize, found: AttentionDistance| {
         distances.push(found.distance);
         entropies.push(found.entropy);
     };
-    let output = model.logits(images, &mut Hooks { heads: Some(&mut see), ..Default::default() });
+    let output = model.logits(images, &mut Hooks { distance: Some((geometry, &mut see)), ..Default::default() });
     let rows = |tensors: Vec<Tensor<2>>| Tensor::cat(tensors, 0);
     let mut values = read_all(vec![rows(distances), rows(entropies), output]).await?.into_iter();
     let mut layers = || {

@@ -5,13 +5,12 @@
 //! descendant too, and starts afresh where anything else does.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, LayerNormConfig};
 
 use super::{LayersError, LayersPlan, descendant_config};
 use crate::copy::{assemble_vit, detached_block, detached_norm};
 use crate::{Descendant, InitError, Initializer};
 use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_nn::vit::{Block, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{Block, LayerNorm, RandomWeights, Vit, VitConfig};
 
 /// Whole layers of an ancestor with random ones on top. The arms first-k, last-k, random-k and whole are other plans.
 #[derive(Clone, Debug)]
@@ -81,7 +80,7 @@ async fn start_vit(
     let ends_alike = plan.layers == plan.chosen.len() && plan.chosen.last() == Some(&(ancestor.blocks.len() - 1));
     let norm = |norm: &LayerNorm| match ends_alike {
         true => detached_norm(norm),
-        false => LayerNormConfig::new(config.embed_dim).with_epsilon(config.norm_eps).init(&device),
+        false => LayerNorm::new(config.embed_dim, config.norm_eps, &device),
     };
     let vit = assemble_vit(ancestor, config, random, blocks, norm).await?;
     Ok(Descendant::from_layers(vit, plan.chosen.len()))

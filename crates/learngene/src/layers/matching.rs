@@ -15,6 +15,7 @@ use super::layer_features;
 use crate::Descendant;
 use heirloom_nn::cnn::Statistics;
 use heirloom_nn::device::{read, read_all};
+use heirloom_nn::kernels::linear;
 use heirloom_nn::model::Model;
 use heirloom_nn::vit::RandomWeights;
 use heirloom_train::{Classifier, Optimiser, RunSettings, TrainError, Updated, cross_entropy, smoothed_targets};
@@ -141,7 +142,7 @@ fn errors(ancestor: &Model, pair: &Pair, images: &Tensor<4>) -> Tensor<1> {
         let target = standardised(target);
         let target = if is_training { Tensor::from_inner(target) } else { target };
         for (features, map) in seen.iter().zip(maps) {
-            let apart = map.forward(standardised(features.clone())) - target.clone();
+            let apart = linear(map, standardised(features.clone())) - target.clone();
             errors.push((apart.clone() * apart).mean());
         }
     }

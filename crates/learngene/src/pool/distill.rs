@@ -7,6 +7,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::Auxiliary;
+use heirloom_nn::kernels::linear;
 use heirloom_nn::vit::RandomWeights;
 use heirloom_train::{Classifier, cross_entropy, smoothed_targets};
 
@@ -34,7 +35,7 @@ impl Probe {
 impl Classifier for Probe {
     fn logits(&self, images: Tensor<4>, _: Option<Tensor<2>>) -> Tensor<2> {
         let [batch, width, _, _] = images.dims();
-        self.head.forward(images.reshape([batch, width]))
+        linear(&self.head, images.reshape([batch, width]))
     }
 
     fn branches(&self) -> usize {
@@ -100,7 +101,7 @@ pub fn distillation_loss(
     ];
     for (seen, maps, taught) in parts {
         for ((seen, map), taught) in seen.into_iter().zip(maps).zip(taught) {
-            soft = soft + (seen - map.forward(taught)).square().mean();
+            soft = soft + (seen - linear(map, taught)).square().mean();
         }
     }
     hard.mul_scalar(label_weight) + soft.mul_scalar(1.0 - label_weight)

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Activations, DistillTargets, watch};
 use heirloom_nn::device::read_all;
+use heirloom_nn::kernels::linear;
 use heirloom_nn::vit::Vit;
 use heirloom_train::{Batch, TrainError};
 
@@ -138,7 +139,7 @@ impl<F: Features> Teacher<F> {
         head: &Linear,
     ) -> Result<DistillTargets, TrainError> {
         let Activations { logits, tokens, attended } = self.listen(batch, blocks).await?;
-        Ok(DistillTargets { logits: head.forward(logits), tokens, attended })
+        Ok(DistillTargets { logits: linear(head, logits), tokens, attended })
     }
 
     /// What the ancestor shows of a batch at `blocks`, from the store where it is there.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::apart::Watch;
 use heirloom_nn::cnn::{self, Cnn};
+use heirloom_nn::kernels::linear;
 use heirloom_nn::vit::{Hooks, OnHeads, RandomWeights, Vit, VitConfig};
 use heirloom_plan::weights::generator_of;
 use heirloom_train::{
@@ -95,10 +96,10 @@ impl Student {
         let tokens = vit.encode(tokens, &mut Hooks { heads, drop_path, ..Default::default() });
         let close = watch.and_then(Watch::head_separation_loss);
         let [_, count, _] = tokens.dims();
-        let told = self.tell.as_ref().map(|tell| tell.forward(tokens.clone().narrow(1, prefix, count - prefix)));
+        let told = self.tell.as_ref().map(|tell| linear(tell, tokens.clone().narrow(1, prefix, count - prefix)));
         let features = vit.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens));
         let pooled = vit.pooled(features);
-        let logits = vit.head.as_ref().map_or(pooled.clone(), |head| head.forward(pooled));
+        let logits = vit.head.as_ref().map_or(pooled.clone(), |head| linear(head, pooled));
         StudentOutput { logits, told, close }
     }
 }

@@ -8,6 +8,7 @@ use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
 use super::{BatchNorm, BlockKind, Statistics};
+use crate::kernels::linear;
 
 /// A convolution and its norm. Padding keeps the side of the map at stride 1.
 #[derive(Module, Debug)]
@@ -146,7 +147,7 @@ pub struct Hidden {
 impl Hidden {
     /// `[batch, input]` to `[batch, output]`.
     pub fn forward(&self, values: Tensor<2>, statistics: Option<&mut Statistics>) -> Tensor<2> {
-        let values = self.linear.forward(values);
+        let values = linear(&self.linear, values);
         relu(match &self.norm {
             Some(norm) => norm.forward(values, statistics),
             None => values,

@@ -7,6 +7,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, assert_shape};
 
 use super::{BatchNorm, CnnConfig, Hidden, Stage, Statistics, Stem};
+use crate::kernels::linear;
 
 /// Shown a stage and the map that leaves it, `[batch, width, side, side]`.
 pub type OnStage<'a> = &'a mut dyn FnMut(usize, &Tensor<4>);
@@ -88,7 +89,7 @@ impl Cnn {
             pooled = hidden.forward(pooled, hooks.statistics.as_deref_mut());
         }
         match &self.fc {
-            Some(fc) => fc.forward(pooled),
+            Some(fc) => linear(fc, pooled),
             None => pooled,
         }
     }

@@ -5,21 +5,27 @@
 
 mod numbers;
 mod read;
+#[cfg(target_arch = "wasm32")]
+mod relaxed;
 mod self_test;
-
-use std::sync::Mutex;
+#[cfg(feature = "webgpu")]
+mod webgpu;
 
 use burn::tensor::Device;
 
-use heirloom_platform::constructors::run_once;
-
+pub use heirloom_lanes::prefer_plain;
 pub use numbers::uniform;
 pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
+#[cfg(feature = "webgpu")]
+use webgpu::start as start_webgpu;
 
 /// Why WebGPU is not used. Each is a sentence for the person.
 #[derive(Debug, thiserror::Error, serde::Serialize)]
 pub enum DeviceError {
+    /// The program was built without the feature `webgpu`.
+    #[error("this build computes on the CPU alone; one with the feature `webgpu` can also use a graphics adapter")]
+    NotBuilt,
     /// No adapter.
     #[error(
         "this browser offers no WebGPU adapter ({0}); a current Chrome, Edge, Firefox or Safari with graphics acceleration has one"
@@ -62,71 +68,21 @@ pub struct Acquired {
 /// The WebGPU device of this page or program, not yet self-tested.
 ///
 /// # Errors
-/// When there is no adapter, or it lacks what burn needs.
+/// When this build has no WebGPU, there is no adapter, or it lacks what burn needs.
 pub async fn webgpu() -> Result<Device, DeviceError> {
-    Ok(probed().await?.0)
+    Ok(start_webgpu().await?.0)
 }
 
-/// The device once it is started, and its name: burn starts one per program, and a second start is an error.
-static STARTED: Mutex<Option<(Device, String)>> = Mutex::new(None);
-
-fn started() -> Option<(Device, String)> {
-    STARTED.lock().ok()?.clone()
-}
-
-async fn probed() -> Result<(Device, String), DeviceError> {
-    if let Some(started) = started() {
-        return Ok(started);
-    }
-    run_once();
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let options =
-        wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
-    let adapter =
-        instance.request_adapter(&options).await.map_err(|error| DeviceError::NoAdapter(error.to_string()))?;
-    let name = adapter_name(&adapter.get_info());
-    if let Some(missing) = missing(&adapter) {
-        return Err(DeviceError::Unfit { adapter: name, missing });
-    }
-    match Device::wgpu_options().tasks_max(TASKS).init_async().await {
-        Ok(device) => {
-            if let Ok(mut slot) = STARTED.lock() {
-                *slot = Some((device.clone(), name.clone()));
-            }
-            Ok((device, name))
-        }
-        // Somebody else may have started it meanwhile.
-        Err(error) => started().ok_or_else(|| DeviceError::Start(error.to_string())),
-    }
-}
-
-/// Dispatches gathered into one submit: enough to hide its cost, few enough to keep a submit short on weak adapters
-/// (Windows resets an adapter after about two seconds).
-const TASKS: usize = 32;
-
-/// What burn or our kernels need and the adapter has not.
-fn missing(adapter: &wgpu::Adapter) -> Option<String> {
-    let limits = adapter.limits();
-    if !adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-        return Some("timestamp queries, which burn asks for at its start".into());
-    }
-    let needs = [
-        ("units in a workgroup", u64::from(limits.max_compute_invocations_per_workgroup), 256),
-        ("bytes of workgroup memory", u64::from(limits.max_compute_workgroup_storage_size), 16_384),
-        ("bytes in a storage buffer", limits.max_storage_buffer_binding_size, 128 << 20),
-    ];
-    let short = needs.into_iter().find(|(_, has, needed)| has < needed);
-    short.map(|(what, has, needed)| format!("{what}: it has {has}, and {needed} are needed"))
-}
-
-fn adapter_name(info: &wgpu::AdapterInfo) -> String {
-    let parts = [&info.name, &info.driver, &info.driver_info].into_iter().filter(|part| !part.is_empty());
-    let name = parts.cloned().collect::<Vec<_>>().join(", ");
-    if name.is_empty() { format!("{:?}", info.device_type) } else { name }
+/// What stands in a build for the CPU alone, so that nobody who asks for WebGPU needs to know of features.
+#[cfg(not(feature = "webgpu"))]
+async fn start_webgpu() -> Result<(Device, String), DeviceError> {
+    Err(DeviceError::NotBuilt)
 }
 
 /// The CPU device: one thread, SIMD.
 pub fn cpu() -> Device {
+    #[cfg(target_arch = "wasm32")]
+    relaxed::use_where_possible();
     Device::flex()
 }
 
@@ -135,7 +91,7 @@ pub fn cpu() -> Device {
 /// # Errors
 /// When WebGPU cannot be had, or computes wrongly.
 pub async fn acquire_webgpu() -> Result<Acquired, DeviceError> {
-    let (device, name) = probed().await?;
+    let (device, name) = start_webgpu().await?;
     match self_test(&device).await {
         Ok(self_test) => Ok(Acquired { device, is_webgpu: true, name, self_test }),
         Err(reason) => Err(DeviceError::Wrong { adapter: name, reason }),

@@ -1,7 +1,7 @@
 //! GELU in its erf form, `x · Φ(x)` with Φ the normal distribution (Hendrycks and Gimpel 2016), forward and backward.
 //!
 //! It is the widest tensor of a Vision Transformer, and on the CPU engine the library's `erf` and `exp` are a call per
-//! number: a tenth of a training step. Here both share one exponential, in arithmetic that the compiler turns into SIMD.
+//! number: a tenth of a training step. Here both share one exponential (`heirloom_lanes::gelu`).
 //! On the GPU it stays composed of operations that fusion joins with their neighbours.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -10,11 +10,10 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
-use burn_wgpu::CubeBackend;
+use heirloom_lanes as lanes;
 use std::f32::consts::FRAC_1_SQRT_2;
 
-use super::exp::exp;
-use super::flex::{tensor, values};
+use super::flex::{tensor, values, values_mut};
 
 /// `1 / √(2π)`.
 const NORMAL: f32 = 0.398_942_3;
@@ -25,7 +24,7 @@ pub fn gelu<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
 }
 
 /// GELU on each engine.
-#[backend_extension(Cube, Flex, Fusion, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "webgpu"), Flex, Fusion: cfg(feature = "webgpu"), Autodiff)]
 pub trait GeluBackend: Backend {
     /// See [`gelu`].
     #[fusion(default)]
@@ -81,53 +80,20 @@ impl<B: Backend + GeluBackend, C: CheckpointStrategy> GeluBackend for Autodiff<B
     }
 }
 
-impl GeluBackend for CubeBackend {}
+#[cfg(feature = "webgpu")]
+impl GeluBackend for burn_wgpu::CubeBackend {}
 
 impl GeluBackend for Flex {
     fn gelu_forward(input: FloatTensor<Self>) -> FloatTensor<Self> {
         let input = input.to_contiguous();
-        let mut output = values(&input).to_vec();
-        let (chunks, rest) = output.as_chunks_mut::<LANES>();
-        let forward = |x: &mut f32| *x *= normal(*x).0;
-        chunks.iter_mut().for_each(|chunk| chunk.iter_mut().for_each(forward));
-        rest.iter_mut().for_each(forward);
+        let mut output = vec![0.0; input.shape().num_elements()];
+        lanes::gelu(values(&input), &mut output);
         tensor(output, input.shape())
     }
 
     fn gelu_gradient(input: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
-        let [input, gradient] = [input, gradient].map(|tensor| tensor.to_contiguous());
-        let mut output = values(&gradient).to_vec();
-        let backward = |(g, x): (&mut f32, &f32)| {
-            let (distribution, density) = normal(*x);
-            *g *= distribution + x * density;
-        };
-        let (chunks, rest) = output.as_chunks_mut::<LANES>();
-        let (inputs, inputs_rest) = values(&input).as_chunks::<LANES>();
-        for (chunk, inputs) in chunks.iter_mut().zip(inputs) {
-            chunk.iter_mut().zip(inputs).for_each(backward);
-        }
-        rest.iter_mut().zip(inputs_rest).for_each(backward);
-        tensor(output, input.shape())
+        let [input, mut gradient] = [input, gradient].map(|tensor| tensor.to_contiguous());
+        lanes::gelu_gradient(values(&input), values_mut(&mut gradient));
+        gradient
     }
-}
-
-/// Numbers that the compiler works on side by side; a fixed count becomes SIMD also where code is built for size.
-const LANES: usize = 16;
-
-/// `Φ(x)` and `φ(x)`.
-///
-/// `Φ(-|x|) ≈ exp(-x² / 2) · P(1 / (1 + 0.39 |x|))` with P of degree 6 without a constant: the form of Abramowitz and Stegun
-/// 26.2.17, fitted anew to a largest error of 1e-8 (theirs, of degree 5: 7.5e-8).
-#[inline(always)]
-fn normal(x: f32) -> (f32, f32) {
-    let away = x.abs();
-    let exponential = exp(-0.5 * x * x);
-    let t = 1.0 / (1.0 + 0.39 * away);
-    let mut p = 0.053_846_63;
-    for c in [-0.258_242_21, 0.375_166_04, -0.016_633_68, 0.194_436_09, 0.151_427_15] {
-        p = p * t + c;
-    }
-    let tail = p * t * exponential;
-    let distribution = if x > 0.0 { 1.0 - tail } else { tail };
-    (distribution, NORMAL * exponential)
 }

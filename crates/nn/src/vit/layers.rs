@@ -1,12 +1,11 @@
 //! The parts of a Vision Transformer, named as in timm; a block reads like the paper (Dosovitskiy et al. 2021).
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
+use burn::nn::Linear;
 use burn::tensor::{Tensor, assert_shape};
 
-use crate::kernels::gelu;
+use super::LayerNorm;
+use crate::kernels::{AttentionDistance, PatchGeometry, attention, attention_measured, linear, linear_gelu};
 
 /// Cuts a picture into patches and projects each (`patch_embed`).
 #[derive(Module, Debug)]
@@ -30,7 +29,7 @@ impl PatchEmbed {
             .reshape([batch, channels, rows, patch, columns, patch])
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([batch, rows * columns, channels * patch * patch]);
-        self.proj.forward(patches)
+        linear(&self.proj, patches)
     }
 }
 
@@ -54,25 +53,37 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// Queries, keys and values, each `[batch, heads, tokens, head_dim]`.
-    pub fn heads(&self, tokens: Tensor<3>) -> [Tensor<4>; 3] {
-        let [batch, count, _] = tokens.dims();
-        let qkv = self.qkv.forward(tokens).reshape([batch, count, 3, self.num_heads, self.head_dim]);
-        let part = |i: usize| {
-            let part = qkv.clone().narrow(2, i, 1);
-            part.reshape([batch, count, self.num_heads, self.head_dim]).swap_dims(1, 2)
+    /// Queries, keys and values side by side, normed where the model norms them: `[batch, tokens, 3 * heads * head_dim]`.
+    pub fn qkv(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let qkv = linear(&self.qkv, tokens);
+        let (Some(q_norm), Some(k_norm)) = (&self.q_norm, &self.k_norm) else { return qkv };
+        let [batch, count, width] = qkv.dims();
+        let part = |i: usize| qkv.clone().narrow(2, i * width / 3, width / 3);
+        let normed = |norm: &LayerNorm, part: Tensor<3>| {
+            let heads = part.reshape([batch, count, self.num_heads, self.head_dim]);
+            norm.forward(heads).reshape([batch, count, width / 3])
         };
-        let [q, k, v] = [part(0), part(1), part(2)];
-        let q = self.q_norm.as_ref().map_or(q.clone(), |norm| norm.forward(q));
-        let k = self.k_norm.as_ref().map_or(k.clone(), |norm| norm.forward(k));
-        [q, k, v]
+        Tensor::cat(vec![normed(q_norm, part(0)), normed(k_norm, part(1)), part(2)], 2)
+    }
+
+    /// Queries and keys of `qkv`, `[batch, heads, tokens, head_dim]` each, unscaled.
+    pub fn queries_and_keys(&self, qkv: &Tensor<3>) -> [Tensor<4>; 2] {
+        let [batch, count, width] = qkv.dims();
+        [0, 1].map(|i| {
+            let part = qkv.clone().narrow(2, i * width / 3, width / 3);
+            part.reshape([batch, count, self.num_heads, self.head_dim]).swap_dims(1, 2)
+        })
     }
 
     /// Values mixed by attention and projected: `[batch, tokens, embed_dim]`.
-    pub fn forward(&self, [q, k, v]: [Tensor<4>; 3]) -> Tensor<3> {
-        let [batch, heads, tokens, head_dim] = q.dims();
-        let mixed = attention(q, k, v, None, None, AttentionModuleOptions::default());
-        self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, tokens, heads * head_dim]))
+    pub fn forward(&self, qkv: Tensor<3>) -> Tensor<3> {
+        linear(&self.proj, attention(qkv, self.num_heads))
+    }
+
+    /// [`Attention::forward`] and how far the heads look; without a gradient.
+    pub fn forward_measured(&self, qkv: Tensor<3>, geometry: PatchGeometry) -> (Tensor<3>, AttentionDistance) {
+        let (mixed, distance) = attention_measured(qkv, self.num_heads, geometry);
+        (linear(&self.proj, mixed), distance)
     }
 }
 
@@ -88,7 +99,7 @@ pub struct Mlp {
 impl Mlp {
     /// `[batch, tokens, embed_dim]` to the same.
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(gelu(self.fc1.forward(tokens)))
+        linear(&self.fc2, linear_gelu(&self.fc1, tokens))
     }
 }
 
@@ -106,12 +117,18 @@ impl LayerScale {
     }
 }
 
-/// What a layer shows on the way.
-pub enum Activation<'a> {
-    /// Queries and keys, `[batch, heads, tokens, head_dim]` each, unscaled.
-    Heads(&'a Tensor<4>, &'a Tensor<4>),
-    /// What attention gave after its projection, before layer scale and residual: `[batch, tokens, embed_dim]`.
-    Attended(&'a Tensor<3>),
+/// Shown how far each head looks.
+pub type OnLayerDistance<'a> = &'a mut dyn FnMut(AttentionDistance);
+
+/// What whoever runs a layer wants of its attention.
+#[derive(Default)]
+pub struct Look<'a> {
+    /// Shown queries and keys, `[batch, heads, tokens, head_dim]` each, unscaled.
+    pub heads: Option<&'a mut dyn FnMut(&Tensor<4>, &Tensor<4>)>,
+    /// Shown how far each head looks; the layer then has no gradient.
+    pub distance: Option<(PatchGeometry, OnLayerDistance<'a>)>,
+    /// Shown what attention gave after its projection, before layer scale and residual: `[batch, tokens, embed_dim]`.
+    pub attended: Option<&'a mut dyn FnMut(&Tensor<3>)>,
 }
 
 /// One layer: attention and feed-forward network, each normed first and added to what came in.
@@ -133,17 +150,24 @@ pub struct Block {
 }
 
 impl Block {
-    /// `x + attn(norm1(x))`; `see` is shown what attention sees and gives, `keep` (`[batch]`) scales each sample's branch.
-    pub fn forward_attn(
-        &self,
-        tokens: Tensor<3>,
-        keep: Option<Tensor<1>>,
-        on_activation: &mut dyn FnMut(Activation<'_>),
-    ) -> Tensor<3> {
-        let heads = self.attn.heads(self.norm1.forward(tokens.clone()));
-        on_activation(Activation::Heads(&heads[0], &heads[1]));
-        let attended = self.attn.forward(heads);
-        on_activation(Activation::Attended(&attended));
+    /// `x + attn(norm1(x))`; `keep` (`[batch]`) scales each sample's branch.
+    pub fn forward_attn(&self, tokens: Tensor<3>, keep: Option<Tensor<1>>, look: Look<'_>) -> Tensor<3> {
+        let qkv = self.attn.qkv(self.norm1.forward(tokens.clone()));
+        if let Some(see) = look.heads {
+            let [query, key] = self.attn.queries_and_keys(&qkv);
+            see(&query, &key);
+        }
+        let attended = match look.distance {
+            Some((geometry, see)) => {
+                let (attended, distance) = self.attn.forward_measured(qkv, geometry);
+                see(distance);
+                attended
+            }
+            None => self.attn.forward(qkv),
+        };
+        if let Some(see) = look.attended {
+            see(&attended);
+        }
         let branch = scale(attended, self.ls1.as_ref(), keep);
         tokens + branch
     }

@@ -2,13 +2,16 @@
 //! every layer, so that nothing has to be stored that is not asked for.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Tensor, assert_shape};
 
-use super::{Activation, Block, PatchEmbed, Pool, VitConfig};
+use super::{Block, LayerNorm, Look, PatchEmbed, Pool, VitConfig};
+use crate::kernels::{AttentionDistance, PatchGeometry, linear};
 
 /// Shown a layer, its queries and its keys.
 pub type OnHeads<'a> = &'a mut dyn FnMut(usize, &Tensor<4>, &Tensor<4>);
+/// Shown a layer and how far its heads look.
+pub type OnDistance<'a> = &'a mut dyn FnMut(usize, AttentionDistance);
 /// Shown a layer and tokens, `[batch, tokens, embed_dim]`.
 pub type OnTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
 
@@ -17,6 +20,8 @@ pub type OnTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
 pub struct Hooks<'a> {
     /// Shown the layer, its queries and its keys (`[batch, heads, tokens, head_dim]`, unscaled).
     pub heads: Option<OnHeads<'a>>,
+    /// Where the patches lie, and who is shown each layer's attention distance; the model then has no gradient.
+    pub distance: Option<(PatchGeometry, OnDistance<'a>)>,
     /// Shown the layer and the tokens that leave it (`[batch, tokens, embed_dim]`).
     pub tokens: Option<OnTokens<'a>>,
     /// Shown the layer and what its attention gave after the projection, before the residual (`[batch, tokens, embed_dim]`).
@@ -99,10 +104,10 @@ impl Vit {
     pub fn queries_and_keys(&self, images: Tensor<4>, layer: usize) -> (Tensor<4>, Tensor<4>) {
         let mut tokens = self.embed(images);
         for block in &self.blocks[..layer] {
-            tokens = block.forward_mlp(block.forward_attn(tokens, None, &mut |_| {}), None);
+            tokens = block.forward_mlp(block.forward_attn(tokens, None, Look::default()), None);
         }
         let block = &self.blocks[layer];
-        let [query, key, _] = block.attn.heads(block.norm1.forward(tokens));
+        let [query, key] = block.attn.queries_and_keys(&block.attn.qkv(block.norm1.forward(tokens)));
         (query, key)
     }
 
@@ -135,18 +140,15 @@ pub(super) fn encode(blocks: &[Block], first: usize, mut tokens: Tensor<3>, hook
             hooks.drop_path.as_ref().map(|all| all.clone().narrow(0, 2 * layer + branch, 1).reshape([batch]))
         };
         let (attend, feed) = (keep(0), keep(1));
-        tokens = block.forward_attn(tokens, attend, &mut |seen| match seen {
-            Activation::Heads(query, key) => {
-                if let Some(see) = hooks.heads.as_mut() {
-                    see(layer, query, key);
-                }
-            }
-            Activation::Attended(attended) => {
-                if let Some(see) = hooks.attended.as_mut() {
-                    see(layer, attended);
-                }
-            }
-        });
+        let mut heads = hooks.heads.as_mut().map(|see| |query: &Tensor<4>, key: &Tensor<4>| see(layer, query, key));
+        let mut distance = hooks.distance.as_mut().map(|(at, see)| (*at, |found| see(layer, found)));
+        let mut attended = hooks.attended.as_mut().map(|see| |attended: &Tensor<3>| see(layer, attended));
+        let look = Look {
+            heads: heads.as_mut().map(|see| see as _),
+            distance: distance.as_mut().map(|(geometry, see)| (*geometry, see as _)),
+            attended: attended.as_mut().map(|see| see as _),
+        };
+        tokens = block.forward_attn(tokens, attend, look);
         tokens = block.forward_mlp(tokens, feed);
         if let Some(see) = hooks.tokens.as_mut() {
             see(layer, &tokens);
@@ -174,9 +176,9 @@ pub(super) fn classify(heads: [Option<&Linear>; 2], features: Tensor<3>, pooled:
     match heads {
         [Some(head), Some(head_dist)] => {
             let distilled = features.narrow(1, 1, 1).reshape([batch, width]);
-            (head.forward(pooled) + head_dist.forward(distilled)) / 2.0
+            (linear(head, pooled) + linear(head_dist, distilled)) / 2.0
         }
-        [Some(head), None] => head.forward(pooled),
+        [Some(head), None] => linear(head, pooled),
         [None, _] => pooled,
     }
 }

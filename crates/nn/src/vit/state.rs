@@ -2,11 +2,11 @@
 //! checkpoint never lies in memory beside its model.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
-use super::{Attention, Block, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
+use super::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
 use crate::device::{ReadError, read};
 use heirloom_plan::weights::{HostTensor, Weights, transpose};
 
@@ -33,10 +33,9 @@ impl<W: Weights> Loader<'_, W> {
     }
 
     async fn norm(&mut self, key: &str, width: usize) -> Result<LayerNorm, W::Error> {
-        let mut norm = LayerNormConfig::new(width).with_epsilon(self.config.norm_eps).init(self.device);
-        norm.gamma = self.param(&format!("{key}.weight"), [width]).await?;
-        norm.beta = Some(self.param(&format!("{key}.bias"), [width]).await?);
-        Ok(norm)
+        let gamma = self.param(&format!("{key}.weight"), [width]).await?;
+        let beta = self.param(&format!("{key}.bias"), [width]).await?;
+        Ok(LayerNorm { gamma, beta, epsilon: self.config.norm_eps })
     }
 
     async fn patch_embed(&mut self) -> Result<PatchEmbed, W::Error> {

@@ -2,13 +2,14 @@
 //! last layers of the other. An ordinary model: it trains, exports and reloads as any other.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 
 use super::model::{classify, encode, pooled};
 use super::state::{Ending, load_blocks, load_linear, state};
-use super::{Block, Hooks, HostTensor, StitchedConfig, Vit, Weights};
+use super::{Block, Hooks, HostTensor, LayerNorm, StitchedConfig, Vit, Weights};
 use crate::device::ReadError;
+use crate::kernels::linear;
 
 /// The part of a stitched model behind the stitch.
 #[derive(Module, Debug)]
@@ -81,7 +82,7 @@ impl Stitched {
     pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
         let End { blocks, norm, fc_norm, head, head_dist } = &self.end;
         let tokens = self.front.encode(self.front.embed(images), hooks);
-        let tokens = encode(blocks, self.front.blocks.len(), self.stitch.forward(tokens), hooks);
+        let tokens = encode(blocks, self.front.blocks.len(), linear(&self.stitch, tokens), hooks);
         let features = norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens));
         let pooled = pooled(&self.config.end, fc_norm.as_ref(), features.clone());
         classify([head.as_ref(), head_dist.as_ref()], features, pooled)

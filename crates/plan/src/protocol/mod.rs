@@ -201,7 +201,7 @@ pub enum Command {
     Project(ProjectCommand),
     /// Run one workload of the peer benchmark; answered with [`Event::Bench`].
     Bench {
-        /// `MM`, `W0`, `W1`, `W2` or `W3`.
+        /// `MM`, `W0` to `W4`, or another that `heirloom_engine` knows; with `-plain` behind it without relaxed SIMD.
         work: String,
         /// Untimed runs first.
         warm: usize,
