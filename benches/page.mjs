@@ -1,114 +1,115 @@
-// node benches/page.mjs --site DIR [--webgpu] [--work W0,W1] [--runs N] [--out FILE]
-// The peers' workloads (benches/peers/README.md) in the built page: median of the medians of N runs, each in a new
-// browser. Exit status 1 when the page computes something else than the peers do.
+// node benches/page.mjs --site DIR [--webgpu] [--works W0,W1] [--runs N] [--peers A,B | --no-peers | --peers-from FILE]
+//                       [--out FILE]
+// The workloads of benches/peers/README.md in the built page and in its peers, in one run: every round measures each
+// workload everywhere before it goes to the next, each time in a new browser or process, so that what is compared is
+// measured within a minute. Exit status 1 when somebody computes something else than the others.
 import fs from 'node:fs';
-import path from 'node:path';
+import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { launch } from '../tests/e2e/lib/browser.mjs';
-import { serve } from '../tests/e2e/lib/server.mjs';
+import { fault } from './lib/checks.mjs';
+import { bench, withPage } from './lib/ours.mjs';
+import { ratios, shown, table } from './lib/table.mjs';
+import { ENGINES, GPU_TIMES, TIMES } from './peers/engines.mjs';
 
-const here = import.meta.dirname;
+const text = { type: 'string' };
+const flag = { type: 'boolean', default: false };
 const { values: options } = parseArgs({
   options: {
-    site: { type: 'string' },
-    webgpu: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '3' },
-    out: { type: 'string' },
-    work: { type: 'string', default: 'MM,W0,W1,W2,W3,W4,RS' },
+    site: text, works: { type: 'string', default: 'MM,W0,W1,W2,W3,W4,RS' }, runs: { type: 'string', default: '3' },
+    peers: { type: 'string', default: 'torch-1t,ort-wasm,jaxjs-wasm,pillow' }, 'peers-from': text, out: text,
+    webgpu: flag, 'no-peers': flag,
   },
 });
+if (!options.site) throw new Error('name the built site: --site DIR');
+const WORKS = options.works.split(',');
 const RUNS = Number(options.runs);
-const WORKS = options.work.split(',');
-// [warm-up runs, timed runs, time budget in ms], as the peers get.
-const ENGINES = {
-  cpu: { MM: [10, 30, 20_000], W0: [5, 20, 60_000], W1: [3, 10, 60_000], W2: [3, 10, 40_000], W3: [3, 10, 40_000], W4: [3, 10, 60_000], RS: [2, 9, 20_000] },
-  // Software WebGPU: the rest takes minutes and says nothing about a GPU.
-  webgpu: { MM: [2, 5, 60_000], W0: [2, 9, 100_000] },
-};
-const LONGEST_MS = 300_000;
-/** What every engine must find on the peers' weights and pictures: where it stands, its first values, how near. */
-const CHECKS = {
-  W0: [(answer) => answer.losses, [2.34338], 1e-4],
-  W1: [(answer) => answer.losses, [2.35973], 1e-4],
-  W2: [(answer) => answer.logits?.first, [-0.38734, 0.0876, 0.00246], 1e-3],
-  W3: [(answer) => answer.mad?.first, [115.8063, 115.8429, 115.917], 1e-2],
-};
+/** Software WebGPU: the rest takes minutes and says nothing about a GPU. */
+const WEBGPU_WORKS = ['MM', 'W0', 'W0-clip'];
 
-async function once(engine, work, [warm, reps, budget]) {
-  const site = await serve(path.resolve(options.site));
-  const browser = await launch({ gpu: engine === 'webgpu' });
-  let timer;
-  try {
-    const page = await browser.newPage();
-    await page.goto(`${site.url}?bench&engine=${engine}`);
-    await page.waitForFunction(() => window.ready, null, { timeout: 120_000 });
-    const late = new Promise((_, fail) => {
-      timer = setTimeout(() => fail(new Error(`no answer within ${LONGEST_MS / 1000} s`)), LONGEST_MS);
-    });
-    const answer = page.evaluate((request) => window.bench(request), { work, t: { warm, reps, budget } });
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-    await browser.close();
-    site.close();
-  }
-}
-
-const median = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-};
-const shown = (ms) => (ms === undefined ? '-' : ms >= 100 ? ms.toFixed(0) : ms.toFixed(ms < 10 ? 2 : 1));
-
-/** Whether the answer's numbers are those of the peers; a sentence when they are not. */
-function fault(work, answer) {
-  work = work.replace('-plain', '');
-  if (!CHECKS[work]) return null;
-  const [values, expected, tolerance] = CHECKS[work];
-  const got = values(answer) ?? [];
-  const isNear = expected.every((value, index) => Math.abs(value - got[index]) <= tolerance);
-  return isNear ? null : `${work} found ${got.slice(0, expected.length)}, the peers find ${expected}`;
-}
-
-const results = {};
+const notes = [];
 const faults = [];
-for (const engine of options.webgpu ? ['cpu', 'webgpu'] : ['cpu']) {
+const contenders = [...own(), ...(await peers())];
+const results = {};
+warnOfOthers();
+for (let round = 0; round < RUNS; round++) {
   for (const work of WORKS) {
-    const times = ENGINES[engine][work.replace('-plain', '')];
-    if (!times) continue;
-    const answers = [];
-    for (let run = 0; run < RUNS; run++) {
-      try {
-        const answer = await once(engine, work, times);
-        answers.push(answer);
-        const wrong = fault(work, answer);
-        if (wrong) faults.push(`${engine}: ${wrong}`);
-        console.log(`${engine} ${work} run ${run + 1}: ${shown(answer.median)} ms (${shown(answer.min)} to ${shown(answer.max)}, n=${answer.n}; first ${shown(answer.firstCall)})`);
-      } catch (error) {
-        faults.push(`${engine} ${work}: ${String(error.message).split('\n')[0]}`);
-        console.log(`${engine} ${work} run ${run + 1}: ${faults.at(-1)}`);
-        break;
-      }
-    }
-    if (answers.length) {
-      (results[engine] ??= {})[work] = { median: median(answers.map((answer) => answer.median)), answers };
-    }
+    for (const contender of contenders.filter(({ does }) => does(work))) await measure(contender, work, round);
   }
 }
+if (options['peers-from']) earlier(options['peers-from']);
 if (options.out) fs.writeFileSync(options.out, JSON.stringify(results, null, 1));
-printTable();
-for (const sentence of faults) console.log(`FAULT: ${sentence}`);
+console.log(`\n${os.cpus()[0].model}, ${os.cpus().length} cores; ${RUNS} rounds\n`);
+console.log(table(contenders, WORKS, results));
+console.log(['', ...ratios(contenders, results), '', ...notes, ...faults.map((sentence) => `FAULT: ${sentence}`)].join('\n'));
 process.exitCode = faults.length ? 1 : 0;
 
-function printTable() {
-  const rows = [['ms, median', ...WORKS]];
-  const add = (name, of) => rows.push([name, ...WORKS.map((work) => shown(of(work)))]);
-  for (const [engine, measured] of Object.entries(results)) {
-    add(`Heirloom ${engine} (${RUNS} runs)`, (work) => measured[work]?.median);
+/** The page's engines. A browser with relaxed SIMD is measured without it, too: not every browser has it. */
+function own() {
+  const times = (table, work) => table[work.split('-')[0]];
+  const on = (engine, work, times) => withPage(options.site, engine, (page) => bench(page, work, times));
+  const cpu = { name: 'heirloom-cpu', label: 'Heirloom', does: (work) => times(TIMES, work) };
+  const plain = { name: 'heirloom-cpu-plain', label: 'Heirloom, plain SIMD', does: (work) => /^(MM|W\d)/.test(work) };
+  const webgpu = { name: 'heirloom-webgpu', label: 'Heirloom, software WebGPU', does: (work) => WEBGPU_WORKS.includes(work) };
+  return [
+    { ...cpu, run: (work) => on('cpu', work, times(TIMES, work)) },
+    { ...plain, run: (work) => on('cpu', `${work}-plain`, times(TIMES, work)) },
+    ...(options.webgpu ? [{ ...webgpu, run: (work) => on('webgpu', work, times(GPU_TIMES, work)) }] : []),
+  ];
+}
+
+/** Those of the wanted peers that can be measured here; the others keep an empty row and a note that says why. */
+async function peers() {
+  if (options['no-peers'] || options['peers-from']) return [];
+  const names = [...options.peers.split(','), ...(options.webgpu ? ['jaxjs-webgpu'] : [])];
+  const unknown = names.filter((name) => !ENGINES[name]);
+  if (unknown.length) throw new Error(`${unknown} is no peer; there are: ${Object.keys(ENGINES)}`);
+  // Its packages are another installation than those of the page's tests.
+  const tools = await import('./peers/measure.mjs').catch((error) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    notes.push('No peer is measured: their packages are missing; `npm ci` in benches/peers installs them.');
+  });
+  await tools?.prepare();
+  return names.map((name) => {
+    const { label, work: works, gpu } = ENGINES[name];
+    const why = tools?.missing(name);
+    if (why) notes.push(`${label} is missing: ${why}.`);
+    const run = async (work) => {
+      const [warm, reps, budget] = (gpu ? GPU_TIMES : TIMES)[work];
+      const answer = await tools.measure(name, work, { warm, reps, budget });
+      if (answer.error) throw new Error(answer.error);
+      return answer;
+    };
+    return { name, label, run, does: (work) => Boolean(tools) && !why && works.includes(work) };
+  });
+}
+
+async function measure({ name, run }, work, round) {
+  const told = `round ${round + 1}, ${name} ${work}`;
+  let answer;
+  try {
+    answer = await run(work);
+    const { median, min, max, n, firstCall } = answer;
+    console.log(`${told}: ${shown(median)} ms (${shown(min)} to ${shown(max)}, n=${n}; first ${shown(firstCall)})`);
+    const wrong = fault(work, answer);
+    if (wrong) faults.push(`${name}: ${wrong}`);
+  } catch (error) {
+    faults.push(`${name} ${work}: ${String(error.message).split('\n')[0]}`);
+    console.log(`${told}: ${faults.at(-1)}`);
   }
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  console.log('');
-  rows.forEach((row) => console.log(row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ')));
-  const { W2, W3 } = results.cpu ?? {};
-  if (W2 && W3) console.log(`\nW3 is ${(W3.median / W2.median).toFixed(3)} x W2 (at most 1.1 is wanted)`);
+  ((results[name] ??= {})[work] ??= [])[round] = answer;
+}
+
+/** Rows of another run (`node benches/peers/bench.mjs --out FILE`): to look at, not to divide by. */
+function earlier(file) {
+  const { results: measured } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  for (const [name, works] of Object.entries(measured)) {
+    contenders.push({ name: `earlier ${name}`, label: `${ENGINES[name]?.label ?? name}, another run` });
+    results[`earlier ${name}`] = Object.fromEntries(Object.entries(works).map(([work, answer]) => [work, [answer]]));
+  }
+}
+
+/** Figures of a busy machine are too high, and unevenly so. */
+function warnOfOthers() {
+  const [load] = os.loadavg();
+  if (load > 0.5) notes.push(`Other programs were running when this began (load ${load.toFixed(1)}): repeat it on a quiet machine.`);
 }

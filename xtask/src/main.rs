@@ -11,10 +11,12 @@ mod house;
 mod node;
 mod porch;
 mod shell;
+mod simd;
 mod site;
 mod stages;
 mod tally;
 mod tools;
+mod wasm;
 
 use house::House;
 use std::process::ExitCode;
@@ -22,11 +24,12 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask serve [--port N]         build the page, serve it, build again after each change
 cargo xtask test [STAGE...]          every check; or only these: format clippy doc hygiene native exports
-                                     clippy-wasm walls browser page e2e
+                                     clippy-wasm walls browser page simd e2e
 cargo xtask build                    the static site in dist/, made small by wasm-opt
-cargo xtask bench [--dist] [--no-peers [--webgpu] [--runs N]]
-                                     MM and W0 to W4 in the built page and in other engines, one table
-                                     (--dist: the site of `build`; --webgpu: MM and W0 on WebGPU too)
+cargo xtask bench [OPTION...]        MM, W0 to W4 and RS in the built page and in its peers, one run and one table; PyTorch
+                                     where the Python named in PEERBENCH_PYTHON has it. --dist: the site of `build`;
+                                     --webgpu: also on WebGPU; --works W0,W1; --runs N; --peers A,B; --no-peers;
+                                     --peers-from FILE: rows of an earlier run
 cargo xtask evidence [OPTION...]     races of all methods, and docs/evidence.md with tables and pictures; goes on where
                                      it was broken off (--help: the options)";
 

@@ -6,7 +6,7 @@
 use crate::house::{House, Result, WASM};
 use crate::shell::{output_of, run, run_reading};
 use crate::tally::Tally;
-use crate::{browser, exports, node, porch, site, tools};
+use crate::{browser, exports, node, porch, simd, site, tools};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ struct Stage {
     needs: Option<&'static str>,
 }
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage { name: "format", title: "formatting", run: format, counts: false, needs: None },
     Stage { name: "clippy", title: "clippy, native", run: clippy, counts: false, needs: None },
     Stage { name: "walls", title: "walls", run: walls, counts: false, needs: None },
@@ -34,6 +34,7 @@ const STAGES: [Stage; 11] = [
     Stage { name: "clippy-wasm", title: "clippy, wasm", run: clippy_wasm, counts: false, needs: None },
     Stage { name: "browser", title: "in-browser tests", run: browser_tests, counts: true, needs: None },
     Stage { name: "page", title: "the page", run: page, counts: false, needs: None },
+    Stage { name: "simd", title: "SIMD in the engine", run: simd::check, counts: false, needs: Some("page") },
     Stage { name: "e2e", title: "end-to-end tests", run: end_to_end, counts: true, needs: Some("page") },
 ];
 

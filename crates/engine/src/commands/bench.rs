@@ -1,20 +1,20 @@
 //! The workloads of the peer benchmark (`benches/peers/README.md`): the same weights, pictures and steps as every
 //! other engine, so that the first losses and logits must agree.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
+mod picture;
+mod weights;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde_json::{Value, json};
 
-use heirloom_data::ShrinkTo;
 use heirloom_learngene::cluster::measure;
 use heirloom_nn::device::{prefer_plain, read, uniform};
 use heirloom_nn::kernels::{PatchGeometry, attention_distance, attention_distance_composed};
-use heirloom_nn::vit::{Hooks, HostTensor, Pool, Vit, VitConfig, Weights};
+use heirloom_nn::vit::{Hooks, Pool, Vit, VitConfig};
 use heirloom_platform::clock::{now_ms, yield_now};
-use heirloom_platform::image::RowSink;
 use heirloom_train::{AdamWSettings, Decay, Run, RunSettings, Schedule};
+
+use weights::BenchWeights;
 
 /// Seed of the pictures, and their largest value.
 const IMAGES: (u32, f32) = (9001, 1.7);
@@ -49,45 +49,6 @@ fn workload(size: [usize; 4], [heads, depth, batch, classes]: [usize; 4]) -> Wor
     Workload { config, batch }
 }
 
-/// The benchmark's weights: uniform in ±0.04, seeded by their place in its list; norms one, biases zero.
-struct BenchWeights {
-    seeds: BTreeMap<String, u32>,
-}
-
-impl BenchWeights {
-    fn new(depth: usize) -> Self {
-        let front = ["patch_embed.proj.weight", "patch_embed.proj.bias", "cls_token", "pos_embed"];
-        let layer = ["norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"];
-        let pair = |part: &str| [format!("{part}.weight"), format!("{part}.bias")];
-        let layers =
-            (0..depth).flat_map(|l| layer.map(|part| pair(&format!("blocks.{l}.{part}"))).into_iter().flatten());
-        let back = [pair("norm"), pair("head")].into_iter().flatten();
-        let keys = front.into_iter().map(String::from).chain(layers).chain(back);
-        Self { seeds: keys.zip(1..).collect() }
-    }
-}
-
-impl Weights for BenchWeights {
-    type Error = Infallible;
-
-    async fn tensor(&mut self, key: &str, shape: &[usize]) -> Result<HostTensor, Infallible> {
-        let count = shape.iter().product();
-        let seed = self.seeds.get(key).copied().unwrap_or(0);
-        let values = match key {
-            key if key.ends_with("bias") => vec![0.0; count],
-            key if key.contains("norm") => vec![1.0; count],
-            // The benchmark writes linear weights `[in, out]`, timm `[out, in]`.
-            key if key.ends_with("weight") => transpose(&uniform(count, seed, 0.04), shape[0]),
-            _ => uniform(count, seed, 0.04),
-        };
-        Ok(HostTensor { shape: shape.to_vec(), values })
-    }
-}
-
-fn transpose(values: &[f32], rows: usize) -> Vec<f32> {
-    (0..rows).flat_map(|row| values.iter().skip(row).step_by(rows)).copied().collect()
-}
-
 struct Timing {
     warm: usize,
     reps: usize,
@@ -116,8 +77,9 @@ async fn run(device: &Device, work: &str, timing: &Timing) -> Result<Value, Stri
         "W1" => train(device, workload([32, 4, 192, 64], [3, 6, 16, 10]), timing, None).await,
         "W2" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), timing, false).await,
         "W3" => forward(device, workload([224, 16, 384, 64], [6, 12, 1, 1000]), timing, true).await,
+        // A descendant of a ViT-S: as wide as its ancestor, with fewer heads and layers.
         "W4" => train(device, workload([112, 16, 384, 64], [4, 6, 16, 10]), timing, None).await,
-        "RS" => shrink(timing).await,
+        "RS" => picture::resize(timing).await,
         "AD" => distance(device, timing, true).await,
         "AD-composed" => distance(device, timing, false).await,
         other => Err(format!("`{other}` is no workload; MM, W0 to W4, W0-clip, RS, AD and AD-composed are")),
@@ -197,23 +159,6 @@ async fn model(device: &Device, config: &VitConfig) -> Vit {
     model
 }
 
-/// A picture of a phone, 12 megapixels, shrunk for a model at 224 px: what every picture goes through once.
-async fn shrink(timing: &Timing) -> Result<Value, String> {
-    const WIDTH: usize = 4000;
-    const HEIGHT: usize = 3000;
-    let row: Vec<u8> = (0..3 * WIDTH).map(|i| (i * 37 % 251) as u8).collect();
-    let (mut result, picture) = time(timing, async || {
-        let mut shrink = ShrinkTo::new(256);
-        shrink.start(WIDTH, HEIGHT);
-        (0..HEIGHT).for_each(|_| shrink.rows(&row));
-        Ok(shrink.finish())
-    })
-    .await?;
-    let values: Vec<f32> = picture.data.iter().map(|&value| f32::from(value)).collect();
-    result["fingerprint"] = fingerprint(&values);
-    Ok(result)
-}
-
 async fn train(
     device: &Device,
     Workload { config, batch }: Workload,
@@ -224,13 +169,7 @@ async fn train(
     let classes = config.classes.unwrap_or(1);
     let settings = RunSettings {
         schedule: Schedule::constant(1e-3),
-        adamw: AdamWSettings {
-            betas: [0.9, 0.999],
-            epsilon: 1e-8,
-            weight_decay: 0.05,
-            decay: Decay::Every,
-            clip_norm,
-        },
+        adamw: AdamWSettings { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.05, decay: Decay::Every, clip_norm },
         label_smoothing: 0.0,
         drop_path: 0.0,
         freeze_steps: 0,
