@@ -6,20 +6,25 @@
 //! were measured, this one is the fastest with relaxed multiply-add and without).
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::wide::F32x4;
 
 /// Rows of a panel of A.
-pub(crate) const ROWS: usize = 2;
+pub const ROWS: usize = 2;
 /// Vectors in a row of a panel of B.
 pub(crate) const VECTORS: usize = 4;
 /// Columns of a panel of B.
-pub(crate) const COLUMNS: usize = 4 * VECTORS;
+pub const COLUMNS: usize = 4 * VECTORS;
+/// One step of a panel of B. On a boundary of cache lines: one vector in four would lie across two of them otherwise, and
+/// the product take half as long again.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Row(pub [f32; COLUMNS]);
+
 /// Depth of a block: a panel of B, 16 KiB, stays in the first cache.
 const DEPTH: usize = 256;
-/// Rows of A that are packed at a time, 128 KiB: they stay in the second cache while every panel of B passes.
-const TALL: usize = 128;
+/// Rows of A that are packed at a time, some 120 KiB: they stay in the second cache while every panel of B passes.
+const TALL: usize = 120 / ROWS * ROWS;
 
 /// A matrix in a slice, with any strides.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +72,7 @@ pub struct Tiles<'a> {
     /// Strips of A, `[strips][depth][2]`.
     pub a: &'a [[f32; ROWS]],
     /// Panels of B, `[panels][depth][16]`.
-    pub b: &'a [[f32; COLUMNS]],
+    pub b: &'a [Row],
     /// Strips, panels, and how deep they are.
     pub size: [usize; 3],
     /// Where the first tile goes; rows begin `row_stride` elements apart, and every tile lies inside.
@@ -82,18 +87,12 @@ pub struct Tiles<'a> {
 pub type Kernel = fn(Tiles<'_>);
 
 static KERNEL: OnceLock<Kernel> = OnceLock::new();
-static IS_PLAIN: AtomicBool = AtomicBool::new(false);
 
-/// Has whole tiles computed by another kernel from now on: one with relaxed multiply-add, where the browser has it. The
-/// first one stays.
+/// Has whole tiles computed by another kernel from now on, that of [`module`](crate::module()) in a browser. The first
+/// one stays.
 pub fn use_kernel(kernel: Kernel) {
     // A second one is as good as the first.
     let _ = KERNEL.set(kernel);
-}
-
-/// Leaves that kernel alone for a while, so that one can be compared with the other.
-pub fn prefer_plain(is_plain: bool) {
-    IS_PLAIN.store(is_plain, Ordering::Relaxed);
 }
 
 /// What becomes of the numbers that lie where the product goes.
@@ -126,9 +125,9 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], row_stride: usize, on
         }
         return;
     }
-    let kernel = KERNEL.get().filter(|_| !IS_PLAIN.load(Ordering::Relaxed));
+    let kernel = KERNEL.get();
     let panels = n.div_ceil(COLUMNS);
-    let mut packed_b = vec![[0.0; COLUMNS]; panels * k.min(DEPTH)];
+    let mut packed_b = vec![Row([0.0; COLUMNS]); panels * k.min(DEPTH)];
     let mut packed_a = vec![[0.0; ROWS]; m.min(TALL).div_ceil(ROWS) * k.min(DEPTH)];
     for from in (0..k).step_by(DEPTH) {
         let depth = DEPTH.min(k - from);
@@ -151,17 +150,15 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], row_stride: usize, on
             for (panel, b) in packed_b.chunks_exact(depth).take(panels).enumerate() {
                 let left = panel * COLUMNS;
                 let first = if panel < whole[1] { whole[0] } else { 0 };
-                for (strip, a) in packed_a.chunks_exact(depth).take(strips).enumerate().skip(first) {
-                    let sums = match (n - left).div_ceil(4) {
-                        1 => tile::<1>(a, b),
-                        2 => tile::<2>(a, b),
-                        3 => tile::<3>(a, b),
-                        _ => tile::<4>(a, b),
-                    };
+                let strips = packed_a.chunks_exact(depth).take(strips).enumerate().skip(first);
+                let width = COLUMNS.min(n - left);
+                for (strip, a) in strips {
+                    let sums =
+                        if width > COLUMNS - 4 { tile::<VECTORS>(a, b) } else { tile_of(width.div_ceil(4), a, b) };
                     let height = ROWS.min(rows - strip * ROWS);
                     for (row, sums) in sums.iter().enumerate().take(height) {
                         let at = (strip * ROWS + row) * row_stride + left;
-                        write(sums, &mut out[at..at + COLUMNS.min(n - left)], onto);
+                        write(sums, &mut out[at..at + width], onto);
                     }
                 }
             }
@@ -169,12 +166,23 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], row_stride: usize, on
     }
 }
 
-/// Two rows by `V` vectors of the product of a strip of A and a panel of B.
+/// A tile of fewer vectors.
+#[inline(never)]
+fn tile_of(vectors: usize, a: &[[f32; ROWS]], b: &[Row]) -> [[F32x4; VECTORS]; ROWS] {
+    match vectors {
+        1 => tile::<1>(a, b),
+        2 if VECTORS > 2 => tile::<{ if VECTORS > 2 { 2 } else { 1 } }>(a, b),
+        3 if VECTORS > 3 => tile::<{ if VECTORS > 3 { 3 } else { 1 } }>(a, b),
+        _ => tile::<VECTORS>(a, b),
+    }
+}
+
+/// The product of a strip of A and the first `V` vectors of a panel of B.
 #[inline(always)]
-fn tile<const V: usize>(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]]) -> [[F32x4; VECTORS]; ROWS] {
+fn tile<const V: usize>(a: &[[f32; ROWS]], b: &[Row]) -> [[F32x4; VECTORS]; ROWS] {
     let mut sums = [[F32x4::splat(0.0); VECTORS]; ROWS];
     for (a, b) in a.iter().zip(b) {
-        let (b, _) = b.as_chunks::<4>();
+        let (b, _) = b.0.as_chunks::<4>();
         for (sums, a) in sums.iter_mut().zip(a) {
             let a = F32x4::splat(*a);
             for v in 0..V {
@@ -204,7 +212,7 @@ fn write(sums: &[F32x4; VECTORS], out: &mut [f32], onto: Onto) {
 }
 
 /// Panels of B: `[panel][depth][16]`; columns that are not there are 0.
-fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [[f32; COLUMNS]]) {
+fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [Row]) {
     for (panel, packed) in packed.chunks_exact_mut(depth).enumerate() {
         let left = panel * COLUMNS;
         let Some(width) = b.columns.checked_sub(left).map(|rest| rest.min(COLUMNS)).filter(|&width| width > 0) else {
@@ -214,10 +222,10 @@ fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [[f32; COLUMNS]
             for (row, packed) in (from..).zip(packed) {
                 let values = &b.values[row * b.row_stride + left..][..width];
                 match values.as_array::<COLUMNS>() {
-                    Some(values) => *packed = *values,
+                    Some(values) => packed.0 = *values,
                     None => {
-                        *packed = [0.0; COLUMNS];
-                        packed[..width].copy_from_slice(values);
+                        packed.0 = [0.0; COLUMNS];
+                        packed.0[..width].copy_from_slice(values);
                     }
                 }
             }
@@ -225,41 +233,42 @@ fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [[f32; COLUMNS]
         }
         for column in 0..COLUMNS {
             if column >= width {
-                packed.iter_mut().for_each(|packed| packed[column] = 0.0);
+                packed.iter_mut().for_each(|packed| packed.0[column] = 0.0);
                 continue;
             }
             let values = &b.values[from * b.row_stride + (left + column) * b.column_stride..];
             if b.row_stride == 1 {
-                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed[column] = value);
+                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed.0[column] = value);
             } else {
                 let values = values.iter().step_by(b.row_stride);
-                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed[column] = value);
+                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed.0[column] = value);
             }
         }
     }
 }
 
-/// Strips of A: `[strip][depth][2]`; rows that are not there are 0.
+/// Strips of A: `[strip][depth][ROWS]`; rows that are not there are 0.
 fn pack_a(a: Matrix<'_>, [top, rows]: [usize; 2], from: usize, depth: usize, packed: &mut [[f32; ROWS]]) {
     for (strip, packed) in packed.chunks_exact_mut(depth).take(rows.div_ceil(ROWS)).enumerate() {
-        let start = (top + strip * ROWS) * a.row_stride + from * a.column_stride;
-        let is_alone = strip * ROWS + 1 == rows;
-        match (a.column_stride, a.row_stride, is_alone) {
-            (1, _, false) => {
-                let (first, second) = (&a.values[start..][..depth], &a.values[start + a.row_stride..][..depth]);
-                for ((packed, one), two) in packed.iter_mut().zip(first).zip(second) {
-                    *packed = [*one, *two];
-                }
+        let height = ROWS.min(rows - strip * ROWS);
+        let values = &a.values[(top + strip * ROWS) * a.row_stride + from * a.column_stride..];
+        if height < ROWS {
+            packed.fill([0.0; ROWS]);
+        }
+        if a.row_stride == 1 && height == ROWS {
+            // A transposed matrix: the numbers of a step lie side by side.
+            for (packed, values) in packed.iter_mut().zip(values.chunks(a.column_stride)) {
+                packed.copy_from_slice(&values[..ROWS]);
             }
-            (_, 1, false) => {
-                for (packed, pair) in packed.iter_mut().zip(a.values[start..].chunks(a.column_stride)) {
-                    *packed = [pair[0], pair[1]];
-                }
+        } else if a.column_stride == 1 && height == ROWS {
+            let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &values[row * a.row_stride..][..depth]);
+            for (step, packed) in packed.iter_mut().enumerate() {
+                *packed = rows.map(|row| row[step]);
             }
-            _ => {
-                let at = |row: usize, step: usize| a.values[start + row * a.row_stride + step * a.column_stride];
-                for (step, packed) in packed.iter_mut().enumerate() {
-                    *packed = [at(0, step), if is_alone { 0.0 } else { at(1, step) }];
+        } else {
+            for (step, packed) in packed.iter_mut().enumerate() {
+                for (row, packed) in packed.iter_mut().enumerate().take(height) {
+                    *packed = values[row * a.row_stride + step * a.column_stride];
                 }
             }
         }

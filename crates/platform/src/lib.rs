@@ -6,5 +6,5 @@ pub mod constructors;
 pub mod file;
 pub mod image;
 #[cfg(target_arch = "wasm32")]
-pub mod relaxed_simd;
+pub mod side_module;
 pub mod storage;

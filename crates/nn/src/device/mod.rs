@@ -3,17 +3,18 @@
 //! A browser may offer WebGPU and still compute wrongly or lack what burn needs, in which case burn panics. So the
 //! adapter is probed before burn sees it, and a self-test decides whether its numbers are used.
 
+#[cfg(target_arch = "wasm32")]
+mod gemm_module;
 mod numbers;
 mod read;
-#[cfg(target_arch = "wasm32")]
-mod relaxed;
 mod self_test;
 #[cfg(feature = "webgpu")]
 mod webgpu;
 
 use burn::tensor::Device;
 
-pub use heirloom_lanes::prefer_plain;
+#[cfg(target_arch = "wasm32")]
+pub use gemm_module::prefer_plain;
 pub use numbers::uniform;
 pub use read::{ReadError, read, read_all};
 pub use self_test::{SelfTestError, self_test};
@@ -81,10 +82,14 @@ async fn start_webgpu() -> Result<(Device, String), DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 
+/// Natively there is nothing to prefer; see the browser's.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn prefer_plain(_is_plain: bool) {}
+
 /// The CPU device: one thread, SIMD.
 pub fn cpu() -> Device {
     #[cfg(target_arch = "wasm32")]
-    relaxed::use_where_possible();
+    gemm_module::use_where_possible();
     Device::flex()
 }
 

@@ -1,6 +1,6 @@
-//! A WebAssembly module beside the engine's own, on the same memory.
+//! Small WebAssembly modules beside the engine's own, on the same memory.
 //!
-//! It lets an engine that must load everywhere use instructions that only some browsers have.
+//! They let an engine that must load everywhere use instructions that only some browsers have.
 
 use std::cell::RefCell;
 
@@ -14,13 +14,15 @@ thread_local! {
     static EXPORTS: RefCell<Vec<Export>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Starts a module that imports this engine's memory as `from.memory`, and keeps its `exports` in order for [`call`].
-/// Answers whether the browser takes it.
-pub fn start(bytes: &[u8], [from, memory]: [&str; 2], exports: &[&str]) -> bool {
-    let found = instantiate(bytes, [from, memory], exports);
-    let is_there = found.is_some();
-    EXPORTS.set(found.unwrap_or_default());
-    is_there
+/// Starts a module that imports this engine's memory as `from.memory`. Returns the number of the first of its `exports`,
+/// for [`call`]; `None` where the browser does not take it.
+pub fn start(bytes: &[u8], [from, memory]: [&str; 2], exports: &[&str]) -> Option<usize> {
+    let found = instantiate(bytes, [from, memory], exports)?;
+    EXPORTS.with_borrow_mut(|all| {
+        let first = all.len();
+        all.extend(found);
+        Some(first)
+    })
 }
 
 fn instantiate(bytes: &[u8], [from, memory]: [&str; 2], exports: &[&str]) -> Option<Vec<Export>> {
