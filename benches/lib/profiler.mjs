@@ -57,8 +57,12 @@ export function selfTimes({ nodes, samples, timeDeltas }) {
   return { ms: sum / 1000, functions: functions.sort((a, b) => b.share - a.share) };
 }
 
-/** A function's name without its hash; those without a name by their place. */
-function nameOf({ functionName, url, lineNumber, columnNumber }) {
-  const place = url.startsWith('wasm:') ? `wasm+${columnNumber}` : `${url.split('/').pop()}:${lineNumber + 1}`;
-  return functionName.replace(/::h[0-9a-f]{16}$/, '').replace(/\[[0-9a-f]{16}\]/g, '') || place;
+/**
+ * A function's name without its hash; those without a name by their place. The engine's functions have names, those of the
+ * kernel that it writes for relaxed multiply-add (crates/lanes/src/relaxed.rs) have none.
+ */
+function nameOf({ functionName, url, lineNumber }) {
+  const name = functionName.replace(/::h[0-9a-f]{16}$/, '');
+  if (/^wasm-function\[\d+\]$/.test(name)) return `the kernel of relaxed multiply-add, ${name}`;
+  return name || `${url.split('/').pop()}:${lineNumber + 1}`;
 }
