@@ -86,7 +86,8 @@ on_every_engine! {
             }
             (model, optimiser)
         };
-        let (now_and_then, late): (fn(usize) -> bool, fn(usize) -> bool) = (|t| t % 2 == 1, |t| t >= 2);
+        let now_and_then: fn(usize) -> bool = |t| t % 2 == 1;
+        let late: fn(usize) -> bool = |t| t >= 2;
         for (is_in, own) in [(now_and_then, 2.0), (late, 3.0)] {
             let (model, optimiser) = after_five(is_in);
             let state = optimiser.save().await.unwrap();

@@ -117,15 +117,17 @@ impl LayerScale {
     }
 }
 
+/// Shown the queries and keys of a layer, `[batch, heads, tokens, head_dim]` each, unscaled.
+pub type OnLayerHeads<'a> = &'a mut dyn FnMut(&Tensor<4>, &Tensor<4>);
 /// Shown how far each head looks.
 pub type OnLayerDistance<'a> = &'a mut dyn FnMut(AttentionDistance);
 
 /// What whoever runs a layer wants of its attention.
 #[derive(Default)]
 pub struct Look<'a> {
-    /// Shown queries and keys, `[batch, heads, tokens, head_dim]` each, unscaled.
-    pub heads: Option<&'a mut dyn FnMut(&Tensor<4>, &Tensor<4>)>,
-    /// Shown how far each head looks; the layer then has no gradient.
+    /// Who looks at queries and keys.
+    pub heads: Option<OnLayerHeads<'a>>,
+    /// Where the patches lie, and who is shown how far the heads look; the layer then has no gradient.
     pub distance: Option<(PatchGeometry, OnLayerDistance<'a>)>,
     /// Shown what attention gave after its projection, before layer scale and residual: `[batch, tokens, embed_dim]`.
     pub attended: Option<&'a mut dyn FnMut(&Tensor<3>)>,

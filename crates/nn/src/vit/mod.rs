@@ -13,7 +13,7 @@ pub use attention::probabilities;
 pub use heirloom_plan::config::{Pool, StitchedConfig, StitchedError, VitConfig};
 pub use heirloom_plan::weights::{HostTensor, StateError, Weights};
 pub use init::RandomWeights;
-pub use layers::{Attention, Block, LayerScale, Look, Mlp, OnLayerDistance, PatchEmbed};
+pub use layers::{Attention, Block, LayerScale, Look, Mlp, OnLayerDistance, OnLayerHeads, PatchEmbed};
 pub use model::{Hooks, OnDistance, OnHeads, OnTokens, Vit};
 pub use norm::LayerNorm;
 pub use spread::SpreadHeads;
