@@ -1,6 +1,6 @@
 // node benches/profile.mjs --site DIR [--work W1] [--steps N] [--top N]
 // Where a step's time goes on the CPU engine: the functions of the built engine by the time spent in themselves. The site
-// must keep its functions' names, as `cargo xtask test page` builds it. `--work W1-plain`: without relaxed multiply-add.
+// must keep its functions' names, as `cargo xtask test page` builds it. `--work W1-plain`: without relaxed SIMD.
 // Plain text, made to be committed as docs/profile_w1.txt.
 import os from 'node:os';
 import { parseArgs } from 'node:util';

@@ -57,12 +57,13 @@ export function selfTimes({ nodes, samples, timeDeltas }) {
   return { ms: sum / 1000, functions: functions.sort((a, b) => b.share - a.share) };
 }
 
-/**
- * A function's name without its hash; those without a name by their place. The engine's functions have names, those of the
- * kernel that it writes for relaxed multiply-add (crates/lanes/src/relaxed.rs) have none.
- */
+/** Functions of the matrix kernel, a module without names (crates/lanes/src/module.rs), in its order. */
+const KERNEL = ['put', 'add'];
+
+/** A function's name without its hash; those without a name by their place. */
 function nameOf({ functionName, url, lineNumber }) {
-  const name = functionName.replace(/::h[0-9a-f]{16}$/, '');
-  if (/^wasm-function\[\d+\]$/.test(name)) return `the kernel of relaxed multiply-add, ${name}`;
+  const name = functionName.replace(/::h[0-9a-f]{16}$|\[[0-9a-f]{16}\]/g, '');
+  const [, unnamed] = name.match(/^wasm-function\[(\d+)\]$/) ?? [];
+  if (unnamed) return `the matrix kernel's ${KERNEL[unnamed] ?? name}`;
   return name || `${url.split('/').pop()}:${lineNumber + 1}`;
 }
