@@ -5,8 +5,10 @@
 //! and a product they fit the sixteen registers that V8 has on x64, which the usual 4 × 12 does not (of ten tiles that
 //! were measured, this one is the fastest with relaxed multiply-add and without).
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
+use crate::pack::{pack_a, pack_b};
 use crate::wide::F32x4;
 
 /// Rows of a panel of A.
@@ -125,42 +127,50 @@ pub fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], row_stride: usize, on
         }
         return;
     }
-    let kernel = KERNEL.get();
-    let panels = n.div_ceil(COLUMNS);
-    let mut packed_b = vec![Row([0.0; COLUMNS]); panels * k.min(DEPTH)];
-    let mut packed_a = vec![[0.0; ROWS]; m.min(TALL).div_ceil(ROWS) * k.min(DEPTH)];
-    for from in (0..k).step_by(DEPTH) {
-        let depth = DEPTH.min(k - from);
-        let onto = if from == 0 { onto } else { Onto::Sum };
-        pack_b(b, from, depth, &mut packed_b);
-        for top in (0..m).step_by(TALL) {
-            let rows = TALL.min(m - top);
-            pack_a(a, [top, rows], from, depth, &mut packed_a);
-            let out = &mut out[top * row_stride..];
-            let strips = rows.div_ceil(ROWS);
-            // Whole tiles go to the other kernel, if there is one; what is left is done here.
-            let whole = match kernel {
-                Some(kernel) if n >= COLUMNS && rows >= ROWS => {
-                    let size = [rows / ROWS, n / COLUMNS, depth];
-                    kernel(Tiles { a: &packed_a, b: &packed_b, size, out, row_stride, onto });
-                    [size[0], size[1]]
-                }
-                _ => [0, 0],
-            };
-            for (panel, b) in packed_b.chunks_exact(depth).take(panels).enumerate() {
-                let left = panel * COLUMNS;
-                let first = if panel < whole[1] { whole[0] } else { 0 };
-                let strips = packed_a.chunks_exact(depth).take(strips).enumerate().skip(first);
-                let width = COLUMNS.min(n - left);
-                for (strip, a) in strips {
-                    let sums =
-                        if width > COLUMNS - 4 { tile::<VECTORS>(a, b) } else { tile_of(width.div_ceil(4), a, b) };
-                    let height = ROWS.min(rows - strip * ROWS);
-                    for (row, sums) in sums.iter().enumerate().take(height) {
-                        let at = (strip * ROWS + row) * row_stride + left;
-                        write(sums, &mut out[at..at + width], onto);
-                    }
-                }
+    // Kept for the next product: a step makes some hundred, and fresh memory would be cleared for each.
+    SCRATCH.with_borrow_mut(|(packed_a, packed_b)| {
+        let depth = k.min(DEPTH);
+        let (in_a, in_b) = (m.min(TALL).div_ceil(ROWS) * depth, n.div_ceil(COLUMNS) * depth);
+        packed_a.resize(packed_a.len().max(in_a), [0.0; ROWS]);
+        packed_b.resize(packed_b.len().max(in_b), Row([0.0; COLUMNS]));
+        for from in (0..k).step_by(DEPTH) {
+            let depth = DEPTH.min(k - from);
+            let onto = if from == 0 { onto } else { Onto::Sum };
+            pack_b(b, from, depth, packed_b);
+            for top in (0..m).step_by(TALL) {
+                let rows = TALL.min(m - top);
+                pack_a(a, [top, rows], from, depth, packed_a);
+                let out = &mut out[top * row_stride..];
+                block(Tiles { a: packed_a, b: packed_b, size: [rows, n, depth], out, row_stride, onto });
+            }
+        }
+    });
+}
+
+thread_local! {
+    static SCRATCH: RefCell<(Vec<[f32; ROWS]>, Vec<Row>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// The product of packed panels; `size` counts rows and columns here. Whole tiles go to the other kernel, if there is one.
+fn block(Tiles { a, b, size: [rows, columns, depth], out, row_stride, onto }: Tiles<'_>) {
+    let whole = match KERNEL.get() {
+        Some(kernel) if columns >= COLUMNS && rows >= ROWS => {
+            let size = [rows / ROWS, columns / COLUMNS, depth];
+            kernel(Tiles { a, b, size, out, row_stride, onto });
+            [size[0], size[1]]
+        }
+        _ => [0, 0],
+    };
+    for (panel, b) in b.chunks_exact(depth).take(columns.div_ceil(COLUMNS)).enumerate() {
+        let left = panel * COLUMNS;
+        let width = COLUMNS.min(columns - left);
+        let first = if panel < whole[1] { whole[0] } else { 0 };
+        for (strip, a) in a.chunks_exact(depth).take(rows.div_ceil(ROWS)).enumerate().skip(first) {
+            let sums = if width > COLUMNS - 4 { tile::<VECTORS>(a, b) } else { tile_of(width.div_ceil(4), a, b) };
+            let height = ROWS.min(rows - strip * ROWS);
+            for (row, sums) in sums.iter().enumerate().take(height) {
+                let at = (strip * ROWS + row) * row_stride + left;
+                write(sums, &mut out[at..at + width], onto);
             }
         }
     }
@@ -207,70 +217,6 @@ fn write(sums: &[F32x4; VECTORS], out: &mut [f32], onto: Onto) {
         sum.store(&mut values);
         for (out, value) in rest.iter_mut().zip(values) {
             *out = if onto == Onto::Sum { *out + value } else { value };
-        }
-    }
-}
-
-/// Panels of B: `[panel][depth][16]`; columns that are not there are 0.
-fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [Row]) {
-    for (panel, packed) in packed.chunks_exact_mut(depth).enumerate() {
-        let left = panel * COLUMNS;
-        let Some(width) = b.columns.checked_sub(left).map(|rest| rest.min(COLUMNS)).filter(|&width| width > 0) else {
-            break;
-        };
-        if b.column_stride == 1 {
-            for (row, packed) in (from..).zip(packed) {
-                let values = &b.values[row * b.row_stride + left..][..width];
-                match values.as_array::<COLUMNS>() {
-                    Some(values) => packed.0 = *values,
-                    None => {
-                        packed.0 = [0.0; COLUMNS];
-                        packed.0[..width].copy_from_slice(values);
-                    }
-                }
-            }
-            continue;
-        }
-        for column in 0..COLUMNS {
-            if column >= width {
-                packed.iter_mut().for_each(|packed| packed.0[column] = 0.0);
-                continue;
-            }
-            let values = &b.values[from * b.row_stride + (left + column) * b.column_stride..];
-            if b.row_stride == 1 {
-                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed.0[column] = value);
-            } else {
-                let values = values.iter().step_by(b.row_stride);
-                packed.iter_mut().zip(values).for_each(|(packed, &value)| packed.0[column] = value);
-            }
-        }
-    }
-}
-
-/// Strips of A: `[strip][depth][ROWS]`; rows that are not there are 0.
-fn pack_a(a: Matrix<'_>, [top, rows]: [usize; 2], from: usize, depth: usize, packed: &mut [[f32; ROWS]]) {
-    for (strip, packed) in packed.chunks_exact_mut(depth).take(rows.div_ceil(ROWS)).enumerate() {
-        let height = ROWS.min(rows - strip * ROWS);
-        let values = &a.values[(top + strip * ROWS) * a.row_stride + from * a.column_stride..];
-        if height < ROWS {
-            packed.fill([0.0; ROWS]);
-        }
-        if a.row_stride == 1 && height == ROWS {
-            // A transposed matrix: the numbers of a step lie side by side.
-            for (packed, values) in packed.iter_mut().zip(values.chunks(a.column_stride)) {
-                packed.copy_from_slice(&values[..ROWS]);
-            }
-        } else if a.column_stride == 1 && height == ROWS {
-            let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &values[row * a.row_stride..][..depth]);
-            for (step, packed) in packed.iter_mut().enumerate() {
-                *packed = rows.map(|row| row[step]);
-            }
-        } else {
-            for (step, packed) in packed.iter_mut().enumerate() {
-                for (row, packed) in packed.iter_mut().enumerate().take(height) {
-                    *packed = values[row * a.row_stride + step * a.column_stride];
-                }
-            }
         }
     }
 }

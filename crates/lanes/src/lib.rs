@@ -17,6 +17,7 @@ mod gemm;
 mod layer_norm;
 mod module;
 mod normalise;
+mod pack;
 mod resize;
 mod softmax;
 mod sums;
