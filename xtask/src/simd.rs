@@ -20,7 +20,7 @@ const LOOPS: [Loop; 18] = [
     ("heirloom_lanes::gelu::gelu", 26),
     ("heirloom_lanes::gelu::gelu_gradient", 28),
     ("heirloom_lanes::gelu::gelu_with_bias", 26),
-    ("heirloom_lanes::gemm::gemm", 12),
+    ("heirloom_lanes::gemm::block", 12),
     ("heirloom_lanes::layer_norm::layer_norm", 10),
     ("heirloom_lanes::layer_norm::layer_norm_gradient", 4),
     ("heirloom_lanes::normalise::normalise", 4),

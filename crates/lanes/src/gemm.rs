@@ -152,6 +152,7 @@ thread_local! {
 }
 
 /// The product of packed panels; `size` counts rows and columns here. Whole tiles go to the other kernel, if there is one.
+#[inline(never)]
 fn block(Tiles { a, b, size: [rows, columns, depth], out, row_stride, onto }: Tiles<'_>) {
     let whole = match KERNEL.get() {
         Some(kernel) if columns >= COLUMNS && rows >= ROWS => {
