@@ -2,50 +2,39 @@
 
 use crate::gemm::{COLUMNS, Matrix, ROWS, Row};
 
+/// Rows of B that are packed at a time. One panel after the other would read a line of each row and come back to the
+/// row for the next panel, when it has left the cache.
+const TOGETHER: usize = 8;
+
 /// Panels of B: `[panel][depth][16]`. What stands where no column is does not matter: nobody writes those sums.
 pub(crate) fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [Row]) {
-    for (panel, packed) in packed.chunks_exact_mut(depth).enumerate() {
-        let left = panel * COLUMNS;
-        let Some(width) = b.columns.checked_sub(left).map(|rest| rest.min(COLUMNS)).filter(|&width| width > 0) else {
-            break;
-        };
-        if b.column_stride == 1 {
-            for (row, packed) in (from..).zip(packed) {
-                let values = &b.values[row * b.row_stride + left..][..width];
-                match values.as_array::<COLUMNS>() {
-                    Some(values) => packed.0 = *values,
-                    None => {
-                        packed.0 = [0.0; COLUMNS];
-                        packed.0[..width].copy_from_slice(values);
+    let panels = b.columns.div_ceil(COLUMNS);
+    let width = |panel: usize| COLUMNS.min(b.columns - panel * COLUMNS);
+    if b.column_stride == 1 {
+        for first in (0..depth).step_by(TOGETHER) {
+            for panel in 0..panels {
+                for step in first..depth.min(first + TOGETHER) {
+                    let values = &b.values[(from + step) * b.row_stride + panel * COLUMNS..][..width(panel)];
+                    let packed = &mut packed[panel * depth + step].0;
+                    match values.as_array::<COLUMNS>() {
+                        Some(values) => *packed = *values,
+                        None => packed[..values.len()].copy_from_slice(values),
                     }
                 }
             }
-            continue;
         }
-        // Columns of B lie in rows of memory, or anywhere: four at a time, and the last ones alone.
-        for left_in_panel in (0..width).step_by(4) {
-            let starts: [usize; 4] = std::array::from_fn(|i| {
-                let column = left + (left_in_panel + i).min(width - 1);
-                from * b.row_stride + column * b.column_stride
+        return;
+    }
+    // Columns that lie in rows of memory, or anywhere: four at a time, the last one again where there are fewer.
+    for (panel, packed) in packed.chunks_exact_mut(depth).take(panels).enumerate() {
+        for left in (0..width(panel)).step_by(4) {
+            let columns: [&[f32]; 4] = std::array::from_fn(|i| {
+                let column = panel * COLUMNS + (left + i).min(width(panel) - 1);
+                &b.values[from * b.row_stride + column * b.column_stride..]
             });
-            match b.row_stride {
-                1 => {
-                    let columns = starts.map(|start| &b.values[start..][..depth]);
-                    for (step, packed) in packed.iter_mut().enumerate() {
-                        packed.0[left_in_panel..left_in_panel + 4].copy_from_slice(&columns.map(|column| column[step]));
-                    }
-                }
-                stride => {
-                    for (step, packed) in packed.iter_mut().enumerate() {
-                        let four = starts.map(|start| b.values[start + step * stride]);
-                        packed.0[left_in_panel..left_in_panel + 4].copy_from_slice(&four);
-                    }
-                }
+            for (step, packed) in packed.iter_mut().enumerate() {
+                packed.0[left..left + 4].copy_from_slice(&columns.map(|column| column[step * b.row_stride]));
             }
-        }
-        let rest = width.next_multiple_of(4);
-        if rest < COLUMNS {
-            packed.iter_mut().for_each(|packed| packed.0[rest..].fill(0.0));
         }
     }
 }
@@ -64,9 +53,14 @@ pub(crate) fn pack_a(a: Matrix<'_>, [top, rows]: [usize; 2], from: usize, depth:
                 packed.copy_from_slice(&values[..ROWS]);
             }
         } else if a.column_stride == 1 && height == ROWS {
-            let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &values[row * a.row_stride..][..depth]);
-            for (step, packed) in packed.iter_mut().enumerate() {
-                *packed = rows.map(|row| row[step]);
+            let (first, second) = (&values[..depth], &values[a.row_stride..][..depth]);
+            let ((first, first_rest), (second, second_rest)) = (first.as_chunks::<4>(), second.as_chunks::<4>());
+            let (packed, packed_rest) = packed.as_chunks_mut::<4>();
+            for ((packed, one), two) in packed.iter_mut().zip(first).zip(second) {
+                *packed = std::array::from_fn(|i| [one[i], two[i]]);
+            }
+            for ((packed, one), two) in packed_rest.iter_mut().zip(first_rest).zip(second_rest) {
+                *packed = [*one, *two];
             }
         } else {
             for (step, packed) in packed.iter_mut().enumerate() {
