@@ -41,33 +41,47 @@ pub(crate) fn pack_b(b: Matrix<'_>, from: usize, depth: usize, packed: &mut [Row
 
 /// Strips of A: `[strip][depth][ROWS]`; rows that are not there are 0.
 pub(crate) fn pack_a(a: Matrix<'_>, [top, rows]: [usize; 2], from: usize, depth: usize, packed: &mut [[f32; ROWS]]) {
-    for (strip, packed) in packed.chunks_exact_mut(depth).take(rows.div_ceil(ROWS)).enumerate() {
-        let height = ROWS.min(rows - strip * ROWS);
-        let values = &a.values[(top + strip * ROWS) * a.row_stride + from * a.column_stride..];
-        if height < ROWS {
-            packed.fill([0.0; ROWS]);
-        }
-        if a.row_stride == 1 && height == ROWS {
-            // A transposed matrix: the numbers of a step lie side by side.
-            for (packed, values) in packed.iter_mut().zip(values.chunks(a.column_stride)) {
-                packed.copy_from_slice(&values[..ROWS]);
-            }
-        } else if a.column_stride == 1 && height == ROWS {
-            let (first, second) = (&values[..depth], &values[a.row_stride..][..depth]);
-            let ((first, first_rest), (second, second_rest)) = (first.as_chunks::<4>(), second.as_chunks::<4>());
-            let (packed, packed_rest) = packed.as_chunks_mut::<4>();
-            for ((packed, one), two) in packed.iter_mut().zip(first).zip(second) {
-                *packed = std::array::from_fn(|i| [one[i], two[i]]);
-            }
-            for ((packed, one), two) in packed_rest.iter_mut().zip(first_rest).zip(second_rest) {
-                *packed = [*one, *two];
-            }
-        } else {
-            for (step, packed) in packed.iter_mut().enumerate() {
-                for (row, packed) in packed.iter_mut().enumerate().take(height) {
-                    *packed = values[row * a.row_stride + step * a.column_stride];
+    let start = top * a.row_stride + from * a.column_stride;
+    let whole = rows / ROWS;
+    if a.row_stride == 1 {
+        // A transposed matrix: the numbers of a step lie side by side.
+        for first in (0..depth).step_by(TOGETHER) {
+            for strip in 0..whole {
+                for step in first..depth.min(first + TOGETHER) {
+                    let values = &a.values[start + step * a.column_stride + strip * ROWS..][..ROWS];
+                    packed[strip * depth + step].copy_from_slice(values);
                 }
             }
         }
+    } else {
+        for (strip, packed) in packed.chunks_exact_mut(depth).take(whole).enumerate() {
+            let values = &a.values[start + strip * ROWS * a.row_stride..];
+            if a.column_stride == 1 {
+                pair(&values[..depth], &values[a.row_stride..][..depth], packed);
+            } else {
+                for (step, packed) in packed.iter_mut().enumerate() {
+                    *packed = std::array::from_fn(|row| values[row * a.row_stride + step * a.column_stride]);
+                }
+            }
+        }
+    }
+    if whole * ROWS < rows {
+        let values = &a.values[start + whole * ROWS * a.row_stride..];
+        for (step, packed) in packed[whole * depth..][..depth].iter_mut().enumerate() {
+            let row = |row: usize| values[row * a.row_stride + step * a.column_stride];
+            *packed = std::array::from_fn(|i| if whole * ROWS + i < rows { row(i) } else { 0.0 });
+        }
+    }
+}
+
+/// Two rows, step by step.
+fn pair(first: &[f32], second: &[f32], packed: &mut [[f32; ROWS]]) {
+    let ((first, first_rest), (second, second_rest)) = (first.as_chunks::<4>(), second.as_chunks::<4>());
+    let (packed, packed_rest) = packed.as_chunks_mut::<4>();
+    for ((packed, one), two) in packed.iter_mut().zip(first).zip(second) {
+        *packed = std::array::from_fn(|i| [one[i], two[i]]);
+    }
+    for ((packed, one), two) in packed_rest.iter_mut().zip(first_rest).zip(second_rest) {
+        *packed = [*one, *two];
     }
 }
