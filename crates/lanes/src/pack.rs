@@ -1,6 +1,7 @@
 //! Packing for matrix products: a copy in the order in which the kernel reads.
 
 use crate::gemm::{COLUMNS, Matrix, ROWS, Row};
+use crate::wide::F32x4;
 
 /// Rows of B that are packed at a time. One panel after the other would read a line of each row and come back to the
 /// row for the next panel, when it has left the cache.
@@ -45,12 +46,19 @@ pub(crate) fn pack_a(a: Matrix<'_>, [top, rows]: [usize; 2], from: usize, depth:
     let whole = rows / ROWS;
     if a.row_stride == 1 {
         // A transposed matrix: the numbers of a step lie side by side.
-        for first in (0..depth).step_by(TOGETHER) {
-            for strip in 0..whole {
-                for step in first..depth.min(first + TOGETHER) {
-                    let values = &a.values[start + step * a.column_stride + strip * ROWS..][..ROWS];
-                    packed[strip * depth + step].copy_from_slice(values);
+        let step_values = |step: usize| &a.values[start + step * a.column_stride..][..whole * ROWS];
+        let together = depth / TOGETHER * TOGETHER;
+        for first in (0..together).step_by(TOGETHER) {
+            let steps: [&[[f32; ROWS]]; TOGETHER] = std::array::from_fn(|i| step_values(first + i).as_chunks().0);
+            for (strip, packed) in packed.chunks_exact_mut(depth).take(whole).enumerate() {
+                for (packed, step) in packed[first..first + TOGETHER].iter_mut().zip(steps) {
+                    *packed = step[strip];
                 }
+            }
+        }
+        for step in together..depth {
+            for (strip, values) in step_values(step).as_chunks().0.iter().enumerate() {
+                packed[strip * depth + step] = *values;
             }
         }
     } else {
@@ -79,7 +87,11 @@ fn pair(first: &[f32], second: &[f32], packed: &mut [[f32; ROWS]]) {
     let ((first, first_rest), (second, second_rest)) = (first.as_chunks::<4>(), second.as_chunks::<4>());
     let (packed, packed_rest) = packed.as_chunks_mut::<4>();
     for ((packed, one), two) in packed.iter_mut().zip(first).zip(second) {
-        *packed = std::array::from_fn(|i| [one[i], two[i]]);
+        let (low, high) = F32x4::load(one).interleaved(F32x4::load(two));
+        if let [to_low, to_high] = packed.as_flattened_mut().as_chunks_mut::<4>().0 {
+            low.store(to_low);
+            high.store(to_high);
+        }
     }
     for ((packed, one), two) in packed_rest.iter_mut().zip(first_rest).zip(second_rest) {
         *packed = [*one, *two];

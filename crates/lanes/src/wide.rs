@@ -4,7 +4,7 @@
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod vector {
-    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_splat, v128};
+    use core::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_splat, i32x4_shuffle, v128};
 
     /// Four f32.
     #[derive(Clone, Copy)]
@@ -46,6 +46,13 @@ mod vector {
         pub fn plus(self, other: Self) -> Self {
             Self(f32x4_add(self.0, other.0))
         }
+
+        /// `[a0, b0, a1, b1]` and `[a2, b2, a3, b3]`.
+        #[inline(always)]
+        pub fn interleaved(self, other: Self) -> (Self, Self) {
+            let (a, b) = (self.0, other.0);
+            (Self(i32x4_shuffle::<0, 4, 1, 5>(a, b)), Self(i32x4_shuffle::<2, 6, 3, 7>(a, b)))
+        }
     }
 }
 
@@ -80,6 +87,13 @@ mod vector {
         #[inline(always)]
         pub fn plus(self, other: Self) -> Self {
             Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+        }
+
+        /// `[a0, b0, a1, b1]` and `[a2, b2, a3, b3]`.
+        #[inline(always)]
+        pub fn interleaved(self, other: Self) -> (Self, Self) {
+            let (a, b) = (self.0, other.0);
+            (Self([a[0], b[0], a[1], b[1]]), Self([a[2], b[2], a[3], b[3]]))
         }
     }
 }
