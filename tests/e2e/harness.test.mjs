@@ -19,8 +19,9 @@ const fails = (folder, sentence, body = settle) => assert.rejects(visit(folder, 
 test('a quiet page under a sub-path passes', async () => {
   await visit(site('document.title = location.pathname'), {}, async (visit) => {
     assert.equal(await visit.page.title(), SUB_PATH);
-    await visit.checkAccessibility();
+    // Before the accessibility check, whose own script is a long task on a slow machine.
     assert.deepEqual(await visit.longTasks(), []);
+    await visit.checkAccessibility();
   });
 });
 
