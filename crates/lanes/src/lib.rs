@@ -5,7 +5,7 @@
 //! crate is built at opt-level 3 in every profile, so that its loops become SIMD in WebAssembly (`simd128`) as well as
 //! natively. Public loops are `#[inline(never)]` for the same reason.
 //!
-//! Numbers far too small to matter are cut to 0 where they arise ([`softmax_rows`], [`gelu`]): wasm cannot switch
+//! Numbers far too small to matter are cut to 0 where they arise ([`softmax_rows_with_lse`], [`gelu`]): wasm cannot switch
 //! denormal numbers off, and a processor takes longer over them in every product that they meet later (1.5 to 2.5 times
 //! as long in these loops on the AMD that they were measured on, far more where each one interrupts the pipeline).
 
@@ -33,7 +33,5 @@ pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradi
 pub use module::{EXPORTS, MEMORY, MODULE, module};
 pub use normalise::{ChannelScale, mirror_rows, normalise};
 pub use resize::{FRACTION_BITS, RowTaps, weigh_rows};
-pub use softmax::{
-    probabilities_from_lse, softmax_gradient_rows, softmax_rows, softmax_rows_with_entropies, softmax_rows_with_lse,
-};
+pub use softmax::{probabilities_from_lse, softmax_gradient_rows, softmax_rows_with_entropies, softmax_rows_with_lse};
 pub use sums::{add_rows, column_sums, square_sum};

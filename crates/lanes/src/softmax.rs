@@ -8,20 +8,9 @@ use crate::sums::{LANES, dot_here, total};
 /// 2e-22, nothing next to a sum of at least 1, but soon a denormal number once it is multiplied by values and gradients.
 pub(crate) const LOWEST: f32 = -50.0;
 
-/// Turns every row of `scores` `[rows, columns]` into `softmax(scale · row)`. Probabilities below e^-50 of the largest
-/// become 0; a row with NaN, `+∞` or nothing but `-∞` becomes NaN, as everywhere.
-///
-/// # Panics
-/// When `scores` is not whole rows. `scale` must not be negative.
-#[inline(never)]
-pub fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
-    for row in whole_rows(scores, columns) {
-        softmax_row(row, scale);
-    }
-}
-
-/// [`softmax_rows`] that also writes the logarithm of each row's sum of `e^(scale · score)` to `lse` `[rows]`, from
-/// which [`probabilities_from_lse`] makes the probabilities again.
+/// Turns every row of `scores` `[rows, columns]` into `softmax(scale · row)`, and writes the logarithm of each row's sum of
+/// `e^(scale · score)` to `lse` `[rows]`, from which [`probabilities_from_lse`] makes the probabilities again.
+/// Probabilities below e^-50 of the largest become 0; a row with NaN, `+∞` or nothing but `-∞` becomes NaN, as everywhere.
 ///
 /// # Panics
 /// When `scores` is not whole rows or `lse` is not one number for each. `scale` must not be negative.
@@ -33,7 +22,7 @@ pub fn softmax_rows_with_lse(scores: &mut [f32], columns: usize, scale: f32, lse
     }
 }
 
-/// [`softmax_rows`] that also writes the entropy of each row, nats, to `entropies` `[rows]`.
+/// As [`softmax_rows_with_lse`], with the entropy of each row, nats, in `entropies` `[rows]`.
 ///
 /// # Panics
 /// When the scores are not whole rows, one for each entropy.
@@ -149,13 +138,16 @@ fn exponentials(row: &mut [f32], highest: f32, scale: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        probabilities_from_lse, softmax_gradient_rows, softmax_rows, softmax_rows_with_entropies, softmax_rows_with_lse,
-    };
+    use super::{probabilities_from_lse, softmax_gradient_rows, softmax_rows_with_entropies, softmax_rows_with_lse};
     use crate::testing::{SIZES, assert_near, numbers, wide};
 
     const SHAPES: [(usize, usize); 9] =
         [(0, 4), (1, 1), (3, 7), (2, 15), (2, 16), (5, 17), (3, 33), (2, 197), (1, 1003)];
+
+    fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
+        let mut lse = vec![0.0; scores.len().checked_div(columns).unwrap_or(0)];
+        softmax_rows_with_lse(scores, columns, scale, &mut lse);
+    }
 
     /// Softmax of each row and the logarithms of the sums.
     fn reference(scores: &[f64], columns: usize, scale: f64) -> (Vec<f64>, Vec<f64>) {
