@@ -6,7 +6,7 @@
 use crate::house::{House, Result, WASM};
 use crate::shell::{output_of, run, run_reading};
 use crate::tally::Tally;
-use crate::{browser, exports, lint, node, porch, simd, site, tools};
+use crate::{browser, exports, fuzz, lint, node, porch, simd, site, tools};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,13 +23,14 @@ struct Stage {
     needs: Option<&'static str>,
 }
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage { name: "format", title: "formatting", run: format, counts: false, needs: None },
     Stage { name: "clippy", title: "clippy, rustdoc", run: clippy, counts: false, needs: None },
     Stage { name: "walls", title: "walls", run: walls, counts: false, needs: None },
     Stage { name: "hygiene", title: "hygiene", run: porch::hygiene, counts: false, needs: None },
     Stage { name: "native", title: "native tests", run: native, counts: true, needs: None },
     Stage { name: "exports", title: "exports elsewhere", run: exports::check, counts: true, needs: None },
+    Stage { name: "fuzz", title: "damaged files", run: fuzz::check, counts: true, needs: None },
     Stage { name: "browser", title: "in-browser tests", run: browser_tests, counts: true, needs: None },
     Stage { name: "page", title: "the page", run: page, counts: false, needs: None },
     Stage { name: "clippy-wasm", title: "both, wasm", run: clippy_wasm, counts: false, needs: None },
