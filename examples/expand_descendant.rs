@@ -7,7 +7,8 @@ use std::path::Path;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::model_files;
 use heirloom_learngene::cluster::{
-    ClusterSettings, Clusters, DepthChoice, ExpansionPlan, ExpansionSettings, descendant_config, learngene_parameters,
+    ClusterSettings, Clusters, CopyScale, DepthChoice, ExpansionPlan, ExpansionSettings, descendant_config,
+    learngene_parameters,
 };
 
 const MODEL: &str = "static/ancestors/classroom.safetensors";
@@ -29,7 +30,7 @@ async fn expand() -> Result<(), Box<dyn Error>> {
     println!("and {} of {} parameters", learngene_parameters(ancestor, &clusters), ancestor.parameters());
 
     let depth = DepthChoice::First;
-    let settings = ExpansionSettings { heads, layers, depth, scale_projection: true, ffn_maps: true };
+    let settings = ExpansionSettings { heads, layers, depth, copy_scale: CopyScale::Share, ffn_maps: true };
     let plan = ExpansionPlan::from_clusters(&clusters, &settings)?;
     for layer in &plan.layers {
         let heads: Vec<String> = layer.heads.iter().map(|one| one.head.to_string()).collect();

@@ -3,8 +3,8 @@
 use crate::ancestor::shape::{has_no_heads, of_vit};
 use crate::descendant::sharing::{SharingChart, SharingTable};
 use crate::prelude::*;
-use crate::widgets::{Check, More, NumberField, Step, fact};
-use heirloom_plan::protocol::DescendantSummary;
+use crate::widgets::{Check, ChoiceField, More, NumberField, Step, fact};
+use heirloom_plan::protocol::{CopyScale, DescendantSummary};
 use heirloom_plan::settings::Key;
 
 #[component]
@@ -28,11 +28,7 @@ pub fn DescendantStep() -> impl IntoView {
                 />
                 <ImageSize/>
             </div>
-            <More>
-                <Check id="depth-even" key=Key::Even/>
-                <Check id="scale-projection" key=Key::ScaleProjection/>
-                <Check id="ffn-maps" key=Key::FfnMaps/>
-            </More>
+            <MoreOfDescendant/>
             <Show when=move || has.get()>
                 <dl class="facts" data-testid="descendant-summary">
                     {move || store.plans.descendant.get().map(|planned| facts(store, &planned))}
@@ -41,6 +37,19 @@ pub fn DescendantStep() -> impl IntoView {
                 <SharingTable/>
             </Show>
         </Step>
+    }
+}
+
+#[component]
+fn MoreOfDescendant() -> impl IntoView {
+    let scales = CopyScale::ALL.map(|scale| (scale.name(), (text().descendant.scale_name)(scale))).to_vec();
+    view! {
+        <More>
+            <Check id="depth-even" key=Key::Even/>
+            <Check id="compensate" key=Key::Compensate/>
+            <ChoiceField id="copy-scale" key=Key::CopyScale options=scales/>
+            <Check id="ffn-maps" key=Key::FfnMaps/>
+        </More>
     }
 }
 

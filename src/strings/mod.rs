@@ -23,7 +23,7 @@ pub use show_me::{ShowMe, StageWords};
 pub use trying::Trying;
 
 pub use self::pool::PoolWords;
-use heirloom_plan::protocol::{Init, JobKind, Notice};
+use heirloom_plan::protocol::{CopyScale, Init, JobKind, Notice};
 
 pub use layers::Layers;
 pub use race::Race;
@@ -260,6 +260,9 @@ pub struct Descendant {
     pub even_hint: &'static str,
     pub scale: &'static str,
     pub scale_hint: &'static str,
+    pub scale_name: fn(CopyScale) -> &'static str,
+    pub compensate: &'static str,
+    pub compensate_hint: &'static str,
     pub maps: &'static str,
     pub maps_hint: &'static str,
     pub parameters: &'static str,

@@ -1,4 +1,5 @@
 //! Tests of `cluster`.
 
+mod compensate;
 pub mod inherit;
 mod maps;

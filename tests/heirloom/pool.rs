@@ -10,7 +10,8 @@ mod starts;
 mod stitched;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom_learngene::stitch::{AffineFit, Matrix, StitchNet};
+use heirloom_learngene::Matrix;
+use heirloom_learngene::stitch::{AffineFit, StitchNet};
 use heirloom_nn::device::uniform;
 use heirloom_nn::vit::{Vit, VitConfig};
 

@@ -131,7 +131,8 @@ pub fn descendant() -> DescendantSettings {
         layers: 2,
         image_size: 32,
         depth: DepthChoice::First,
-        scale_projection: true,
+        copy_scale: CopyScale::Share,
+        compensate: false,
         ffn_maps: true,
     }
 }

@@ -9,9 +9,11 @@ use heirloom_learngene::cluster::whole_layers_parameters;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::statistics::statistics;
 use heirloom_plan::protocol::{
-    ClusterReport, Command, DepthChoice, DescendantPlan, DescendantSettings, DescendantSummary, Design,
-    ExperimentReport, ExperimentSettings, Init, MeasureSettings, RaceReport, TrainSettings, sensitivity,
+    ClusterReport, ClusterSettings, Command, CopyScale, DepthChoice, DescendantPlan, DescendantSettings,
+    DescendantSummary, Design, ExperimentReport, ExperimentSettings, Init, MeasureSettings, RaceReport, TrainSettings,
+    sensitivity,
 };
+use heirloom_plan::settings::EPS_SIZE;
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
@@ -57,9 +59,18 @@ pub struct RaceOptions {
     /// One start after the other
     #[arg(long)]
     one_by_one: bool,
-    /// No scale on output projections, as published
+    /// How much each copy of a head writes: share (1/m), members (n/m), literal (all of it)
+    #[arg(long, value_parser = copy_scale, default_value = "share")]
+    scale: CopyScale,
+    /// Heads are copied as they are, not fitted to the pictures
     #[arg(long)]
-    paper_literal: bool,
+    no_compensation: bool,
+    /// Layers that share a feed-forward network start from copies of it
+    #[arg(long)]
+    no_maps: bool,
+    /// Largest gap inside a cluster of heads, px at 224 px
+    #[arg(long, default_value_t = 10.0)]
+    eps: f64,
     /// Pictures the heads are measured on
     #[arg(long, default_value_t = 8)]
     measure: usize,
@@ -83,6 +94,10 @@ pub struct RaceOptions {
     shares: Vec<f64>,
 }
 
+fn copy_scale(name: &str) -> Result<CopyScale, String> {
+    choice(name, &CopyScale::ALL.map(|scale| (scale.name(), scale)))
+}
+
 fn start_value(name: &str) -> Result<Init, String> {
     choice(name, &Init::ALL.map(|start| (start.name(), start)))
 }
@@ -99,8 +114,14 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 impl RaceOptions {
     fn descendant(&self) -> DescendantPlan {
         let (heads, layers, image_size) = (self.heads, self.layers, self.training.size);
-        let (depth, scale_projection) = (DepthChoice::First, !self.paper_literal);
-        DescendantSettings { heads, layers, image_size, depth, scale_projection, ffn_maps: true }.into()
+        let (depth, copy_scale, compensate) = (DepthChoice::First, self.scale, !self.no_compensation);
+        let ffn_maps = !self.no_maps;
+        DescendantSettings { heads, layers, image_size, depth, copy_scale, compensate, ffn_maps }.into()
+    }
+
+    fn clusters(&self, image_size: usize) -> ClusterSettings {
+        let eps = (self.eps * image_size as f64 / EPS_SIZE) as f32;
+        ClusterSettings { eps, eps_ffn: eps, ..ClusterSettings::for_image_size(image_size) }
     }
 
     fn settings(&self) -> TrainSettings {
@@ -167,6 +188,8 @@ async fn race(options: &RaceOptions) -> Result<Outcome, Failure> {
         let experiment = ExperimentSettings { race: options.settings(), design: options.design() };
         session.open(&options.inputs.model, &options.inputs.pictures).await?;
         session.send(Command::MeasureHeads(settings)).await?;
+        let side = ancestor.as_ref().map_or(224, |ancestor| ancestor.image_size);
+        session.send(Command::SetClusters(options.clusters(side))).await?;
         session.send(Command::PlanDescendant(options.descendant())).await?;
         session.send(Command::Experiment(experiment)).await?;
     }

@@ -30,6 +30,7 @@ mod commands;
 mod emitter;
 mod engine;
 mod error;
+mod fitted;
 mod jobs;
 mod pace;
 mod remark;

@@ -24,6 +24,9 @@ pub enum InitError {
     /// The ancestor's weights could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The pictures that a start is fitted to could not be read.
+    #[error("the start cannot be fitted to the pictures: {0}")]
+    Pictures(String),
     /// The ancestor lends its feed-forward networks from somewhere else.
     #[error("layer `{layer}` of the ancestor has no feed-forward network of its own: fold its maps first")]
     NoFeedForward {

@@ -5,6 +5,7 @@ mod copy;
 mod descendant;
 mod ffn_maps;
 pub mod layers;
+mod matrix;
 pub mod pool;
 pub mod pretrain;
 mod selection;
@@ -13,5 +14,6 @@ mod tleg;
 
 pub use descendant::{Descendant, InitError, Initializer, Scratch};
 pub use ffn_maps::SharedFfn;
+pub use matrix::Matrix;
 pub use selection::{WeightSelection, evenly};
 pub use tleg::{Tleg, line_weights};

@@ -201,8 +201,8 @@ impl DescendantParts {
 
 impl From<&DescendantSettings> for ExpansionSettings {
     fn from(settings: &DescendantSettings) -> Self {
-        let DescendantSettings { heads, layers, depth, scale_projection, ffn_maps, .. } = *settings;
-        Self { heads, layers, depth, scale_projection, ffn_maps }
+        let DescendantSettings { heads, layers, depth, copy_scale, ffn_maps, .. } = *settings;
+        Self { heads, layers, depth, copy_scale, ffn_maps }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Words of the step `descendant`.
 
 use crate::strings::{Descendant, Heading};
+use heirloom_plan::protocol::CopyScale;
 
 pub(super) const DESCENDANT: Descendant = Descendant {
     heading: Heading {
@@ -23,8 +24,15 @@ pub(super) const DESCENDANT: Descendant = Descendant {
     size_hint: |patch| format!("a multiple of {patch}, the patch size; smaller is faster"),
     even: "Take evenly spaced layers of the ancestor",
     even_hint: "otherwise the first ones, as in the paper",
-    scale: "Scale copied heads (members ÷ copies)",
-    scale_hint: "keeps the sum of a cluster as it was; off is the paper's letter",
+    scale: "How much each copy of a head writes",
+    scale_hint: "where heads are not fitted to the pictures",
+    scale_name: |scale| match scale {
+        CopyScale::Share => "its share: 1 ÷ copies",
+        CopyScale::Members => "members ÷ copies, as if all heads of a cluster were the kept one",
+        CopyScale::Literal => "everything, as the paper has it",
+    },
+    compensate: "Fit the kept heads to the pictures",
+    compensate_hint: "so that they make up for those left out; takes seconds, before training",
     maps: "Learnable maps for shared feed-forward networks",
     maps_hint: "start at zero, train along, and are folded into plain weights at the end",
     parameters: "Parameters",

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_learngene::cluster::{
-    ClusterOrder, ClusterSettings, Clusters, DepthChoice, ExpansionPlan, ExpansionSettings, FfnMatching, Grouping,
-    HeadCluster, Inherited, cluster_measured,
+    ClusterOrder, ClusterSettings, Clusters, CopyScale, DepthChoice, ExpansionPlan, ExpansionSettings, FfnMatching,
+    Grouping, HeadCluster, Inherited, cluster_measured,
 };
 use heirloom_learngene::{Initializer, Scratch};
 use heirloom_nn::device::{read, uniform};
@@ -58,7 +58,7 @@ pub fn settings(config: &VitConfig) -> ExpansionSettings {
         heads: config.num_heads,
         layers: config.depth,
         depth: DepthChoice::First,
-        scale_projection: true,
+        copy_scale: CopyScale::Members,
         ffn_maps: true,
     }
 }
@@ -111,12 +111,12 @@ on_every_engine! {
         let clusters = Clusters { layers, ffn_groups: Vec::new() };
         let ancestor = Vit::load(&config, &mut weights, &device).await.unwrap();
         let expected = features(&ancestor, pictures(2, 16, &device)).await;
-        for (heads, scale_projection) in [(3, true), (4, true), (7, true), (4, false)] {
-            let settings = ExpansionSettings { heads, scale_projection, ..settings(&config) };
+        for (heads, copy_scale) in [(3, CopyScale::Members), (4, CopyScale::Members), (7, CopyScale::Members), (4, CopyScale::Literal)] {
+            let settings = ExpansionSettings { heads, copy_scale, ..settings(&config) };
             let plan = ExpansionPlan::from_clusters(&clusters, &settings).unwrap();
             let inherited = Inherited::new(ancestor.clone(), plan, 5, 16).unwrap();
             let found = features(inherited.start(1).await.unwrap().fold().vit().unwrap(), pictures(2, 16, &device)).await;
-            if scale_projection {
+            if copy_scale == CopyScale::Members {
                 assert_close(&found, &expected, 2e-5);
             } else {
                 let most = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -183,7 +183,7 @@ on_every_engine! {
 }
 
 /// Gives head `i` of a layer the weights of head `of[i]`.
-fn make_equal(weights: &mut BTreeMap<String, HostTensor>, config: &VitConfig, layer: usize, of: [usize; 4]) {
+pub fn make_equal(weights: &mut BTreeMap<String, HostTensor>, config: &VitConfig, layer: usize, of: [usize; 4]) {
     let (width, channels) = (config.embed_dim, config.head_dim);
     let key = |part: &str| format!("blocks.{layer}.attn.{part}");
     let rows: Vec<(usize, usize)> = (0..3)

@@ -1,7 +1,8 @@
 //! The least-squares start.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom_learngene::stitch::{AffineFit, Matrix, StitchFit, StitchNet, Sums};
+use heirloom_learngene::Matrix;
+use heirloom_learngene::stitch::{AffineFit, StitchFit, StitchNet, Sums};
 use heirloom_nn::device::uniform;
 use heirloom_nn::vit::Hooks;
 

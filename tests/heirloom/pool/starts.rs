@@ -1,7 +1,7 @@
 //! Start values of stitch layers from planted maps.
 
+use heirloom_learngene::Matrix;
 use heirloom_learngene::pool::{LearnedMaps, learned, pseudo_inverse, random};
-use heirloom_learngene::stitch::Matrix;
 
 fn matrix(rows: usize, values: &[f64]) -> Matrix {
     Matrix { rows, columns: values.len() / rows, values: values.to_vec() }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use heirloom_learngene::stitch::{AffineFit, Configuration, Matrix, StitchNet};
+use heirloom_learngene::Matrix;
+use heirloom_learngene::stitch::{AffineFit, Configuration, StitchNet};
 use heirloom_nn::device::read;
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_nn::vit::{Hooks, StitchedConfig, StitchedError, VitConfig};

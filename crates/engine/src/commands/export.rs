@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::emitter::Emitter;
 use crate::error::EngineError;
+use crate::fitted::FittedStart;
 use crate::workspace::{Trained, Workspace};
 use heirloom_checkpoint::{Description, Preprocessing, timm_form, write_onnx, write_package, write_safetensors};
 use heirloom_data::{Normalise, evaluation_side};
@@ -49,7 +50,16 @@ async fn untrained_file(workspace: &Workspace, format: Format) -> Result<(String
     let (Some(ancestor), Some(planned)) = (&workspace.ancestor, &workspace.planned) else {
         return Err(EngineError::NoPlan);
     };
-    let model = planned.start.start(UNTRAINED_SEED).await?.fold();
+    // Without pictures there is nothing to fit it to, and it is the expansion alone.
+    let fitted = match &workspace.dataset.split {
+        Some(split) => FittedStart::of(workspace, split, planned)?,
+        None => None,
+    };
+    let model = match fitted {
+        Some(fitted) => fitted.start(UNTRAINED_SEED).await?,
+        None => planned.start.start(UNTRAINED_SEED).await?,
+    };
+    let model = model.fold();
     let bytes = format.write(&model, None, &ancestor.normalise).await?;
     Ok((file_name(&model, "untrained", format), bytes))
 }

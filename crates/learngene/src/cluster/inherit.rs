@@ -3,7 +3,9 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use std::rc::Rc;
 
+use super::compensate::{Fit, Likeness, fit};
 use super::expand::{ExpandError, ExpansionPlan, LayerPlan, descendant_config};
 use crate::copy::{assemble_vit, detached_clone, detached_layer_scale, detached_mlp, detached_norm};
 use crate::{Descendant, InitError, Initializer, SharedFfn};
@@ -18,6 +20,8 @@ pub struct Inherited {
     ancestor: Vit,
     plan: ExpansionPlan,
     config: VitConfig,
+    /// Layers fitted to pictures, if they were.
+    fit: Option<Rc<Fit>>,
 }
 
 impl Inherited {
@@ -27,12 +31,47 @@ impl Inherited {
     /// When the plan is not of this ancestor, or the picture is no whole number of patches.
     pub fn new(ancestor: Vit, plan: ExpansionPlan, classes: usize, image_size: usize) -> Result<Self, ExpandError> {
         let config = descendant_config(&ancestor.config, &plan, classes, image_size)?;
-        Ok(Self { ancestor: ancestor.valid(), plan, config })
+        Ok(Self { ancestor: ancestor.valid(), plan, config, fit: None })
     }
 
     /// The plan.
     pub fn plan(&self) -> &ExpansionPlan {
         &self.plan
+    }
+
+    /// The same, with its projections fitted to pictures so that the kept heads make up for the others (docs/methods.md,
+    /// section 1.9).
+    ///
+    /// # Shapes
+    /// `pictures`: batches of `[batch, channels, image_size, image_size]`; `ridge`: [`super::FIT_RIDGE`]
+    ///
+    /// # Errors
+    /// When the device is lost, or the ancestor lacks a feed-forward network.
+    pub async fn fitted(self, pictures: &[Tensor<4>], ridge: f64) -> Result<Self, InitError> {
+        let plain = self.vit(RandomWeights { seed: 0 }).await?;
+        let fit = fit(&self.ancestor, plain, &self.plan, pictures, Some(ridge)).await?;
+        Ok(Self { fit: Some(Rc::new(fit)), ..self })
+    }
+
+    /// How much of the ancestor is left in it before any training, on pictures as for [`Inherited::fitted`].
+    ///
+    /// # Errors
+    /// When the device is lost, or the ancestor lacks a feed-forward network.
+    pub async fn likeness(&self, pictures: &[Tensor<4>]) -> Result<Likeness, InitError> {
+        if let Some(fit) = &self.fit {
+            return Ok(fit.likeness);
+        }
+        let plain = self.vit(RandomWeights { seed: 0 }).await?;
+        Ok(fit(&self.ancestor, plain, &self.plan, pictures, None).await?.likeness)
+    }
+
+    /// The descendant with a feed-forward network in every layer.
+    async fn vit(&self, random: RandomWeights) -> Result<Vit, InitError> {
+        let mut blocks = self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(fit) = &self.fit {
+            blocks.iter_mut().enumerate().for_each(|(layer, block)| fit.apply(layer, block));
+        }
+        Ok(assemble_vit(&self.ancestor, &self.config, random, blocks, detached_norm).await?)
     }
 
     fn device(&self) -> Device {
@@ -62,9 +101,8 @@ impl Initializer for Inherited {
     }
 
     async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
-        let (ancestor, random) = (&self.ancestor, RandomWeights { seed });
-        let blocks = self.plan.layers.iter().map(|layer| self.block(layer)).collect::<Result<_, _>>()?;
-        let vit = assemble_vit(ancestor, &self.config, random, blocks, detached_norm).await?;
+        let random = RandomWeights { seed };
+        let vit = self.vit(random).await?;
         let mut shared = Vec::with_capacity(self.plan.ffn_groups.len());
         for group in &self.plan.ffn_groups {
             let mlp = detached_mlp(self.ffn(group.ffn_layer)?);

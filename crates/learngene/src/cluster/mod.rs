@@ -7,9 +7,11 @@
 
 pub mod inherit;
 
+mod compensate;
 mod measure;
 mod measured;
 
+pub use compensate::{FIT_PICTURES, FIT_RIDGE, Fit, Likeness};
 pub use heirloom_plan::cluster::*;
 pub use inherit::Inherited;
 pub use measure::{Measurement, Received, attention_of, measure};

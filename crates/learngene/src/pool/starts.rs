@@ -1,7 +1,8 @@
 //! The start values of a pool's stitch layers (docs/methods.md, section 2.5).
 
 use super::Auxiliary;
-use crate::stitch::{AffineFit, Matrix};
+use crate::Matrix;
+use crate::stitch::AffineFit;
 use heirloom_nn::device::{ReadError, read_all};
 use heirloom_nn::vit::RandomWeights;
 

@@ -7,7 +7,8 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Configuration, Matrix, StitchNet};
+use super::{Configuration, StitchNet};
+use crate::Matrix;
 use heirloom_nn::device::{ReadError, read_all};
 use heirloom_nn::vit::{Hooks, Vit};
 

@@ -5,12 +5,10 @@
 //! where its models come from and how its stitch layers start is another matter.
 
 mod least_squares;
-mod matrix;
 mod net;
 mod stitching;
 
 pub use heirloom_plan::stitch::{Configuration, Pair, Slide, StitchError, slide, stitch_configurations};
 pub use least_squares::{AffineFit, StitchFit, Sums};
-pub use matrix::Matrix;
 pub use net::StitchNet;
 pub use stitching::{draw_configuration, stitching_loss};

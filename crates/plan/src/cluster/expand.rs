@@ -15,6 +15,77 @@ pub enum DepthChoice {
     Even,
 }
 
+/// Factor on the output projection's columns of each copy of a head, for a cluster of `n` members that `m` heads of the
+/// descendant start from (docs/methods.md, section 1.5.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenScale", into = "&'static str")]
+pub enum CopyScale {
+    /// `1 / m`: the copies together write what the kept head wrote, and the other members are left out.
+    #[default]
+    Share,
+    /// `n / m`: the copies together write as much as if all members were the kept head.
+    Members,
+    /// 1, the paper's letter: `m` copies write `m` times.
+    Literal,
+}
+
+impl CopyScale {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Share, Self::Members, Self::Literal];
+
+    /// Its short name, as addresses and files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Members => "members",
+            Self::Literal => "literal",
+        }
+    }
+
+    /// The scale of a short name; `0` and `1` are those of earlier addresses.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "1" => Some(Self::Members),
+            "0" => Some(Self::Literal),
+            _ => Self::ALL.into_iter().find(|scale| scale.name() == name),
+        }
+    }
+
+    fn factor(self, members: usize, copies: usize) -> f32 {
+        match self {
+            Self::Share => 1.0 / copies as f32,
+            Self::Members => members as f32 / copies as f32,
+            Self::Literal => 1.0,
+        }
+    }
+}
+
+impl From<CopyScale> for &'static str {
+    fn from(scale: CopyScale) -> Self {
+        scale.name()
+    }
+}
+
+/// A scale as files have it: earlier ones said whether there was one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenScale {
+    IsByMembers(bool),
+    Name(String),
+}
+
+impl TryFrom<WrittenScale> for CopyScale {
+    type Error = String;
+
+    fn try_from(written: WrittenScale) -> Result<Self, String> {
+        match written {
+            WrittenScale::IsByMembers(true) => Ok(Self::Members),
+            WrittenScale::IsByMembers(false) => Ok(Self::Literal),
+            WrittenScale::Name(name) => Self::from_name(&name).ok_or_else(|| format!("`{name}` is no scale of copies")),
+        }
+    }
+}
+
 /// What the descendant is to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpansionSettings {
@@ -24,8 +95,8 @@ pub struct ExpansionSettings {
     pub layers: usize,
     /// Which layers it starts from.
     pub depth: DepthChoice,
-    /// Scale the output projection of a head by members / copies; off is the paper's letter.
-    pub scale_projection: bool,
+    /// How much each copy of a head writes.
+    pub copy_scale: CopyScale,
     /// Let layers of one group start from the shared feed-forward network through a learnable map.
     pub ffn_maps: bool,
 }
@@ -74,7 +145,7 @@ pub struct HeadSource {
     pub head: usize,
     /// Members of that cluster, `n`.
     pub members: usize,
-    /// Factor on the output projection's columns of this head: `n / m`, or 1.
+    /// Factor on the output projection's columns of this head.
     pub scale: f32,
 }
 
@@ -165,7 +236,7 @@ fn share_heads(clusters: &Clusters, layer: usize, settings: &ExpansionSettings) 
     map.iter()
         .map(|&cluster| {
             let members = clusters[cluster].members.len();
-            let scale = if settings.scale_projection { members as f32 / copies(cluster) as f32 } else { 1.0 };
+            let scale = settings.copy_scale.factor(members, copies(cluster));
             HeadSource { cluster, head: clusters[cluster].centroid, members, scale }
         })
         .collect()

@@ -13,6 +13,7 @@ pub use account::{cluster_report, learngene_parameters, whole_layers_parameters}
 pub use clusters::{ClusterError, ClusterOrder, ClusterSettings, Clusters, Grouping, HeadCluster};
 pub use distance::scaled_eps;
 pub use expand::{
-    DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadSource, LayerPlan, descendant_config,
+    CopyScale, DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadSource, LayerPlan,
+    descendant_config,
 };
 pub use ffn::FfnMatching;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::cluster::{DepthChoice, HeadSource};
+pub use crate::cluster::{CopyScale, DepthChoice, HeadSource};
 
 /// How a descendant inherits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,8 +103,12 @@ pub struct DescendantSettings {
     pub image_size: usize,
     /// Which layers it starts from.
     pub depth: DepthChoice,
-    /// Scale the output projection by members / copies.
-    pub scale_projection: bool,
+    /// How much each copy of a head writes.
+    #[serde(alias = "scale_projection")]
+    pub copy_scale: CopyScale,
+    /// Fit the projections to the person's pictures, so that the kept heads make up for the others.
+    #[serde(default)]
+    pub compensate: bool,
     /// Let layers of one group start from the shared feed-forward network through a learnable map.
     pub ffn_maps: bool,
 }

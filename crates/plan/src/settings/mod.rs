@@ -86,7 +86,8 @@ impl Settings {
                 layers: self.layers.min(depth),
                 image_size,
                 depth: if self.even { DepthChoice::Even } else { DepthChoice::First },
-                scale_projection: self.scale_projection,
+                copy_scale: self.copy_scale,
+                compensate: self.compensate,
                 ffn_maps: self.ffn_maps,
             }),
         }

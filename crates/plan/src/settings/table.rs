@@ -12,7 +12,7 @@
 
 use super::setting::{Kind, Setting};
 use super::words::{self, Experiment};
-use crate::protocol::{Engine, Init, Method, SmallModel, StitchInit};
+use crate::protocol::{CopyScale, Engine, Init, Method, SmallModel, StitchInit};
 
 macro_rules! settings {
     ($($(#[doc = $help:literal])+ $key:ident $name:literal $field:ident: $type:ty = $default:expr,
@@ -113,8 +113,11 @@ settings! {
     ImageSize "size" image_size: usize = 112, count(16.0, 1024.0) "px";
     /// Take evenly spaced layers instead of the first ones.
     Even "even" even: bool = false, flag();
-    /// Scale the output projection of a head by members over copies.
-    ScaleProjection "scale" scale_projection: bool = true, flag();
+    /// How much each copy of a head writes: share (1/m), members (n/m) or literal (all of it).
+    CopyScale "scale" copy_scale: CopyScale = CopyScale::Share,
+        word(|scale: &CopyScale| scale.name().to_owned(), CopyScale::from_name);
+    /// Fit the kept heads to the pictures, so that they make up for those left out.
+    Compensate "compensate" compensate: bool = true, flag();
     /// Share feed-forward networks through learnable maps.
     FfnMaps "maps" ffn_maps: bool = true, flag();
     /// Layers to inherit whole, counted from 1.

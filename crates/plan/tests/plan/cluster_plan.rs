@@ -3,11 +3,12 @@
 use crate::cluster_account::deit;
 use heirloom_plan::cluster::expand::sharing_map;
 use heirloom_plan::cluster::{
-    Clusters, DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadCluster, descendant_config,
+    Clusters, CopyScale, DepthChoice, ExpandError, ExpansionPlan, ExpansionSettings, FfnGroup, HeadCluster,
+    descendant_config,
 };
 
 fn settings(heads: usize, layers: usize) -> ExpansionSettings {
-    ExpansionSettings { heads, layers, depth: DepthChoice::First, scale_projection: true, ffn_maps: true }
+    ExpansionSettings { heads, layers, depth: DepthChoice::First, copy_scale: CopyScale::Members, ffn_maps: true }
 }
 
 /// Four layers; clusters of sizes 3, 2, 1 with centroids 4, 0, 5 everywhere; layers 1, 2, 3 share a network.
@@ -33,7 +34,7 @@ fn heads_are_shared_in_priority_order_and_scaled_by_members_over_copies() {
     assert_eq!(heads.iter().map(|s| s.head).collect::<Vec<_>>(), [4, 0, 5, 4]);
     assert_eq!(heads.iter().map(|s| s.members).collect::<Vec<_>>(), [3, 2, 1, 3]);
     assert_eq!(heads.iter().map(|s| s.scale).collect::<Vec<_>>(), [1.5, 2.0, 1.0, 1.5]);
-    let literal = ExpansionSettings { scale_projection: false, ..settings(4, 4) };
+    let literal = ExpansionSettings { copy_scale: CopyScale::Literal, ..settings(4, 4) };
     let plan = ExpansionPlan::from_clusters(&clusters(), &literal).unwrap();
     assert!(plan.layers.iter().flat_map(|layer| &layer.heads).all(|source| source.scale == 1.0));
 }
@@ -97,4 +98,46 @@ fn the_descendant_keeps_width_and_head_size() {
     // Three layers with head 5 at most, and an ancestor of three heads.
     let other = ExpandError::OtherAncestor { found: "at least 3 × 6".into(), expected: "12 × 3".into() };
     assert_eq!(descendant_config(&deit(192, 3), &plan, 5, 112), Err(other));
+}
+
+#[test]
+fn scales_of_copies_are_read_as_earlier_versions_wrote_them() {
+    use heirloom_plan::protocol::DescendantSettings;
+    use heirloom_plan::settings::Settings;
+    let saved = |scale: &str| {
+        let text = format!(
+            r#"{{"heads":3,"layers":2,"image_size":64,"depth":"First","scale_projection":{scale},"ffn_maps":true}}"#
+        );
+        serde_json::from_str::<DescendantSettings>(&text).map(|settings| (settings.copy_scale, settings.compensate))
+    };
+    // Whoever kept a project before copies were fitted gets it as it was.
+    assert_eq!(saved("true").unwrap(), (CopyScale::Members, false));
+    assert_eq!(saved("false").unwrap(), (CopyScale::Literal, false));
+    assert_eq!(saved(r#""share""#).unwrap(), (CopyScale::Share, false));
+    assert!(saved(r#""half""#).unwrap_err().to_string().contains("`half` is no scale of copies"));
+    for scale in CopyScale::ALL {
+        let text = serde_json::to_string(&scale).unwrap();
+        assert_eq!(serde_json::from_str::<CopyScale>(&text).unwrap(), scale);
+        assert_eq!(Settings::from_fragment(&format!("#scale={}", scale.name())).copy_scale, scale);
+    }
+    assert_eq!(Settings::from_fragment("#scale=0").copy_scale, CopyScale::Literal);
+    assert_eq!(Settings::from_fragment("#scale=1").copy_scale, CopyScale::Members);
+}
+
+#[test]
+fn copies_write_together_what_their_scale_says() {
+    let cluster = |members: &[usize]| HeadCluster { centroid: members[0], members: members.to_vec() };
+    let clusters =
+        Clusters { layers: vec![vec![cluster(&[0, 2, 4]), cluster(&[1]), cluster(&[3])]], ffn_groups: Vec::new() };
+    for (copy_scale, expected) in
+        [(CopyScale::Share, [1.0; 3]), (CopyScale::Members, [3.0, 1.0, 1.0]), (CopyScale::Literal, [3.0, 2.0, 2.0])]
+    {
+        let settings = ExpansionSettings { copy_scale, ..settings(7, 1) };
+        let plan = ExpansionPlan::from_clusters(&clusters, &settings).unwrap();
+        let together = |cluster: usize| -> f32 {
+            plan.layers[0].heads.iter().filter(|source| source.cluster == cluster).map(|source| source.scale).sum()
+        };
+        let found = [0, 1, 2].map(together);
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{copy_scale:?}: {found:?}");
+    }
 }

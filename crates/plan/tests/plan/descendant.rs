@@ -20,7 +20,15 @@ fn clusters() -> Clusters {
 
 fn cluster(heads: usize, layers: usize) -> DescendantSettings {
     let depth = DepthChoice::First;
-    DescendantSettings { heads, layers, image_size: 64, depth, scale_projection: true, ffn_maps: true }
+    DescendantSettings {
+        heads,
+        layers,
+        image_size: 64,
+        depth,
+        copy_scale: CopyScale::Share,
+        compensate: false,
+        ffn_maps: true,
+    }
 }
 
 const PICTURES: [[usize; 2]; 3] = [[12, 6], [12, 6], [8, 3]];

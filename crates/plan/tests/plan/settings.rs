@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heirloom_plan::protocol::{DescendantPlan, Engine, Init, Method, SmallModel, StitchInit};
+use heirloom_plan::protocol::{CopyScale, DescendantPlan, Engine, Init, Method, SmallModel, StitchInit};
 use heirloom_plan::settings::{Expected, Experiment, Fault, Key, PRESETS, Setting, Settings, flags, nearest};
 
 /// Settings of which nothing is as usual.
@@ -29,6 +29,7 @@ fn unusual() -> Settings {
         rates: vec![0.5],
         batches: vec![3],
         shares: vec![12.5],
+        copy_scale: CopyScale::Literal,
         small: [1, 2, 0].map(|blocks| SmallModel { blocks, width: 384 }),
         stitch_start: StitchInit::Random,
         ..settings

@@ -10,7 +10,8 @@ pub fn settings(arms: &[Init], seeds: usize) -> TrainSettings {
         layers: 2,
         image_size: 32,
         depth: DepthChoice::First,
-        scale_projection: true,
+        copy_scale: CopyScale::Members,
+        compensate: false,
         ffn_maps: true,
     };
     TrainSettings {

@@ -5,7 +5,9 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
 use crate::error::EngineError;
-use crate::workspace::PlannedInit;
+use crate::fitted::FittedStart;
+use crate::workspace::{Planned, Workspace};
+use heirloom_data::Split;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
 use heirloom_learngene::{Descendant, InitError, Initializer, Scratch, Tleg, WeightSelection};
 use heirloom_nn::model::{Model, ModelConfig};
@@ -66,25 +68,35 @@ impl Initializer for RandomLayers {
 
 /// Makes the arms for a planned descendant of an ancestor.
 pub struct ArmMaker<'a> {
+    pub workspace: &'a Workspace,
+    /// The pictures that are trained on.
+    pub split: &'a Split,
     pub ancestor: &'a Model,
-    pub planned: &'a PlannedInit,
+    pub planned: &'a Planned,
     pub device: &'a Device,
 }
 
 impl ArmMaker<'_> {
+    /// The descendant as planned.
+    fn inherited(&self) -> Result<Arm, EngineError> {
+        let fitted = FittedStart::of(self.workspace, self.split, self.planned)?;
+        Ok(fitted.map_or_else(|| Arm::new(self.planned.start.clone()), Arm::new))
+    }
+
     /// The arm of a start value.
     ///
     /// # Errors
     /// When the ancestor's family does not know that start, or the descendant does not fit it.
     pub fn make(&self, start: Init) -> Result<Arm, EngineError> {
-        let config = self.planned.config();
+        let planned = &self.planned.start;
+        let config = planned.config();
         let (classes, size) = (config.classes().unwrap_or_default(), config.image_size());
         let (layers, available) = (layer_names(&config).len(), layer_names(&self.ancestor.config()).len());
-        let count = self.planned.inherited_layers().min(available);
+        let count = planned.inherited_layers().min(available);
         let whole = |plan| Ok(Arm::new(WholeLayers::new(self.ancestor.clone(), plan, classes, size)?));
         Ok(match start {
             Init::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
-            Init::Inherited => Arm::new(self.planned.clone()),
+            Init::Inherited => return self.inherited(),
             Init::First => return whole(LayersPlan::first(count, layers)),
             Init::Last => return whole(LayersPlan::last(count, layers, available)),
             Init::Whole => return whole(LayersPlan::whole(available)),

@@ -71,10 +71,11 @@ impl RaceParts {
         if settings.arms.is_empty() || settings.seeds == 0 || settings.steps == 0 {
             return Err(EngineError::EmptyRace);
         }
-        let maker = ArmMaker { ancestor: &ancestor.model, planned: &planned.start, device: &acquired.device };
+        let part = split.share_of_training(settings.share, workspace.dataset.settings.seed);
+        let (model, device) = (&ancestor.model, &acquired.device);
+        let maker = ArmMaker { workspace, split: &part, ancestor: model, planned: &planned, device };
         let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>()?;
         let configs: Vec<ModelConfig> = arms.iter().map(Arm::config).collect();
-        let part = split.share_of_training(settings.share, workspace.dataset.settings.seed);
         let loader = Loader::new(&workspace.dataset.set, &part, loader_settings(settings, ancestor.normalise))?;
         let flops = configs.iter().map(|config| config.flops() as f64).collect();
         let cost = Cost::of(settings, flops, [loader.train_len(), loader.validation_len()]);

@@ -1,4 +1,4 @@
-//! Small dense matrices on the host in f64, for what is solved once: stitch layers.
+//! Small dense matrices on the host in f64, for what is solved once: stitch layers, projections of kept heads.
 //!
 //! Normal equations square the condition number, which f32 on a device does not survive; sums are made there, solved
 //! here.
