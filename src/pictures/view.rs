@@ -4,7 +4,9 @@ use crate::pictures::actions::{add_pictures, clear_pictures};
 use crate::pictures::samples;
 use crate::pictures::samples::Sample;
 use crate::prelude::*;
-use crate::widgets::{JobBar, More, NumberField, Picker, Step};
+use crate::store::EngineState;
+use crate::training::actions::fit_head;
+use crate::widgets::{JobBar, More, NumberField, Picker, Press, Step, row};
 use heirloom_plan::protocol::{ClassCount, Command, JobKind, PicturesSummary};
 use heirloom_plan::settings::{Key, Settings};
 
@@ -47,6 +49,7 @@ pub fn PicturesStep() -> impl IntoView {
             <JobBar kind=JobKind::Pictures stop_id="pictures-stop"/>
             <Show when=move || has.get()>
                 <div data-testid="pictures-summary" class="summary">{move || store.pictures.get().map(summary)}</div>
+                <FitHead/>
                 <button type="button" class="quiet" data-testid="pictures-clear" on:click=move |_| clear_pictures(store)>
                     {t.clear}
                 </button>
@@ -67,6 +70,21 @@ pub fn PicturesStep() -> impl IntoView {
                 <SplitFields/>
             </More>
         </Step>
+    }
+}
+
+/// A model at once: nothing has to be measured or planned for it.
+#[component]
+fn FitHead() -> impl IntoView {
+    let store = expect_context::<Store>();
+    let t = &text().pictures;
+    let is_ready = move || matches!(store.engine.state.get(), EngineState::Ready(_));
+    let has_split = move || store.pictures.with(|pictures| pictures.as_ref().is_some_and(|all| all.split.is_some()));
+    let is_possible = move || is_ready() && has_split() && store.ancestor.with(Option::is_some) && !is_busy(store);
+    let fit = Press::new("fit-head", t.fit_head, move |_| fit_head(store)).quiet().off_while(move || !is_possible());
+    view! {
+        {row(vec![fit])}
+        <p class="hint">{t.fit_head_hint}</p>
     }
 }
 

@@ -164,6 +164,8 @@ pub struct Pictures {
     pub sample_missing: fn(&str) -> String,
     pub class: &'static str,
     pub class_hint: &'static str,
+    pub fit_head: &'static str,
+    pub fit_head_hint: &'static str,
     pub clear: &'static str,
     pub nothing_inside: &'static str,
     pub unreadable_entries: fn(usize, &str) -> String,

@@ -3,14 +3,40 @@
 use crate::descendant::follow::tell_engine;
 use crate::prelude::*;
 use crate::training::runs::chosen_experiment;
+use heirloom_plan::layers::layer_names;
 use heirloom_plan::protocol::{
-    Command, Design, ExperimentReport, ExperimentSettings, JobKind, RaceReport, RaceState, TrainSettings,
-    is_out_of_memory,
+    Command, Design, ExperimentReport, ExperimentSettings, Init, JobKind, LayersSettings, RaceReport, RaceState,
+    TrainSettings, is_out_of_memory,
 };
 
 /// Trains what is chosen.
 pub fn train(store: Store) {
     let settings = untrack(|| chosen_experiment(store));
+    if let Some(settings) = settings {
+        tell_engine(store);
+        begin_job(store, JobKind::Train);
+        store.trial.forget_answers();
+        start_experiment(store, settings);
+    }
+}
+
+/// Fits a classifier to the ancestor as it is: the quickest way from pictures to a model, without heads or a descendant.
+pub fn fit_head(store: Store) {
+    let settings = untrack(|| {
+        let (depth, patch) =
+            store.ancestor.with(|a| a.as_ref().map(|a| (layer_names(&a.config).len(), a.config.patch_size())))?;
+        store.settings.with(|settings| {
+            let whole = LayersSettings {
+                chosen: (0..depth).collect(),
+                layers: depth,
+                image_size: settings.whole_patches(patch),
+                freeze_epochs: 0.0,
+            };
+            let race =
+                TrainSettings { arms: vec![Init::Frozen], steps: 1, seeds: 1, ..settings.training(whole.into()) };
+            Some(ExperimentSettings { race, design: Design::Race })
+        })
+    });
     if let Some(settings) = settings {
         tell_engine(store);
         begin_job(store, JobKind::Train);

@@ -8,7 +8,7 @@ use crate::training::actions::{pause_or_continue, train};
 use crate::training::curves::{CurvesChart, CurvesTable, Measure};
 use crate::training::experiment::{ChooseExperiment, ExperimentResults};
 use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, row, said};
-use heirloom_plan::protocol::{JobKind, RaceReport, RaceState};
+use heirloom_plan::protocol::{Init, JobKind, RaceReport, RaceState};
 use heirloom_plan::settings::Key;
 
 #[component]
@@ -125,7 +125,8 @@ fn running(store: Store, race: &RaceReport) -> String {
     let done = steps_done(store, race);
     let heat = (done / of_heat).min((race.runs.len() / lanes).saturating_sub(1));
     let Some(runs) = race.runs.get(heat * lanes..(heat + 1) * lanes) else { return t.preparing.to_owned() };
-    let names: Vec<_> = runs.iter().map(|run| (t.arm)(run.arm)).collect();
+    let trained = runs.iter().filter(|run| run.arm != Init::Frozen || runs.len() == 1);
+    let names: Vec<_> = trained.map(|run| (t.arm)(run.arm)).collect();
     let step = (done.saturating_sub(heat * of_heat) / lanes).min(steps);
     let place = runs.first().map(|run| (t.running)(&names.join(t.and), run.seed, step, steps));
     let speed =

@@ -28,7 +28,8 @@ use crate::reports::{LayersRace, LayersReport, Pictures, Run};
 use crate::session::Session;
 
 /// Starts that make sense for whole layers.
-const ARMS: [Init; 6] = [Init::Inherited, Init::Scratch, Init::First, Init::Last, Init::Random, Init::Whole];
+const ARMS: [Init; 7] =
+    [Init::Inherited, Init::Scratch, Init::First, Init::Last, Init::Random, Init::Whole, Init::Frozen];
 
 /// Condenses an ancestor to whole layers and races what was chosen against other starts
 #[derive(Debug, Args)]
@@ -234,7 +235,7 @@ impl Races<'_> {
             Init::First => LayersPlan::first(count, layers),
             Init::Last => LayersPlan::last(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, seed),
-            Init::Whole => LayersPlan::whole(available),
+            Init::Whole | Init::Frozen => LayersPlan::whole(available),
             _ => LayersPlan::new(self.chosen.to_vec(), layers),
         }
     }

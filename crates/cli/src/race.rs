@@ -208,7 +208,7 @@ fn stored(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
     Some(match start {
         Init::Scratch => 0,
         Init::Inherited => outcome.clusters.as_ref()?.stored_parameters,
-        Init::First | Init::Last | Init::Random | Init::Whole => {
+        Init::First | Init::Last | Init::Random | Init::Whole | Init::Frozen => {
             whole_layers_parameters(ancestor, run.size.0.min(ancestor.depth))
         }
         // Two layers are all that a line needs.

@@ -47,6 +47,17 @@ pub trait Initializer {
     /// # Errors
     /// When the ancestor does not give what is needed.
     fn start(&self, seed: u64) -> impl Future<Output = Result<Descendant, InitError>>;
+
+    /// Does a piece of what has to be done before [`Initializer::start`], and says how much is done of how much; `None`
+    /// when nothing is left.
+    fn prepare(&self) -> impl Future<Output = Result<Option<(usize, usize)>, InitError>> {
+        std::future::ready(Ok(None))
+    }
+
+    /// A module of the same shape, whose weights are about to be replaced.
+    fn blank(&self, seed: u64) -> impl Future<Output = Result<Descendant, InitError>> {
+        self.start(seed)
+    }
 }
 
 /// Random weights, as the family starts with them.

@@ -100,7 +100,7 @@ impl Basis<'_> {
     pub fn forecast(&self, settings: &ExperimentSettings) -> Option<TrainingForecast> {
         let races = settings.races();
         let costs = races.iter().map(|race| self.cost(race)).collect::<Option<Vec<_>>>()?;
-        let runs = |race: &TrainSettings| race.seeds * race.arms.len();
+        let runs = |race: &TrainSettings| race.seeds * race.arms.iter().filter(|arm| **arm != Init::Frozen).count();
         Some(TrainingForecast {
             races: races.len(),
             runs: races.iter().map(runs).sum(),
@@ -111,7 +111,10 @@ impl Basis<'_> {
 
     fn cost(&self, race: &TrainSettings) -> Option<Cost> {
         let outline = self.outline(&race.descendant).ok()?;
-        let flops = race.arms.iter().map(|&start| Some(outline.start(start, self.ancestor?).ok()?.flops() as f64));
+        let flops = race.arms.iter().map(|&start| {
+            let config = outline.start(start, self.ancestor?).ok()?;
+            Some(if start == Init::Frozen { 0.0 } else { config.flops() as f64 })
+        });
         let flops = flops.collect::<Option<Vec<_>>>()?;
         let training = self.pictures.iter().map(|[training, _]| share_of(race.share, *training)).sum();
         let judging = self.pictures.iter().map(|[_, judging]| judging).sum();
@@ -172,7 +175,7 @@ impl Outline {
             Init::First => LayersPlan::first(count, layers),
             Init::Last => LayersPlan::last(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, 0),
-            Init::Whole => LayersPlan::whole(available),
+            Init::Whole | Init::Frozen => LayersPlan::whole(available),
         };
         Ok(layers::descendant_config(ancestor, &plan, classes, size)?)
     }

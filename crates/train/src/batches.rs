@@ -57,4 +57,20 @@ pub trait Batches {
 pub trait Initializers<M> {
     /// The untrained model of an arm for a seed, on the device it shall be trained on.
     fn start(&mut self, arm: usize, seed: u64) -> impl Future<Output = Result<M, TrainError>>;
+
+    /// Does a piece of what has to be done before [`Initializers::start`], and says how much is done of how much; `None`
+    /// when nothing is left.
+    fn prepare(&mut self, _arm: usize, _seed: u64) -> impl Future<Output = Result<Option<(usize, usize)>, TrainError>> {
+        std::future::ready(Ok(None))
+    }
+
+    /// A model of the same shape, whose weights are about to be replaced.
+    fn blank(&mut self, arm: usize, seed: u64) -> impl Future<Output = Result<M, TrainError>> {
+        self.start(arm, seed)
+    }
+
+    /// Whether the arm stays as it starts: it takes no steps, and its accuracy is a level line.
+    fn is_frozen(&self, _arm: usize) -> bool {
+        false
+    }
 }

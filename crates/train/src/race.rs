@@ -62,6 +62,15 @@ pub struct RunProgress {
 /// What one call of [`Race::advance`] did. `run` indexes [`Race::reports`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Advance {
+    /// Something was done before the model of a run can be made.
+    Prepared {
+        /// Which run.
+        run: usize,
+        /// Pieces of work done.
+        done: usize,
+        /// Pieces of work in all.
+        total: usize,
+    },
     /// The model of a run was made.
     Started {
         /// Which run.
@@ -252,6 +261,9 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
     async fn start(&mut self, arm: usize) -> Result<Advance, TrainError> {
         let index = self.run_index(arm);
         let RunProgress { arm: start, seed, .. } = self.reports[index];
+        if let Some((done, total)) = self.starts.prepare(start, seed).await? {
+            return Ok(Advance::Prepared { run: index, done, total });
+        }
         let model = self.starts.start(start, seed).await?;
         let mut run = Run::new(model, RunSettings { seed, ..self.plan.run.clone() });
         run.set_micro_batch(self.plan.micro_batch);
@@ -259,6 +271,33 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         let last = arm + 1 == self.parallel_arms();
         self.phase = if last { Phase::Judge { arm: 0 } } else { Phase::Start { arm: arm + 1 } };
         Ok(Advance::Started { run: index })
+    }
+
+    /// Whether an arm of this group is still there and takes steps.
+    fn trains(&self, arm: usize) -> bool {
+        self.live[arm].is_some() && !self.starts.is_frozen(self.reports[self.run_index(arm)].arm)
+    }
+
+    /// The first arm from `first` on that takes the next step, or is judged: those that stay as they are only once.
+    fn next_arm(&self, first: usize, is_judged: bool) -> Option<usize> {
+        let all = is_judged && self.step == 0;
+        (first..self.live.len()).find(|&arm| if all { self.live[arm].is_some() } else { self.trains(arm) })
+    }
+
+    /// Arms that stay as they are come along: to this step, and with a point where the others get one.
+    fn lead_frozen(&mut self, step: usize, is_judged: bool) {
+        let steps_per_epoch = self.batches.steps_per_epoch().max(f64::MIN_POSITIVE);
+        for arm in 0..self.live.len() {
+            if self.live[arm].is_none() || self.trains(arm) {
+                continue;
+            }
+            let run = self.run_index(arm);
+            let report = &mut self.reports[run];
+            report.step = step;
+            if let Some(&last) = report.points.last().filter(|last| is_judged && last.step < step) {
+                report.points.push(CurvePoint { step, epoch: (step as f64 / steps_per_epoch) as f32, ..last });
+            }
+        }
     }
 
     fn pictures_a_pass(&self, batch: usize) -> usize {
@@ -333,22 +372,26 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
 
     /// Decides what follows the step of one arm.
     fn after_step(&mut self, arm: usize) {
-        if self.live[arm + 1..].iter().any(Option::is_some) {
-            let ahead = self.live[arm + 1..].iter().position(Option::is_some).unwrap_or(0);
-            self.phase = Phase::Step { arm: arm + 1 + ahead };
+        if let Some(arm) = self.next_arm(arm + 1, false) {
+            self.phase = Phase::Step { arm };
             return;
         }
         self.batch = None;
         self.step += 1;
         let due = self.step.is_multiple_of(self.validation_interval()) || self.step >= self.plan.steps;
-        self.phase = self.first_of(if due { |arm| Phase::Judge { arm } } else { |arm| Phase::Step { arm } });
+        self.lead_frozen(self.step, due);
+        self.phase = self.first_of(due);
     }
 
-    /// The phase for the first arm that still runs; when none does, the next group.
-    fn first_of(&mut self, phase: fn(usize) -> Phase) -> Phase {
-        match self.live.iter().position(Option::is_some) {
-            Some(arm) => phase(arm),
-            None => self.next_heat(),
+    /// The phase for the first arm that is judged or takes a step; when none does, the next group.
+    fn first_of(&mut self, is_judged: bool) -> Phase {
+        match self.next_arm(0, is_judged) {
+            Some(arm) if is_judged => Phase::Judge { arm },
+            Some(arm) => Phase::Step { arm },
+            None => {
+                self.lead_frozen(self.plan.steps, true);
+                self.next_heat()
+            }
         }
     }
 
@@ -407,12 +450,11 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
     }
 
     fn after_judging(&mut self, arm: usize) {
-        if let Some(ahead) = self.live[arm + 1..].iter().position(Option::is_some) {
-            self.phase = Phase::Judge { arm: arm + 1 + ahead };
+        if let Some(arm) = self.next_arm(arm + 1, true) {
+            self.phase = Phase::Judge { arm };
             return;
         }
-        self.phase =
-            if self.step >= self.plan.steps { self.next_heat() } else { self.first_of(|arm| Phase::Step { arm }) };
+        self.phase = if self.step >= self.plan.steps { self.next_heat() } else { self.first_of(false) };
     }
 
     fn next_heat(&mut self) -> Phase {

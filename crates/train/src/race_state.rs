@@ -136,14 +136,14 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         (race.phase, race.group, race.step, race.reports) = (header.phase, header.group, header.step, header.reports);
         for (run, _) in header.trained.iter().enumerate().filter(|(_, is_trained)| **is_trained) {
             let (arm, seed) = (race.reports[run].arm, race.reports[run].seed);
-            let model = race.starts.start(arm, seed).await?;
+            let model = race.starts.blank(arm, seed).await?;
             race.trained[run] = Some(load_model(model, &tensors.take(&format!("trained.{run}.")).await?)?.valid());
         }
         for (arm, live) in header.live.into_iter().enumerate() {
             let run = match live {
                 Some(header) => {
                     let start = race.reports[race.group * race.parallel_arms() + arm].arm;
-                    let model = race.starts.start(start, header.settings.seed).await?;
+                    let model = race.starts.blank(start, header.settings.seed).await?;
                     let tensors = tensors.take(&format!("live.{arm}.")).await?;
                     let mut run = Run::restore(model, RunState { header, tensors })?;
                     run.set_micro_batch(race.plan.micro_batch);

@@ -26,6 +26,9 @@ pub(super) const PICTURES: Pictures = Pictures {
     },
     class: "Class for single pictures",
     class_hint: "only for pictures that come without a folder",
+    fit_head: "Make a model of it at once",
+    fit_head_hint: "The open ancestor stays as it is and gets a new last layer for these classes: no small model yet, but \
+                    one to try in seconds (step 6), and what small ones are measured by.",
     clear: "Remove all pictures",
     nothing_inside: "No files were found in what you dropped or chose. Drop a folder that has one folder of pictures \
                      per class.",

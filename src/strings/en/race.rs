@@ -15,6 +15,9 @@ pub(super) const RACE: Race = Race {
         "random" => "any layers of the ancestor, whole; others for each seed",
         "selection" => "first layers, of which evenly spaced heads are kept (weight selection); same size as planned",
         "tleg" => "layers on the straight line that fits the ancestor's layers best (TLEG), with all heads",
+        "frozen" => {
+            "the ancestor with a new last layer fitted to your pictures; nothing else changes: there in seconds"
+        }
         _ => "the whole ancestor with a new last layer: larger than all others",
     },
     experiment: "What to find out",

@@ -26,6 +26,7 @@ pub(super) const TRAINING: Training = Training {
         Init::Selection => "weight selection",
         Init::Tleg => "TLEG",
         Init::Whole => "whole ancestor",
+        Init::Frozen => "ancestor as it is",
     },
     steps: "Steps",
     steps_hint: "how often the weights are changed, for each start",

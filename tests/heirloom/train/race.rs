@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use heirloom_nn::device::uniform;
 use heirloom_nn::vit::Vit;
 use heirloom_train::{
-    AdamWSettings, Advance, Batch, Batches, Initializers, Race, RaceHeader, RacePlan, RunSettings, Schedule,
-    TrainError, read_model,
+    AdamWSettings, Advance, Batch, Batches, Initializers, Race, RaceHeader, RacePlan, RunProgress, RunSettings,
+    Schedule, TrainError, read_model,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -111,6 +111,63 @@ on_every_engine! {
         assert_eq!(*noise.asked.borrow(), [(4, 0), (4, 1), (4, 2)], "each batch is prepared once for both arms");
         let stepped = advances.iter().filter(|advance| matches!(advance, Advance::Stepped { .. })).count();
         assert_eq!((stepped, race.progress()), (6, (6, 6)));
+    }
+}
+
+/// The second arm stays as it starts, after three pieces of preparation for each seed.
+struct OneFrozen {
+    starts: FromSeeds,
+    prepared: usize,
+}
+
+impl Initializers<Vit> for OneFrozen {
+    async fn start(&mut self, arm: usize, seed: u64) -> Result<Vit, TrainError> {
+        self.starts.start(arm, seed).await
+    }
+
+    async fn prepare(&mut self, arm: usize, seed: u64) -> Result<Option<(usize, usize)>, TrainError> {
+        let (wanted, is_here) = (3 * seed as usize, arm == 1);
+        self.prepared += usize::from(is_here && self.prepared < wanted + 1);
+        Ok((is_here && self.prepared <= wanted).then_some((self.prepared, wanted)))
+    }
+
+    fn is_frozen(&self, arm: usize) -> bool {
+        arm == 1
+    }
+}
+
+on_every_engine! {
+    async fn an_arm_that_stays_as_it_is_takes_no_step_and_draws_a_level_line(device: Device) {
+        for is_interleaved in [true, false] {
+            let starts = OneFrozen { starts: FromSeeds { device: device.clone(), same: false }, prepared: 0 };
+            let plan = RacePlan { is_interleaved, ..plan(2, &[1], 5, 2) };
+            let mut race = Race::new(plan, Noise::default(), starts, &device, clock);
+            let mut advances = Vec::new();
+            while !race.is_finished() {
+                advances.push(race.advance().await.unwrap());
+            }
+            let count = |wanted: fn(&Advance) -> bool| advances.iter().filter(|one| wanted(one)).count();
+            assert_eq!(count(|one| matches!(one, Advance::Prepared { run: 1, .. })), 3);
+            assert_eq!(count(|one| matches!(one, Advance::Stepped { run: 0, .. })), 5);
+            assert_eq!(count(|one| matches!(one, Advance::Stepped { run: 1, .. })), 0);
+            // Judged once, before any step; the other arm at 0, 2, 4 and 5.
+            assert_eq!(count(|one| matches!(one, Advance::Measured { run: 1 })), 1);
+            let [trained, frozen] = race.reports() else { panic!("two runs") };
+            let steps = |report: &RunProgress| report.points.iter().map(|point| point.step).collect::<Vec<_>>();
+            assert_eq!(steps(trained), [0, 2, 4, 5]);
+            assert_eq!(steps(frozen), if is_interleaved { vec![0, 2, 4, 5] } else { vec![0, 5] });
+            let first = frozen.points[0];
+            for point in &frozen.points {
+                assert_eq!(
+                    (point.validation_accuracy, point.validation_loss),
+                    (first.validation_accuracy, first.validation_loss)
+                );
+            }
+            assert_eq!((frozen.step, race.progress()), (5, (10, 10)));
+            let kept = race.model(1).unwrap().state().await.unwrap();
+            let start = tiny(11, &device).await.state().await.unwrap();
+            assert_eq!(kept, start, "its weights moved");
+        }
     }
 }
 

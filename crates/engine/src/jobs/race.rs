@@ -103,6 +103,9 @@ impl Job for RaceJob {
             }
             match advanced {
                 Ok(Advance::Stepped { .. } | Advance::Judged { .. }) => self.emit_progress(emitter),
+                Ok(Advance::Prepared { done, total, .. }) => {
+                    emitter.progress(JobKind::Train, done, total, "looking at the pictures with the ancestor as it is");
+                }
                 Ok(Advance::Halved { micro_batch }) => {
                     self.settings.micro_batch = micro_batch;
                     emitter.notify_info(in_parts(&self.configs, self.settings.batch, micro_batch));

@@ -25,11 +25,13 @@ pub enum Init {
     Tleg,
     /// The whole ancestor with a new classifier.
     Whole,
+    /// The ancestor as it is: a new classifier is fitted to what it sees, and nothing trains.
+    Frozen,
 }
 
 impl Init {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Inherited,
         Self::Scratch,
         Self::First,
@@ -38,6 +40,7 @@ impl Init {
         Self::Selection,
         Self::Tleg,
         Self::Whole,
+        Self::Frozen,
     ];
 
     /// Its short name, as addresses, files and options have it.
@@ -51,6 +54,7 @@ impl Init {
             Self::Selection => "selection",
             Self::Tleg => "tleg",
             Self::Whole => "whole",
+            Self::Frozen => "frozen",
         }
     }
 

@@ -144,7 +144,7 @@ settings! {
     Experiment "experiment" experiment: Experiment = Experiment::Race,
         word(|kind: &Experiment| kind.name().to_owned(), Experiment::from_name);
     /// What is raced against what.
-    Arms "arms" arms: Vec<Init> = vec![Init::Inherited, Init::Scratch],
+    Arms "arms" arms: Vec<Init> = vec![Init::Inherited, Init::Scratch, Init::Frozen],
         word(words::arms, words::read_arms);
     /// Heads and layers of a family.
     Sizes "sizes" sizes: Vec<(usize, usize)> = vec![(6, 6), (4, 6), (6, 3), (3, 3)],

@@ -6,6 +6,7 @@ use futures::future::LocalBoxFuture;
 
 use crate::error::EngineError;
 use crate::fitted::FittedStart;
+use crate::frozen::FrozenStart;
 use crate::workspace::{Planned, Workspace};
 use heirloom_data::Split;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
@@ -15,17 +16,20 @@ use heirloom_plan::protocol::Init;
 use heirloom_train::{Initializers, TrainError};
 
 /// What an arm starts from.
-pub struct Arm(Box<dyn AnyStart>);
+pub struct Arm {
+    start: Box<dyn AnyStart>,
+    is_frozen: bool,
+}
 
 impl Arm {
     /// An arm that starts as `start` says.
     pub fn new(start: impl Initializer + 'static) -> Self {
-        Self(Box::new(start))
+        Self { start: Box::new(start), is_frozen: false }
     }
 
     /// Its architecture.
     pub fn config(&self) -> ModelConfig {
-        self.0.any_config()
+        self.start.any_config()
     }
 }
 
@@ -33,6 +37,8 @@ impl Arm {
 trait AnyStart {
     fn any_config(&self) -> ModelConfig;
     fn any_start(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, InitError>>;
+    fn any_blank(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, InitError>>;
+    fn any_prepare(&self) -> LocalBoxFuture<'_, Result<Option<(usize, usize)>, InitError>>;
 }
 
 impl<T: Initializer> AnyStart for T {
@@ -42,6 +48,14 @@ impl<T: Initializer> AnyStart for T {
 
     fn any_start(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, InitError>> {
         self.start(seed).boxed_local()
+    }
+
+    fn any_blank(&self, seed: u64) -> LocalBoxFuture<'_, Result<Descendant, InitError>> {
+        self.blank(seed).boxed_local()
+    }
+
+    fn any_prepare(&self) -> LocalBoxFuture<'_, Result<Option<(usize, usize)>, InitError>> {
+        self.prepare().boxed_local()
     }
 }
 
@@ -97,6 +111,10 @@ impl ArmMaker<'_> {
         Ok(match start {
             Init::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
             Init::Inherited => return self.inherited(),
+            Init::Frozen => {
+                let start = FrozenStart::new(self.workspace, self.split, classes, size)?;
+                Arm { is_frozen: true, ..Arm::new(start) }
+            }
             Init::First => return whole(LayersPlan::first(count, layers)),
             Init::Last => return whole(LayersPlan::last(count, layers, available)),
             Init::Whole => return whole(LayersPlan::whole(available)),
@@ -133,6 +151,22 @@ impl RaceInitializers {
 
 impl Initializers<Descendant> for RaceInitializers {
     async fn start(&mut self, arm: usize, seed: u64) -> Result<Descendant, TrainError> {
-        self.arms[arm].0.any_start(seed).await.map_err(|error| TrainError::Source(error.to_string()))
+        self.arms[arm].start.any_start(seed).await.map_err(failed)
     }
+
+    async fn prepare(&mut self, arm: usize, _: u64) -> Result<Option<(usize, usize)>, TrainError> {
+        self.arms[arm].start.any_prepare().await.map_err(failed)
+    }
+
+    async fn blank(&mut self, arm: usize, seed: u64) -> Result<Descendant, TrainError> {
+        self.arms[arm].start.any_blank(seed).await.map_err(failed)
+    }
+
+    fn is_frozen(&self, arm: usize) -> bool {
+        self.arms[arm].is_frozen
+    }
+}
+
+fn failed(error: InitError) -> TrainError {
+    TrainError::Source(error.to_string())
 }

@@ -2,7 +2,7 @@
 
 use super::RaceJob;
 use heirloom_learngene::layers::layer_names;
-use heirloom_plan::protocol::{RaceReport, RaceState, RunReport};
+use heirloom_plan::protocol::{Init, RaceReport, RaceState, RunReport};
 use heirloom_platform::clock::now_ms;
 use heirloom_train::{Advance, Batches, RunProgress};
 
@@ -60,6 +60,9 @@ impl RaceJob {
     }
 
     fn runs(&self) -> Vec<RunReport> {
+        // What takes no steps is as good as it gets once it was judged.
+        let is_ready =
+            |report: &RunProgress| self.settings.arms[report.arm] == Init::Frozen && !report.points.is_empty();
         let run = |report: &RunProgress| {
             let config = &self.configs[report.arm];
             RunReport {
@@ -72,7 +75,7 @@ impl RaceJob {
                 flops: config.flops(),
                 size: (layer_names(config).len(), config.vit().map(|config| config.num_heads)),
                 failure: report.failure.clone(),
-                has_model: report.failure.is_none() && report.step > 0,
+                has_model: report.failure.is_none() && (report.step > 0 || is_ready(report)),
             }
         };
         self.race.reports().iter().map(run).collect()

@@ -10,7 +10,7 @@ use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
 use heirloom_plan::forecast::Cost;
-use heirloom_plan::protocol::{DescendantPlan, TrainSettings};
+use heirloom_plan::protocol::{DescendantPlan, Init, TrainSettings};
 use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
 
 /// Memory a tab's CPU engine can have: wasm ends at 4 GiB, and pictures, ancestor and finished models need some of it.
@@ -77,11 +77,16 @@ impl RaceParts {
         let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>()?;
         let configs: Vec<ModelConfig> = arms.iter().map(Arm::config).collect();
         let loader = Loader::new(&workspace.dataset.set, &part, loader_settings(settings, ancestor.normalise))?;
-        let flops = configs.iter().map(|config| config.flops() as f64).collect();
+        // What stays as it is takes no steps; its pictures are a matter of seconds.
+        let trains = |at: usize| settings.arms[at] != Init::Frozen;
+        let work = |(at, config): (usize, &ModelConfig)| if trains(at) { config.flops() as f64 } else { 0.0 };
+        let flops = configs.iter().enumerate().map(work).collect();
         let cost = Cost::of(settings, flops, [loader.train_len(), loader.validation_len()]);
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
+        let in_training: Vec<ModelConfig> =
+            configs.iter().enumerate().filter(|(at, _)| trains(*at)).map(|(_, config)| config.clone()).collect();
         let plan = RacePlan {
             run: RunSettings { freeze_steps, ..run_settings(settings) },
             steps: settings.steps,
@@ -90,7 +95,7 @@ impl RaceParts {
             validate_every: settings.validate_every,
             is_interleaved: settings.is_interleaved,
             micro_batch: settings.micro_batch,
-            room: in_tab.then(|| room(&configs, settings.is_interleaved, TAB_BYTES)),
+            room: in_tab.then(|| room(&in_training, settings.is_interleaved, TAB_BYTES)),
         };
         let (batches, classes) = (RaceBatches::new(loader), split.classes.clone());
         Ok(Self { plan, batches, starts: RaceInitializers::new(arms), configs, classes, cost })
