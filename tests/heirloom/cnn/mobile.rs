@@ -118,6 +118,8 @@ fn a_numbered_mobilenet_is_told_by_its_shapes_and_one_with_names_too() {
     });
 }
 
+type Tensors = Vec<(String, Vec<usize>)>;
+
 /// A safetensors file of zeros.
 fn open_zeros(tensors: &[(String, Vec<usize>)], prefix: &str) -> Result<Checkpoint, String> {
     let (mut header, mut at) = (serde_json::Map::new(), 0);
@@ -135,7 +137,7 @@ fn open_zeros(tensors: &[(String, Vec<usize>)], prefix: &str) -> Result<Checkpoi
 
 #[test]
 fn relatives_of_mobilenet_v2_are_refused_by_name() {
-    let refusal = |change: &dyn Fn(&mut Vec<(String, Vec<usize>)>)| {
+    let refusal = |change: &dyn Fn(&mut Tensors)| {
         let mut tensors = CnnConfig::mobilenet_v2(0.35, 7).tensors();
         change(&mut tensors);
         open_zeros(&tensors, "").expect_err("it should have been refused")
