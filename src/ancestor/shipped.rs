@@ -17,6 +17,8 @@ use crate::browser::fetch::Expected;
 pub enum Shipped {
     /// Small, trained for this page.
     Classroom,
+    /// A convolutional network that names ImageNet's classes.
+    MobileNetV2,
     /// The size that papers use.
     VitS14,
 }
@@ -26,9 +28,14 @@ pub enum Shipped {
 pub struct Card {
     pub name: String,
     pub image_size: usize,
+    /// 0 of a convolutional network, as its heads are.
+    #[serde(default)]
     pub patch_size: usize,
+    /// Of a convolutional network the channels that are pooled.
     pub width: usize,
+    #[serde(default)]
     pub heads: usize,
+    /// Of a convolutional network its stages.
     pub layers: usize,
     pub parameters: u64,
     /// Of the file.
@@ -38,6 +45,9 @@ pub struct Card {
     /// Classes it names; none without a classifier.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// How many it names where they are too many to be listed.
+    #[serde(default)]
+    pub class_count: usize,
     /// What it got right of pictures that it was not trained on.
     #[serde(default)]
     pub accuracy: Option<Accuracy>,
@@ -60,12 +70,13 @@ pub struct Accuracy {
 
 impl Shipped {
     /// The smaller one first.
-    pub const ALL: [Self; 2] = [Self::Classroom, Self::VitS14];
+    pub const ALL: [Self; 3] = [Self::Classroom, Self::MobileNetV2, Self::VitS14];
 
     /// The `data-testid` of its button.
     pub fn handle(self) -> &'static str {
         match self {
             Self::Classroom => "shipped-classroom",
+            Self::MobileNetV2 => "shipped-mobilenet-v2",
             Self::VitS14 => "shipped-vit-s14",
         }
     }
@@ -74,21 +85,27 @@ impl Shipped {
     pub fn file(self) -> &'static str {
         match self {
             Self::Classroom => "classroom.safetensors",
+            Self::MobileNetV2 => "mobilenet_v2.safetensors",
             Self::VitS14 => "vit_s14.safetensors",
         }
     }
 
     /// `config.json` of its family, where the file does not describe itself.
     pub fn config(self) -> Option<&'static str> {
-        (self == Self::VitS14).then_some(include_str!("../../static/ancestors/configs/vit_s14.json"))
+        match self {
+            Self::Classroom => None,
+            Self::MobileNetV2 => Some(include_str!("../../static/ancestors/configs/mobilenet_v2.json")),
+            Self::VitS14 => Some(include_str!("../../static/ancestors/configs/vit_s14.json")),
+        }
     }
 
     /// Its card; `None` when the program was built with one that cannot be read.
     pub fn card(self) -> Option<&'static Card> {
-        static CARDS: OnceLock<[Option<Card>; 2]> = OnceLock::new();
+        static CARDS: OnceLock<[Option<Card>; 3]> = OnceLock::new();
         let cards = CARDS.get_or_init(|| {
             let cards = [
                 include_str!("../../static/ancestors/classroom.json"),
+                include_str!("../../static/ancestors/mobilenet_v2.json"),
                 include_str!("../../static/ancestors/vit_s14.json"),
             ];
             cards.map(|card| {

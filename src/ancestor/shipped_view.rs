@@ -35,11 +35,15 @@ fn about(which: Shipped, card: &'static Card) -> AnyView {
         || t.not_measured.to_owned(),
         |measured| (t.accuracy_value)(&percent_with(measured.value, 1), measured.pictures, &measured.data),
     );
-    let classes = match card.classes.is_empty() {
-        true => text().ancestor.no_classes.to_owned(),
-        false => card.classes.join(", "),
+    let classes = match (card.class_count, card.classes.is_empty()) {
+        (0, true) => text().ancestor.no_classes.to_owned(),
+        (0, false) => card.classes.join(", "),
+        (count, _) => (t.class_count)(count),
     };
-    let shape = (t.shape)(card.layers, card.heads, card.width, card.image_size, card.patch_size);
+    let shape = match card.heads {
+        0 => (t.stages)(card.layers, card.width, card.image_size),
+        heads => (t.shape)(card.layers, heads, card.width, card.image_size, card.patch_size),
+    };
     let facts = [
         (t.shape_label, shape),
         (t.parameters, short(card.parameters)),

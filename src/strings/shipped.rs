@@ -10,8 +10,11 @@ pub struct ShippedWords {
     /// Layers, heads, width, side of the picture and of a patch.
     pub shape_label: &'static str,
     pub shape: fn(usize, usize, usize, usize, usize) -> String,
+    /// Stages, channels after them and side of the picture, of a convolutional network.
+    pub stages: fn(usize, usize, usize) -> String,
     pub parameters: &'static str,
     pub classes: &'static str,
+    pub class_count: fn(usize) -> String,
     pub trained_on: &'static str,
     pub recipe: &'static str,
     pub accuracy: &'static str,

@@ -4,6 +4,7 @@
 mod files;
 #[cfg(not(target_arch = "wasm32"))]
 mod gradients;
+mod mobile;
 mod reference;
 mod training;
 mod units;
@@ -74,6 +75,7 @@ pub fn small(shortcut: Shortcut) -> CnnConfig {
         channels: 3,
         stem: Some(StemConfig { width: 4, kernel: 3, stride: 1, pool: false }),
         stages: vec![stage(4, 4, 1), stage(4, 6, 2), stage(6, 9, 2)],
+        conv_head: None,
         conv_bias: false,
         norm_eps: 1e-5,
         pooled_side: 1,

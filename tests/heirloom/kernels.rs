@@ -3,6 +3,7 @@ mod attention;
 mod attention_distance;
 mod cka;
 mod density;
+mod depthwise;
 mod expand_heads;
 mod ffn_map;
 mod gelu;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heirloom_checkpoint::Checkpoint;
+use heirloom_plan::config::ModelConfig;
 use heirloom_platform::file::FileHandle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -51,20 +52,27 @@ fn every_card_tells_the_sizes_that_are_recognised_and_what_the_page_shows() {
             pollster::block_on(Checkpoint::open(&files)).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         checkpoint.check_complete().unwrap();
         assert!(checkpoint.unexpected.is_empty(), "{path:?}: {:?}", checkpoint.unexpected);
-        let vit = checkpoint.config.vit().expect("a Vision Transformer");
-        let sizes = [
-            ("image_size", vit.image_size),
-            ("patch_size", vit.patch_size),
-            ("width", vit.embed_dim),
-            ("heads", vit.num_heads),
-            ("layers", vit.depth),
-            ("parameters", checkpoint.parameters as usize),
-        ];
+        let mut sizes =
+            vec![("image_size", checkpoint.config.image_size()), ("parameters", checkpoint.parameters as usize)];
+        match &checkpoint.config {
+            ModelConfig::Vit(vit) => sizes.extend([
+                ("patch_size", vit.patch_size),
+                ("width", vit.embed_dim),
+                ("heads", vit.num_heads),
+                ("layers", vit.depth),
+            ]),
+            ModelConfig::Cnn(cnn) => sizes.extend([("width", cnn.width()), ("layers", cnn.stages.len())]),
+            ModelConfig::Stitched(_) => panic!("{path:?} is stitched"),
+        }
         for (name, size) in sizes {
             assert_eq!(card[name].as_u64(), Some(size as u64), "{path:?}: {name}");
         }
         let classes: Vec<_> = card["classes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        assert_eq!(classes, checkpoint.labels.unwrap_or_default(), "{path:?}");
+        let labels = checkpoint.labels.unwrap_or_default();
+        match card["class_count"].as_u64() {
+            Some(count) => assert_eq!(count, labels.len() as u64, "{path:?}"),
+            None => assert_eq!(classes, labels, "{path:?}"),
+        }
         for words in ["name", "trained_on", "recipe", "licence", "limits"] {
             assert!(card[words].as_str().is_some_and(|words| words.len() > 2), "{path:?}: {words}");
         }

@@ -146,7 +146,7 @@ def by_numpy(case):
 def by_timm(case):
     """The README's lines, and the one line for timm's own shapes. timm has no stitched model, so the README says nothing
     of it for Python."""
-    if not case.is_vit:
+    if not (case.is_vit or case.is_mobile):
         return {}
     import timm
     import timm.data
@@ -167,7 +167,7 @@ def by_timm(case):
             found["timm, local-dir"] = model(pictures).numpy()
             data = timm.data.resolve_model_data_config(model)
             assert all(np.allclose(data[key], case.preprocessing[key]) for key in ("mean", "std")), data
-            assert data["input_size"][1:] == tuple(case.pictures.shape[2:]), data
+            assert tuple(data["input_size"][1:]) == tuple(case.pictures.shape[2:]), data
             assert list(model.pretrained_cfg.get("label_names") or []) == (case.labels or []), model.pretrained_cfg
     return found
 
@@ -197,6 +197,7 @@ class Case:
         self.pictures = np.array(told["pictures"], np.float32).reshape(told["shape"])
         self.scores = np.array(told["scores"], np.float32).reshape(len(self.pictures), told["outputs"])
         self.is_vit, self.is_stitched = "embed_dim" in told["config"], "front" in told["config"]
+        self.is_mobile = "conv_head" in told["config"]
         self.config, self.labels, self.preprocessing = told["config"], told.get("labels"), told["preprocessing"]
 
     def path(self, ending):

@@ -3,8 +3,8 @@
 use heirloom_platform::file::FileError;
 
 /// What would fit instead; the end of every refusal.
-pub const WOULD_FIT: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet or a VGG \
-                             with batch norm would fit, as `.safetensors` or `.pth`";
+pub const WOULD_FIT: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet, a \
+                             MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 
 /// Why weights could not be read.
 #[derive(Debug, thiserror::Error, serde::Serialize)]

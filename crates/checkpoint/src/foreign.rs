@@ -30,9 +30,9 @@ const PATTERNS: &[Pattern] = &[
     (&["encoder.stages.", "convolution."], "a ResNet"),
     (&["^layer1.0.se."], "a squeeze-and-excitation ResNet"),
     (&["^conv1.0.", "^layer1.0.conv1."], "a ResNet with several convolutions in its stem"),
-    (&["conv_pw"], "an EfficientNet or MobileNet"),
+    (&[".se.conv_reduce.", "conv_pw"], "an EfficientNet or MobileNetV3"),
     (&["_depthwise_conv."], "an EfficientNet"),
-    (&["^features.0.0."], "a MobileNet or EfficientNet"),
+    (&[".block.0.0.", "^features.0.0."], "an EfficientNet or MobileNetV3"),
     (&["^features.3.squeeze."], "a SqueezeNet"),
     (&["^patch_embed.backbone."], "a hybrid of ResNet and Vision Transformer"),
     (&["^patch_embed.conv1."], "a Vision Transformer with a convolutional stem (XCiT or LeViT)"),
@@ -43,7 +43,7 @@ const PATTERNS: &[Pattern] = &[
     (&["^blocks.0.attn.norm."], "a Vision Transformer with a norm inside its attention"),
     (&["^blocks.0.mlp.norm."], "a Vision Transformer with a norm inside its feed-forward networks"),
     (&["^blocks.0.attn.q_bias"], "a Vision Transformer with split query and value biases (EVA)"),
-    (&["^blocks.0.0."], "a Vision Transformer whose blocks are nested in chunks"),
+    (&["^blocks.0.0.", ".attn."], "a Vision Transformer whose blocks are nested in chunks"),
 ];
 
 /// What the keys belong to, with the key that gave it away; `None` when nothing foreign is known of them.

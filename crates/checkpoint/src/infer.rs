@@ -6,6 +6,7 @@
 use super::description::Hints;
 use super::error::CheckpointError;
 use super::infer_cnn::{self, CnnReader};
+use super::infer_mobilenet::{numbered_blocks, timm_blocks};
 use super::naming::{Style, layer_of};
 use super::nearest::nearest;
 use super::stored::MAX_ELEMENTS;
@@ -68,6 +69,10 @@ pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) ->
         }
         (None, Style::ResNet) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.resnet(),
         (None, Style::Vgg) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.vgg(),
+        (None, Style::MobileNet | Style::NumberedMobileNet) => {
+            let blocks = if style == Style::MobileNet { timm_blocks(shapes) } else { numbered_blocks(shapes) };
+            CnnReader { file, shapes, hints, assumptions: Vec::new() }.mobilenet(&blocks)
+        }
         (None, Style::Timm | Style::HuggingFace | Style::Torchvision) => {
             let mut reader = Reader { file, shapes, hints, style, assumptions: Vec::new(), left_out: Vec::new() };
             let (config, registers_have_positions) = reader.config()?;
@@ -316,7 +321,7 @@ pub(super) fn family(config: &ModelConfig, hints: &Hints, style: Style, has_mask
     let config = match config {
         ModelConfig::Vit(config) => config,
         ModelConfig::Stitched(_) => return "stitched ViT (made here, timm names)".into(),
-        ModelConfig::Cnn(config) => return infer_cnn::family(config, hints),
+        ModelConfig::Cnn(config) => return infer_cnn::family(config, hints, style),
     };
     if hints.own.is_some() {
         return "ViT (made here, timm names)".into();

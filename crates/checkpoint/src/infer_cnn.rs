@@ -6,13 +6,13 @@
 use super::description::Hints;
 use super::error::CheckpointError;
 use super::infer::{Inferred, Shapes};
-use super::naming::layer_of;
+use super::naming::{Style, layer_of};
 use super::nearest::nearest;
 use super::stored::MAX_ELEMENTS;
 use heirloom_plan::config::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
 
 /// Epsilon of PyTorch's batch norms, which no file says and hardly anybody changes.
-const NORM_EPS: f64 = 1e-5;
+pub(super) const NORM_EPS: f64 = 1e-5;
 
 pub(super) struct CnnReader<'a> {
     pub file: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct CnnReader<'a> {
 }
 
 impl CnnReader<'_> {
-    fn unfit(&self, found: String) -> CheckpointError {
+    pub(super) fn unfit(&self, found: String) -> CheckpointError {
         CheckpointError::OtherModel { name: self.file.into(), found }
     }
 
@@ -32,7 +32,7 @@ impl CnnReader<'_> {
     }
 
     /// Shape of a convolution's weight: output, input, side of the kernel.
-    fn convolution(&self, key: &str) -> Result<[usize; 3], CheckpointError> {
+    pub(super) fn convolution(&self, key: &str) -> Result<[usize; 3], CheckpointError> {
         match self.shapes.get(key).map(Vec::as_slice) {
             Some(&[output, input, high, wide]) if high == wide => Ok([output, input, high]),
             Some(shape) => Err(self
@@ -41,7 +41,7 @@ impl CnnReader<'_> {
         }
     }
 
-    fn image_size(&mut self, usual: usize, why: &str) -> usize {
+    pub(super) fn image_size(&mut self, usual: usize, why: &str) -> usize {
         if let Some(said) = self.hints.image_size {
             return said;
         }
@@ -72,6 +72,7 @@ impl CnnReader<'_> {
             channels,
             stem: Some(stem),
             stages,
+            conv_head: None,
             conv_bias: false,
             norm_eps: NORM_EPS,
             pooled_side: 1,
@@ -139,6 +140,7 @@ impl CnnReader<'_> {
             channels,
             stem: None,
             stages,
+            conv_head: None,
             conv_bias: self.has(&format!("features.{}.bias", convs[0].at)),
             norm_eps: NORM_EPS,
             pooled_side,
@@ -151,7 +153,7 @@ impl CnnReader<'_> {
         Ok(Inferred { renamed, ..Inferred::plain(config.into(), self.assumptions) })
     }
 
-    fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.shapes.contains_key(key)
     }
 
@@ -311,6 +313,7 @@ pub(super) fn check_bounds(file: &str, config: &CnnConfig) -> Result<(), Checkpo
         ("input", least(|stage| stage.input), 1 << 14),
         ("inner", least(|stage| stage.inner), 1 << 14),
         ("width", least(|stage| stage.width), 1 << 14),
+        ("conv_head", config.conv_head.unwrap_or(1), 1 << 14),
         ("pooled_side", config.pooled_side, 64),
         ("hidden layers", config.hidden.len() + 1, 16),
         ("hidden", hidden(usize::max), 1 << 17),
@@ -336,16 +339,18 @@ pub(super) fn check_bounds(file: &str, config: &CnnConfig) -> Result<(), Checkpo
 }
 
 /// Family in words, e.g. `ResNet-56 (torchvision names)`.
-pub(super) fn family(config: &CnnConfig, hints: &Hints) -> String {
+pub(super) fn family(config: &CnnConfig, hints: &Hints, style: Style) -> String {
     let convolutions: usize = config.stages.iter().map(|stage| stage.depth * stage.block.convolutions()).sum();
     let family = match config.stem {
+        Some(_) if config.is_mobile() => "MobileNetV2".to_string(),
         // Numbered as in the papers: the first convolution and the classifier are counted, a VGG's three layers too.
         Some(_) => format!("ResNet-{}", convolutions + 2),
         None => format!("VGG{} with batch norm", convolutions + 3),
     };
+    let names = style.words();
     match &hints.architecture {
-        _ if hints.own.is_some() => format!("{family} (made here, torchvision names)"),
-        Some(architecture) => format!("{family} `{architecture}` (torchvision names)"),
-        None => format!("{family} (torchvision names)"),
+        _ if hints.own.is_some() => format!("{family} (made here, {names})"),
+        Some(architecture) => format!("{family} `{architecture}` ({names})"),
+        None => format!("{family} ({names})"),
     }
 }

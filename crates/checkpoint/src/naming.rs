@@ -18,7 +18,23 @@ pub(super) enum Style {
     ResNet,
     /// A VGG: torchvision's names, with or without its numbers.
     Vgg,
+    /// A MobileNetV2 under timm's names, which are ours too.
+    MobileNet,
+    /// A MobileNetV2 under torchvision's numbers.
+    NumberedMobileNet,
 }
+
+/// All of them.
+const STYLES: [Style; 8] = [
+    Style::Timm,
+    Style::HuggingFace,
+    Style::Torchvision,
+    Style::Stitched,
+    Style::ResNet,
+    Style::Vgg,
+    Style::MobileNet,
+    Style::NumberedMobileNet,
+];
 
 impl Style {
     /// The key every file of this style has, and that no other style has.
@@ -30,15 +46,17 @@ impl Style {
             Self::Stitched => "stitch.weight",
             Self::ResNet => "layer1.0.conv1.weight",
             Self::Vgg => "features.0.weight",
+            Self::MobileNet => "conv_stem.weight",
+            Self::NumberedMobileNet => "features.0.0.weight",
         }
     }
 
     /// In words.
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Timm | Self::Stitched => "timm names",
+            Self::Timm | Self::Stitched | Self::MobileNet => "timm names",
             Self::HuggingFace => "Hugging Face names",
-            Self::Torchvision | Self::ResNet | Self::Vgg => "torchvision names",
+            Self::Torchvision | Self::ResNet | Self::Vgg | Self::NumberedMobileNet => "torchvision names",
         }
     }
 }
@@ -78,7 +96,7 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
     }
     let mut found: Vec<(Style, String)> = Vec::new();
     for key in keys {
-        for style in [Style::Timm, Style::HuggingFace, Style::Torchvision, Style::Stitched, Style::ResNet, Style::Vgg] {
+        for style in STYLES {
             if let Some(prefix) = key.strip_suffix(style.anchor()).filter(|p| p.is_empty() || p.ends_with('.')) {
                 found.push((style, prefix.to_string()));
             }
@@ -132,7 +150,7 @@ impl Naming {
             Style::HuggingFace => hugging_face(key),
             Style::Torchvision => torchvision(key),
             Style::Stitched => Role::Whole(key.into()),
-            Style::ResNet | Style::Vgg => convolutional(key),
+            Style::ResNet | Style::Vgg | Style::MobileNet | Style::NumberedMobileNet => convolutional(key),
         }
     }
 

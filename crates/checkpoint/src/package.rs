@@ -7,8 +7,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::description::Description;
-use super::timm;
 use super::write::{write_config, write_safetensors};
+use super::{timm, timm_mobile};
 use heirloom_plan::config::VitConfig;
 use heirloom_plan::weights::HostTensor;
 
@@ -54,7 +54,15 @@ fn readme(description: &Description, resize: usize) -> String {
         text.push_str("labels.txt         the names of the classes, one a line, in the order of the scores\n");
     }
     text.push_str(&format!("\nIn Heirloom\n\nDrop the zip, or {WEIGHTS} alone, on step 1.\n\n"));
-    text + &vit.map(in_python).unwrap_or_default() + &preparing(description, resize)
+    let python = match (vit, description.config.cnn()) {
+        (Some(vit), _) => Some(in_python(&timm::python(vit, WEIGHTS), timm::is_usual(vit))),
+        (_, Some(cnn)) => {
+            let lines = timm_mobile::python(cnn, WEIGHTS);
+            lines.map(|lines| in_python(&lines, timm_mobile::architecture(cnn).is_some()))
+        }
+        _ => None,
+    };
+    text + &python.unwrap_or_default() + &preparing(description, resize)
 }
 
 fn shape(config: &VitConfig) -> String {
@@ -62,9 +70,10 @@ fn shape(config: &VitConfig) -> String {
     format!("Vision Transformer ({depth} layers, {num_heads} heads of {head_dim} channels, width {embed_dim})")
 }
 
-fn in_python(config: &VitConfig) -> String {
-    let lines = indented(&timm::python(config, WEIGHTS));
-    let short = match timm::is_usual(config) {
+/// `is_known`: whether timm has such a model.
+fn in_python(lines: &str, is_known: bool) -> String {
+    let lines = indented(lines);
+    let short = match is_known {
         true => {
             "or, with this folder unpacked as FOLDER, in one line:\n\n    \
              model = timm.create_model(\"local-dir:FOLDER\", pretrained=True).eval()\n\n"

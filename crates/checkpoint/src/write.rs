@@ -2,7 +2,8 @@
 //! opens again exactly as they were.
 
 use super::description::{Description, METADATA_KEY};
-use super::timm;
+use super::{timm, timm_mobile};
+use heirloom_plan::config::ModelConfig;
 use heirloom_plan::weights::HostTensor;
 use serde_json::{Map, Value, json};
 
@@ -61,7 +62,12 @@ pub fn write_config(description: &Description, resize: usize) -> String {
     // By way of the text: a value would make 0.48500001430511475 of the number 0.485.
     let text = serde_json::to_string(description).unwrap_or_default();
     let mut all: Value = serde_json::from_str(&text).unwrap_or_default();
-    let timm = description.config.vit().and_then(|vit| timm::description(vit, description.labels.as_deref()));
+    let labels = description.labels.as_deref();
+    let timm = match &description.config {
+        ModelConfig::Vit(vit) => timm::description(vit, labels),
+        ModelConfig::Cnn(cnn) => timm_mobile::description(cnn, labels),
+        ModelConfig::Stitched(_) => None,
+    };
     if let (Some(timm), Some(all)) = (timm, all.as_object_mut()) {
         all.extend(timm);
     }

@@ -10,6 +10,7 @@
 //! as long in these loops on the AMD that they were measured on, far more where each one interrupts the pipeline).
 
 mod adamw;
+mod depthwise;
 mod distance;
 mod exp;
 mod gelu;
@@ -27,6 +28,7 @@ mod testing;
 mod wide;
 
 pub use adamw::{AdamwNumbers, AdamwState, adamw};
+pub use depthwise::{Depthwise, depthwise, depthwise_input_gradient, depthwise_weight_gradient};
 pub use distance::DistanceTable;
 pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use gemm::{COLUMNS, Kernel, Matrix, Onto, ROWS, Row, Tiles, gemm, use_kernel};

@@ -7,11 +7,11 @@ pub(super) const ANCESTOR: Ancestor = Ancestor {
     heading: Heading {
         title: "Ancestor",
         term: "the trained model to inherit from",
-        intro: "Choose a Vision Transformer, a ResNet or a VGG: a .safetensors or .pth file with timm, torchvision or \
-                Hugging Face names. Several parts of one model can be chosen together.",
+        intro: "Choose a Vision Transformer, a ResNet, a MobileNetV2 or a VGG: a .safetensors or .pth file with timm, \
+                torchvision or Hugging Face names. Several parts of one model can be chosen together.",
     },
     input: "Choose a model file",
-    hint: "ViT, DeiT, DINOv2, ResNet or VGG · .safetensors, .pth, or a .zip package saved here",
+    hint: "ViT, DeiT, DINOv2, ResNet, MobileNetV2 or VGG · .safetensors, .pth, or a .zip package saved here",
     again: "Choose another model",
     layers: "Layers",
     heads: "Heads per layer",

@@ -13,8 +13,12 @@ pub(super) const SHIPPED: ShippedWords = ShippedWords {
             "{layers} layers of {heads} heads, width {width}, pictures of {image} px in patches of {patch} px (a ViT)"
         )
     },
+    stages: |stages, width, image| {
+        format!("{stages} stages, then {width} channels, pictures of {image} px (a convolutional network)")
+    },
     parameters: "Parameters",
     classes: "Classes it names",
+    class_count: |count| format!("ImageNet's {count}"),
     trained_on: "Trained on",
     recipe: "How it was made",
     accuracy: "How often it is right",

@@ -109,7 +109,18 @@ fn networks() -> Vec<(&'static str, CnnConfig)> {
         vec![stage(BlockKind::Plain, [3, 8, 8], 2, projection), stage(BlockKind::Plain, [8, 12, 12], 2, projection)];
     let vgg =
         CnnConfig { image_size: 20, stages: plain, hidden: vec![10], classes: Some(4), ..CnnConfig::vgg([1; 5], 4) };
+    // A residual and none, an expansion and none, and timm's own smallest.
+    let inverted = vec![
+        stage(BlockKind::Inverted, [8, 8, 8], 1, projection),
+        stage(BlockKind::Inverted, [8, 40, 10], 2, projection),
+    ];
+    let stem = Some(StemConfig { width: 8, kernel: 3, stride: 2, pool: false });
+    let mobile = CnnConfig { stem, conv_head: Some(20), ..residual(3, false, inverted) };
+    let known = CnnConfig { image_size: 32, ..CnnConfig::mobilenet_v2(0.35, 4) };
     vec![
+        ("mobilenet", mobile.clone()),
+        ("mobilenet_without_classifier", CnnConfig { classes: None, ..mobile }),
+        ("mobilenetv2_035", known),
         ("resnet_zeros", residual(3, false, basic)),
         ("resnet_bottleneck", residual(7, true, bottleneck)),
         // A map of 5 × 5 places pooled to 3 × 3: windows that overlap.

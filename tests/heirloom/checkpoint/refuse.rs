@@ -4,7 +4,7 @@ use super::files::*;
 use heirloom_nn::vit::HostTensor;
 use heirloom_platform::file::FileHandle;
 
-const FITS: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
+const FITS: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 
 #[test]
 fn other_kinds_of_files_are_named_by_their_content() {

@@ -130,8 +130,8 @@ fn torchvisions_networks_are_told_by_their_shapes_alone() {
 
 #[test]
 fn networks_of_other_kinds_and_broken_ones_are_refused_in_sentences() {
-    let fits = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet or a VGG with batch norm \
-                would fit, as `.safetensors` or `.pth`";
+    let fits = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with \
+                batch norm would fit, as `.safetensors` or `.pth`";
     let holds = |found: &str| format!("`m.safetensors` holds {found}; {fits}");
     let said = refusal(&[("features.0.weight", &[4, 3, 3, 3]), ("features.0.bias", &[4])]);
     assert_eq!(said, holds("a VGG without batch norm (nothing of it follows `features.0`)"));

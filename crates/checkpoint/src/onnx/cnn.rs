@@ -1,16 +1,17 @@
 //! Convolutional networks as a graph: line by line what [`heirloom_plan::config::Cnn`] computes when it is not training.
 
 use super::graph::{Attributes, Graph, Value};
-use heirloom_plan::config::{BlockKind, CnnConfig, Convolution, Pair, StageConfig, projection_keys, sides};
+use heirloom_plan::config::{
+    BlockKind, CnnConfig, Convolution, Pair, StageConfig, head_conv_keys, projection_keys, sides,
+};
 
 /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; without a classifier the
 /// pooled features.
 pub fn logits(graph: &mut Graph, config: &CnnConfig, images: &str) -> Value {
     let mut map = images.to_string();
     if let Some(stem) = config.stem {
-        let conv = Convolution { input: config.channels, output: stem.width, kernel: stem.kernel, stride: stem.stride };
-        map = conv_norm(graph, config, ["conv1".into(), "bn1".into()], conv, &map);
-        map = relu(graph, &map);
+        map = conv_norm(graph, config, config.stem_keys(), stem.convolution(config.channels), &map);
+        map = activation(graph, config.is_mobile(), &map);
         if stem.pool {
             map = max_pool(graph, &map, [3, 2, 1]);
         }
@@ -23,11 +24,15 @@ pub fn logits(graph: &mut Graph, config: &CnnConfig, images: &str) -> Value {
             map = max_pool(graph, &map, [stage.stride, stage.stride, 0]);
         }
     }
+    if let Some(conv) = config.head_convolution() {
+        map = conv_norm(graph, config, head_conv_keys(), conv, &map);
+        map = activation(graph, true, &map);
+    }
     let values = pooled(graph, config, &map);
     classify(graph, config, values)
 }
 
-/// `relu(f(x) + x)`; a plain block is `relu(f(x))`.
+/// `relu(f(x) + x)`; a plain block is `relu(f(x))`, an inverted residual `f(x) + x` or `f(x)`.
 fn one_block(graph: &mut Graph, config: &CnnConfig, (at, block): (usize, usize), map: &str) -> Value {
     let stage = &config.stages[at];
     let convs = stage.convolutions(block);
@@ -35,10 +40,13 @@ fn one_block(graph: &mut Graph, config: &CnnConfig, (at, block): (usize, usize),
     for (index, conv) in convs.iter().enumerate() {
         branch = conv_norm(graph, config, config.conv_keys(at, block, index), *conv, &branch);
         if index + 1 < convs.len() {
-            branch = relu(graph, &branch);
+            branch = activation(graph, config.is_mobile(), &branch);
         }
     }
-    if stage.block != BlockKind::Plain {
+    if stage.block == BlockKind::Inverted {
+        return if stage.is_residual(block) { graph.add(&branch, map) } else { branch };
+    }
+    if stage.is_residual(block) {
         let shortcut = match stage.projection(block) {
             Some(conv) => conv_norm(graph, config, projection_keys(at, block), conv, map),
             None => padded(graph, stage, block, map),
@@ -74,6 +82,7 @@ fn conv_norm(graph: &mut Graph, config: &CnnConfig, [conv, norm]: Pair, shape: C
         }
         let attributes =
             Attributes::none().ints("kernel_shape", &[kernel; 2]).ints("strides", &[stride; 2]).ints("pads", &[pad; 4]);
+        let attributes = if shape.groups > 1 { attributes.int("group", shape.groups as i64) } else { attributes };
         graph.node("Conv", &inputs.iter().map(String::as_str).collect::<Vec<_>>(), attributes)
     });
     batch_norm(graph, config, &norm, &map)
@@ -86,6 +95,15 @@ fn batch_norm(graph: &mut Graph, config: &CnnConfig, key: &str, values: &str) ->
         let attributes = Attributes::none().float("epsilon", config.norm_eps as f32);
         graph.node("BatchNormalization", &[values, &weight, &bias, &mean, &var], attributes)
     })
+}
+
+/// ReLU, or ReLU6.
+fn activation(graph: &mut Graph, ends_at_6: bool, values: &str) -> Value {
+    if !ends_at_6 {
+        return relu(graph, values);
+    }
+    let (least, most) = (graph.number(0.0), graph.number(6.0));
+    graph.node("Clip", &[values, &least, &most], Attributes::none())
 }
 
 fn relu(graph: &mut Graph, values: &str) -> Value {

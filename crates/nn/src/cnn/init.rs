@@ -1,4 +1,4 @@
-//! Weights from random numbers, as torchvision starts its ResNets and VGGs.
+//! Weights from random numbers, as torchvision starts its networks.
 
 use std::convert::Infallible;
 
@@ -7,8 +7,8 @@ use rand::Rng;
 use heirloom_plan::weights::{HostTensor, Weights, generator_of};
 
 /// torchvision's start: convolutions from a normal distribution of variance `2 / (output · kernel²)` (He et al. 2015,
-/// fan out), norms at one and zero, a ResNet's `fc` uniform within `1 / √input`, a VGG's linear layers normal with
-/// deviation 0.01 and no bias.
+/// fan out), norms at one and zero, a ResNet's `fc` uniform within `1 / √input`, a VGG's linear layers and a
+/// MobileNetV2's classifier normal with deviation 0.01 and no bias.
 ///
 /// Each tensor's numbers depend on the seed and its key alone.
 #[derive(Clone, Copy, Debug)]

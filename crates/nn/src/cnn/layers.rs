@@ -1,4 +1,5 @@
-//! The parts of a convolutional network; a block reads like the papers (He et al. 2016, Simonyan and Zisserman 2015).
+//! The parts of a convolutional network; a block reads like the papers (He et al. 2016, Simonyan and Zisserman 2015,
+//! Sandler et al. 2018).
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -8,12 +9,36 @@ use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 
 use super::{BatchNorm, BlockKind, Statistics};
-use crate::kernels::linear;
+use crate::kernels::{depthwise, linear};
+
+/// What follows a norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// The larger of the number and 0.
+    Relu,
+    /// ReLU that ends at 6 (MobileNetV2).
+    Relu6,
+}
+
+impl Activation {
+    /// Of the convolutions within a block of this kind.
+    pub fn of(kind: BlockKind) -> Self {
+        if kind == BlockKind::Inverted { Self::Relu6 } else { Self::Relu }
+    }
+
+    /// Number by number.
+    pub fn forward<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Relu => relu(values),
+            Self::Relu6 => values.clamp(0.0, 6.0),
+        }
+    }
+}
 
 /// A convolution and its norm. Padding keeps the side of the map at stride 1.
 #[derive(Module, Debug)]
 pub struct ConvNorm {
-    /// `[output, input, kernel, kernel]`.
+    /// `[output, input, kernel, kernel]`; of a depthwise one `[output, 1, kernel, kernel]`.
     pub weight: Param<Tensor<4>>,
     /// `[output]`.
     pub bias: Option<Param<Tensor<1>>>,
@@ -22,23 +47,32 @@ pub struct ConvNorm {
     /// Stride.
     #[module(skip)]
     pub stride: usize,
+    /// Groups of channels: 1, or all of a depthwise convolution.
+    #[module(skip)]
+    pub groups: usize,
 }
 
 impl ConvNorm {
     /// `[batch, input, side, side]` to `[batch, output, side / stride, side / stride]`.
     pub fn forward(&self, map: Tensor<4>, statistics: Option<&mut Statistics>) -> Tensor<4> {
         let [_, _, kernel, _] = self.weight.dims();
-        let options = ConvOptions::new([self.stride; 2], [kernel / 2; 2], [1; 2], 1);
+        if self.groups > 1 && self.bias.is_none() {
+            return self.norm.forward(depthwise(map, self.weight.val(), self.stride), statistics);
+        }
+        let options = ConvOptions::new([self.stride; 2], [kernel / 2; 2], [1; 2], self.groups);
         let bias = self.bias.as_ref().map(Param::val);
         self.norm.forward(conv2d(map, self.weight.val(), bias, options), statistics)
     }
 }
 
-/// The first convolution of a ResNet.
+/// The first convolution of a ResNet or MobileNetV2.
 #[derive(Module, Debug)]
 pub struct Stem {
-    /// `conv1` and `bn1`.
+    /// The convolution and its norm.
     pub conv: ConvNorm,
+    /// What follows.
+    #[module(skip)]
+    pub activation: Activation,
     /// Whether a 3×3 max pooling of stride 2 follows.
     #[module(skip)]
     pub pool: bool,
@@ -47,7 +81,7 @@ pub struct Stem {
 impl Stem {
     /// `[batch, channels, side, side]` to `[batch, width, ..]`.
     pub fn forward(&self, images: Tensor<4>, statistics: Option<&mut Statistics>) -> Tensor<4> {
-        let map = relu(self.conv.forward(images, statistics));
+        let map = self.activation.forward(self.conv.forward(images, statistics));
         if !self.pool {
             return map;
         }
@@ -65,10 +99,13 @@ pub struct Block {
     /// What it does.
     #[module(skip)]
     pub kind: BlockKind,
+    /// Whether it adds what its shortcut brings.
+    #[module(skip)]
+    pub is_residual: bool,
 }
 
 impl Block {
-    /// `relu(f(x) + x)`; a plain block is `relu(f(x))`.
+    /// `relu(f(x) + x)`; a plain block is `relu(f(x))`, an inverted residual `f(x) + x` or `f(x)` with ReLU6 within.
     ///
     /// # Shapes
     /// `[batch, input, side, side]` to `[batch, width, side / stride, side / stride]`
@@ -77,11 +114,14 @@ impl Block {
         for (at, conv) in self.convs.iter().enumerate() {
             branch = conv.forward(branch, statistics.as_deref_mut());
             if at < last {
-                branch = relu(branch);
+                branch = Activation::of(self.kind).forward(branch);
             }
         }
-        if self.kind == BlockKind::Plain {
-            return relu(branch);
+        match (self.kind, self.is_residual) {
+            (BlockKind::Inverted, true) => return branch + map,
+            (BlockKind::Inverted, false) => return branch,
+            (_, false) => return relu(branch),
+            (_, true) => {}
         }
         let shortcut = match &self.downsample {
             Some(conv) => conv.forward(map, statistics),

@@ -1,6 +1,6 @@
-//! Convolutional networks: CIFAR ResNets, torchvision's ResNets, and VGGs with batch norm.
+//! Convolutional networks: CIFAR ResNets, torchvision's ResNets, VGGs with batch norm, and MobileNetV2.
 //!
-//! One family instead of three: all are a stem, stages and a classifier, and the stage is the unit that Learngene by
+//! One family instead of four: all are a stem, stages and a classifier, and the stage is the unit that Learngene by
 //! layers chooses. Batch norm shaped the rest: running statistics belong to the model and change only when a caller
 //! says so ([`Cnn::update_running_stats`]).
 
@@ -12,9 +12,10 @@ mod state;
 mod units;
 
 pub use heirloom_plan::config::{
-    BlockKind, CnnConfig, Convolution, Pair, SeamError, Shortcut, StageConfig, StemConfig, Unit, projection_keys, sides,
+    BlockKind, CnnConfig, Convolution, Pair, SeamError, Shortcut, StageConfig, StemConfig, Unit, head_conv_keys,
+    projection_keys, sides,
 };
 pub use init::RandomWeights;
-pub use layers::{Block, ConvNorm, Hidden, Stage, Stem};
+pub use layers::{Activation, Block, ConvNorm, Hidden, Stage, Stem};
 pub use model::{Cnn, Hooks, OnBlock, OnStage};
 pub use norm::{BatchNorm, Statistics};

@@ -6,7 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use super::{BatchNorm, CnnConfig, Hidden, Stage, Statistics, Stem};
+use super::{Activation, BatchNorm, CnnConfig, ConvNorm, Hidden, Stage, Statistics, Stem};
 use crate::kernels::linear;
 
 /// Shown a stage and the map that leaves it, `[batch, width, side, side]`.
@@ -25,13 +25,15 @@ pub struct Hooks<'a> {
     pub blocks: Option<OnBlock<'a>>,
 }
 
-/// A convolutional network; parameters have torchvision's keys (see [`CnnConfig::tensors`]).
+/// A convolutional network; parameters have the keys of [`CnnConfig::tensors`].
 #[derive(Module, Debug)]
 pub struct Cnn {
     /// First convolution; a VGG has none.
     pub stem: Option<Stem>,
     /// Stages.
     pub stages: Vec<Stage>,
+    /// The 1×1 convolution after them (MobileNetV2).
+    pub conv_head: Option<ConvNorm>,
     /// Hidden layers of the classifier.
     pub hidden: Vec<Hidden>,
     /// Last layer of the classifier.
@@ -42,7 +44,7 @@ pub struct Cnn {
 }
 
 impl Cnn {
-    /// The map that leaves the last stage.
+    /// The map that is pooled: what leaves the last stage or the convolution after it.
     ///
     /// # Shapes
     /// - images: `[batch, channels, image_size, image_size]`
@@ -69,7 +71,10 @@ impl Cnn {
                 see(at, &map);
             }
         }
-        map
+        match &self.conv_head {
+            Some(conv) => Activation::Relu6.forward(conv.forward(map, hooks.statistics.as_deref_mut())),
+            None => map,
+        }
     }
 
     /// What the classifier sees: `[batch, width * pooled_side * pooled_side]`.
@@ -121,7 +126,7 @@ impl Cnn {
         let blocks = self.stages.iter_mut().flat_map(|stage| &mut stage.blocks);
         let convs = stem.chain(blocks.flat_map(|block| block.convs.iter_mut().chain(&mut block.downsample)));
         let hidden = self.hidden.iter_mut().filter_map(|hidden| hidden.norm.as_mut());
-        convs.map(|conv| &mut conv.norm).chain(hidden).collect()
+        convs.chain(&mut self.conv_head).map(|conv| &mut conv.norm).chain(hidden).collect()
     }
 
     /// Where its parameters are.

@@ -1,11 +1,11 @@
-//! A model's weights in and out, by torchvision key and PyTorch shape, one tensor at a time.
+//! A model's weights in and out, by key and PyTorch shape, one tensor at a time.
 
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{BatchNorm, Block, BlockKind, Cnn, CnnConfig, ConvNorm, Hidden, Stage, StageConfig, Stem};
-use super::{Convolution, Pair, projection_keys};
+use super::{Activation, BatchNorm, Block, BlockKind, Cnn, CnnConfig, ConvNorm, Hidden, Stage, StageConfig, Stem};
+use super::{Convolution, Pair, head_conv_keys, projection_keys};
 use crate::device::{ReadError, read};
 use heirloom_plan::weights::{HostTensor, Weights, transpose};
 
@@ -32,13 +32,13 @@ impl<W: Weights> Loader<'_, W> {
     }
 
     async fn conv_norm(&mut self, [conv, norm]: Pair, shape: Convolution) -> Result<ConvNorm, W::Error> {
-        let Convolution { input, output, kernel, stride } = shape;
-        let weight = self.param(format!("{conv}.weight"), [output, input, kernel, kernel]).await?;
+        let Convolution { output, stride, groups, .. } = shape;
+        let weight = self.param(format!("{conv}.weight"), shape.weight_shape()).await?;
         let bias = match self.config.conv_bias {
             true => Some(self.param(format!("{conv}.bias"), [output]).await?),
             false => None,
         };
-        Ok(ConvNorm { weight, bias, norm: self.norm(&norm, output).await?, stride })
+        Ok(ConvNorm { weight, bias, norm: self.norm(&norm, output).await?, stride, groups })
     }
 
     async fn linear(&mut self, key: &str, input: usize, output: usize) -> Result<Linear, W::Error> {
@@ -60,7 +60,7 @@ impl<W: Weights> Loader<'_, W> {
                 Some(conv) => Some(self.conv_norm(projection_keys(at, block), conv).await?),
                 None => None,
             };
-            blocks.push(Block { convs, downsample, kind: stage.block });
+            blocks.push(Block { convs, downsample, kind: stage.block, is_residual: stage.is_residual(block) });
         }
         Ok(Stage { blocks, pool: if stage.block == BlockKind::Plain { stage.stride } else { 1 } })
     }
@@ -75,14 +75,9 @@ impl Cnn {
         let mut loader = Loader { weights, device, config };
         let stem = match config.stem {
             Some(stem) => {
-                let shape = Convolution {
-                    input: config.channels,
-                    output: stem.width,
-                    kernel: stem.kernel,
-                    stride: stem.stride,
-                };
-                let conv = loader.conv_norm(["conv1".into(), "bn1".into()], shape).await?;
-                Some(Stem { conv, pool: stem.pool })
+                let conv = loader.conv_norm(config.stem_keys(), stem.convolution(config.channels)).await?;
+                let activation = if config.is_mobile() { Activation::Relu6 } else { Activation::Relu };
+                Some(Stem { conv, activation, pool: stem.pool })
             }
             None => None,
         };
@@ -90,6 +85,10 @@ impl Cnn {
         for (at, stage) in config.stages.iter().enumerate() {
             stages.push(loader.stage(at, stage).await?);
         }
+        let conv_head = match config.head_convolution() {
+            Some(conv) => Some(loader.conv_norm(head_conv_keys(), conv).await?),
+            None => None,
+        };
         let (mut hidden, mut fc) = (Vec::new(), None);
         if let Some(classes) = config.classes {
             let mut input = config.pooled();
@@ -105,17 +104,17 @@ impl Cnn {
             }
             fc = Some(loader.linear(&config.head_key(), input, classes).await?);
         }
-        Ok(Self { stem, stages, hidden, fc, config: config.clone() })
+        Ok(Self { stem, stages, conv_head, hidden, fc, config: config.clone() })
     }
 
-    /// All weights and running statistics by torchvision key in PyTorch's shape, on the host.
+    /// All weights and running statistics by key in PyTorch's shape, on the host.
     ///
     /// # Errors
     /// When the device cannot be read.
     pub async fn state(&self) -> Result<Vec<(String, HostTensor)>, ReadError> {
         let mut collector = Collector::default();
         if let Some(stem) = &self.stem {
-            collector.conv_norm(["conv1".into(), "bn1".into()], &stem.conv);
+            collector.conv_norm(self.config.stem_keys(), &stem.conv);
         }
         for (at, stage) in self.stages.iter().enumerate() {
             for (index, block) in stage.blocks.iter().enumerate() {
@@ -126,6 +125,9 @@ impl Cnn {
                     collector.conv_norm(projection_keys(at, index), conv);
                 }
             }
+        }
+        if let Some(conv) = &self.conv_head {
+            collector.conv_norm(head_conv_keys(), conv);
         }
         for (at, hidden) in self.hidden.iter().enumerate() {
             let [linear, norm] = self.config.hidden_keys(at);

@@ -7,7 +7,8 @@ use super::{Cnn, RandomWeights, SeamError, Unit};
 
 impl Cnn {
     /// A network from units of this one; see [`CnnConfig::from_units`](super::CnnConfig::from_units). What is not inherited starts from random numbers
-    /// of `seed`. It comes without autodiff; running statistics are inherited with their stages.
+    /// of `seed`. It comes without autodiff; running statistics are inherited with their stages. The convolution after
+    /// the last stage is inherited where the ancestor's last stage ends the network: it reads that stage's channels.
     ///
     /// # Errors
     /// When a unit is unknown, or two neighbours do not fit.
@@ -26,6 +27,9 @@ impl Cnn {
             if let Unit::Inherited(at) = *unit {
                 cnn.stages[place] = burn::module::Module::valid(&self.stages[at]);
             }
+        }
+        if units.last() == Some(&Unit::Inherited(self.stages.len().saturating_sub(1))) {
+            cnn.conv_head = self.conv_head.as_ref().map(burn::module::Module::valid);
         }
         Ok(cnn)
     }

@@ -7,6 +7,7 @@ pub mod attention;
 pub mod attention_distance;
 pub mod cka;
 pub mod density;
+pub mod depthwise;
 pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
@@ -24,6 +25,7 @@ pub use attention_distance::{
 };
 pub use cka::{gram, own_squares, pair_squares};
 pub use density::{Density, density};
+pub use depthwise::depthwise;
 pub use expand_heads::{HeadWeights, expand_heads};
 pub use ffn_map::ffn_map;
 pub use gelu::gelu;

@@ -1,4 +1,5 @@
-//! Hyper-parameters of a convolutional network: ResNets of both styles and VGGs, as a stem, stages and a classifier.
+//! Hyper-parameters of a convolutional network: ResNets of both styles, VGGs and MobileNetV2s, as a stem, stages and a
+//! classifier.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,15 +15,18 @@ pub enum BlockKind {
     Basic,
     /// ResNet-50: 1×1, 3×3, 1×1 convolutions and a shortcut.
     Bottleneck,
+    /// MobileNetV2: an inverted residual (Sandler et al. 2018, section 3.3), that is 1×1, depthwise 3×3 and 1×1
+    /// convolutions, the last without an activation. It adds its input where stride and width allow it as it is.
+    Inverted,
 }
 
 impl BlockKind {
-    /// Convolutions of the block, the shortcut's not counted.
+    /// Convolutions of the block, the shortcut's not counted (an inverted residual that does not expand has one less).
     pub fn convolutions(self) -> usize {
         match self {
             Self::Plain => 1,
             Self::Basic => 2,
-            Self::Bottleneck => 3,
+            Self::Bottleneck | Self::Inverted => 3,
         }
     }
 }
@@ -37,7 +41,7 @@ pub enum Shortcut {
     Projection,
 }
 
-/// The first convolution of a ResNet, with its norm and ReLU (`conv1`, `bn1`).
+/// The first convolution of a ResNet (`conv1`, `bn1`) or MobileNetV2 (`conv_stem`, `bn1`), with its norm and activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StemConfig {
@@ -51,8 +55,8 @@ pub struct StemConfig {
     pub pool: bool,
 }
 
-/// Blocks of one width: `layer1` … of a ResNet, the convolutions between two poolings of a VGG. The unit that
-/// Learngene by layers chooses.
+/// Blocks of one width: `layer1` … of a ResNet, the convolutions between two poolings of a VGG, `blocks.0` … of a
+/// MobileNetV2. The unit that Learngene by layers chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
@@ -62,14 +66,15 @@ pub struct StageConfig {
     pub depth: usize,
     /// Channels it takes.
     pub input: usize,
-    /// Channels inside its blocks; only a bottleneck's differ from `width`.
+    /// Channels inside its blocks; only those of bottlenecks and inverted residuals differ from `width`. Inverted
+    /// residuals widen by a factor: `inner` is that of the blocks after the first, `expansion · width`.
     pub inner: usize,
     /// Channels it gives.
     pub width: usize,
-    /// How many times the map shrinks: the stride of the first residual block, or of the max pooling after the last
-    /// plain one.
+    /// How many times the map shrinks: the stride of the first block with a shortcut, or of the max pooling after the
+    /// last plain one.
     pub stride: usize,
-    /// How its shortcuts pass where they cannot pass as they are.
+    /// How its shortcuts pass where they cannot pass as they are; inverted residuals then have none.
     pub shortcut: Shortcut,
 }
 
@@ -85,6 +90,9 @@ pub struct CnnConfig {
     pub stem: Option<StemConfig>,
     /// Stages, in order.
     pub stages: Vec<StageConfig>,
+    /// Channels of the 1×1 convolution after the last stage, which a MobileNetV2 has (`conv_head`, `bn2`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conv_head: Option<usize>,
     /// Whether convolutions have biases (VGG).
     pub conv_bias: bool,
     /// Epsilon of the batch norms.
@@ -137,6 +145,7 @@ impl CnnConfig {
             channels: 3,
             stem: Some(StemConfig { width: 64, kernel: 7, stride: 2, pool: true }),
             stages: stages.collect(),
+            conv_head: None,
             conv_bias: false,
             norm_eps: 1e-5,
             pooled_side: 1,
@@ -164,9 +173,36 @@ impl CnnConfig {
         }
     }
 
-    /// Channels that the last stage gives.
+    /// MobileNetV2 for ImageNet (Sandler et al. 2018, table 2), as torchvision and timm build it: `multiplier` times as
+    /// wide, channels rounded to multiples of 8.
+    pub fn mobilenet_v2(multiplier: f64, classes: usize) -> Self {
+        let stem = StemConfig { width: rounded(32.0 * multiplier), kernel: 3, stride: 2, pool: false };
+        let mut input = stem.width;
+        let table =
+            [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
+        let stages = table.into_iter().map(|(expansion, width, depth, stride)| {
+            let width = rounded(f64::from(width) * multiplier);
+            let (taken, inner) = (std::mem::replace(&mut input, width), expansion * width);
+            let (block, shortcut) = (BlockKind::Inverted, Shortcut::Projection);
+            StageConfig { block, depth, input: taken, inner, width, stride, shortcut }
+        });
+        Self {
+            stages: stages.collect(),
+            stem: Some(stem),
+            conv_head: Some(rounded(1280.0 * multiplier.max(1.0))),
+            ..Self::resnet(BlockKind::Basic, [1; 4], classes)
+        }
+    }
+
+    /// Channels of the map that is pooled.
     pub fn width(&self) -> usize {
-        self.stages.last().map_or(self.channels, |stage| stage.width)
+        self.conv_head.unwrap_or(self.stages_width())
+    }
+
+    /// Channels that the last stage gives.
+    pub fn stages_width(&self) -> usize {
+        let given = self.stem.map_or(self.channels, |stem| stem.width);
+        self.stages.last().map_or(given, |stage| stage.width)
     }
 
     /// Numbers the classifier sees of a picture.
@@ -174,7 +210,8 @@ impl CnnConfig {
         self.width() * self.pooled_side * self.pooled_side
     }
 
-    /// Every tensor of the model with its torchvision key and PyTorch shape, running statistics included.
+    /// Every tensor of the model with its key (torchvision's, of a MobileNetV2 timm's) and PyTorch shape, running
+    /// statistics included.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut all = Vec::new();
         for Placed { key, part, .. } in layout(self) {
@@ -230,4 +267,10 @@ impl CnnConfig {
         };
         layout(self).into_iter().map(of).sum()
     }
+}
+
+/// The multiple of 8 next to `width`, but not less than 0.9 of it (`_make_divisible` of both libraries).
+fn rounded(width: f64) -> usize {
+    let next = (((width + 4.0) / 8.0) as usize * 8).max(8);
+    if (next as f64) < 0.9 * width { next + 8 } else { next }
 }

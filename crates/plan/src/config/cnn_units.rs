@@ -85,7 +85,15 @@ impl CnnConfig {
             let fault = |problem| Err(SeamError::Stage { stage: name.clone(), problem });
             match (self.stem, stage.block) {
                 _ if stage.depth == 0 || stage.width == 0 || stage.stride == 0 => return fault("it is empty"),
-                (None, BlockKind::Basic | BlockKind::Bottleneck) => return fault("residual blocks need a stem"),
+                (None, BlockKind::Basic | BlockKind::Bottleneck | BlockKind::Inverted) => {
+                    return fault("residual blocks need a stem");
+                }
+                (_, kind) if (kind == BlockKind::Inverted) != self.is_mobile() => {
+                    return fault("inverted residuals and blocks of other kinds make no network together");
+                }
+                (_, BlockKind::Inverted) if stage.inner == 0 || !stage.inner.is_multiple_of(stage.width) => {
+                    return fault("inverted residuals widen by a whole number");
+                }
                 (Some(_), BlockKind::Plain) => return fault("plain blocks have no place behind a ResNet's stem"),
                 (_, BlockKind::Basic | BlockKind::Bottleneck)
                     if stage.shortcut == Shortcut::Zeros && stage.input > stage.width =>
@@ -103,7 +111,8 @@ impl CnnConfig {
     }
 
     /// The configuration of a network from units of one that has this configuration: its stem, `units` in order, and a
-    /// new classifier that sees the mean of all places (a VGG's hidden layers stay if it had any).
+    /// new classifier that sees the mean of all places (a VGG's hidden layers stay if it had any, and a MobileNetV2's
+    /// last convolution).
     ///
     /// # Errors
     /// When a unit is unknown, or two neighbours do not fit.

@@ -8,7 +8,7 @@ mod stitched;
 mod vit;
 
 pub use cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
-pub use cnn_layout::{Convolution, Pair, projection_keys, sides};
+pub use cnn_layout::{Convolution, Pair, head_conv_keys, projection_keys, sides};
 use cnn_layout::{Part, Placed, layout};
 pub use cnn_units::{SeamError, Unit};
 pub use model::ModelConfig;

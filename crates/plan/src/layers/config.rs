@@ -10,8 +10,12 @@ pub fn layer_names(config: &ModelConfig) -> Vec<String> {
         ModelConfig::Stitched(_) => Vec::new(),
         // A VGG numbers its convolutions, not its stages.
         ModelConfig::Cnn(config) => {
-            let kind = if config.stem.is_some() { "layer" } else { "stage " };
-            (1..=config.stages.len()).map(|stage| format!("{kind}{stage}")).collect()
+            let name = |stage: usize| match config.stem {
+                Some(_) if config.is_mobile() => format!("blocks.{stage}"),
+                Some(_) => format!("layer{}", stage + 1),
+                None => format!("stage {}", stage + 1),
+            };
+            (0..config.stages.len()).map(name).collect()
         }
     }
 }
@@ -31,7 +35,7 @@ pub fn layer_parameters(config: &ModelConfig) -> Vec<u64> {
         ModelConfig::Cnn(config) => {
             let up_to = |stages: usize| {
                 let stages = config.stages[..stages].to_vec();
-                CnnConfig { stages, classes: None, ..config.clone() }.parameters()
+                CnnConfig { stages, conv_head: None, classes: None, ..config.clone() }.parameters()
             };
             (0..config.stages.len()).map(|stage| up_to(stage + 1) - up_to(stage)).collect()
         }
