@@ -147,13 +147,22 @@ impl Archive {
 
     fn entry(&self, index: usize) -> Option<Entry> {
         let entry = self.directory.entry(index).ok()?;
-        let name = entry.name().map_or_else(|_| "?".to_owned(), |name| name.replace('\\', "/"));
+        // Without a word on its code page a name that is no UTF-8 could be anything, and a byte of it that looks like
+        // a `\` may be half of a letter: no guess, for a wrong name looks as good as a right one.
+        let (name, is_known) = match std::str::from_utf8(entry.name_raw()) {
+            Ok(name) => (name.replace('\\', "/"), true),
+            Err(_) => (String::from_utf8_lossy(entry.name_raw()).into_owned(), false),
+        };
         if entry.is_dir() || name.ends_with('/') {
             return None;
         }
-        let is_outside = name.starts_with('/') || name.contains(':') || name.split('/').any(|part| part == "..");
+        // Of a colon only a drive (`C:/`) leads out; clocks and ratios have some too.
+        let is_drive = matches!(name.as_bytes(), [letter, b':', b'/', ..] if letter.is_ascii_alphabetic());
+        let is_outside = name.starts_with('/') || is_drive || name.split('/').any(|part| part == "..");
         let say = |reason: &str| Some(PictureError::Zip(reason.to_owned()));
-        let refused = if is_outside || entry.enclosed_name().is_none() {
+        let refused = if !is_known {
+            Some(PictureError::CodePage)
+        } else if is_outside {
             say("its path leads out of the zip; zip the folder again")
         } else if entry.encrypted() {
             say("it is encrypted; unpack the zip with its password and drop the folder")

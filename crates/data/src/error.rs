@@ -22,6 +22,15 @@ pub enum PictureError {
         "it comes without a folder, and the folder's name is the class; put it in a folder, or choose a class for it"
     )]
     NoClass,
+    /// It lies beside the folders that are classes, or in a side whose folders are none of them.
+    #[error("no folder around it names one of the classes, so it has no class; put it in a class's folder")]
+    Loose,
+    /// A zip does not say in which code page its names are.
+    #[error(
+        "its name is in a code page of the computer that zipped it, which the zip does not name; unpack the zip on that \
+         computer and drop the folder, or zip it with another program (7-Zip writes names for all)"
+    )]
+    CodePage,
     /// More bytes than a picture needs.
     #[error("it has {bytes} bytes, at most {MAX_FILE_BYTES} are read; make it smaller")]
     TooLong {

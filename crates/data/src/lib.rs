@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! files ─ PictureSet::add ─ PictureSet::split ─ Loader::new ─ train_batch(step), validation_batch(i)
-//!          (place, archive,   (split)             (cache, resize, transform)
+//!          (reading, archive,  (split)             (cache, resize, transform)
 //!           source: header, hash)
 //! ```
 
@@ -15,6 +15,7 @@ mod cache;
 mod error;
 mod loader;
 mod place;
+mod reading;
 mod resize;
 mod set;
 mod share;
@@ -29,7 +30,8 @@ mod walk;
 pub use archive::Archive;
 pub use error::{DataError, MAX_FILE_BYTES, PictureError};
 pub use loader::{Batch, Loader, LoaderSettings};
-pub use place::{Place, Side, is_junk, place};
+pub use place::{Place, Side, is_junk};
+pub use reading::{Level, Reading, read};
 pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
 pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
 pub use single::{evaluation_and_thumbnail, evaluation_picture, open, picture_url, thumbnail};

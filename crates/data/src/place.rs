@@ -1,4 +1,4 @@
-//! What the path of a picture says: its class and, where folders are called so, its side of the split.
+//! Names of folders and files: sides of the split, and what nobody means.
 
 /// Side of the split that a folder name gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,7 +12,7 @@ pub enum Side {
 }
 
 impl Side {
-    fn of_folder(name: &str) -> Option<Self> {
+    pub(super) fn of_folder(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "train" | "training" => Some(Self::Train),
             "val" | "valid" | "validation" => Some(Self::Validation),
@@ -25,39 +25,45 @@ impl Side {
 /// Where a picture belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Name of the last folder that is not called after a side.
+    /// The folder that names the class, as it is written.
     pub class: Option<String>,
     /// The innermost side named by a folder, above or below the class.
     pub side: Option<Side>,
 }
 
-/// Reads a path with `/`. A zip counts as a folder called as the zip without `.zip`, so that `daisy.zip` with loose
-/// pictures is a class and `train.zip` a side.
-pub fn place(path: &str) -> Place {
-    let mut place = Place { class: None, side: None };
-    let folders = path.rsplit('/').skip(1).filter(|folder| !folder.is_empty());
-    for folder in folders {
-        let folder = without_zip(folder);
-        match Side::of_folder(folder) {
-            Some(side) => place.side = place.side.or(Some(side)),
-            None if place.class.is_none() => place.class = Some(folder.to_owned()),
-            None => {}
-        }
-    }
-    place
-}
-
-fn without_zip(folder: &str) -> &str {
+/// A folder's name without `.zip`, so that `daisy.zip` with loose pictures is a class and `train.zip` a side.
+pub(super) fn without_zip(folder: &str) -> &str {
     match folder.len().checked_sub(4).and_then(|at| folder.split_at_checked(at)) {
         Some((stem, end)) if end.eq_ignore_ascii_case(".zip") && !stem.is_empty() => stem,
         _ => folder,
     }
 }
 
-/// Files that systems leave behind and nobody means: hidden ones, `__MACOSX`, `Thumbs.db`, `desktop.ini`.
+/// Folders of systems and network storages, in small letters.
+const SYSTEM_FOLDERS: [&str; 10] = [
+    "__macosx",
+    "@eadir",
+    "#recycle",
+    "@recycle",
+    "@recently-snapshot",
+    "#snapshot",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "@tmp",
+];
+
+/// Files that systems leave behind and nobody means: hidden ones, `__MACOSX`, a NAS's `@eaDir`, `Thumbs.db`,
+/// `desktop.ini`.
 pub fn is_junk(path: &str) -> bool {
     let is_hidden = |part: &str| part.starts_with('.') && part != "." && part != "..";
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    path.split('/').any(|part| part == "__MACOSX" || is_hidden(part))
-        || matches!(name.as_str(), "thumbs.db" | "ehthumbs.db" | "desktop.ini" | "icon\r")
+    let is_system = |part: &str| SYSTEM_FOLDERS.contains(&part.to_ascii_lowercase().as_str());
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = name.to_ascii_lowercase();
+    path.split('/').any(is_hidden)
+        || folders.split('/').any(is_system)
+        || matches!(name.as_str(), "thumbs.db" | "ehthumbs.db" | "ehthumbs_vista.db" | "desktop.ini" | "icon\r")
+        || matches!(name.as_str(), "picasa.ini" | "zbthumbnail.info")
+        || name.contains("@synoeastream")
+        || name.contains("@synoresource")
 }

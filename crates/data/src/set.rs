@@ -1,12 +1,15 @@
 //! The pictures a person handed over: what they are and where they lie, never their bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::archive::Archive;
 use super::error::{DataError, PictureError};
-use super::place::{Place, Side, is_junk, place};
+use super::place::{Side, is_junk};
+use super::reading::{Level, read};
 use super::single::thumbnail;
 use super::source::Source;
 use super::split::{Split, SplitPlan};
@@ -21,7 +24,8 @@ const MAGIC: u64 = 4;
 
 /// One picture of the set.
 pub struct Picture {
-    /// Path inside the dropped folder or zip.
+    /// Path inside the dropped folder or zip, different for each picture of a set. A file that came without a folder
+    /// stands under its class: `cat/1.png`.
     pub path: String,
     /// Name of its class.
     pub class: String,
@@ -86,6 +90,9 @@ pub struct PictureSet {
     pictures: Vec<Picture>,
     refused: Vec<Refused>,
     by_len: HashMap<u64, Vec<usize>>,
+    paths: HashSet<String>,
+    /// A class as it was read and as another folder would name it, where there was a choice.
+    nested: Option<(String, String)>,
     thumbnails: HashMap<usize, Option<String>>,
 }
 
@@ -94,7 +101,24 @@ struct Adding<'a, P> {
     class: Option<&'a str>,
     looked: ScanProgress,
     added: Added,
+    found: Vec<Found>,
     progress: P,
+}
+
+/// A picture whose class is known once the paths of all are.
+struct Found {
+    path: String,
+    source: Source,
+    header: PictureHeader,
+    given: Given,
+}
+
+/// What the person said about the class.
+enum Given {
+    /// This, whatever the folders say: for pictures that lie loose in a zip.
+    Class(String),
+    /// This, where no folder says one.
+    Else(Option<String>),
 }
 
 impl<P: FnMut(ScanProgress) -> ControlFlow<()>> Adding<'_, P> {
@@ -116,8 +140,8 @@ impl PictureSet {
         Self::default()
     }
 
-    /// Looks at files and takes in the pictures among them; zips are opened. The class is the last folder that is not
-    /// called `train`, `val` or `test`; `class` is for files that come without a folder. Only headers are read, and
+    /// Looks at files and takes in the pictures among them; zips are opened. What their folders mean is
+    /// read from all of them together ([`read`]); `class` is for files that come without a folder. Only headers are read, and
     /// whole files where another one has the same length. `progress` is called before each file and may break off.
     ///
     /// # Errors
@@ -132,10 +156,10 @@ impl PictureSet {
             return Err(DataError::NoFiles);
         }
         let looked = ScanProgress { done: 0, total: files.len() };
-        let mut adding = Adding { class, looked, added: Added::default(), progress };
+        let mut adding = Adding { class, looked, added: Added::default(), found: Vec::new(), progress };
         for file in files {
             if adding.step().await.is_break() {
-                return Ok(adding.added);
+                break;
             }
             if is_junk(file.path()) {
                 adding.added.ignored += 1;
@@ -143,10 +167,12 @@ impl PictureSet {
                 self.refuse(file.path(), reason, &mut adding.added);
             }
             if adding.added.was_stopped {
-                return Ok(adding.added);
+                break;
             }
         }
-        if self.pictures.is_empty() {
+        let found = std::mem::take(&mut adding.found);
+        self.take_in(found, &mut adding.added).await;
+        if self.pictures.is_empty() && !adding.added.was_stopped {
             let first = self.refused.first().map(|refused| format!("`{}`: {}", refused.path, refused.reason));
             let reason = first.unwrap_or_else(|| "only hidden files".to_owned());
             return Err(DataError::NoPictures { files: adding.looked.done, reason });
@@ -164,6 +190,8 @@ impl PictureSet {
         mut progress: impl FnMut(ScanProgress),
     ) -> Result<Self, DataError> {
         let (mut set, total) = (Self::default(), known.len());
+        let paths: Vec<&str> = known.iter().map(|one| one.path.as_str()).collect();
+        let sides: Vec<_> = read(&paths, Level::Fitting).places.into_iter().map(|place| place.side).collect();
         for (done, KnownPicture { path, class, source, hash }) in known.into_iter().enumerate() {
             if done.is_multiple_of(YIELD_EVERY) {
                 yield_now().await;
@@ -171,7 +199,7 @@ impl PictureSet {
             progress(ScanProgress { done, total });
             let header = source.inspect().await.map_err(|reason| DataError::picture(&path, reason))?;
             set.by_len.entry(source.len()).or_default().push(done);
-            let side = place(&path).side;
+            let (side, path) = (sides[done], set.unused(path));
             set.pictures.push(Picture { path, class, side, source, header, hash: Some(hash) });
         }
         let refused = refused.iter();
@@ -190,7 +218,11 @@ impl PictureSet {
         if Archive::is_zip(&start) {
             return self.add_zip(file, adding).await;
         }
-        self.add_picture(file.path(), Source::File(file.clone()), adding.class, &mut adding.added).await
+        let source = Source::File(file.clone());
+        let header = source.inspect().await?;
+        let given = Given::Else(adding.class.map(str::to_owned));
+        adding.found.push(Found { path: file.path().to_owned(), source, header, given });
+        Ok(())
     }
 
     async fn add_zip<P: FnMut(ScanProgress) -> ControlFlow<()>>(
@@ -211,12 +243,17 @@ impl PictureSet {
             }
             let path = format!("{}/{}", file.path(), entry.name);
             // Inside a zip the given class is for pictures that lie loose in it.
-            let class = adding.class.filter(|_| place(&entry.name).class.is_none());
+            let is_loose = !entry.name.contains('/');
+            let given = match adding.class.filter(|_| is_loose) {
+                Some(class) => Given::Class(class.to_owned()),
+                None => Given::Else(None),
+            };
             let source = Source::Entry { archive: archive.clone(), index: entry.index, len: entry.len };
             let outcome = match entry.refused {
                 Some(reason) => Err(reason),
-                None => self.add_entry(&path, source, class, &mut adding.added).await,
+                None => look_at_entry(&source).await,
             };
+            let outcome = outcome.map(|header| adding.found.push(Found { path: path.clone(), source, header, given }));
             if let Err(reason) = outcome {
                 self.refuse(&path, reason, &mut adding.added);
             }
@@ -224,53 +261,71 @@ impl PictureSet {
         Ok(())
     }
 
-    async fn add_entry(
-        &mut self,
-        path: &str,
-        source: Source,
-        class: Option<&str>,
-        added: &mut Added,
-    ) -> Result<(), PictureError> {
-        if Archive::is_zip(&source.head(MAGIC).await?) {
-            let reason = "it is a zip inside a zip, and only the outer one is opened; unpack it and drop the folder";
-            return Err(PictureError::Zip(reason.to_owned()));
+    /// Gives the pictures that came together their classes, and takes them in.
+    async fn take_in(&mut self, found: Vec<Found>, added: &mut Added) {
+        let is_read = |one: &&Found| matches!(one.given, Given::Else(_));
+        let paths: Vec<&str> = found.iter().filter(is_read).map(|one| one.path.as_str()).collect();
+        let reading = read(&paths, Level::Fitting);
+        self.nested = reading.example.or_else(|| self.nested.take());
+        let mut places = reading.places.into_iter();
+        for one in found {
+            let (class, side) = match &one.given {
+                Given::Class(class) => (Some(class.clone()), None),
+                Given::Else(class) => match places.next() {
+                    Some(place) => (place.class.or_else(|| class.clone()), place.side),
+                    None => (class.clone(), None),
+                },
+            };
+            let path = one.path.clone();
+            let outcome = match class.map(|class| class_name(&class)).filter(|class| !class.is_empty()) {
+                Some(class) => self.take(one, class, side, added).await,
+                None if path.contains('/') => Err(PictureError::Loose),
+                None => Err(PictureError::NoClass),
+            };
+            if let Err(reason) = outcome {
+                self.refuse(&path, reason, added);
+            }
         }
-        let from_zip = Place { class: class.map(str::to_owned), ..place(path) };
-        let place = if class.is_some() { from_zip } else { place(path) };
-        self.take_in(path, source, place, added).await
     }
 
-    async fn add_picture(
+    async fn take(
         &mut self,
-        path: &str,
-        source: Source,
-        class: Option<&str>,
+        one: Found,
+        class: String,
+        side: Option<Side>,
         added: &mut Added,
     ) -> Result<(), PictureError> {
-        let mut place = place(path);
-        place.class = place.class.or_else(|| class.map(str::to_owned));
-        self.take_in(path, source, place, added).await
-    }
-
-    async fn take_in(
-        &mut self,
-        path: &str,
-        source: Source,
-        place: Place,
-        added: &mut Added,
-    ) -> Result<(), PictureError> {
-        let header = source.inspect().await?;
-        let class = place.class.ok_or(PictureError::NoClass)?;
+        let Found { path, source, header, .. } = one;
+        // Cameras count from one: the same names come again in every class.
+        let path = if path.contains('/') { path } else { format!("{class}/{path}") };
         let hash = self.hash_if_needed(&source).await?;
+        let came_again = |other: &str| other == path || other.strip_prefix(&path).is_some_and(is_count);
         let same_len = self.by_len.entry(source.len()).or_default();
-        if same_len.iter().any(|&i| self.pictures[i].hash == hash && self.pictures[i].path == path) {
+        if same_len.iter().any(|&i| self.pictures[i].hash == hash && came_again(&self.pictures[i].path)) {
             added.repeated += 1;
             return Ok(());
         }
         same_len.push(self.pictures.len());
-        self.pictures.push(Picture { path: path.to_owned(), class, side: place.side, source, header, hash });
+        let path = self.unused(path);
+        self.pictures.push(Picture { path, class, side, source, header, hash });
         added.pictures += 1;
         Ok(())
+    }
+
+    /// The path, with a number behind it when another picture has it already: pictures are found by it.
+    fn unused(&mut self, path: String) -> String {
+        let mut tried = path.clone();
+        let mut count = 2_usize;
+        while !self.paths.insert(tried.clone()) {
+            tried = format!("{path} ({count})");
+            count += 1;
+        }
+        tried
+    }
+
+    /// A class as it was read and as another folder would name it, where there was a choice.
+    pub(super) fn nested(&self) -> Option<&(String, String)> {
+        self.nested.as_ref()
     }
 
     /// Hashes a new picture, and those of the same length that have no hash yet.
@@ -355,4 +410,25 @@ impl PictureSet {
         }
         all
     }
+}
+
+/// Looks at an entry of a zip; a zip in a zip is not opened.
+async fn look_at_entry(source: &Source) -> Result<PictureHeader, PictureError> {
+    if Archive::is_zip(&source.head(MAGIC).await?) {
+        let reason = "it is a zip inside a zip, and only the outer one is opened; unpack it and drop the folder";
+        return Err(PictureError::Zip(reason.to_owned()));
+    }
+    source.inspect().await
+}
+
+/// ` (2)`, as [`PictureSet::unused`] writes it.
+fn is_count(end: &str) -> bool {
+    end.strip_prefix(" (").and_then(|end| end.strip_suffix(')')).is_some_and(|count| count.parse::<usize>().is_ok())
+}
+
+/// A class's name in composed letters and single blanks: macOS writes `a` and the two dots as two letters, others as
+/// one, and a person sees the same word.
+fn class_name(folder: &str) -> String {
+    let blanks: Vec<&str> = folder.split_whitespace().collect();
+    blanks.join(" ").nfc().collect()
 }

@@ -100,6 +100,6 @@ pub fn picture_url(image: &RgbImage8, side: usize) -> Result<String, PictureErro
     if longer <= side {
         return url(image);
     }
-    let shrink = |length: usize| (length * side / longer).max(1);
+    let shrink = |length: usize| (length as u64 * side as u64 / longer as u64).max(1) as usize;
     url(&resize(image, shrink(image.width), shrink(image.height)))
 }

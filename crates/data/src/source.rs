@@ -70,7 +70,7 @@ impl Source {
 
     /// Looks at the header: is this a picture, of a fit size, and does the file reach to its end? Reads the first
     /// 64 KB and the last 2 KB, more only when the header stands further back or the end looks cut off. Entries of
-    /// zips are not checked for their end here (that unpacks them); decoding does it.
+    /// zips are unpacked to their end: who counts pictures must not count halves.
     ///
     /// # Errors
     /// When it is not a picture that can be used; the error says why.
@@ -102,7 +102,7 @@ impl Source {
     }
 
     async fn looks_complete(&self, format: PictureFormat) -> Result<bool, PictureError> {
-        let Self::File(file) = self else { return Ok(true) };
+        let Self::File(file) = self else { return Ok(false) };
         let mark: &[u8] = match format {
             PictureFormat::Jpeg => &[0xff, 0xd9],
             PictureFormat::Png => b"IEND",

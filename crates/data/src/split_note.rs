@@ -24,6 +24,23 @@ pub enum SplitNote {
         /// How many pictures.
         count: usize,
     },
+    /// Classes that a person would hardly tell apart.
+    #[error("the classes {} differ only in case or blanks; rename the folders if they mean the same", quoted(names))]
+    Alike {
+        /// The classes.
+        names: Vec<String>,
+    },
+    /// Two folders of the paths could name the class.
+    #[error(
+        "folders lie inside folders: `{chosen}` was taken for the class, not `{other}`; if it is the other way round, drop \
+         folders that hold pictures only"
+    )]
+    Nested {
+        /// A class as it was read.
+        chosen: String,
+        /// The class of the same picture, read by the other folder.
+        other: String,
+    },
     /// Nothing of a class to train on.
     #[error("`{class}` has no picture to train on; put some into its training folder")]
     NoTraining {
@@ -40,4 +57,8 @@ pub enum SplitNote {
 
 fn pictures(count: usize) -> String {
     if count == 1 { "1 picture".to_owned() } else { format!("{count} pictures") }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

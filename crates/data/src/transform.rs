@@ -62,7 +62,7 @@ impl Normalise {
 
 /// Shorter side before the centre crop of `image_size`, px: 256 for 224.
 pub fn evaluation_side(image_size: usize) -> usize {
-    (image_size * 256 + 112) / 224
+    ((image_size as u64 * 256 + 112) / 224) as usize
 }
 
 /// What an evaluated model sees of a picture, `image_size × image_size`: shorter side to [`evaluation_side`], centre
