@@ -24,6 +24,7 @@ mod sniff;
 mod sorted;
 mod stored;
 mod timm;
+mod timm_names;
 mod torch_file;
 mod write;
 pub mod zip_directory;
