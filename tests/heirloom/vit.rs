@@ -2,10 +2,11 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
 mod reference;
+mod zoo;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_nn::device::read;
-use heirloom_nn::vit::{Hooks, Pool, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{Activation, FinalNorm, Hooks, Pool, RandomWeights, Vit, VitConfig, VitOptions};
 
 use crate::support::assert_close;
 
@@ -28,9 +29,20 @@ pub fn small() -> VitConfig {
         register_tokens: 0,
         pos_embed_prefix: true,
         pool: Pool::Cls,
+        options: Default::default(),
         norm_eps: 1e-6,
         classes: Some(7),
     }
+}
+
+/// A gate, and a norm before the first layer.
+pub fn gated() -> VitOptions {
+    VitOptions { activation: Activation::Silu, gated: true, pre_norm: true, patch_bias: false, ..Default::default() }
+}
+
+/// No norm at the end.
+pub fn bare() -> VitOptions {
+    VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::None, ..Default::default() }
 }
 
 on_every_engine! {
@@ -40,6 +52,8 @@ on_every_engine! {
             VitConfig { qkv_bias: false, layer_scale: true, register_tokens: 2, ..small() },
             VitConfig { distilled: true, qk_norm: true, ..small() },
             VitConfig { pool: Pool::Avg, pos_embed_prefix: false, classes: None, ..small() },
+            VitConfig { options: gated(), ..small() },
+            VitConfig { pool: Pool::Avg, options: bare(), ..small() },
         ] {
             let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;
             let state = model.state().await.unwrap();

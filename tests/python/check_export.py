@@ -56,13 +56,32 @@ class NumpyVit:
         mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
         return (x - mean) / np.sqrt(var + self.config["norm_eps"]) * self.get(f"{key}.weight") + self.get(f"{key}.bias")
 
+    def option(self, name, usual):
+        return self.config.get("options", {}).get(name, usual)
+
+    def activate(self, x):
+        sigmoid = lambda x: 1 / (1 + np.exp(-x))
+        return {
+            "gelu": lambda: x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
+            "gelu_tanh": lambda: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+            "quick_gelu": lambda: x * sigmoid(1.702 * x),
+            "silu": lambda: x * sigmoid(x),
+            "relu": lambda: np.maximum(x, 0),
+        }[self.option("activation", "gelu")]()
+
     def embed(self, pictures):
+        x = self.placed(pictures)
+        return self.norm(x, "norm_pre") if self.option("pre_norm", False) else x
+
+    def placed(self, pictures):
         c, (batch, channels, size, _) = self.config, pictures.shape
         patch, width = c["patch_size"], c["embed_dim"]
         grid = size // patch
         cut = pictures.reshape(batch, channels, grid, patch, grid, patch).transpose(0, 2, 4, 1, 3, 5)
         weight = self.get("patch_embed.proj.weight").reshape(width, -1)
-        patches = cut.reshape(batch, grid * grid, -1) @ weight.T + self.get("patch_embed.proj.bias")
+        patches = cut.reshape(batch, grid * grid, -1) @ weight.T
+        if self.option("patch_bias", True):
+            patches = patches + self.get("patch_embed.proj.bias")
         front = [key for key, there in (("cls_token", c["cls_token"]), ("dist_token", c["distilled"])) if there]
         front = [np.repeat(self.get(key), batch, 0) for key in front]
         registers = [np.repeat(self.get("reg_token"), batch, 0)] if c["register_tokens"] else []
@@ -86,7 +105,11 @@ class NumpyVit:
         scale = (lambda n: self.get(f"{key}.ls{n}.gamma")) if self.config["layer_scale"] else lambda n: 1.0
         x = x + self.attention(self.norm(x, f"{key}.norm1"), f"{key}.attn") * scale(1)
         hidden = self.linear(self.norm(x, f"{key}.norm2"), f"{key}.mlp.fc1")
-        hidden = hidden * 0.5 * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2)))
+        if self.option("gated", False):
+            gate, value = np.split(hidden, 2, -1)
+            hidden = self.activate(gate) * value
+        else:
+            hidden = self.activate(hidden)
         return x + self.linear(hidden, f"{key}.mlp.fc2") * scale(2)
 
     def blocks(self, x, layers):
@@ -98,13 +121,14 @@ class NumpyVit:
         return self.answer(self.blocks(self.embed(pictures.astype(np.float64)), range(self.config["depth"])))
 
     def answer(self, x):
-        c = self.config
-        if c["pool"] == "avg":
-            prefix = c["cls_token"] + c["distilled"] + c["register_tokens"]
-            pooled = self.norm(x[:, prefix:].mean(1), "fc_norm")
-        else:
+        c, final = self.config, self.option("final_norm", "usual")
+        is_mean = c["pool"] == "avg"
+        if final == "tokens" or final == "usual" and not is_mean:
             x = self.norm(x, "norm")
-            pooled = x[:, 0]
+        pooled = x[:, 0]
+        if is_mean:
+            pooled = x[:, c["cls_token"] + c["distilled"] + c["register_tokens"] :].mean(1)
+            pooled = self.norm(pooled, "fc_norm") if final == "usual" else pooled
         if c["classes"] is None:
             return pooled
         scores = self.linear(pooled, "head")

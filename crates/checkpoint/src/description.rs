@@ -3,7 +3,8 @@
 
 use super::error::CheckpointError;
 use super::foreign;
-use heirloom_plan::config::ModelConfig;
+use super::timm_names;
+use heirloom_plan::config::{Activation, ModelConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,6 +54,10 @@ pub(super) struct Hints {
     pub norm_eps: Option<f64>,
     /// Side of the picture, px.
     pub image_size: Option<usize>,
+    /// Activation of the feed-forward networks.
+    pub activation: Option<Activation>,
+    /// Whether there is a norm behind the last layer.
+    pub final_norm: Option<bool>,
     /// timm's `global_pool`.
     pub global_pool: Option<String>,
     /// Names of the classes.
@@ -108,22 +113,32 @@ impl Hints {
             .or_else(|| first(json.get("image_size")?, 0))
             .or_else(|| number(arguments, "img_size"))
             .or_else(|| first(picture.get("input_size")?, 1));
-        self.global_pool = text("global_pool");
+        let argument = |key: &str| arguments.get(key).and_then(Value::as_str).map(String::from);
+        self.global_pool = argument("global_pool").or(text("global_pool"));
+        self.final_norm = arguments.get("final_norm").and_then(Value::as_bool);
+        if let Some(name) = &self.architecture {
+            self.final_norm = self.final_norm.or_else(|| timm_names::final_norm(name));
+        }
         self.labels = labels(json);
         self.normalisation = self.normalisation.take().or_else(|| normalisation(picture, "mean", "std"));
         Ok(true)
     }
 
-    fn refuse_other_models(&self, name: &str, json: &Value) -> Result<(), CheckpointError> {
+    /// What it is if not ours; the activation, if it is.
+    fn refuse_other_models(&mut self, name: &str, json: &Value) -> Result<(), CheckpointError> {
         let other = |found: String| Err(CheckpointError::OtherModel { name: name.into(), found });
         if let Some(found) = self.model_type.as_deref().and_then(foreign::recognise_model_type) {
             return other(found);
         }
-        match json.get("hidden_act").and_then(Value::as_str) {
-            None | Some("gelu") => Ok(()),
-            Some(activation) => {
-                other(format!("a Vision Transformer with the activation `{activation}` instead of `gelu`"))
-            }
+        if let Some(found) = self.architecture.as_deref().and_then(timm_names::other) {
+            return other(found);
+        }
+        let said = json.get("hidden_act").or_else(|| json.get("model_args")?.get("act_layer"));
+        let Some(said) = said.and_then(Value::as_str) else { return Ok(()) };
+        self.activation = Activation::named(said);
+        match self.activation {
+            Some(_) => Ok(()),
+            None => other(format!("a Vision Transformer with the activation `{said}`, which is not known here")),
         }
     }
 }

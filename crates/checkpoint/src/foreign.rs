@@ -36,13 +36,13 @@ const PATTERNS: &[Pattern] = &[
     (&["^features.3.squeeze."], "a SqueezeNet"),
     (&["^patch_embed.backbone."], "a hybrid of ResNet and Vision Transformer"),
     (&["^patch_embed.conv1."], "a Vision Transformer with a convolutional stem (XCiT or LeViT)"),
-    (&["mlp.weights_in."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in DINOv2-giant)"),
-    (&["mlp.w12."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in DINOv2-giant)"),
     (&["mlp.fc1_g."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in EVA)"),
-    (&["^norm_pre."], "a Vision Transformer with a norm before its blocks (CLIP's image tower)"),
     (&["^blocks.0.attn.norm."], "a Vision Transformer with a norm inside its attention"),
     (&["^blocks.0.mlp.norm."], "a Vision Transformer with a norm inside its feed-forward networks"),
     (&["^blocks.0.attn.q_bias"], "a Vision Transformer with split query and value biases (EVA)"),
+    (&["^blocks.0.in_proj."], "a Vision Transformer whose attention and feed-forward networks are parallel"),
+    (&["^blocks.0.attns.0."], "a Vision Transformer with parallel branches"),
+    (&["^blocks.0.attn.lambda_"], "a Vision Transformer with differential attention"),
     (&["^blocks.0.0.", ".attn."], "a Vision Transformer whose blocks are nested in chunks"),
 ];
 
@@ -59,6 +59,6 @@ pub(super) fn recognise(keys: &[&str]) -> Option<String> {
 
 /// Models that a Hugging Face `config.json` may name although their keys look like a ViT's.
 pub(super) fn recognise_model_type(model_type: &str) -> Option<String> {
-    let ours = ["vit", "deit", "dinov2", "dinov2_with_registers", "vit_msn", "vit_mae"];
+    let ours = ["vit", "deit", "dinov2", "dinov2_with_registers", "vit_msn", "vit_mae", "ijepa"];
     (!ours.contains(&model_type)).then(|| format!("a model of type `{model_type}`"))
 }

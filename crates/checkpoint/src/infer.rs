@@ -3,6 +3,8 @@
 //! Shapes are facts and win over descriptions; what they cannot tell (heads, epsilon) is taken from the description,
 //! and where that is silent assumed, in a sentence that the person gets to read.
 
+mod options;
+
 use super::description::Hints;
 use super::error::CheckpointError;
 use super::infer_cnn::{self, CnnReader};
@@ -10,6 +12,7 @@ use super::infer_mobilenet::{numbered_blocks, timm_blocks};
 use super::naming::{Style, layer_of};
 use super::nearest::nearest;
 use super::stored::MAX_ELEMENTS;
+use super::timm_names;
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::config::{Pool, StitchedConfig, VitConfig};
 use std::collections::BTreeMap;
@@ -88,10 +91,11 @@ impl Reader<'_> {
         let [embed_dim, channels, patch_size] = self.patch_embedding()?;
         let depth = 1 + self.shapes.keys().filter_map(|key| Some(layer_of(key, "blocks.")?.0)).max().unwrap_or(0);
         let [qkv_rows, _] = self.of_any_block("attn.qkv.weight")?;
-        let [mlp_dim, _] = self.of_any_block("mlp.fc1.weight")?;
+        let [fc1_rows, _] = self.of_any_block("mlp.fc1.weight")?;
         let qk_norm = self.any_block("attn.q_norm.weight").is_some();
         let (num_heads, head_dim) = self.heads(qkv_rows / 3)?;
-        let pool = self.pool()?;
+        let (pool, final_norm) = self.pool_and_norm()?;
+        let options = self.options(final_norm)?;
         let register_tokens = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied().unwrap_or(0);
         let (cls_token, distilled) = (self.has("cls_token"), self.has("dist_token"));
         let prefix = usize::from(cls_token) + usize::from(distilled);
@@ -104,7 +108,7 @@ impl Reader<'_> {
             depth,
             num_heads,
             head_dim,
-            mlp_dim,
+            mlp_dim: if options.gated { fc1_rows / 2 } else { fc1_rows },
             qkv_bias: self.any_block("attn.qkv.bias").is_some(),
             qk_norm,
             layer_scale: self.any_block("ls1.gamma").is_some(),
@@ -113,7 +117,8 @@ impl Reader<'_> {
             register_tokens,
             pos_embed_prefix: rows > 0,
             pool,
-            norm_eps: self.norm_eps(),
+            options,
+            norm_eps: self.norm_eps(options.pre_norm),
             classes: self.classes(embed_dim, pool, distilled),
         };
         Ok((config, rows > prefix))
@@ -197,6 +202,10 @@ impl Reader<'_> {
             }
             return Ok((heads, all / heads));
         }
+        let named = self.hints.architecture.as_deref().and_then(timm_names::head_dim);
+        if let Some(head_dim) = named.filter(|&head_dim| all.is_multiple_of(head_dim)) {
+            return Ok((all / head_dim, head_dim));
+        }
         let unusual = UNUSUAL_HEADS.iter().find(|(width, _)| *width == all).map(|(width, heads)| width / heads);
         let usual = (1..=USUAL_HEAD_DIM).rev().find(|&size| all.is_multiple_of(size));
         let head_dim = unusual.or(usual).unwrap_or(1);
@@ -208,11 +217,17 @@ impl Reader<'_> {
         Ok((heads, head_dim))
     }
 
-    fn norm_eps(&mut self) -> f64 {
-        match (self.hints.norm_eps, self.hints.model_type.as_deref()) {
+    fn norm_eps(&mut self, pre_norm: bool) -> f64 {
+        let name = self.hints.architecture.as_deref();
+        match (self.hints.norm_eps.or_else(|| timm_names::norm_eps(name?)), self.hints.model_type.as_deref()) {
             (Some(said), _) => said,
+            (None, None) if pre_norm && name.is_none() => {
+                let said = "layer norms with epsilon 1e-5, the habit of models with a norm before their layers";
+                self.assumptions.push(said.into());
+                1e-5
+            }
             // What transformers takes when a `config.json` is silent.
-            (None, Some("vit" | "deit" | "vit_mae")) => 1e-12,
+            (None, Some("vit" | "deit" | "vit_mae" | "ijepa")) => 1e-12,
             (None, Some(_)) => 1e-6,
             (None, None) => {
                 if self.style == Style::HuggingFace {
@@ -222,14 +237,6 @@ impl Reader<'_> {
                 }
                 1e-6
             }
-        }
-    }
-
-    fn pool(&self) -> Result<Pool, CheckpointError> {
-        match (self.has("norm.weight"), self.has("fc_norm.weight")) {
-            (false, true) => Ok(Pool::Avg),
-            _ if self.has("cls_token") => Ok(Pool::Cls),
-            _ => Err(self.unfit("a Vision Transformer with neither `cls_token` nor `fc_norm`".into())),
         }
     }
 

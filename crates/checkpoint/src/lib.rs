@@ -26,6 +26,7 @@ mod sorted;
 mod stored;
 mod timm;
 mod timm_mobile;
+mod timm_names;
 mod torch_file;
 mod write;
 pub mod zip_directory;

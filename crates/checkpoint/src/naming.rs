@@ -118,7 +118,7 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
         return Err(unknown(name, keys));
     }
     let (style, prefix) = found.remove(0);
-    let inner = ["vit.", "deit.", "dinov2.", "dinov2_with_registers."];
+    let inner = ["vit.", "deit.", "ijepa.", "dinov2.", "dinov2_with_registers."];
     let head_prefix = inner.iter().find_map(|inner| prefix.strip_suffix(inner)).unwrap_or(&prefix).to_string();
     Ok(Naming { style, prefix, head_prefix, others: found.into_iter().map(|(_, prefix)| prefix).collect() })
 }
@@ -178,6 +178,9 @@ fn timm(key: &str) -> Role {
         return match rest {
             "gamma_1" => Role::Whole(format!("blocks.{layer}.ls1.gamma")),
             "gamma_2" => Role::Whole(format!("blocks.{layer}.ls2.gamma")),
+            // DINOv2's own names of its gated networks, gate first.
+            _ if rest.starts_with("mlp.w12.") => Role::Whole(format!("blocks.{layer}.{}", rest.replace("w12", "fc1"))),
+            _ if rest.starts_with("mlp.w3.") => Role::Whole(format!("blocks.{layer}.{}", rest.replace("w3", "fc2"))),
             _ => Role::Whole(key.into()),
         };
     }
@@ -210,8 +213,8 @@ fn hugging_face(key: &str) -> Role {
         ("layer_scale1", "lambda1") => return Role::Whole(format!("blocks.{layer}.ls1.gamma")),
         ("layer_scale2", "lambda1") => return Role::Whole(format!("blocks.{layer}.ls2.gamma")),
         ("attention.output.dense", _) => "attn.proj",
-        ("intermediate.dense" | "mlp.fc1", _) => "mlp.fc1",
-        ("output.dense" | "mlp.fc2", _) => "mlp.fc2",
+        ("intermediate.dense" | "mlp.fc1" | "mlp.weights_in", _) => "mlp.fc1",
+        ("output.dense" | "mlp.fc2" | "mlp.weights_out", _) => "mlp.fc2",
         ("layernorm_before" | "norm1", _) => "norm1",
         ("layernorm_after" | "norm2", _) => "norm2",
         _ => return Role::Unknown,

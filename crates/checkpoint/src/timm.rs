@@ -2,26 +2,43 @@
 
 use serde_json::{Map, Value, json};
 
-use heirloom_plan::config::{Pool, VitConfig};
+use heirloom_plan::config::{Activation, FinalNorm, Pool, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
 /// Epsilon of timm's layer norms.
 const USUAL_EPS: f64 = 1e-6;
+/// Epsilon of its CLIP towers.
+const CLIP_EPS: f64 = 1e-5;
 
 /// The model of timm that differs from this one in numbers only.
 pub(super) fn architecture(config: &VitConfig) -> &'static str {
-    if config.distilled { "deit_base_distilled_patch16_224" } else { "vit_base_patch16_224" }
+    match (config.distilled, config.options.pre_norm) {
+        (true, _) => "deit_base_distilled_patch16_224",
+        // It brings its epsilon of 1e-5 with it, which no description can hold.
+        (false, true) if config.norm_eps == CLIP_EPS => "vit_base_patch16_clip_224",
+        _ => "vit_base_patch16_224",
+    }
 }
 
-/// Whether the heads together are as wide as the tokens, as timm's models have it. A descendant may be otherwise.
+/// Whether words and numbers can tell timm what to build: heads that are together as wide as the tokens, no gates, and
+/// biases where it has them. A descendant may be otherwise.
 pub(super) fn is_usual(config: &VitConfig) -> bool {
+    has_usual_heads(config) && !config.options.gated && has_usual_bias(config)
+}
+
+fn has_usual_heads(config: &VitConfig) -> bool {
     config.attention_dim() == config.embed_dim
+}
+
+/// timm's patch embedding has biases unless a norm follows it.
+fn has_usual_bias(config: &VitConfig) -> bool {
+    config.options.patch_bias != config.options.pre_norm
 }
 
 /// Arguments of `timm.create_model`: those without which it would be another model.
 pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
     // A descendant's own attention replaces that of the constructor, which wants heads that divide the width.
-    let heads = if is_usual(config) { config.num_heads } else { 1 };
+    let heads = if has_usual_heads(config) { config.num_heads } else { 1 };
     let mut all = Map::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_string(), value);
     add("img_size", json!(config.image_size));
@@ -40,6 +57,14 @@ pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
         ("no_embed_class", config.cls_token && !config.pos_embed_prefix, json!(true)),
         ("reg_tokens", config.register_tokens > 0, json!(config.register_tokens)),
         ("global_pool", config.pool == Pool::Avg, json!("avg")),
+        ("fc_norm", config.pool == Pool::Avg && config.options.final_norm == FinalNorm::Tokens, json!(false)),
+        ("final_norm", config.options.final_norm == FinalNorm::None, json!(false)),
+        ("pre_norm", config.options.pre_norm, json!(true)),
+        (
+            "act_layer",
+            !config.options.gated && config.options.activation != Activation::Gelu,
+            json!(config.options.activation.name()),
+        ),
     ];
     for (key, _, value) in unusual.into_iter().filter(|(_, is_needed, _)| *is_needed) {
         add(key, value);
@@ -49,7 +74,7 @@ pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
 
 /// timm rounds `embed_dim * mlp_ratio` down; half a channel more keeps it from losing one.
 fn mlp_ratio(config: &VitConfig) -> f64 {
-    let (hidden, width) = (config.mlp_dim as f64, config.embed_dim as f64);
+    let (hidden, width) = (config.fc1_rows() as f64, config.embed_dim as f64);
     let ratio = hidden / width;
     if ratio.fract() == 0.0 { ratio } else { (hidden + 0.5) / width }
 }
@@ -60,17 +85,38 @@ pub(super) fn python(config: &VitConfig, file: &str) -> String {
     let eps = (config.norm_eps != USUAL_EPS)
         .then(|| format!(", norm_layer=partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps));
     let build = format!(
-        "model = timm.create_model(\"{}\", {}{})\n",
+        "model = timm.create_model(\"{}\", {}{}{})\n{}",
         architecture(config),
         words.join(", "),
-        eps.as_deref().unwrap_or_default()
+        eps.as_deref().unwrap_or_default(),
+        if config.options.gated { gated(config.options.activation) } else { String::new() },
+        own_bias(config),
     );
-    let partial = if eps.is_some() { "from functools import partial\n" } else { "" };
-    let attention = if is_usual(config) { String::new() } else { own_attention(config) };
+    let partial = if eps.is_some() || config.options.gated { "from functools import partial\n" } else { "" };
+    let torch = if config.options.patch_bias && config.options.pre_norm { "import torch\n" } else { "" };
+    let attention = if has_usual_heads(config) { String::new() } else { own_attention(config) };
     format!(
-        "import timm\n{partial}from safetensors.torch import load_file\n\n{build}{attention}\
+        "import timm\n{torch}{partial}from safetensors.torch import load_file\n\n{build}{attention}\
          model.load_state_dict(load_file(\"{file}\"), strict=True)\nmodel.eval()\n"
     )
+}
+
+/// The feed-forward networks of which half is a gate.
+fn gated(activation: Activation) -> String {
+    let layer = format!("timm.layers.get_act_layer(\"{}\")", activation.name());
+    format!(", mlp_layer=partial(timm.layers.GluMlp, act_layer={layer}, gate_last=False), act_layer={layer}")
+}
+
+/// A patch embedding with biases before a norm, or without them where there is none.
+fn own_bias(config: &VitConfig) -> String {
+    if has_usual_bias(config) {
+        return String::new();
+    }
+    let bias = match config.options.patch_bias {
+        true => format!("torch.nn.Parameter(torch.zeros({}))", config.embed_dim),
+        false => "None".to_string(),
+    };
+    format!("model.patch_embed.proj.bias = {bias}\n")
 }
 
 /// Heads that are together narrower or wider than the tokens.

@@ -6,6 +6,7 @@
 mod evaluate;
 mod evidence;
 mod layers;
+mod logits;
 mod measure;
 mod options;
 mod pool;
@@ -33,6 +34,7 @@ struct Line {
 enum Task {
     Measure(measure::MeasureOptions),
     Evaluate(evaluate::EvaluateOptions),
+    Logits(logits::LogitsOptions),
     Race(race::RaceOptions),
     Layers(layers::LayersOptions),
     Pool(pool::PoolOptions),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let done = match Line::parse().task {
         Task::Measure(options) => pollster::block_on(measure::run(&options)),
         Task::Evaluate(options) => pollster::block_on(evaluate::run(&options)),
+        Task::Logits(options) => pollster::block_on(logits::run(&options)),
         Task::Race(options) => pollster::block_on(race::run(&options)),
         Task::Layers(options) => pollster::block_on(layers::run(&options)),
         Task::Pool(options) => pollster::block_on(pool::run(&options)),

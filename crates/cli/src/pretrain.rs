@@ -157,6 +157,7 @@ impl PretrainOptions {
             register_tokens: 0,
             pos_embed_prefix: false,
             pool: Pool::Avg,
+            options: Default::default(),
             norm_eps: 1e-6,
             classes: Some(CLASSES.len()),
         })

@@ -23,7 +23,7 @@ pub(super) fn detached_linear(linear: &Linear) -> Linear {
 
 /// A feed-forward network of its own with the same values.
 pub(super) fn detached_mlp(mlp: &Mlp) -> Mlp {
-    Mlp { fc1: detached_linear(&mlp.fc1), fc2: detached_linear(&mlp.fc2) }
+    Mlp { fc1: detached_linear(&mlp.fc1), fc2: detached_linear(&mlp.fc2), activation: mlp.activation, gated: mlp.gated }
 }
 
 /// A norm of its own with the same values.
@@ -81,6 +81,7 @@ pub(super) async fn assemble_vit(
         dist_token: ancestor.dist_token.as_ref().map(detached_clone),
         reg_token: ancestor.reg_token.as_ref().map(detached_clone),
         pos_embed: detached_pos_embed(ancestor, config).await?,
+        norm_pre: ancestor.norm_pre.as_ref().map(detached_norm),
         blocks,
         norm: ancestor.norm.as_ref().map(&norm),
         fc_norm: ancestor.fc_norm.as_ref().map(&norm),

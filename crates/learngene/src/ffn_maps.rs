@@ -48,7 +48,8 @@ impl SharedFfn {
             weight: self.lend(&shared.weight, position),
             bias: shared.bias.as_ref().map(|bias| self.lend(bias, position)),
         };
-        Mlp { fc1: linear(&self.mlp.fc1), fc2: linear(&self.mlp.fc2) }
+        let Mlp { fc1, fc2, activation, gated } = &self.mlp;
+        Mlp { fc1: linear(fc1), fc2: linear(fc2), activation: *activation, gated: *gated }
     }
 
     fn lend<const D: usize>(&self, shared: &Param<Tensor<D>>, position: usize) -> Param<Tensor<D>> {

@@ -54,9 +54,17 @@ impl WeightSelection {
         let attention: Vec<usize> = heads.iter().flat_map(|&head| row(head)).collect();
         let part = |part: usize| attention.iter().map(move |row| part * from.attention_dim() + row);
         let qkv = (0..3).flat_map(part).collect();
+        let hidden = evenly(to.mlp_dim, from.mlp_dim);
+        // A gate keeps the channels of its value.
+        let halves = 0..from.fc1_rows() / from.mlp_dim.max(1);
         Chosen {
             width: Places::new(evenly(to.embed_dim, from.embed_dim), from.embed_dim, &device),
-            mlp: Places::new(evenly(to.mlp_dim, from.mlp_dim), from.mlp_dim, &device),
+            mlp: Places::new(hidden.clone(), from.mlp_dim, &device),
+            fc1: Places::new(
+                halves.flat_map(|half| hidden.iter().map(move |at| half * from.mlp_dim + at)).collect(),
+                from.fc1_rows(),
+                &device,
+            ),
             head: Places::new(channels, from.head_dim, &device),
             qkv: Places::new(qkv, 3 * from.attention_dim(), &device),
             attention: Places::new(attention, from.attention_dim(), &device),
@@ -92,6 +100,7 @@ impl Initializer for WeightSelection {
             dist_token: ancestor.dist_token.as_ref().map(token),
             reg_token: ancestor.reg_token.as_ref().map(token),
             pos_embed: token(&detached_pos_embed(ancestor, &as_wide).await?),
+            norm_pre: ancestor.norm_pre.as_ref().map(|norm| width.norm(norm)),
             blocks,
             norm: ancestor.norm.as_ref().map(|norm| width.norm(norm)),
             fc_norm: ancestor.fc_norm.as_ref().map(|norm| width.norm(norm)),
@@ -142,6 +151,8 @@ fn linear(linear: &Linear, inputs: &Places, outputs: &Places) -> Linear {
 struct Chosen {
     width: Places,
     mlp: Places,
+    /// Rows of `mlp.fc1`, `[gate, value][channel]` where there is a gate.
+    fc1: Places,
     /// Channels inside a head.
     head: Places,
     /// Channels of all heads together.
@@ -167,7 +178,12 @@ impl Chosen {
             },
             ls1: block.ls1.as_ref().map(scale),
             norm2: width.norm(&block.norm2),
-            mlp: Some(Mlp { fc1: linear(&mlp.fc1, width, &self.mlp), fc2: linear(&mlp.fc2, &self.mlp, width) }),
+            mlp: Some(Mlp {
+                fc1: linear(&mlp.fc1, width, &self.fc1),
+                fc2: linear(&mlp.fc2, &self.mlp, width),
+                activation: mlp.activation,
+                gated: mlp.gated,
+            }),
             ls2: block.ls2.as_ref().map(scale),
         })
     }

@@ -111,6 +111,7 @@ impl Line<'_> {
     /// `None` when the ancestor has no layers.
     fn block(&self) -> Option<Block> {
         let first = self.blocks.first()?;
+        let form = first.mlp.as_ref()?;
         Some(Block {
             norm1: self.norm(|block| Some(&block.norm1))?,
             attn: Attention {
@@ -126,6 +127,8 @@ impl Line<'_> {
             mlp: Some(Mlp {
                 fc1: self.linear(|block| Some(&block.mlp.as_ref()?.fc1))?,
                 fc2: self.linear(|block| Some(&block.mlp.as_ref()?.fc2))?,
+                activation: form.activation,
+                gated: form.gated,
             }),
             ls2: self.scale(|block| block.ls2.as_ref()),
         })

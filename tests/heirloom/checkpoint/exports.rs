@@ -13,7 +13,7 @@ use heirloom_checkpoint::{
 use heirloom_nn::cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
 use heirloom_nn::device::read;
 use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_nn::vit::{HostTensor, Pool, StitchedConfig, VitConfig};
+use heirloom_nn::vit::{Activation, FinalNorm, HostTensor, Pool, StitchedConfig, VitConfig, VitOptions};
 use heirloom_platform::file::FileHandle;
 use serde_json::json;
 
@@ -51,6 +51,10 @@ fn weights(config: impl Into<ModelConfig>, seed: u32) -> BTreeMap<String, HostTe
 fn variants() -> Vec<(&'static str, VitConfig)> {
     let no_cls = VitConfig { pool: Pool::Avg, cls_token: false, pos_embed_prefix: false, ..tiny() };
     let registers = VitConfig { register_tokens: 3, layer_scale: true, ..tiny() };
+    let usual = VitOptions::default();
+    let relu = VitOptions { activation: Activation::Relu, ..usual };
+    let clip = VitOptions { activation: Activation::QuickGelu, pre_norm: true, patch_bias: false, ..usual };
+    let normed = VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::Tokens, ..usual };
     vec![
         ("plain", tiny()),
         ("wider_heads", VitConfig { num_heads: 3, ..tiny() }),
@@ -64,6 +68,11 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("no_classifier", VitConfig { classes: None, mlp_dim: 50, norm_eps: 1e-12, ..tiny() }),
         ("deep", VitConfig { depth: 6, embed_dim: 64, num_heads: 4, mlp_dim: 256, image_size: 32, ..tiny() }),
         ("one_channel", VitConfig { channels: 1, ..tiny() }),
+        ("gated", VitConfig { options: VitOptions { activation: Activation::Silu, gated: true, ..usual }, ..tiny() }),
+        ("clip", VitConfig { norm_eps: 1e-5, options: clip, ..tiny() }),
+        ("clip_with_bias", VitConfig { options: VitOptions { patch_bias: true, ..clip }, ..tiny() }),
+        ("mean_of_normed", VitConfig { options: normed, pool: Pool::Avg, ..tiny() }),
+        ("no_final_norm", VitConfig { options: VitOptions { final_norm: FinalNorm::None, ..relu }, ..tiny() }),
     ]
 }
 

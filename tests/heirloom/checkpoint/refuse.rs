@@ -81,8 +81,8 @@ fn other_models_are_named_by_their_keys() {
             "a BEiT (`beit.encoder.layer.0.attention.attention.relative_position_bias.x`)",
         ),
         (
-            &["patch_embed.proj.weight", "blocks.0.mlp.w12.weight"],
-            "a Vision Transformer with gated feed-forward networks (SwiGLU, as in DINOv2-giant) (`blocks.0.mlp.w12.weight`)",
+            &["patch_embed.proj.weight", "blocks.0.attn.lambda_q1"],
+            "a Vision Transformer with differential attention (`blocks.0.attn.lambda_q1`)",
         ),
         (&[], "no tensors at all"),
         (&["a", "b", "c", "d"], "4 tensors of an unknown model (`a`, `b`, `c`, …)"),
@@ -100,9 +100,9 @@ fn a_config_of_another_model_is_refused_even_if_the_keys_fit() {
     let config = FileHandle::from_bytes("config.json", br#"{"model_type": "yolos", "hidden_size": 32}"#.to_vec());
     let said = sentence(open(&[fixture("hf_vit/model.safetensors"), config]));
     assert_eq!(said, format!("`config.json` holds a model of type `yolos`; {FITS}"));
-    let text = br#"{"model_type": "vit", "hidden_act": "quick_gelu"}"#.to_vec();
+    let text = br#"{"model_type": "vit", "hidden_act": "mish"}"#.to_vec();
     let said = sentence(open(&[fixture("hf_vit/model.safetensors"), FileHandle::from_bytes("config.json", text)]));
-    let found = "a Vision Transformer with the activation `quick_gelu` instead of `gelu`";
+    let found = "a Vision Transformer with the activation `mish`, which is not known here";
     assert_eq!(said, format!("`config.json` holds {found}; {FITS}"));
 }
 

@@ -32,6 +32,7 @@ pub fn small() -> VitConfig {
         register_tokens: 0,
         pos_embed_prefix: true,
         pool: Pool::Cls,
+        options: Default::default(),
         norm_eps: 1e-6,
         classes: Some(5),
     }

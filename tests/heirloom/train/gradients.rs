@@ -116,6 +116,8 @@ fn gradients_of_every_tensor_of_every_variant_agree_with_finite_differences() {
             VitConfig { qkv_bias: false, layer_scale: true, register_tokens: 2, ..odd() },
             VitConfig { distilled: true, qk_norm: true, ..odd() },
             VitConfig { pool: Pool::Avg, pos_embed_prefix: false, ..odd() },
+            VitConfig { options: crate::vit::gated(), ..odd() },
+            VitConfig { options: crate::vit::bare(), ..odd() },
         ];
         for config in &variants {
             let Ok(model) = Vit::load(config, &mut Lively { seed: 1 }, &device).await;

@@ -25,6 +25,7 @@ pub fn w0_config() -> VitConfig {
         register_tokens: 0,
         pos_embed_prefix: true,
         pool: Pool::Cls,
+        options: Default::default(),
         norm_eps: 1e-6,
         classes: Some(10),
     }

@@ -17,6 +17,7 @@ fn deit_s() -> VitConfig {
         head_dim: 64,
         mlp_dim: 1536,
         pool: Pool::Cls,
+        options: Default::default(),
         classes: Some(1000),
         ..super::small()
     }

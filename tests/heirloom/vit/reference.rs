@@ -31,7 +31,7 @@ const FIXTURES: [(&str, &[u8]); 12] = fixtures![
     "torchvision"
 ];
 
-fn floats(value: &Value) -> Vec<f32> {
+pub fn floats(value: &Value) -> Vec<f32> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
 }
 

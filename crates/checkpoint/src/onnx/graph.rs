@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::proto::Message;
+use heirloom_plan::config::Activation;
 
 /// Element types (`TensorProto.DataType`).
 pub(super) const FLOAT: i64 = 1;
@@ -166,6 +167,40 @@ impl Graph {
             let attributes = Attributes::none().int("axis", -1).float("epsilon", eps as f32);
             graph.node("LayerNormalization", &[value, &weight, &bias], attributes)
         })
+    }
+
+    /// An activation, element by element.
+    pub fn activation(&mut self, value: &str, activation: Activation) -> Value {
+        match activation {
+            Activation::Gelu => self.gelu(value),
+            Activation::GeluTanh => self.gelu_tanh(value),
+            Activation::QuickGelu => {
+                let factor = self.number(1.702);
+                let scaled = self.mul(value, &factor);
+                let share = self.node("Sigmoid", &[&scaled], Attributes::none());
+                self.mul(value, &share)
+            }
+            Activation::Silu => {
+                let share = self.node("Sigmoid", &[value], Attributes::none());
+                self.mul(value, &share)
+            }
+            Activation::Relu => self.node("Relu", &[value], Attributes::none()),
+        }
+    }
+
+    /// GELU by its tanh formula.
+    fn gelu_tanh(&mut self, value: &str) -> Value {
+        let root = (2.0 / std::f32::consts::PI).sqrt();
+        let [cubic, root, one, half] = [0.044_715, root, 1.0, 0.5].map(|number| self.number(number));
+        let square = self.mul(value, value);
+        let cube = self.mul(&square, value);
+        let cube = self.mul(&cube, &cubic);
+        let inner = self.add(value, &cube);
+        let inner = self.mul(&inner, &root);
+        let bent = self.node("Tanh", &[&inner], Attributes::none());
+        let raised = self.add(&bent, &one);
+        let product = self.mul(value, &raised);
+        self.mul(&product, &half)
     }
 
     /// The erf form of GELU, spelled out: the operator of that name came only with opset 20.

@@ -13,9 +13,9 @@ pub fn logits(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
 
 /// From the tokens that leave the last layer to the scores.
 pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
-    let features = match config.pool {
-        Pool::Cls => graph.layer_norm(tokens, "norm", config.norm_eps),
-        Pool::Avg => tokens.to_string(),
+    let features = match config.has_norm() {
+        true => graph.layer_norm(tokens, "norm", config.norm_eps),
+        false => tokens.to_string(),
     };
     let pooled = pooled(graph, config, &features);
     match config.classes {
@@ -31,8 +31,17 @@ pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> V
     }
 }
 
-/// Pictures to tokens with positions: `[batch, tokens, embed_dim]`.
+/// Pictures to tokens as they enter the first layer: `[batch, tokens, embed_dim]`.
 pub(super) fn embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
+    let tokens = placed(graph, config, images);
+    match config.options.pre_norm {
+        true => graph.layer_norm(&tokens, "norm_pre", config.norm_eps),
+        false => tokens,
+    }
+}
+
+/// Patches, and the tokens before them, with their positions.
+fn placed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     let batch = graph.node("Shape", &[images], Attributes::none().int("start", 0).int("end", 1));
     let patches = patch_embed(graph, config, images);
     let front = [("cls_token", config.cls_token), ("dist_token", config.distilled)];
@@ -71,9 +80,11 @@ fn for_each(graph: &mut Graph, config: &VitConfig, key: &str, count: i64, batch:
 fn patch_embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     let side = config.patch_size as i64;
     let map = graph.within("patch_embed.proj", |graph| {
-        let (weight, bias) = (graph.weight("weight"), graph.weight("bias"));
+        let weight = graph.weight("weight");
+        let bias = config.options.patch_bias.then(|| graph.weight("bias"));
         let attributes = Attributes::none().ints("kernel_shape", &[side, side]).ints("strides", &[side, side]);
-        graph.node("Conv", &[images, &weight, &bias], attributes)
+        let inputs: Vec<&str> = [images, &weight].into_iter().chain(bias.as_deref()).collect();
+        graph.node("Conv", &inputs, attributes)
     });
     let rows = graph.reshape(&map, &[0, config.embed_dim as i64, -1]);
     graph.transpose(&rows, &[0, 2, 1])
@@ -93,11 +104,22 @@ fn branches(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
     let normed = graph.layer_norm(&tokens, "norm2", config.norm_eps);
     let branch = graph.within("mlp", |graph| {
         let hidden = graph.linear(&normed, "fc1", true);
-        let hidden = graph.gelu(&hidden);
+        let hidden = feed(graph, config, hidden);
         graph.linear(&hidden, "fc2", true)
     });
     let branch = layer_scale(graph, config, "ls2", branch);
     graph.add(&tokens, &branch)
+}
+
+/// Between the two layers of a feed-forward network: the activation, and what it gates.
+fn feed(graph: &mut Graph, config: &VitConfig, hidden: Value) -> Value {
+    if !config.options.gated {
+        return graph.activation(&hidden, config.options.activation);
+    }
+    let width = config.mlp_dim as i64;
+    let (gate, value) = (graph.slice(&hidden, 2, 0, width), graph.slice(&hidden, 2, width, i64::MAX));
+    let gate = graph.activation(&gate, config.options.activation);
+    graph.mul(&gate, &value)
 }
 
 fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) -> Value {
@@ -141,7 +163,10 @@ fn pooled(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
                 prefix => graph.slice(features, 1, prefix as i64, i64::MAX),
             };
             let mean = graph.node("ReduceMean", &[&patches], Attributes::none().ints("axes", &[1]).int("keepdims", 0));
-            graph.layer_norm(&mean, "fc_norm", config.norm_eps)
+            match config.has_fc_norm() {
+                true => graph.layer_norm(&mean, "fc_norm", config.norm_eps),
+                false => mean,
+            }
         }
     }
 }

@@ -43,6 +43,7 @@ fn workload(size: [usize; 4], [heads, depth, batch, classes]: [usize; 4]) -> Wor
         register_tokens: 0,
         pos_embed_prefix: true,
         pool: Pool::Cls,
+        options: Default::default(),
         norm_eps: 1e-6,
         classes: Some(classes),
     };

@@ -1,11 +1,14 @@
 //! The parts of a Vision Transformer, named as in timm; a block reads like the paper (Dosovitskiy et al. 2021).
 
+use std::f32::consts::PI;
+
 use burn::module::{Module, Param};
 use burn::nn::Linear;
+use burn::tensor::activation::{relu, sigmoid, silu};
 use burn::tensor::{Tensor, assert_shape};
 
-use super::LayerNorm;
-use crate::kernels::{AttentionDistance, PatchGeometry, attention, attention_measured, linear, linear_gelu};
+use super::{Activation, LayerNorm};
+use crate::kernels::{AttentionDistance, PatchGeometry, attention, attention_measured, gelu, linear, linear_gelu};
 
 /// Cuts a picture into patches and projects each (`patch_embed`).
 #[derive(Module, Debug)]
@@ -87,19 +90,50 @@ impl Attention {
     }
 }
 
-/// The feed-forward network (`mlp`), with the erf form of GELU.
+/// The feed-forward network (`mlp`).
 #[derive(Module, Debug)]
 pub struct Mlp {
-    /// `[embed_dim, mlp_dim]`.
+    /// `[embed_dim, mlp_dim]`; `[embed_dim, 2 * mlp_dim]` of a gated one, columns ordered `[gate, value]`.
     pub fc1: Linear,
     /// `[mlp_dim, embed_dim]`.
     pub fc2: Linear,
+    /// What bends the numbers between the two.
+    #[module(skip)]
+    pub activation: Activation,
+    /// Whether the activated gate multiplies the value (SwiGLU, Shazeer 2020).
+    #[module(skip)]
+    pub gated: bool,
 }
 
 impl Mlp {
     /// `[batch, tokens, embed_dim]` to the same.
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        linear(&self.fc2, linear_gelu(&self.fc1, tokens))
+        let hidden = match (self.activation, self.gated) {
+            (Activation::Gelu, false) => linear_gelu(&self.fc1, tokens),
+            (activation, false) => activate(activation, linear(&self.fc1, tokens)),
+            (activation, true) => {
+                let hidden = linear(&self.fc1, tokens);
+                let [_, _, width] = hidden.dims();
+                let [gate, value] = [0, width / 2].map(|start| hidden.clone().narrow(2, start, width / 2));
+                activate(activation, gate) * value
+            }
+        };
+        linear(&self.fc2, hidden)
+    }
+}
+
+/// An activation, element by element.
+fn activate(activation: Activation, tensor: Tensor<3>) -> Tensor<3> {
+    match activation {
+        Activation::Gelu => gelu(tensor),
+        Activation::GeluTanh => {
+            let cube = tensor.clone() * tensor.clone() * tensor.clone();
+            let inner = (tensor.clone() + cube * 0.044_715) * (2.0 / PI).sqrt();
+            tensor * (inner.tanh() + 1.0) * 0.5
+        }
+        Activation::QuickGelu => tensor.clone() * sigmoid(tensor * 1.702),
+        Activation::Silu => silu(tensor),
+        Activation::Relu => relu(tensor),
     }
 }
 

@@ -10,7 +10,7 @@ mod state;
 mod stitched;
 
 pub use attention::probabilities;
-pub use heirloom_plan::config::{Pool, StitchedConfig, StitchedError, VitConfig};
+pub use heirloom_plan::config::{Activation, FinalNorm, Pool, StitchedConfig, StitchedError, VitConfig, VitOptions};
 pub use heirloom_plan::weights::{HostTensor, StateError, Weights};
 pub use init::RandomWeights;
 pub use layers::{Attention, Block, LayerScale, Look, Mlp, OnLayerDistance, OnLayerHeads, PatchEmbed};

@@ -43,6 +43,8 @@ pub struct Vit {
     pub reg_token: Option<Param<Tensor<3>>>,
     /// `[1, prefix rows + patches, embed_dim]`.
     pub pos_embed: Param<Tensor<3>>,
+    /// Norm before the first layer, if any.
+    pub norm_pre: Option<LayerNorm>,
     /// Layers.
     pub blocks: Vec<Block>,
     /// Norm of all tokens, unless the classifier sees their mean.
@@ -59,12 +61,18 @@ pub struct Vit {
 }
 
 impl Vit {
-    /// Pictures to tokens with positions.
+    /// Pictures to tokens with positions, as they enter the first layer.
     ///
     /// # Shapes
     /// - images: `[batch, channels, image_size, image_size]`
     /// - output: `[batch, tokens, embed_dim]`
     pub fn embed(&self, images: Tensor<4>) -> Tensor<3> {
+        let tokens = self.placed(images);
+        self.norm_pre.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens))
+    }
+
+    /// Patches, and the tokens before them, with their positions.
+    fn placed(&self, images: Tensor<4>) -> Tensor<3> {
         let [batch, _, _, _] = images.dims();
         let config = &self.config;
         assert_shape!(images, [batch, config.channels, config.image_size, config.image_size]);

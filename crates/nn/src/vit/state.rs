@@ -6,7 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
-use super::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Pool, Vit, VitConfig};
+use super::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Vit, VitConfig};
 use crate::device::{ReadError, read};
 use heirloom_plan::weights::{HostTensor, Weights, transpose};
 
@@ -45,8 +45,11 @@ impl<W: Weights> Loader<'_, W> {
         let host = self.weights.tensor(&format!("{key}.weight"), &shape).await?;
         let input = channels * patch_size * patch_size;
         let weight = TensorData::new(transpose(&host.values, embed_dim, input), [input, embed_dim]);
-        let bias = self.param(&format!("{key}.bias"), [embed_dim]).await?;
-        Ok(PatchEmbed { proj: Linear { weight: Param::from_data(weight, self.device), bias: Some(bias) }, patch_size })
+        let bias = match self.config.options.patch_bias {
+            true => Some(self.param(&format!("{key}.bias"), [embed_dim]).await?),
+            false => None,
+        };
+        Ok(PatchEmbed { proj: Linear { weight: Param::from_data(weight, self.device), bias }, patch_size })
     }
 
     async fn attention(&mut self, key: &str) -> Result<Attention, W::Error> {
@@ -72,7 +75,7 @@ impl<W: Weights> Loader<'_, W> {
     }
 
     async fn block(&mut self, layer: usize) -> Result<Block, W::Error> {
-        let VitConfig { embed_dim, mlp_dim, .. } = *self.config;
+        let VitConfig { embed_dim, mlp_dim, options, .. } = *self.config;
         let key = |part: &str| format!("blocks.{layer}.{part}");
         Ok(Block {
             norm1: self.norm(&key("norm1"), embed_dim).await?,
@@ -80,8 +83,10 @@ impl<W: Weights> Loader<'_, W> {
             ls1: self.layer_scale(&key("ls1")).await?,
             norm2: self.norm(&key("norm2"), embed_dim).await?,
             mlp: Some(Mlp {
-                fc1: self.linear(&key("mlp.fc1"), embed_dim, mlp_dim, true).await?,
+                fc1: self.linear(&key("mlp.fc1"), embed_dim, self.config.fc1_rows(), true).await?,
                 fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, true).await?,
+                activation: options.activation,
+                gated: options.gated,
             }),
             ls2: self.layer_scale(&key("ls2")).await?,
         })
@@ -103,9 +108,13 @@ impl Ending {
         device: &Device,
     ) -> Result<Self, W::Error> {
         let (mut loader, width) = (Loader { weights, device, config }, config.embed_dim);
-        let (norm, fc_norm) = match config.pool {
-            Pool::Cls => (Some(loader.norm("norm", width).await?), None),
-            Pool::Avg => (None, Some(loader.norm("fc_norm", width).await?)),
+        let norm = match config.has_norm() {
+            true => Some(loader.norm("norm", width).await?),
+            false => None,
+        };
+        let fc_norm = match config.has_fc_norm() {
+            true => Some(loader.norm("fc_norm", width).await?),
+            false => None,
         };
         let (mut head, mut head_dist) = (None, None);
         if let Some(classes) = config.classes {
@@ -191,6 +200,10 @@ impl Vit {
         };
         let pos_embed = loader.param("pos_embed", [1, rows, width]).await?;
         let patch_embed = loader.patch_embed().await?;
+        let norm_pre = match config.options.pre_norm {
+            true => Some(loader.norm("norm_pre", width).await?),
+            false => None,
+        };
         let blocks = load_blocks(config, 0..config.depth, loader.weights, device).await?;
         let (norm, fc_norm, head, head_dist, config) = (None, None, None, None, config.clone());
         Ok(Self {
@@ -199,6 +212,7 @@ impl Vit {
             dist_token,
             reg_token,
             pos_embed,
+            norm_pre,
             blocks,
             norm,
             fc_norm,

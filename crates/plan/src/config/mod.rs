@@ -6,6 +6,7 @@ mod cnn_units;
 mod model;
 mod stitched;
 mod vit;
+mod vit_options;
 
 pub use cnn::{BlockKind, CnnConfig, Shortcut, StageConfig, StemConfig};
 pub use cnn_layout::{Convolution, Pair, head_conv_keys, projection_keys, sides};
@@ -14,3 +15,4 @@ pub use cnn_units::{SeamError, Unit};
 pub use model::ModelConfig;
 pub use stitched::{StitchedConfig, StitchedError};
 pub use vit::{Pool, VitConfig};
+pub use vit_options::{Activation, FinalNorm, VitOptions};

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::vit_options::{FinalNorm, VitOptions};
+
 /// What the classifier sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pool {
     /// The CLS token after `norm`.
     Cls,
-    /// The mean of the patch tokens, then `fc_norm` (and no `norm`), as timm's `global_pool="avg"`.
+    /// The mean of the patch tokens, then `fc_norm` (and no `norm`), as timm's `global_pool="avg"`; other norms are
+    /// [`FinalNorm`]'s.
     Avg,
 }
 
@@ -47,6 +50,9 @@ pub struct VitConfig {
     pub pos_embed_prefix: bool,
     /// What the classifier sees.
     pub pool: Pool,
+    /// Activation, gates, and where norms stand.
+    #[serde(default, skip_serializing_if = "VitOptions::is_usual")]
+    pub options: VitOptions,
     /// Epsilon of the layer norms.
     pub norm_eps: f64,
     /// Classes of the classifier; `None` = no classifier.
@@ -79,6 +85,25 @@ impl VitConfig {
         self.num_heads * self.head_dim
     }
 
+    /// Whether all tokens are normed behind the last layer (`norm`).
+    pub fn has_norm(&self) -> bool {
+        match self.options.final_norm {
+            FinalNorm::Usual => self.pool == Pool::Cls,
+            FinalNorm::Tokens => true,
+            FinalNorm::None => false,
+        }
+    }
+
+    /// Whether the mean of the tokens is normed (`fc_norm`).
+    pub fn has_fc_norm(&self) -> bool {
+        self.pool == Pool::Avg && self.options.final_norm == FinalNorm::Usual
+    }
+
+    /// Rows of `mlp.fc1`: two halves where a gate multiplies.
+    pub fn fc1_rows(&self) -> usize {
+        if self.options.gated { 2 * self.mlp_dim } else { self.mlp_dim }
+    }
+
     /// Every tensor of the model with its timm key and PyTorch shape (`[out, in]` for linear weights).
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let (width, attention) = (self.embed_dim, self.attention_dim());
@@ -95,7 +120,13 @@ impl VitConfig {
         }
         add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
         add("patch_embed.proj.weight", &[width, self.channels, self.patch_size, self.patch_size]);
-        add("patch_embed.proj.bias", &[width]);
+        if self.options.patch_bias {
+            add("patch_embed.proj.bias", &[width]);
+        }
+        if self.options.pre_norm {
+            add("norm_pre.weight", &[width]);
+            add("norm_pre.bias", &[width]);
+        }
         for layer in 0..self.depth {
             let mut add = |key: &str, shape: &[usize]| add(&format!("blocks.{layer}.{key}"), shape);
             add("norm1.weight", &[width]);
@@ -117,17 +148,18 @@ impl VitConfig {
             }
             add("norm2.weight", &[width]);
             add("norm2.bias", &[width]);
-            add("mlp.fc1.weight", &[self.mlp_dim, width]);
-            add("mlp.fc1.bias", &[self.mlp_dim]);
+            add("mlp.fc1.weight", &[self.fc1_rows(), width]);
+            add("mlp.fc1.bias", &[self.fc1_rows()]);
             add("mlp.fc2.weight", &[width, self.mlp_dim]);
             add("mlp.fc2.bias", &[width]);
             if self.layer_scale {
                 add("ls2.gamma", &[width]);
             }
         }
-        let norm = if self.pool == Pool::Avg { "fc_norm" } else { "norm" };
-        add(&format!("{norm}.weight"), &[width]);
-        add(&format!("{norm}.bias"), &[width]);
+        for (norm, _) in [("norm", self.has_norm()), ("fc_norm", self.has_fc_norm())].iter().filter(|(_, has)| *has) {
+            add(&format!("{norm}.weight"), &[width]);
+            add(&format!("{norm}.bias"), &[width]);
+        }
         if let Some(classes) = self.classes {
             for head in if self.distilled { &["head", "head_dist"][..] } else { &["head"] } {
                 add(&format!("{head}.weight"), &[classes, width]);
@@ -149,7 +181,7 @@ impl VitConfig {
         let embed = patches * self.channels as u64 * (self.patch_size as u64).pow(2) * width;
         let projections = tokens * width * attention * 4;
         let scores = tokens * tokens * attention * 2;
-        let mlp = tokens * width * self.mlp_dim as u64 * 2;
+        let mlp = tokens * width * (self.fc1_rows() + self.mlp_dim) as u64;
         let head = self.classes.unwrap_or(0) as u64 * width;
         2 * (embed + self.depth as u64 * (projections + scores + mlp) + head)
     }

@@ -21,6 +21,7 @@ pub fn deit(embed_dim: usize, num_heads: usize) -> VitConfig {
         register_tokens: 0,
         pos_embed_prefix: true,
         pool: Pool::Cls,
+        options: Default::default(),
         norm_eps: 1e-6,
         classes: Some(1000),
     }
@@ -73,6 +74,7 @@ fn everything_kept_is_the_ancestor_without_its_classifiers() {
         register_tokens: 4,
         distilled: true,
         pool: Pool::Avg,
+        options: Default::default(),
         ..deit(192, 3)
     };
     let heads = 2 * (1000 * 192 + 1000);

@@ -1,0 +1,79 @@
+//! What a Vision Transformer is besides its sizes: activation, gates, and which norms stand where.
+//!
+//! Keys tell which norms there are; what leaves no trace in them (the activation, how tokens are pooled) is taken from
+//! the description or, of timm's models, from the architecture's name. Where all are silent it is said what was assumed.
+
+use super::super::error::CheckpointError;
+use super::super::timm_names;
+use super::Reader;
+use heirloom_plan::config::{Activation, FinalNorm, Pool, VitOptions};
+
+impl Reader<'_> {
+    /// What the classifier sees, and how.
+    pub(super) fn pool_and_norm(&mut self) -> Result<(Pool, FinalNorm), CheckpointError> {
+        let said = self.hints.global_pool.as_deref();
+        let cls = self.has("cls_token");
+        match (self.has("norm.weight"), self.has("fc_norm.weight")) {
+            (false, true) => Ok((Pool::Avg, FinalNorm::Usual)),
+            (true, false) if said == Some("avg") => Ok((Pool::Avg, FinalNorm::Tokens)),
+            (false, false) if self.hints.final_norm == Some(false) => {
+                Ok((if cls && said != Some("avg") { Pool::Cls } else { Pool::Avg }, FinalNorm::None))
+            }
+            (true, false) if !cls => self.mean_of_tokens(said),
+            _ if cls => Ok((Pool::Cls, FinalNorm::Usual)),
+            _ => Err(self.unfit("a Vision Transformer with neither `cls_token` nor `norm` nor `fc_norm`".into())),
+        }
+    }
+
+    /// Without a CLS token the classifier can see the mean only, unless another pooling is said.
+    fn mean_of_tokens(&mut self, said: Option<&str>) -> Result<(Pool, FinalNorm), CheckpointError> {
+        match said {
+            None if self.hints.model_type.is_none() => {
+                let assumed = "the mean of the patches is what the classifier sees: there is no CLS token, and nothing \
+                               says how the tokens are pooled";
+                self.assumptions.push(assumed.into());
+            }
+            None | Some("") => {}
+            Some(other) => {
+                return Err(self.unfit(format!("a Vision Transformer without `cls_token` that pools by `{other}`")));
+            }
+        }
+        Ok((Pool::Avg, FinalNorm::Tokens))
+    }
+
+    /// Everything else.
+    pub(super) fn options(&mut self, final_norm: FinalNorm) -> Result<VitOptions, CheckpointError> {
+        if self.any_block("norm1.weight").is_some() && self.any_block("norm1.bias").is_none() {
+            return Err(self.unfit("a Vision Transformer with RMS norms (`norm1` without `bias`)".into()));
+        }
+        let rows = |tail: &str, axis: usize| self.any_block(tail).and_then(|(_, shape)| shape.get(axis).copied());
+        let (fc1, fc2) = (rows("mlp.fc1.weight", 0), rows("mlp.fc2.weight", 1));
+        let gated = fc2.and_then(|width| width.checked_mul(2)).is_some_and(|both| fc1 == Some(both));
+        let (pre_norm, patch_bias) = (self.has("norm_pre.weight"), self.has("patch_embed.proj.bias"));
+        let activation = self.activation(gated, pre_norm || final_norm != FinalNorm::Usual);
+        // A usual model that lacks its bias is damaged, not another one.
+        Ok(VitOptions { activation, gated, pre_norm, patch_bias: patch_bias || !pre_norm, final_norm })
+    }
+
+    /// `is_open`: whether models of this form are known with several activations.
+    fn activation(&mut self, gated: bool, is_open: bool) -> Activation {
+        let is_dinov2 = self.hints.model_type.as_deref().is_some_and(|kind| kind.starts_with("dinov2"));
+        if gated && is_dinov2 {
+            // transformers gates by SiLU whatever `hidden_act` says.
+            return Activation::Silu;
+        }
+        let name = self.hints.architecture.as_deref();
+        if let Some(said) = self.hints.activation.or_else(|| name.and_then(timm_names::activation)) {
+            return said;
+        }
+        let (usual, words) = match gated {
+            true => (Activation::Silu, "SiLU"),
+            false => (Activation::Gelu, "GELU in its erf form"),
+        };
+        if self.hints.architecture.is_none() && self.hints.model_type.is_none() && (gated || is_open) {
+            self.assumptions
+                .push(format!("{words} as the activation: the file does not say which it was trained with"));
+        }
+        usual
+    }
+}

@@ -1,0 +1,94 @@
+//! What Vision Transformers of equal sizes differ in: their activation, gates, and where norms stand.
+
+use serde::{Deserialize, Serialize};
+
+/// What bends the numbers between the two layers of a feed-forward network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x · Φ(x)`, by erf.
+    #[default]
+    Gelu,
+    /// GELU by its tanh formula, which is up to 5e-4 away from it.
+    GeluTanh,
+    /// `x · σ(1.702 x)`.
+    QuickGelu,
+    /// `x · σ(x)`.
+    Silu,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+impl Activation {
+    /// By the name that timm (`act_layer`) or Hugging Face (`hidden_act`) gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "gelu" => Self::Gelu,
+            "gelu_tanh" | "gelu_new" | "gelu_pytorch_tanh" => Self::GeluTanh,
+            "quick_gelu" | "quickgelu" => Self::QuickGelu,
+            "silu" | "swish" => Self::Silu,
+            "relu" => Self::Relu,
+            _ => return None,
+        })
+    }
+
+    /// timm's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gelu => "gelu",
+            Self::GeluTanh => "gelu_tanh",
+            Self::QuickGelu => "quick_gelu",
+            Self::Silu => "silu",
+            Self::Relu => "relu",
+        }
+    }
+}
+
+/// The norm behind the last layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalNorm {
+    /// Of all tokens (`norm`) where the classifier sees CLS, of the mean (`fc_norm`) where it sees that.
+    #[default]
+    Usual,
+    /// Of all tokens (`norm`), also where the classifier sees their mean.
+    Tokens,
+    /// None at all.
+    None,
+}
+
+/// What a Vision Transformer is besides its sizes (docs/methods.md, section 6.10); the usual one is the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VitOptions {
+    /// Activation of the feed-forward networks.
+    pub activation: Activation,
+    /// Whether `mlp.fc1` has two halves, `[gate, value]`, and the activated gate multiplies the value (SwiGLU). It then
+    /// has `2 * mlp_dim` rows.
+    pub gated: bool,
+    /// Whether the tokens are normed before the first layer (`norm_pre`), as in CLIP.
+    pub pre_norm: bool,
+    /// Whether the patch embedding has biases.
+    pub patch_bias: bool,
+    /// The norm behind the last layer.
+    pub final_norm: FinalNorm,
+}
+
+impl Default for VitOptions {
+    fn default() -> Self {
+        Self {
+            activation: Activation::Gelu,
+            gated: false,
+            pre_norm: false,
+            patch_bias: true,
+            final_norm: FinalNorm::Usual,
+        }
+    }
+}
+
+impl VitOptions {
+    /// Whether this is the usual Vision Transformer.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,196 @@
+"""Opens a zoo of tiny random models by the command line and compares its answers with PyTorch's.
+
+Every name of timm's Vision Transformers, and the vision models of transformers, at two layers and a few channels, saved
+as their library saves them. Per model it says `right` (scores within 1e-4 of the largest), `refused` (with the
+sentence) or `wrong`; a panic is wrong.
+
+    python tests/python/zoo.py target/debug/heirloom-cli --only vit_ --table zoo.json
+
+Needs torch, timm 1.0.31, transformers 5.24.0, safetensors, numpy.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import numpy
+import safetensors.torch
+import timm
+import torch
+
+MODULES = ("vision_transformer", "deit", "beit", "eva")
+TOLERANCE = 1e-4
+
+
+def randomise(model, seed):
+    """No norm at one, no bias at zero: a tensor that is left out must be seen."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            number = torch.rand(parameter.shape, generator=generator) - 0.5
+            parameter.copy_(1 + 0.4 * number if is_scale(model, parameter) else 0.3 * number)
+
+
+def is_scale(model, parameter):
+    cached = getattr(model, "_scales", None)
+    if cached is None:
+        ends = ("gamma", "lambda1", "gamma_1", "gamma_2")
+        cached = {
+            id(one)
+            for name, one in model.named_parameters()
+            if one.dim() == 1 and (name.endswith(ends) or "norm" in name and name.endswith("weight"))
+        }
+        object.__setattr__(model, "_scales", cached)
+    return id(parameter) in cached
+
+
+def head_dim(name):
+    """Channels of a head of the model at its own size, from its constructor's arguments."""
+    seen = {}
+    classes = [timm.models.vision_transformer.VisionTransformer, timm.models.deit.VisionTransformerDistilled,
+               timm.models.beit.Beit, timm.models.eva.Eva]
+    kept = [one.__init__ for one in classes]
+
+    def spy(self, *_, **arguments):
+        seen.update(arguments)
+        raise InterruptedError
+
+    try:
+        for one in classes:
+            one.__init__ = spy
+        timm.create_model(name)
+    except InterruptedError:
+        pass
+    finally:
+        for one, init in zip(classes, kept):
+            one.__init__ = init
+    return seen.get("embed_dim", 768) // seen.get("num_heads", 12), seen
+
+
+def timm_model(name):
+    size, seen = head_dim(name)
+    patch = seen.get("patch_size", 16)
+    patch = patch if isinstance(patch, int) else patch[0]
+    arguments = {"depth": 2, "num_heads": 2, "embed_dim": 2 * size, "num_classes": 5, "img_size": 3 * patch}
+    if "num_kv_heads" in seen:
+        arguments["num_kv_heads"] = (2, 2)
+    model = timm.create_model(name, **arguments)
+    return model, arguments
+
+
+def timm_case(name, folder):
+    model, arguments = timm_model(name)
+    randomise(model, 7)
+    model.eval()
+    safetensors.torch.save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
+    # What timm writes beside the weights of a model of its own; heads and activation have to come from the name.
+    config = {"architecture": name, "num_classes": 5, "num_features": model.num_features,
+              "global_pool": getattr(model, "global_pool", ""), "pretrained_cfg": {}}
+    (folder / "config.json").write_text(json.dumps(config))
+    patch = arguments["img_size"] // 3
+    pictures = torch.rand(2, 3, 3 * patch, 3 * patch, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    with torch.no_grad():
+        return pictures, model(pictures)
+
+
+def transformers_cases():
+    import transformers as t
+
+    size = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=12,
+                patch_size=4)
+    labels = dict(num_labels=5)
+    def of(config, model, **more):
+        return lambda: getattr(t, model)(getattr(t, config)(**size, **more))
+    return {
+        "hf_vit": of("ViTConfig", "ViTForImageClassification", **labels),
+        "hf_vit_tanh": of("ViTConfig", "ViTForImageClassification", hidden_act="gelu_pytorch_tanh", **labels),
+        "hf_vit_relu": of("ViTConfig", "ViTForImageClassification", hidden_act="relu", **labels),
+        "hf_vit_msn": of("ViTMSNConfig", "ViTMSNForImageClassification", **labels),
+        "hf_deit": of("DeiTConfig", "DeiTForImageClassificationWithTeacher", **labels),
+        "hf_ijepa": of("IJepaConfig", "IJepaForImageClassification", **labels),
+        "hf_dinov2": of("Dinov2Config", "Dinov2Model"),
+        "hf_dinov2_giant": of("Dinov2Config", "Dinov2Model", use_swiglu_ffn=True),
+        "hf_dinov2_registers": of("Dinov2WithRegistersConfig", "Dinov2WithRegistersModel"),
+        "hf_beit": of("BeitConfig", "BeitForImageClassification", **labels),
+        "hf_data2vec": of("Data2VecVisionConfig", "Data2VecVisionForImageClassification", **labels),
+        "hf_dinov3": of("DINOv3ViTConfig", "DINOv3ViTModel"),
+        "hf_clip": of("CLIPVisionConfig", "CLIPVisionModel"),
+        "hf_siglip": of("SiglipVisionConfig", "SiglipVisionModel"),
+    }
+
+
+def transformers_case(make, folder):
+    model = make()
+    randomise(model, 7)
+    model.eval()
+    model.save_pretrained(folder)
+    pictures = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    with torch.no_grad():
+        answer = model(pictures)
+    logits = getattr(answer, "logits", None)
+    if logits is None and "dinov" in model.config.model_type:
+        logits = answer.last_hidden_state[:, 0]
+    return pictures, answer.pooler_output if logits is None else logits
+
+
+def judge(cli, folder, pictures, expected):
+    (folder / "pictures.f32").write_bytes(pictures.numpy().astype("<f4").tobytes())
+    weights = folder / "zoo"
+    weights.mkdir()
+    for file in list(folder.iterdir()):
+        if file.suffix in (".json", ".safetensors"):
+            file.rename(weights / file.name)
+    ran = subprocess.run([cli, "logits", weights, folder / "pictures.f32"], capture_output=True, text=True, timeout=120)
+    if ran.returncode:
+        said = ran.stderr.strip().splitlines()
+        return ("wrong", "panic: " + ran.stderr.strip()[-300:]) if "panicked" in ran.stderr else ("refused", said[-1])
+    answer = json.loads(ran.stdout)
+    got, expected = numpy.array(answer["outputs"]), expected.numpy()
+    if answer["unexpected"]:
+        return "wrong", f"opened with tensors it does not know: {answer['unexpected'][:3]}"
+    if answer["classes"] is None and got.shape != expected.shape:
+        return "left out", "; ".join(answer["assumptions"])
+    if got.shape != expected.shape:
+        return "wrong", f"shape {got.shape} instead of {expected.shape}"
+    far = float(numpy.abs(got - expected).max() / max(1.0, numpy.abs(expected).max()))
+    return ("right" if far < TOLERANCE else "wrong"), f"{far:.1e}" + "".join(f"; {a}" for a in answer["assumptions"])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cli")
+    parser.add_argument("--only", default="", help="a part of the name")
+    parser.add_argument("--table", help="writes all results there as JSON")
+    options = parser.parse_args()
+    cases = {name: (module, lambda folder, name=name: timm_case(name, folder))
+             for module in MODULES for name in timm.list_models(module=module)}
+    for name, make in transformers_cases().items():
+        cases[name] = ("transformers", lambda folder, make=make: transformers_case(make, folder))
+    results = {}
+    for name, (module, build) in cases.items():
+        if options.only not in name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            try:
+                pictures, expected = build(folder)
+            except Exception as error:  # the library, not the project
+                results[name] = (module, "not made", repr(error)[:160])
+            else:
+                results[name] = (module, *judge(options.cli, folder, pictures, expected))
+        print(name, *results[name][1:], flush=True)
+    if options.table:
+        pathlib.Path(options.table).write_text(json.dumps(results, indent=1))
+    kinds = ("right", "left out", "refused", "wrong", "not made")
+    print(f"\n{'':20}" + "".join(f"{kind:>10}" for kind in kinds))
+    for module in (*MODULES, "transformers"):
+        counts = collections.Counter(kind for where, kind, _ in results.values() if where == module)
+        print(f"{module:20}" + "".join(f"{counts[kind]:10}" for kind in kinds))
+    return any(kind == "wrong" for _, kind, _ in results.values())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
