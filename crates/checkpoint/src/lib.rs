@@ -11,6 +11,7 @@ mod foreign;
 mod gather;
 mod infer;
 mod infer_cnn;
+mod json_text;
 mod naming;
 mod nearest;
 mod onnx;
@@ -25,6 +26,7 @@ mod sorted;
 mod stored;
 mod timm;
 mod torch_file;
+mod wrappers;
 mod write;
 pub mod zip_directory;
 
