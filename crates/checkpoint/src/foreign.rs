@@ -5,6 +5,8 @@ type Pattern = (&'static [&'static str], &'static str);
 
 /// In order: the first that fits is named. A needle that begins with `^` must stand at a key's beginning or after a dot.
 const PATTERNS: &[Pattern] = &[
+    (&["^blocks_token_only."], "a CaiT (talking heads and class attention)"),
+    (&["attn.proj_l."], "a CaiT (talking heads and class attention)"),
     (&["attn.cpb_mlp"], "a Swin Transformer V2"),
     (&["relative_position_bias_table", "^layers."], "a Swin Transformer"),
     (&["relative_position_bias_table", "encoder.layers."], "a Swin Transformer"),
@@ -61,4 +63,17 @@ pub(super) fn recognise(keys: &[&str]) -> Option<String> {
 pub(super) fn recognise_model_type(model_type: &str) -> Option<String> {
     let ours = ["vit", "deit", "dinov2", "dinov2_with_registers", "vit_msn", "vit_mae", "ijepa"];
     (!ours.contains(&model_type)).then(|| format!("a model of type `{model_type}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cait_is_named_although_its_keys_look_like_a_vit_with_layer_scale() {
+        let keys = ["model.module.blocks.0.gamma_1", "model.module.blocks_token_only.0.gamma_1"];
+        let found = recognise(&keys).unwrap();
+        assert!(found.starts_with("a CaiT") && found.contains("`model.module.blocks_token_only.0.gamma_1`"), "{found}");
+        assert_eq!(recognise(&keys[..1]), None);
+    }
 }

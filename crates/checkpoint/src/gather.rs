@@ -2,11 +2,13 @@
 
 use super::description::Hints;
 use super::error::CheckpointError;
+use super::json_text;
 use super::packed;
 use super::safetensors_file;
 use super::sniff::{Kind, SNIFF_BYTES, sniff};
 use super::stored::Stored;
 use super::torch_file;
+use super::wrappers::unwrapped;
 use heirloom_platform::file::FileHandle;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +86,7 @@ impl Gathered {
             self.name.clone_from(&names[index]);
         }
         for (key, stored) in tensors {
+            let key = unwrapped(&key);
             if let Some(other) = self.tensors.get(&key) {
                 let (first, second) = (names[other.file].clone(), names[index].clone());
                 return Err(CheckpointError::Duplicate { key, first, second });
@@ -100,7 +103,7 @@ impl Gathered {
             self.notes.push(format!("`{name}` is not used, it is too long for a description"));
             return Ok(Vec::new());
         }
-        let Ok(json) = serde_json::from_slice::<Value>(&file.read_all().await?) else {
+        let Some(json) = json_text::parse(&file.read_all().await?) else {
             self.notes.push(format!("`{name}` is not used, it is not proper JSON"));
             return Ok(Vec::new());
         };

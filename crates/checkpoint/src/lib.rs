@@ -12,6 +12,7 @@ mod gather;
 mod infer;
 mod infer_cnn;
 mod infer_mobilenet;
+mod json_text;
 mod naming;
 mod nearest;
 mod onnx;
@@ -28,6 +29,7 @@ mod timm;
 mod timm_mobile;
 mod timm_names;
 mod torch_file;
+mod wrappers;
 mod write;
 pub mod zip_directory;
 

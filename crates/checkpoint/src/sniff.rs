@@ -1,5 +1,6 @@
 //! What a file is, by its first bytes. Names lie: a `.pth` may be called `.safetensors`, a web page `model.bin`.
 
+use super::json_text;
 use super::safetensors_file::MAX_HEADER;
 
 /// Bytes that are enough to tell.
@@ -45,6 +46,9 @@ pub(super) fn sniff(name: &str, head: &[u8]) -> Kind {
     // A protobuf message that opens with `ir_version` and `producer_name`.
     if lower.ends_with(".onnx") || (head[0] == 8 && head.get(1).is_some_and(|&v| v < 32) && head.get(2) == Some(&18)) {
         return Kind::Other("an ONNX graph, which holds operations and not a model that can be taken apart".into());
+    }
+    if json_text::is_wide(head) {
+        return Kind::Json;
     }
     if is_text(head) {
         return text(head);
