@@ -92,6 +92,9 @@ impl Vit {
             if self.reg_token.is_none() {
                 return tokens;
             }
+            if prefix == 0 {
+                return Tensor::cat(registers.chain([tokens]).collect(), 1);
+            }
             let [_, count, _] = tokens.dims();
             let (head, tail) = (tokens.clone().narrow(1, 0, prefix), tokens.narrow(1, prefix, count - prefix));
             return Tensor::cat([head].into_iter().chain(registers).chain([tail]).collect(), 1);
