@@ -115,7 +115,7 @@ impl Rows<'_> {
         let mut seen = vec![0; self.classes];
         let is_held_out = self.labels.iter().map(|&label| {
             seen[label] += 1;
-            seen[label] % FOLD == 0
+            seen[label].is_multiple_of(FOLD)
         });
         let (held_out, rest): (Vec<_>, Vec<_>) = is_held_out.enumerate().partition(|(_, is_held_out)| *is_held_out);
         if held_out.is_empty() {
