@@ -16,8 +16,8 @@ type Loop = (&'static str, usize);
 /// What a step on the processor spends its time in, and what pictures go through.
 const LOOPS: [Loop; 21] = [
     ("heirloom_lanes::adamw::adamw", 10),
-    ("heirloom_lanes::depthwise::correlate", 2),
-    ("heirloom_lanes::depthwise::depthwise_input_gradient", 2),
+    ("heirloom_lanes::depthwise::add_scaled", 2),
+    ("heirloom_lanes::depthwise::correlate", 4),
     ("heirloom_lanes::depthwise::weigh", 12),
     ("heirloom_lanes::distance::DistanceTable::row_of_probabilities", 10),
     ("heirloom_lanes::gelu::gelu", 26),

@@ -4,7 +4,10 @@
 //! 2, so that each of the nine taps is one run of numbers through the whole plane. What falls between two rows is
 //! computed for nothing and left out.
 
-const LANES: usize = 4;
+use crate::wide::F32x4;
+
+/// Numbers of two vectors: runs are filled up with zeros to whole pairs of them.
+const PAIR: usize = 8;
 
 /// Sizes of the maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +38,10 @@ impl Depthwise {
         (self.output()[0] + 2 / self.stride) * self.pitch()
     }
 
-    /// From the first output to the last, with what lies between the rows.
+    /// From the first output to the last, with what lies between the rows, filled up to whole pairs of vectors.
     fn run(&self) -> usize {
         let [rows, columns] = self.output();
-        (rows - 1) * self.pitch() + columns
+        ((rows - 1) * self.pitch() + columns).next_multiple_of(PAIR)
     }
 
     /// Where each tap's run begins among the phases. Computed once, as [`Depthwise::rows`] are: the divisions would take
@@ -57,9 +60,9 @@ impl Depthwise {
         (0..self.height * self.stride).map(|at| self.places(at / self.stride, at % self.stride)).collect()
     }
 
-    /// Room for all phases.
+    /// Room for all phases, and for what the last run is filled up with.
     fn room(&self) -> Vec<f32> {
-        vec![0.0; self.stride * self.stride * self.phase()]
+        vec![0.0; self.stride * self.stride * self.phase() + PAIR]
     }
 
     /// Where in the phases row `row` of the plane has its columns of one parity: the first of the plane's, the place of
@@ -202,7 +205,7 @@ fn weigh(phases: &[f32], weight: &[f32; 9], starts: [usize; 9], run: &mut [f32])
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 fn add_scaled(to: &mut [f32], run: &[f32], weight: f32) {
     to.iter_mut().zip(run).for_each(|(to, value)| *to += weight * value);
 }
@@ -210,21 +213,19 @@ fn add_scaled(to: &mut [f32], run: &[f32], weight: f32) {
 /// What each of the nine runs and the gradient have in common: the sums of their products.
 #[inline(never)]
 fn correlate(phases: &[f32], run: &[f32], starts: [usize; 9]) -> [f32; 9] {
-    let (vectors, rest) = run.as_chunks::<LANES>();
+    let (gradients, _) = run.as_chunks::<PAIR>();
     starts.map(|start| {
-        let (values, tail) = phases[start..][..run.len()].as_chunks::<LANES>();
-        let mut lanes = [[0.0; LANES]; 2];
-        let (pairs, odd) = vectors.as_chunks::<2>();
-        let (value_pairs, odd_values) = values.as_chunks::<2>();
-        for (gradient, value) in pairs.iter().zip(value_pairs) {
+        let (values, _) = phases[start..][..run.len()].as_chunks::<PAIR>();
+        let mut sums = [F32x4::splat(0.0); 2];
+        for (gradient, value) in gradients.iter().zip(values) {
+            let (gradient, value) = (gradient.as_chunks::<4>().0, value.as_chunks::<4>().0);
             for half in 0..2 {
-                for lane in 0..LANES {
-                    lanes[half][lane] += gradient[half][lane] * value[half][lane];
-                }
+                sums[half] = sums[half].plus_product(F32x4::load(&gradient[half]), F32x4::load(&value[half]));
             }
         }
-        let last = odd.iter().flatten().chain(rest).zip(odd_values.iter().flatten().chain(tail));
-        lanes.iter().flatten().sum::<f32>() + last.map(|(gradient, value)| gradient * value).sum::<f32>()
+        let mut lanes = [0.0; 4];
+        sums[0].plus(sums[1]).store(&mut lanes);
+        lanes.iter().sum()
     })
 }
 

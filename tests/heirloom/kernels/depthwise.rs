@@ -49,7 +49,7 @@ impl Case {
 }
 
 on_every_engine! {
-    async fn depthwise_convolutions_and_their_gradients_equal_the_librarys_on_odd_sizes(device: Device) {
+    async fn depthwise_convolutions_and_their_gradients_equal_those_of_the_library_on_odd_sizes(device: Device) {
         for (map, stride) in MAPS.into_iter().flat_map(|map| [(map, 1), (map, 2)]) {
             let case = Case::new(map, stride);
             let expected = case.run(&heirloom_nn::device::cpu(), depthwise_composed);
