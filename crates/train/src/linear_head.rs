@@ -112,7 +112,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// The penalty under which a fifth of the pictures, held out class by class, is foretold best.
     fn best_penalty(&self) -> f64 {
-        let mut seen = vec![0; self.classes];
+        let mut seen = vec![0_usize; self.classes];
         let is_held_out = self.labels.iter().map(|&label| {
             seen[label] += 1;
             seen[label].is_multiple_of(FOLD)
