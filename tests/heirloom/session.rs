@@ -1,5 +1,7 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
 mod cnn;
+#[cfg(not(target_arch = "wasm32"))]
+mod odd_pictures;
 pub mod pool;
 pub mod trial;
 

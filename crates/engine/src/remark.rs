@@ -16,6 +16,8 @@ pub enum Remark {
     LeftOut { paths: Vec<String> },
 
     // Of the pictures.
+    #[error("heads were measured without these pictures, which do not decode: {}", quoted(paths))]
+    MeasuredWithout { paths: Vec<String> },
     #[error(transparent)]
     Split(#[from] SplitNote),
 

@@ -92,6 +92,8 @@ pub enum Command {
         /// Class for files that come without a folder.
         class: Option<String>,
     },
+    /// Take another of the folders around each picture for its class; answered with [`Event::Pictures`].
+    ReadFolders(FolderLevel),
     /// Forget all pictures.
     ClearPictures,
     /// Split again, with another seed or share.
