@@ -27,7 +27,7 @@ pub struct RaceOptions {
     inputs: Inputs,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Starts: inherited, scratch, first, last, random, selection, tleg, whole
+    /// Starts: inherited, scratch, first, last, ends, random, selection, line, whole, frozen
     #[arg(long, value_delimiter = ',', value_parser = start_value, default_value = "inherited,scratch")]
     arms: Vec<Init>,
     /// Heads per layer
@@ -208,11 +208,11 @@ fn stored(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
     Some(match start {
         Init::Scratch => 0,
         Init::Inherited => outcome.clusters.as_ref()?.stored_parameters,
-        Init::First | Init::Last | Init::Random | Init::Whole | Init::Frozen => {
+        Init::First | Init::Last | Init::Ends | Init::Random | Init::Whole | Init::Frozen => {
             whole_layers_parameters(ancestor, run.size.0.min(ancestor.depth))
         }
         // Two layers are all that a line needs.
-        Init::Tleg => whole_layers_parameters(ancestor, 2),
+        Init::Line => whole_layers_parameters(ancestor, 2),
         Init::Selection => run.parameters - ((ancestor.embed_dim + 1) * race.classes.len()) as u64,
     })
 }

@@ -162,18 +162,19 @@ impl Outline {
         let count = self.inherited_layers().min(available);
         let plan = match start {
             Init::Inherited | Init::Scratch => return Ok(self.config.clone()),
-            Init::Selection | Init::Tleg => {
+            Init::Selection | Init::Line => {
                 let (Some(ancestor), Some(own)) = (ancestor.vit(), self.config.vit()) else {
                     return Err(PlanError::Family(NO_HEADS));
                 };
                 return match start {
-                    Init::Tleg => Ok(VitConfig { num_heads: ancestor.num_heads, ..own.clone() }.into()),
+                    Init::Line => Ok(VitConfig { num_heads: ancestor.num_heads, ..own.clone() }.into()),
                     _ if layers > available => Err(ExpandError::TooDeep { layers, available }.into()),
                     _ => Ok(self.config.clone()),
                 };
             }
             Init::First => LayersPlan::first(count, layers),
             Init::Last => LayersPlan::last(count, layers, available),
+            Init::Ends => LayersPlan::ends(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, 0),
             Init::Whole | Init::Frozen => LayersPlan::whole(available),
         };

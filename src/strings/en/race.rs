@@ -12,9 +12,10 @@ pub(super) const RACE: Race = Race {
         "scratch" => "the same model with random numbers",
         "first" => "the ancestor's first layers, whole, with all their heads",
         "last" => "the ancestor's last layers, whole",
+        "ends" => "a third of them from the ancestor's beginning, the others from its end, whole",
         "random" => "any layers of the ancestor, whole; others for each seed",
         "selection" => "first layers, of which evenly spaced heads are kept (weight selection); same size as planned",
-        "tleg" => "layers on the straight line that fits the ancestor's layers best (TLEG), with all heads",
+        "line" => "layers on the straight line that fits the ancestor's layers best, with all heads",
         "frozen" => {
             "the ancestor with a new last layer fitted to your pictures; nothing else changes: there in seconds"
         }

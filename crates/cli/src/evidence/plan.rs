@@ -104,7 +104,7 @@ pub struct Profile {
 /// Arms of the race that all others are read against.
 pub const ARMS: [&str; 6] = ["inherited", "scratch", "first", "last", "random", "whole"];
 /// Arms that Cluster-Learngene is compared with besides.
-pub const MORE_ARMS: [&str; 2] = ["selection", "tleg"];
+pub const MORE_ARMS: [&str; 2] = ["selection", "line"];
 /// Arms of the races with fewer pictures or other learning rates.
 pub const FEW_ARMS: [&str; 4] = ["inherited", "scratch", "first", "whole"];
 /// Shares of the training pictures, per cent.

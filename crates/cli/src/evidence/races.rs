@@ -35,7 +35,7 @@ fn about(page: &mut Page<'_>, method: Method) {
              on top."
         }
         _ => {
-            "*inherited*: the clustered heads, expanded; *selection*: first layers, evenly spaced heads; *tleg*: layers \
+            "*inherited*: the clustered heads, expanded; *selection*: first layers, evenly spaced heads; *line*: layers \
              on a line."
         }
     };

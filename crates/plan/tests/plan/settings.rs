@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use heirloom_plan::protocol::{CopyScale, DescendantPlan, Engine, Init, Method, SmallModel, StitchInit};
+use heirloom_plan::protocol::{
+    CopyScale, DescendantPlan, Engine, Init, Likeness, Method, SmallModel, StitchInit,
+};
 use heirloom_plan::settings::{Expected, Experiment, Fault, Key, PRESETS, Setting, Settings, flags, nearest};
 
 /// Settings of which nothing is as usual.
@@ -24,7 +26,7 @@ fn unusual() -> Settings {
         method: Method::Stitch,
         chosen: vec![0, 4],
         experiment: Experiment::Sweep,
-        arms: vec![Init::Tleg],
+        arms: vec![Init::Line],
         sizes: vec![(1, 2)],
         rates: vec![0.5],
         batches: vec![3],
@@ -76,6 +78,15 @@ fn a_link_of_the_first_day_still_means_the_same() {
     assert_eq!((settings.chosen, settings.arms), (vec![0, 1, 2], vec![Init::Inherited, Init::Scratch]));
     assert_eq!((settings.sizes, settings.small[2].blocks), (vec![(6, 6), (3, 3)], 0));
     assert_eq!((settings.stitch_start, settings.is_interleaved), (StitchInit::PseudoInverse, false));
+}
+
+#[test]
+fn words_of_earlier_links_mean_what_they_meant() {
+    for (said, likeness) in [("0", Likeness::Cka), ("1", Likeness::Learned), ("influence", Likeness::Influence)] {
+        assert_eq!(Settings::from_fragment(&format!("#learned={said}")).likeness, likeness);
+    }
+    assert_eq!(Settings::from_fragment("#arms=tleg+ends").arms, [Init::Line, Init::Ends]);
+    assert_eq!(serde_json::from_str::<Init>("\"tleg\"").ok(), Some(Init::Line));
 }
 
 #[test]

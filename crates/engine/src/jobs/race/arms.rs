@@ -10,7 +10,7 @@ use crate::frozen::FrozenStart;
 use crate::workspace::{Planned, Workspace};
 use heirloom_data::Split;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
-use heirloom_learngene::{Descendant, InitError, Initializer, Scratch, Tleg, WeightSelection};
+use heirloom_learngene::{Descendant, InitError, Initializer, LayersOnALine, Scratch, WeightSelection};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::protocol::Init;
 use heirloom_train::{Initializers, TrainError};
@@ -117,6 +117,7 @@ impl ArmMaker<'_> {
             }
             Init::First => return whole(LayersPlan::first(count, layers)),
             Init::Last => return whole(LayersPlan::last(count, layers, available)),
+            Init::Ends => return whole(LayersPlan::ends(count, layers, available)),
             Init::Whole => return whole(LayersPlan::whole(available)),
             Init::Random => {
                 let plan = LayersPlan::random(count, layers, available, 0);
@@ -129,9 +130,9 @@ impl ArmMaker<'_> {
                 };
                 Arm::new(WeightSelection::new(ancestor.clone(), config.clone())?)
             }
-            Init::Tleg => {
+            Init::Line => {
                 let Some(ancestor) = self.ancestor.vit() else { return Err(EngineError::NotOneShape) };
-                Arm::new(Tleg::new(ancestor.clone(), layers, classes, size)?)
+                Arm::new(LayersOnALine::new(ancestor.clone(), layers, classes, size)?)
             }
         })
     }
