@@ -11,6 +11,7 @@ pub mod pretrain;
 mod selection;
 pub mod stitch;
 mod tleg;
+pub mod yardstick;
 
 pub use descendant::{Descendant, InitError, Initializer, Scratch};
 pub use ffn_maps::SharedFfn;

@@ -58,6 +58,11 @@ impl Init {
         }
     }
 
+    /// Whether it stays as it starts: the yardstick, which takes no steps.
+    pub fn is_frozen(self) -> bool {
+        self == Self::Frozen
+    }
+
     /// The start of a short name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|start| start.name() == name)
