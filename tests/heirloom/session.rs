@@ -18,6 +18,7 @@ use heirloom_platform::image::{RgbImage8, encode_jpeg};
 use crate::support::assert_close;
 
 mod condense;
+mod yardstick;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
 pub fn config() -> VitConfig {

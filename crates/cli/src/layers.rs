@@ -225,7 +225,7 @@ impl Races<'_> {
             self.export(&report).await?;
             runs = report.runs.iter().map(Run::from).collect();
         }
-        Ok(LayersRace { per_class, rate, lr: rate * self.options.lr, left_out, runs, stored })
+        Ok(LayersRace { per_class, rate, lr: rate * self.options.lr, left_out, runs, stored, taken: BTreeMap::new() })
     }
 
     fn plan(&self, ancestor: &ModelConfig, arm: Init, seed: u64) -> LayersPlan {

@@ -12,6 +12,11 @@ pub enum Remark {
          are added: {}", effect(*is_normalised)
     )]
     InParts { batch: usize, part: usize, is_normalised: bool },
+    #[error(
+        "the classifier of the ancestor as it is is fitted to {pictures} of the {all} training pictures, evenly over the \
+         classes: there is no memory for the features of more"
+    )]
+    FittedToPart { pictures: usize, all: usize },
     #[error("these pictures did not decode and were left out: {}", quoted(paths))]
     LeftOut { paths: Vec<String> },
 

@@ -11,6 +11,7 @@ pub mod pool;
 pub mod pretrain;
 mod selection;
 pub mod stitch;
+pub mod yardstick;
 
 pub use descendant::{Descendant, InitError, Initializer, Scratch};
 pub use ffn_maps::SharedFfn;

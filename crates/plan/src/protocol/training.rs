@@ -63,6 +63,11 @@ impl Init {
         }
     }
 
+    /// Whether it stays as it starts: the yardstick, which takes no steps.
+    pub fn is_frozen(self) -> bool {
+        self == Self::Frozen
+    }
+
     /// The start of a short name. Layers on a line were once called after TLEG, which learns its line.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = if name == "tleg" { "line" } else { name };
