@@ -13,8 +13,10 @@ use crate::browser::files::Picked;
 use crate::browser::{files, wake};
 use crate::pictures::actions::add_pictures;
 use crate::prelude::*;
+use crate::projects::actions::import_project;
 use crate::store::EngineState;
 use crate::trial::actions::predict;
+use heirloom_plan::drops::{Destination, sort_drop};
 use heirloom_plan::protocol::{JobKind, PoolReport, RaceState};
 
 /// Seconds of silence in the middle of a job after which the page asks what to do.
@@ -139,21 +141,25 @@ fn dropped(store: Store, event: &DragEvent) {
     });
 }
 
-/// Where dropped files go: checkpoints are told by their ending, all else is pictures. A zip is taken for a model
-/// where it was dropped on the first step.
+/// Hands dropped files to the steps they belong to.
 fn sort_dropped(store: Store, picked: Vec<Picked>, on_ancestor: bool) {
-    let is_model = |picked: &Picked| {
-        let name = picked.path.to_lowercase();
-        let is_zip = on_ancestor && name.ends_with(".zip");
-        let endings = [".safetensors", ".pth", ".pt", ".bin", ".onnx", ".json"];
-        is_zip || endings.iter().any(|ending| name.ends_with(ending))
-    };
-    let (models, pictures): (Vec<_>, Vec<_>) = picked.into_iter().partition(is_model);
-    let has_weights = models.iter().any(|picked| !picked.path.to_lowercase().ends_with(".json"));
-    if has_weights {
-        open_ancestor(store, models);
+    let paths: Vec<&str> = picked.iter().map(|picked| picked.path.as_str()).collect();
+    let destinations = sort_drop(&paths, on_ancestor);
+    let (mut models, mut pictures, mut project) = (Vec::new(), Vec::new(), Vec::new());
+    for (picked, destination) in picked.into_iter().zip(destinations) {
+        match destination {
+            Destination::Ancestor => models.push(picked),
+            Destination::Pictures => pictures.push(picked),
+            Destination::Project => project.push(picked),
+            Destination::Nowhere => {}
+        }
     }
-    if !pictures.is_empty() || !has_weights {
+    if !project.is_empty() {
+        return import_project(store, project);
+    }
+    let has_models = !models.is_empty();
+    open_ancestor(store, models);
+    if !pictures.is_empty() || !has_models {
         add_pictures(store, pictures, None);
     }
 }

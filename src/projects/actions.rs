@@ -66,7 +66,7 @@ pub fn export_project(store: Store) {
     send_project(store, ProjectCommand::Export);
 }
 
-/// Takes a project out of a zip.
+/// Takes a project out of a zip, or out of the files that were in one.
 pub fn import_project(store: Store, picked: Vec<Picked>) {
     if picked.is_empty() {
         return;

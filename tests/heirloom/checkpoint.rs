@@ -1,9 +1,11 @@
-//! Tests of `checkpoint`. Fixtures: `tests/fixtures/checkpoints` (made by `make.py` there).
+//! Tests of `checkpoint`. Fixtures: `tests/fixtures/checkpoints` (made by `make.py` and `make_torch.py` there).
 
 #[cfg(not(target_arch = "wasm32"))]
 mod exports;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod habits;
 #[cfg(not(target_arch = "wasm32"))]
 mod hostile;
 #[cfg(not(target_arch = "wasm32"))]

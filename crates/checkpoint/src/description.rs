@@ -104,7 +104,8 @@ impl Hints {
         (self.model_type, self.architecture, self.source) = (model_type, architecture, name.into());
         self.refuse_other_models(name, json)?;
         let arguments = json.get("model_args").unwrap_or(&Value::Null);
-        let picture = json.get("pretrained_cfg").unwrap_or(&Value::Null);
+        // Older files of timm say it all at the top.
+        let picture = json.get("pretrained_cfg").unwrap_or(json);
         let number = |at: &Value, key: &str| at.get(key).and_then(Value::as_u64).map(|n| n as usize);
         self.num_heads = number(json, "num_attention_heads").or(number(arguments, "num_heads"));
         self.norm_eps = json.get("layer_norm_eps").and_then(Value::as_f64);
@@ -149,12 +150,18 @@ fn floats(value: &Value) -> Option<[f32; 3]> {
     numbers.try_into().ok()
 }
 
-/// Class names: Hugging Face's `id2label`, or timm's `label_names` with `label_descriptions`.
+/// Class names: Hugging Face's `id2label`, or timm's `label_names` with `label_descriptions`, formerly `labels`.
 fn labels(json: &Value) -> Option<Vec<String>> {
     if let Some(map) = json.get("id2label").and_then(Value::as_object) {
         return (0..map.len()).map(|id| map.get(&id.to_string())?.as_str().map(String::from)).collect();
     }
-    let names: Vec<&str> = json.get("label_names")?.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
+    let names: Vec<&str> = json
+        .get("label_names")
+        .or_else(|| json.get("labels"))?
+        .as_array()?
+        .iter()
+        .map(Value::as_str)
+        .collect::<Option<_>>()?;
     let describe = |name: &str| json.get("label_descriptions")?.get(name)?.as_str().map(String::from);
     Some(names.into_iter().map(|name| describe(name).unwrap_or_else(|| name.to_string())).collect())
 }

@@ -58,6 +58,18 @@ pub enum CheckpointError {
         /// The other file.
         second: String,
     },
+    /// One tensor of the model stands twice in the file, e.g. once wrapped and once not.
+    #[error("`{name}` holds `{key}` twice, as `{first}` and as `{second}`; save one model only")]
+    Twice {
+        /// Name of the file.
+        name: String,
+        /// The tensor of the model.
+        key: String,
+        /// One key of the file.
+        first: String,
+        /// The other key.
+        second: String,
+    },
     /// The description beside the weights does not go with them.
     #[error("`{name}` does not fit the weights: {problem}; drop the one that belongs to them, or none")]
     Description {

@@ -1,16 +1,17 @@
 //! Sorting what was dropped: weights, shards, descriptions, and files that merely lay in the same folder.
 
+use super::beside::{Unfit, foreign_description};
 use super::description::Hints;
 use super::error::CheckpointError;
 use super::json_text;
 use super::packed;
 use super::safetensors_file;
+use super::shards::{self, Index};
 use super::sniff::{Kind, SNIFF_BYTES, sniff};
 use super::stored::Stored;
 use super::torch_file;
 use super::wrappers::unwrapped;
 use heirloom_platform::file::FileHandle;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest JSON file that is read; ImageNet-21k's labels take 2 MB.
@@ -35,138 +36,172 @@ pub(super) struct Gathered {
 
 /// Reads headers and descriptions.
 pub(super) async fn gather(files: &[FileHandle]) -> Result<Gathered, CheckpointError> {
-    let mut gathered = Gathered::default();
-    let (mut kinds, mut names) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-    for file in files {
-        let inside = match kind_of(file).await? {
-            Kind::Zip => packed::files(file).await?,
-            _ => None,
-        };
-        for one in inside.unwrap_or_else(|| vec![file.clone()]) {
-            kinds.push(kind_of(&one).await?);
-            names.push(file.name().to_owned());
-            gathered.files.push(one);
+    let mut gathering = Gathering::default();
+    let kinds = gathering.unpack(files).await?;
+    let has_safetensors = kinds.contains(&Some(Kind::Safetensors));
+    for (index, kind) in kinds.into_iter().enumerate() {
+        if let Some(kind) = kind {
+            gathering.read(index, kind, has_safetensors).await?;
         }
     }
-    let files = gathered.files.clone();
-    let (mut shards, mut unfit) = (BTreeSet::new(), Vec::new());
-    let has_safetensors = kinds.contains(&Kind::Safetensors);
-    for (index, (file, kind)) in files.iter().zip(kinds).enumerate() {
-        let name = file.name().to_string();
-        match kind {
-            Kind::Safetensors => {
-                let (tensors, metadata) = safetensors_file::read_header(index, file).await?;
-                gathered.hints.add_metadata(&name, &metadata)?;
-                gathered.metadata.extend(metadata);
-                gathered.add(&names, index, tensors)?;
-            }
-            Kind::Zip | Kind::TorchLegacy if has_safetensors => {
-                gathered.notes.push(format!("`{name}` is not used, the safetensors file beside it is"));
-            }
-            Kind::Zip | Kind::TorchLegacy => match torch_file::read(index, file, kind == Kind::Zip).await {
-                Ok(tensors) => gathered.add(&names, index, tensors)?,
-                Err(error @ CheckpointError::NotWeights { .. }) => unfit.push((name, error)),
-                Err(error) => return Err(error),
-            },
-            Kind::Json => shards.extend(gathered.add_json(file).await?),
-            Kind::Other(found) => unfit.push((name.clone(), CheckpointError::NotWeights { name, found })),
-        }
-    }
-    gathered.finish(shards, unfit)
+    gathering.finish()
 }
 
 async fn kind_of(file: &FileHandle) -> Result<Kind, CheckpointError> {
     Ok(sniff(file.name(), &file.read(0..file.len().min(SNIFF_BYTES)).await?))
 }
 
-impl Gathered {
-    /// Adds the tensors of a file; `names` are those of all files as they were handed over.
-    fn add(&mut self, names: &[String], index: usize, tensors: Vec<(String, Stored)>) -> Result<(), CheckpointError> {
-        if self.name.is_empty() {
-            self.name.clone_from(&names[index]);
-        }
-        for (key, stored) in tensors {
-            let key = unwrapped(&key);
-            if let Some(other) = self.tensors.get(&key) {
-                let (first, second) = (names[other.file].clone(), names[index].clone());
-                return Err(CheckpointError::Duplicate { key, first, second });
+#[derive(Default)]
+struct Gathering {
+    gathered: Gathered,
+    /// Names of all files as they were handed over.
+    names: Vec<String>,
+    /// Files with tensors.
+    used: BTreeSet<usize>,
+    indexes: Vec<Index>,
+    unfit: Vec<Unfit>,
+    /// Names of the classes that stand beside the weights.
+    labels: Option<Vec<String>>,
+}
+
+impl Gathering {
+    /// Lists the files, those of a package in its place, with the kind of each; parts of an unpacked checkpoint have
+    /// none, for they are read with its description.
+    async fn unpack(&mut self, files: &[FileHandle]) -> Result<Vec<Option<Kind>>, CheckpointError> {
+        let (parts, mut kinds) = (torch_file::parts_of_unpacked(files), Vec::with_capacity(files.len()));
+        for file in files {
+            let is_part = parts.contains(file.path());
+            let inside = match is_part {
+                false if kind_of(file).await? == Kind::Zip => packed::files(file).await?,
+                _ => None,
+            };
+            for one in inside.unwrap_or_else(|| vec![file.clone()]) {
+                kinds.push(if is_part { None } else { Some(kind_of(&one).await?) });
+                self.names.push(file.name().to_owned());
+                self.gathered.files.push(one);
             }
-            self.tensors.insert(key, stored);
+        }
+        Ok(kinds)
+    }
+
+    /// Reads one file.
+    async fn read(&mut self, index: usize, kind: Kind, has_safetensors: bool) -> Result<(), CheckpointError> {
+        let file = self.gathered.files[index].clone();
+        let name = file.name().to_owned();
+        let contents = match kind {
+            Kind::Safetensors => {
+                let (tensors, metadata) = safetensors_file::read_header(index, &file).await?;
+                self.gathered.hints.add_metadata(&name, &metadata)?;
+                self.gathered.metadata.extend(metadata);
+                return self.add(index, tensors);
+            }
+            Kind::Zip | Kind::TorchLegacy | Kind::Pickle if has_safetensors => {
+                self.unfit.push(Unfit::superseded(&name));
+                return Ok(());
+            }
+            Kind::Zip | Kind::TorchLegacy => torch_file::read(index, &file, kind == Kind::Zip).await,
+            Kind::Pickle => {
+                torch_file::name_of_unpacked(file.path()).clone_into(&mut self.names[index]);
+                torch_file::read_unpacked(&self.gathered.files, index).await
+            }
+            Kind::Json => return self.add_json(&file).await,
+            Kind::Other(found) => Err(CheckpointError::NotWeights { name: name.clone(), found }),
+        };
+        match contents {
+            Ok(contents) => {
+                self.labels = self.labels.take().or(contents.labels);
+                self.add(index, contents.tensors)
+            }
+            Err(error @ CheckpointError::NotWeights { .. }) => {
+                self.unfit.push(Unfit::new(&name, error));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds the tensors of a file.
+    fn add(&mut self, index: usize, tensors: Vec<(String, Stored)>) -> Result<(), CheckpointError> {
+        if self.gathered.name.is_empty() {
+            self.gathered.name.clone_from(&self.names[index]);
+        }
+        self.used.insert(index);
+        let keys: Vec<String> = tensors.iter().map(|(key, _)| unwrapped(key)).collect();
+        for (at, key) in keys.iter().enumerate() {
+            let Some(other) = self.gathered.tensors.get(key).map(|stored| stored.file) else {
+                self.gathered.tensors.insert(key.clone(), tensors[at].1.clone());
+                continue;
+            };
+            let before = keys[..at].iter().position(|before| before == key);
+            return Err(match before {
+                Some(before) => {
+                    let (first, second) = (tensors[before].0.clone(), tensors[at].0.clone());
+                    CheckpointError::Twice { name: self.names[index].clone(), key: key.clone(), first, second }
+                }
+                None => {
+                    let (first, second) = self.told_apart(other, index);
+                    CheckpointError::Duplicate { key: key.clone(), first, second }
+                }
+            });
         }
         Ok(())
     }
 
-    /// Adds a JSON file; the shards it lists, if it is an index.
-    async fn add_json(&mut self, file: &FileHandle) -> Result<Vec<String>, CheckpointError> {
+    /// Names of two files, with their folders where the names are the same.
+    fn told_apart(&self, first: usize, second: usize) -> (String, String) {
+        let path = |index: usize| self.gathered.files[index].path().to_owned();
+        match self.names[first] == self.names[second] {
+            true => (path(first), path(second)),
+            false => (self.names[first].clone(), self.names[second].clone()),
+        }
+    }
+
+    /// Adds a JSON file: an index, or a description.
+    async fn add_json(&mut self, file: &FileHandle) -> Result<(), CheckpointError> {
         let name = file.name().to_string();
         if file.len() > MAX_JSON {
-            self.notes.push(format!("`{name}` is not used, it is too long for a description"));
-            return Ok(Vec::new());
+            self.gathered.notes.push(format!("`{name}` is not used, it is too long for a description"));
+            return Ok(());
         }
         let Some(json) = json_text::parse(&file.read_all().await?) else {
-            self.notes.push(format!("`{name}` is not used, it is not proper JSON"));
-            return Ok(Vec::new());
+            self.gathered.notes.push(format!("`{name}` is not used, it is not proper JSON"));
+            return Ok(());
         };
-        if let Some(map) = json.get("weight_map").and_then(Value::as_object) {
-            return Ok(map.values().filter_map(|shard| shard.as_str().map(String::from)).collect());
+        if let Some(index) = Index::read(&json, unwrapped) {
+            self.indexes.push(index);
+        } else if let Some(found) = foreign_description(&json) {
+            self.unfit.push(Unfit::foreign(&name, found));
+        } else if !self.gathered.hints.add_json(&name, &json)? {
+            self.gathered.notes.push(format!("`{name}` is not used, it does not describe a model"));
         }
-        if !self.hints.add_json(&name, &json)? {
-            self.notes.push(format!("`{name}` is not used, it does not describe a model"));
-        }
-        Ok(Vec::new())
+        Ok(())
     }
 
-    fn finish(
-        mut self,
-        mut shards: BTreeSet<String>,
-        unfit: Vec<(String, CheckpointError)>,
-    ) -> Result<Self, CheckpointError> {
-        for (name, error) in unfit {
-            let lower = name.to_ascii_lowercase();
-            let claims_weights =
-                [".safetensors", ".pth", ".pt", ".bin", ".ckpt"].iter().any(|end| lower.ends_with(end));
-            if self.name.is_empty() || claims_weights {
-                return Err(error);
-            }
-            self.notes.push(format!("`{name}` is not used"));
+    fn finish(mut self) -> Result<Gathered, CheckpointError> {
+        if self.gathered.name.is_empty() {
+            return Err(self.no_weights());
         }
-        if self.name.is_empty() {
-            let names =
-                self.files.iter().take(3).map(|file| format!("`{}`", file.name())).collect::<Vec<_>>().join(", ");
-            let found = if self.files.is_empty() { "no files".into() } else { names };
-            return Err(CheckpointError::NoWeights { found });
+        let tensors = &self.gathered.tensors;
+        let names: Vec<&str> = self.used.iter().map(|&index| self.gathered.files[index].name()).collect();
+        if let Some(shard) = shards::missing(&self.indexes, |key| tensors.contains_key(key), &names) {
+            // It may have been handed over, but not be what its name says.
+            let is_it = |unfit: &Unfit| unfit.name == shard;
+            let error = self.unfit.into_iter().find(is_it).and_then(Unfit::into_error);
+            return Err(error.unwrap_or(CheckpointError::MissingShard { shard }));
         }
-        shards.extend(self.files.iter().flat_map(|file| siblings(file.name())));
-        match shards.into_iter().find(|shard| self.files.iter().all(|file| file.name() != shard)) {
-            Some(shard) => Err(CheckpointError::MissingShard { shard }),
-            None => Ok(self),
-        }
+        self.gathered.notes.extend(Unfit::notes(&self.unfit));
+        let hints = &mut self.gathered.hints;
+        hints.labels = hints.labels.take().or(self.labels);
+        Ok(self.gathered)
     }
-}
 
-/// All shards of a file named like `model-00001-of-00003.safetensors`; none for other names.
-fn siblings(name: &str) -> Vec<String> {
-    let parse = || {
-        let (stem, extension) = name.rsplit_once('.')?;
-        let (stem, total) = stem.rsplit_once("-of-")?;
-        let (stem, number) = stem.rsplit_once('-')?;
-        let (digits, total) = (number.len(), total.parse::<usize>().ok()?);
-        number.parse::<usize>().ok()?;
-        // A name is no proof: a million shards are a joke, not a checkpoint.
-        let total = total.min(1000);
-        Some((1..=total).map(|n| format!("{stem}-{n:0digits$}-of-{:0digits$}.{extension}", total)).collect())
-    };
-    parse().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shards_know_their_siblings() {
-        let expected = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
-        assert_eq!(siblings("model-00002-of-00002.safetensors"), expected);
-        assert!(siblings("state-of-the-art.pth").is_empty());
+    /// What is said where no file has weights: what the file is that most likely should have had them.
+    fn no_weights(self) -> CheckpointError {
+        let error = Unfit::worst(self.unfit);
+        error.unwrap_or_else(|| {
+            let some = self.gathered.files.iter().take(3).map(|file| format!("`{}`", file.name()));
+            let some = some.collect::<Vec<_>>().join(", ");
+            CheckpointError::NoWeights { found: if some.is_empty() { "no files".into() } else { some } }
+        })
     }
 }

@@ -5,6 +5,7 @@
 //! come from strangers, which shaped everything here: slices instead of whole files, every length checked, and a
 //! sentence instead of a panic. [`write_safetensors`], [`write_onnx`] and [`write_package`] are the ways out.
 
+mod beside;
 mod description;
 mod error;
 mod foreign;
@@ -22,6 +23,7 @@ mod packed;
 mod pickle;
 mod safetensors_file;
 mod sealed;
+mod shards;
 mod sniff;
 mod sorted;
 mod stored;

@@ -1,7 +1,12 @@
 //! Key names: whatever the file calls its tensors, inside they carry timm's names.
 
+mod beside;
+mod hugging_face;
+
 use super::error::CheckpointError;
 use super::foreign;
+use beside::classifier_beside;
+use hugging_face::hugging_face;
 
 /// Who named the tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +77,8 @@ pub(super) struct Naming {
     pub head_prefix: String,
     /// Other prefixes that hold a whole model too, e.g. `student.`.
     pub others: Vec<String>,
+    /// A classifier that stands beside the network and not in it: the file's name of the layer, and ours.
+    pub beside: Option<(String, String)>,
 }
 
 /// What a key of the file is to the model.
@@ -79,6 +86,8 @@ pub(super) struct Naming {
 pub(super) enum Role {
     /// The tensor with this timm key.
     Whole(String),
+    /// The tensor with this key, a convolution over all there is, which is written as a matrix here.
+    Flat(String),
     /// The first, second or third part of the fused tensor with this timm key.
     Part(String, usize),
     /// A tensor of the same family that this model has no use for.
@@ -120,7 +129,8 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
     let (style, prefix) = found.remove(0);
     let inner = ["vit.", "deit.", "ijepa.", "dinov2.", "dinov2_with_registers."];
     let head_prefix = inner.iter().find_map(|inner| prefix.strip_suffix(inner)).unwrap_or(&prefix).to_string();
-    Ok(Naming { style, prefix, head_prefix, others: found.into_iter().map(|(_, prefix)| prefix).collect() })
+    let beside = classifier_beside(style, &prefix, keys);
+    Ok(Naming { style, prefix, head_prefix, others: found.into_iter().map(|(_, prefix)| prefix).collect(), beside })
 }
 
 fn unknown(name: &str, keys: &[&str]) -> CheckpointError {
@@ -139,6 +149,11 @@ impl Naming {
         if let Some(role) = head {
             return role;
         }
+        if let Some((theirs, ours)) = &self.beside
+            && let Some(kind @ (".weight" | ".bias")) = key.strip_prefix(theirs.as_str())
+        {
+            return Role::Whole(format!("{ours}{kind}"));
+        }
         let Some(key) = key.strip_prefix(&self.prefix) else {
             // Beside `vit.` there is only the head, so anything else is a surprise; beside `model.` there may be
             // thousands of an optimiser's tensors.
@@ -150,7 +165,8 @@ impl Naming {
             Style::HuggingFace => hugging_face(key),
             Style::Torchvision => torchvision(key),
             Style::Stitched => Role::Whole(key.into()),
-            Style::ResNet | Style::Vgg | Style::MobileNet | Style::NumberedMobileNet => convolutional(key),
+            Style::Vgg => vgg(key),
+            Style::ResNet | Style::MobileNet | Style::NumberedMobileNet => convolutional(key),
         }
     }
 
@@ -185,41 +201,6 @@ fn timm(key: &str) -> Role {
         };
     }
     Role::Whole(key.into())
-}
-
-fn hugging_face(key: &str) -> Role {
-    let whole = match key {
-        "embeddings.cls_token" => "cls_token",
-        "embeddings.distillation_token" => "dist_token",
-        "embeddings.register_tokens" => "reg_token",
-        "embeddings.position_embeddings" => "pos_embed",
-        "embeddings.patch_embeddings.projection.weight" => "patch_embed.proj.weight",
-        "embeddings.patch_embeddings.projection.bias" => "patch_embed.proj.bias",
-        "layernorm.weight" => "norm.weight",
-        "layernorm.bias" => "norm.bias",
-        "embeddings.mask_token" | "pooler.dense.weight" | "pooler.dense.bias" => return Role::Unused,
-        _ => "",
-    };
-    if !whole.is_empty() {
-        return Role::Whole(whole.into());
-    }
-    let Some((layer, rest)) = layer_of(key, "encoder.layer.") else { return Role::Unknown };
-    let Some((module, kind)) = rest.rsplit_once('.') else { return Role::Unknown };
-    let part = ["query", "key", "value"].iter().position(|part| module == format!("attention.attention.{part}"));
-    if let Some(part) = part {
-        return Role::Part(format!("blocks.{layer}.attn.qkv.{kind}"), part);
-    }
-    let module = match (module, kind) {
-        ("layer_scale1", "lambda1") => return Role::Whole(format!("blocks.{layer}.ls1.gamma")),
-        ("layer_scale2", "lambda1") => return Role::Whole(format!("blocks.{layer}.ls2.gamma")),
-        ("attention.output.dense", _) => "attn.proj",
-        ("intermediate.dense" | "mlp.fc1" | "mlp.weights_in", _) => "mlp.fc1",
-        ("output.dense" | "mlp.fc2" | "mlp.weights_out", _) => "mlp.fc2",
-        ("layernorm_before" | "norm1", _) => "norm1",
-        ("layernorm_after" | "norm2", _) => "norm2",
-        _ => return Role::Unknown,
-    };
-    Role::Whole(format!("blocks.{layer}.{module}.{kind}"))
 }
 
 fn torchvision(key: &str) -> Role {
@@ -264,6 +245,16 @@ fn convolutional(key: &str) -> Role {
     match key.strip_prefix("linear.") {
         Some(kind) => Role::Whole(format!("fc.{kind}")),
         None => Role::Whole(key.replace(".shortcut.", ".downsample.")),
+    }
+}
+
+/// timm has VGG's three last layers as convolutions under names of their own; here they have torchvision's numbers.
+fn vgg(key: &str) -> Role {
+    let layers =
+        [("pre_logits.fc1.", "classifier.0."), ("pre_logits.fc2.", "classifier.3."), ("head.fc.", "classifier.6.")];
+    match layers.into_iter().find_map(|(theirs, ours)| Some((ours, key.strip_prefix(theirs)?))) {
+        Some((ours, kind)) => Role::Flat(format!("{ours}{kind}")),
+        None => convolutional(key),
     }
 }
 

@@ -6,9 +6,8 @@ use super::gather::{Gathered, gather};
 use super::infer::{Inferred, family, infer};
 use super::naming::{self, Naming};
 use super::nearest::nearest;
-use super::sorted::{Recipe, Sorted};
+use super::sorted::{Recipe, Sorted, flat_shape};
 use super::stored::Stored;
-use heirloom_plan::config::CnnConfig;
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::weights::{HostTensor, Weights};
 use heirloom_platform::file::FileHandle;
@@ -58,7 +57,7 @@ impl Checkpoint {
         let gathered = gather(files).await?;
         let keys: Vec<&str> = gathered.tensors.keys().map(String::as_str).collect();
         let naming = naming::recognise(&gathered.name, &keys)?;
-        let mut sorted = Sorted::new(&gathered, &naming);
+        let mut sorted = Sorted::new(&gathered, &naming)?;
         let inferred = infer(&gathered.name, &sorted.shapes(&gathered), &gathered.hints, naming.style)?;
         sorted.apply(&inferred);
         sorted.check_shapes(&gathered, &inferred)?;
@@ -73,6 +72,10 @@ impl Checkpoint {
         let Some(recipe) = self.recipes.get(key) else { return Err(self.missing_error(key)) };
         let tensor = match recipe {
             Recipe::Whole(raw) => self.read(raw).await?,
+            Recipe::Flat(raw) => {
+                let tensor = self.read(raw).await?;
+                HostTensor { shape: flat_shape(tensor.shape), ..tensor }
+            }
             Recipe::Fused(parts) => self.read_fused(parts).await?,
             Recipe::RegistersWithPositions { registers, positions, first } => {
                 let (mut registers, positions) = (self.read(registers).await?, self.read(positions).await?);
@@ -132,7 +135,7 @@ fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Infer
     let known: Vec<String> = config.tensors().into_iter().map(|(key, _)| key).collect();
     let known_set: HashSet<&str> = known.iter().map(String::as_str).collect();
     for (key, recipe) in &sorted.recipes {
-        if let (false, Recipe::Whole(raw)) = (known_set.contains(key.as_str()), recipe) {
+        if let (false, Recipe::Whole(raw) | Recipe::Flat(raw)) = (known_set.contains(key.as_str()), recipe) {
             sorted.unknown.push(raw.clone());
         }
     }
@@ -146,9 +149,7 @@ fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Infer
         (raw.clone(), near.map(String::from))
     });
     let preprocessing = preprocessing(&gathered, &config);
-    if let (None, ModelConfig::Cnn(cnn)) = (&gathered.hints.own, &config) {
-        assumptions.extend(unsaid(&gathered, cnn));
-    }
+    assumptions.extend(unsaid(&gathered, &config));
     assumptions.extend(notes(&gathered, &naming, &sorted));
     let labels = gathered.hints.own.as_ref().map_or(gathered.hints.labels.clone(), |own| own.labels.clone());
     let has_mask_token = sorted.unused.iter().any(|key| key.ends_with("mask_token"));
@@ -177,7 +178,11 @@ fn notes(gathered: &Gathered, naming: &Naming, sorted: &Sorted) -> Vec<String> {
         notes.push(format!("the file holds several models; `{}` is used, not {others}", naming.prefix));
     } else if sorted.outside > 0 {
         let (count, prefix) = (sorted.outside, &naming.prefix);
-        notes.push(format!("left alone outside `{prefix}`: {count} tensors, an optimiser's most likely"));
+        let what = match sorted.surprises.as_slice() {
+            [] => ", an optimiser's most likely".to_owned(),
+            some => format!(" ({}, …)", some.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
+        };
+        notes.push(format!("left alone outside `{prefix}`: {count} tensors{what}"));
     }
     if sorted.unused.iter().any(|key| key.contains("pooler.")) {
         notes.push("`pooler` is left out: the model's feature is the CLS token after its last norm".into());
@@ -187,16 +192,14 @@ fn notes(gathered: &Gathered, naming: &Naming, sorted: &Sorted) -> Vec<String> {
 
 fn dtypes(gathered: &Gathered, sorted: &Sorted) -> String {
     let mut elements: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut count = |raw: &String| {
+    let mut count = |raw: &str| {
         let stored = &gathered.tensors[raw];
         *elements.entry(stored.dtype.name()).or_default() += stored.elements().unwrap_or(0);
     };
     for recipe in sorted.recipes.values() {
         match recipe {
-            Recipe::Whole(raw) => count(raw),
-            Recipe::Fused(parts) => parts.iter().for_each(&mut count),
-            Recipe::RegistersWithPositions { registers, .. } => count(registers),
-            Recipe::PositionsWithoutRegisters { positions, .. } => count(positions),
+            Recipe::Fused(parts) => parts.iter().for_each(|part| count(part)),
+            other => count(other.first_key()),
         }
     }
     let mut names: Vec<_> = elements.into_iter().collect();
@@ -209,22 +212,32 @@ fn preprocessing(gathered: &Gathered, config: &ModelConfig) -> Option<Preprocess
         return own.preprocessing.clone();
     }
     let image_size = config.image_size();
-    let plain = config.cnn().filter(|cnn| is_small(cnn)).map(|_| ([0.0; 3], [1.0; 3]));
-    let (mean, std) = gathered.hints.normalisation.filter(|(_, std)| std.iter().all(|&std| std > 0.0)).or(plain)?;
+    let plain = is_small(config).then_some(([0.0; 3], [1.0; 3]));
+    let (mean, std) = said_normalisation(gathered).or(plain)?;
     Some(Preprocessing { mean, std, image_size })
 }
 
-/// Networks for CIFAR and its like, which have no common mean and deviation.
-fn is_small(cnn: &CnnConfig) -> bool {
-    cnn.image_size <= 64
+/// Mean and deviation, where the descriptions say some that make sense.
+fn said_normalisation(gathered: &Gathered) -> Option<([f32; 3], [f32; 3])> {
+    gathered.hints.normalisation.filter(|(_, std)| std.iter().all(|&std| std > 0.0))
 }
 
-/// What is taken for mean and deviation where a convolutional network's files are silent.
-fn unsaid(gathered: &Gathered, cnn: &CnnConfig) -> Option<String> {
-    let plain = "colours from 0 to 1 as they are, neither mean nor deviation taken away";
-    let imagenet = "ImageNet's mean and deviation of the colours";
-    let taken = if is_small(cnn) { plain } else { imagenet };
-    gathered.hints.normalisation.is_none().then(|| format!("{taken}: nothing says how its pictures were prepared"))
+/// Convolutional networks for CIFAR and its like, which have no common mean and deviation.
+fn is_small(config: &ModelConfig) -> bool {
+    config.cnn().is_some_and(|cnn| cnn.image_size <= 64)
+}
+
+/// What is taken for mean and deviation where the files are silent.
+fn unsaid(gathered: &Gathered, config: &ModelConfig) -> Option<String> {
+    let taken = if is_small(config) {
+        "colours from 0 to 1 as they are, neither mean nor deviation taken away"
+    } else {
+        "ImageNet's mean and deviation of the colours"
+    };
+    // Both are common, and the wrong one costs accuracy without a word.
+    let other = if config.vit().is_some() { " (many Vision Transformers were trained with 0.5 for both)" } else { "" };
+    let is_silent = gathered.hints.own.is_none() && said_normalisation(gathered).is_none();
+    is_silent.then(|| format!("{taken}: nothing says how its pictures were prepared{other}"))
 }
 
 /// A model loads straight from its checkpoint, one tensor at a time.

@@ -8,6 +8,7 @@ mod calls;
 mod machine;
 
 use machine::Machine;
+use std::ops::Range;
 
 /// Index of a value.
 pub(super) type Id = usize;
@@ -46,6 +47,8 @@ pub(super) struct StorageRef {
     pub class: String,
     /// Elements.
     pub elements: usize,
+    /// Its elements among those: all, or those of a view, which PyTorch before 0.4 gave storages of their own.
+    pub view: Range<usize>,
 }
 
 /// A view into a storage.

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Zip,
     /// PyTorch's older stream of pickles.
     TorchLegacy,
+    /// A Python pickle by itself.
+    Pickle,
     /// JSON text.
     Json,
     /// Anything that is refused, in words.
@@ -35,6 +37,10 @@ pub(super) fn sniff(name: &str, head: &[u8]) -> Kind {
     }
     if head.windows(TORCH_LEGACY_MAGIC.len()).take(16).any(|window| window == TORCH_LEGACY_MAGIC) {
         return Kind::TorchLegacy;
+    }
+    if is_first_torch_format(head) {
+        let found = "in PyTorch's first format (before 0.1.10), so load it with PyTorch and save it again";
+        return Kind::Other(found.into());
     }
     if let Some(found) = by_magic(head) {
         return Kind::Other(found.into());
@@ -54,7 +60,7 @@ pub(super) fn sniff(name: &str, head: &[u8]) -> Kind {
         return text(head);
     }
     if head[0] == 0x80 {
-        return Kind::Other("a Python pickle that PyTorch did not write".into());
+        return Kind::Pickle;
     }
     if lower.ends_with(".safetensors") {
         let length = length.unwrap_or(0);
@@ -65,11 +71,25 @@ pub(super) fn sniff(name: &str, head: &[u8]) -> Kind {
     Kind::Other("of a kind that is not known here".into())
 }
 
+/// Keras' format.
+const HDF5: &str = "an HDF5 file with weights of Keras or TensorFlow (Teachable Machine exports such), which cannot be \
+                    an ancestor; the pictures it learned from can be used in step 2";
+/// TensorFlow Lite's format.
+const TFLITE: &str = "a TensorFlow Lite model (Teachable Machine exports such), which cannot be an ancestor; the \
+                      pictures it learned from can be used in step 2";
+
+/// Whether a file is a tar archive whose first entry is one of those PyTorch wrote.
+fn is_first_torch_format(head: &[u8]) -> bool {
+    let name = head.split(|&byte| byte == 0).next().unwrap_or_default();
+    let entries: [&[u8]; 4] = [b"sys_info", b"pickle", b"tensors", b"storages"];
+    head.get(257..262) == Some(b"ustar") && entries.contains(&name)
+}
+
 fn by_magic(head: &[u8]) -> Option<&'static str> {
     let known: &[(usize, &[u8], &str)] = &[
         (0, b"GGUF", "a GGUF file of a quantised language model"),
-        (0, b"\x89HDF", "an HDF5 file (Keras or TensorFlow weights)"),
-        (4, b"TFL3", "a TensorFlow Lite model"),
+        (0, b"\x89HDF", HDF5),
+        (4, b"TFL3", TFLITE),
         (0, b"\x89PNG", "a picture (PNG)"),
         (0, b"\xff\xd8\xff", "a picture (JPEG)"),
         (0, b"GIF8", "a picture (GIF)"),

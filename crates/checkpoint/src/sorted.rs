@@ -4,6 +4,7 @@ use super::error::CheckpointError;
 use super::gather::Gathered;
 use super::infer::{Inferred, Shapes};
 use super::naming::{Naming, Role};
+use super::torch_file::is_training_state;
 use std::collections::BTreeMap;
 
 /// How a tensor of the model comes from those of the file.
@@ -11,12 +12,25 @@ use std::collections::BTreeMap;
 pub(super) enum Recipe {
     /// As it is.
     Whole(String),
+    /// All axes but the first made one.
+    Flat(String),
     /// Query, key and value, one below the other.
     Fused([String; 3]),
     /// `reg_token` plus its rows of `pos_embed`, which begin at row `first`.
     RegistersWithPositions { registers: String, positions: String, first: usize },
     /// `pos_embed` without the rows of the registers.
     PositionsWithoutRegisters { positions: String, first: usize, count: usize },
+}
+
+impl Recipe {
+    /// The file's first key of it.
+    pub(super) fn first_key(&self) -> &str {
+        match self {
+            Self::Whole(raw) | Self::Flat(raw) | Self::Fused([raw, ..]) => raw,
+            Self::RegistersWithPositions { registers, .. } => registers,
+            Self::PositionsWithoutRegisters { positions, .. } => positions,
+        }
+    }
 }
 
 /// The file's keys by what they are to the model.
@@ -29,30 +43,60 @@ pub(super) struct Sorted {
     pub unused: Vec<String>,
     /// How many tensors lie outside the model.
     pub outside: usize,
+    /// Some of those that are no optimiser's.
+    pub surprises: Vec<String>,
 }
 
+/// How many tensors outside the model are named.
+const MAX_SURPRISES: usize = 3;
+
 impl Sorted {
-    pub(super) fn new(gathered: &Gathered, naming: &Naming) -> Self {
+    /// # Errors
+    /// When two tensors of the file are the same one of the model, as where only some copies are wrapped.
+    pub(super) fn new(gathered: &Gathered, naming: &Naming) -> Result<Self, CheckpointError> {
         let mut parts: BTreeMap<String, [Option<String>; 3]> = BTreeMap::new();
-        let mut sorted = Self { recipes: BTreeMap::new(), unknown: vec![], unused: vec![], outside: 0 };
+        let (recipes, surprises) = (BTreeMap::new(), Vec::new());
+        let mut sorted = Self { recipes, unknown: vec![], unused: vec![], outside: 0, surprises };
         for raw in gathered.tensors.keys() {
             match naming.role(raw) {
-                Role::Whole(key) => _ = sorted.recipes.insert(key, Recipe::Whole(raw.clone())),
-                Role::Part(key, part) => parts.entry(key).or_default()[part] = Some(raw.clone()),
+                Role::Whole(key) => sorted.insert(gathered, key, Recipe::Whole(raw.clone()))?,
+                Role::Flat(key) => sorted.insert(gathered, key, Recipe::Flat(raw.clone()))?,
+                Role::Part(key, part) => {
+                    if let Some(first) = parts.entry(key.clone()).or_default()[part].replace(raw.clone()) {
+                        let (name, second) = (gathered.name.clone(), raw.clone());
+                        return Err(CheckpointError::Twice { name, key, first, second });
+                    }
+                }
                 Role::Unused => sorted.unused.push(raw.clone()),
                 Role::Unknown => sorted.unknown.push(raw.clone()),
-                Role::Outside => sorted.outside += 1,
+                Role::Outside => {
+                    sorted.outside += 1;
+                    if sorted.surprises.len() < MAX_SURPRISES && !is_training_state(raw) {
+                        sorted.surprises.push(raw.clone());
+                    }
+                }
             }
         }
         for (key, parts) in parts {
             match parts {
                 [Some(query), Some(k), Some(value)] => {
-                    _ = sorted.recipes.insert(key, Recipe::Fused([query, k, value]));
+                    sorted.insert(gathered, key, Recipe::Fused([query, k, value]))?
                 }
                 parts => sorted.unknown.extend(parts.into_iter().flatten()),
             }
         }
-        sorted
+        Ok(sorted)
+    }
+
+    fn insert(&mut self, gathered: &Gathered, key: String, recipe: Recipe) -> Result<(), CheckpointError> {
+        let second = recipe.first_key().to_owned();
+        match self.recipes.insert(key.clone(), recipe) {
+            Some(before) => {
+                let (name, first) = (gathered.name.clone(), before.first_key().to_owned());
+                Err(CheckpointError::Twice { name, key, first, second })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Shapes by timm key.
@@ -60,6 +104,7 @@ impl Sorted {
         let shape = |raw: &String| gathered.tensors[raw].shape.clone();
         let of = |recipe: &Recipe| match recipe {
             Recipe::Whole(raw) => shape(raw),
+            Recipe::Flat(raw) => flat_shape(shape(raw)),
             Recipe::Fused(parts) => fused_shape(&parts.each_ref().map(shape)),
             Recipe::RegistersWithPositions { registers, .. } => shape(registers),
             Recipe::PositionsWithoutRegisters { positions, count, .. } => {
@@ -120,6 +165,13 @@ impl Sorted {
         }
         Ok(())
     }
+}
+
+/// All axes but the first made one; of a shape that is too large to count, no shape that fits anything.
+pub(super) fn flat_shape(shape: Vec<usize>) -> Vec<usize> {
+    let Some((&first, rest)) = shape.split_first().filter(|(_, rest)| rest.len() > 1) else { return shape };
+    let product = rest.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis));
+    product.map_or_else(Vec::new, |product| vec![first, product])
 }
 
 /// Shape of query, key and value one below the other; of unequal ones no shape that fits anything.

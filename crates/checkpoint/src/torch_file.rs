@@ -2,13 +2,19 @@
 //!
 //! As with safetensors only the description is read, here a pickle; tensors stay in the file until they are wanted.
 
+mod unpacked;
+mod walk;
+
 use super::error::CheckpointError;
 use super::packed;
-use super::pickle::{Id, Node, Pickle, PickleError, StorageRef, TensorRef};
+use super::pickle::{Node, Pickle, PickleError, StorageRef, TensorRef};
 use super::stored::{Dtype, Place, Stored};
 use super::zip_directory::{self, Entry};
 use heirloom_platform::file::FileHandle;
 use std::collections::HashMap;
+pub(super) use unpacked::{name_of_unpacked, parts_of_unpacked, read_unpacked};
+pub(super) use walk::is_training_state;
+use walk::{Walk, labels};
 
 /// Longest pickle that is read.
 const MAX_PICKLE: u64 = 32 << 20;
@@ -16,34 +22,46 @@ const MAX_PICKLE: u64 = 32 << 20;
 /// First guess at how long an old file's pickles are.
 const FIRST_PICKLE: u64 = 256 << 10;
 
-/// Dictionaries inside dictionaries that are followed.
-const MAX_DEPTH: usize = 16;
-
-/// Longest dotted key that is followed.
-const MAX_PATH: usize = 512;
-
-/// Values of one file that are visited.
-const MAX_VISITS: usize = 300_000;
-
-/// Reads what a PyTorch file with index `file` holds: keys (nested ones dotted) and where the tensors lie.
-pub(super) async fn read(
-    file: usize,
-    handle: &FileHandle,
-    is_zip: bool,
-) -> Result<Vec<(String, Stored)>, CheckpointError> {
-    let (pickle, places) = if is_zip { zip(handle).await? } else { legacy(handle).await? };
-    let mut walk = Walk::default();
-    walk.visit(&pickle, pickle.root);
-    if walk.tensors.is_empty() {
-        return Err(no_tensors(handle, &pickle));
-    }
-    walk.tensors.into_iter().map(|(key, tensor)| stored(file, handle, &places, key, tensor)).collect()
+/// What a PyTorch file holds.
+pub(super) struct Contents {
+    /// Keys (nested ones dotted) and where the tensors lie.
+    pub tensors: Vec<(String, Stored)>,
+    /// Names of the classes, where a training program put them beside the weights.
+    pub labels: Option<Vec<String>>,
 }
 
-/// Where storages begin, and how many bytes they have.
-type Places = HashMap<String, (Place, u64)>;
+/// Reads what a PyTorch file with index `file` holds.
+pub(super) async fn read(file: usize, handle: &FileHandle, is_zip: bool) -> Result<Contents, CheckpointError> {
+    let (pickle, places) = if is_zip { zip(file, handle).await? } else { legacy(file, handle).await? };
+    contents(handle, &pickle, &places)
+}
 
-async fn zip(file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> {
+fn contents(handle: &FileHandle, pickle: &Pickle, places: &Places) -> Result<Contents, CheckpointError> {
+    let walk = Walk::over(pickle);
+    if let Some(found) = walk.refusal(pickle) {
+        return Err(CheckpointError::NotWeights { name: handle.name().into(), found });
+    }
+    let labels = labels(pickle);
+    let tensors = walk.tensors.into_iter().map(|(key, tensor)| stored(handle, places, key, tensor));
+    Ok(Contents { tensors: tensors.collect::<Result<_, _>>()?, labels })
+}
+
+/// Where a storage begins.
+#[derive(Clone, Copy, Debug)]
+struct Storage {
+    /// Index of its file.
+    file: usize,
+    place: Place,
+    /// Bytes it has.
+    bytes: u64,
+    /// Bytes of the whole file.
+    file_len: u64,
+}
+
+/// Storages by their name.
+type Places = HashMap<String, Storage>;
+
+async fn zip(index: usize, file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> {
     let entries = zip_directory::read(file).await?;
     let roots = entries.iter().filter_map(|entry| entry.name.strip_suffix("data.pkl"));
     let root = roots.filter(|root| root.is_empty() || root.ends_with('/')).min_by_key(|root| root.len());
@@ -69,7 +87,8 @@ async fn zip(file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> {
                 format!("`{}` is compressed, which PyTorch does not do; unpack and save it again", entry.name),
             ));
         }
-        places.insert(key.into(), (Place::ZipEntry { header: entry.header, skip: 0 }, entry.size));
+        let place = Place::ZipEntry { header: entry.header, skip: 0 };
+        places.insert(key.into(), Storage { file: index, place, bytes: entry.size, file_len: file.len() });
     }
     Ok((pickle, places))
 }
@@ -86,7 +105,7 @@ async fn content(file: &FileHandle, entry: &Entry, most: u64) -> Result<Vec<u8>,
 
 /// Magic number, protocol version, system, the dictionary, the storages' keys; then the storages, each after its
 /// number of elements.
-async fn legacy(file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> {
+async fn legacy(index: usize, file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> {
     let mut length = file.len().min(FIRST_PICKLE);
     let (pickles, mut at) = loop {
         let bytes = file.read(0..length).await?;
@@ -108,7 +127,8 @@ async fn legacy(file: &FileHandle) -> Result<(Pickle, Places), CheckpointError> 
                 .ok_or_else(|| damaged(file, format!("nobody describes its storage `{key}`")))?;
             let (_, size) = dtype(&storage.class);
             let bytes = (storage.elements as u64).saturating_mul(size);
-            places.insert(key.clone(), (Place::At(at + 8), bytes));
+            let place = Place::At(at.saturating_add(8));
+            places.insert(key.clone(), Storage { file: index, place, bytes, file_len: file.len() });
             at = at.saturating_add(8).saturating_add(bytes);
         }
     }
@@ -125,62 +145,6 @@ fn pickles(bytes: &[u8]) -> Result<(Vec<Pickle>, u64), PickleError> {
         read.push(pickle);
     }
     Ok((read, at as u64))
-}
-
-/// Walks nested dictionaries; a value's key is the dotted path to it.
-#[derive(Default)]
-struct Walk<'a> {
-    path: String,
-    depth: usize,
-    visits: usize,
-    tensors: Vec<(String, &'a TensorRef)>,
-}
-
-impl<'a> Walk<'a> {
-    fn visit(&mut self, pickle: &'a Pickle, id: Id) {
-        // Dictionaries that hold each other many times over have more paths than anyone can walk.
-        self.visits += 1;
-        if self.visits > MAX_VISITS {
-            return;
-        }
-        match pickle.node(id) {
-            Node::Tensor(tensor) => self.tensors.push((self.path.clone(), tensor)),
-            Node::Dict(entries) if self.depth < MAX_DEPTH => {
-                for &(key, value) in entries {
-                    match pickle.node(key) {
-                        Node::Text(key) => self.enter(pickle, key, value),
-                        Node::Int(key) => self.enter(pickle, &key.to_string(), value),
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn enter(&mut self, pickle: &'a Pickle, key: &str, value: Id) {
-        let length = self.path.len();
-        if !self.path.is_empty() {
-            self.path.push('.');
-        }
-        self.path.push_str(key);
-        if self.path.len() <= MAX_PATH {
-            self.depth += 1;
-            self.visit(pickle, value);
-            self.depth -= 1;
-        }
-        self.path.truncate(length);
-    }
-}
-
-fn no_tensors(file: &FileHandle, pickle: &Pickle) -> CheckpointError {
-    let found = match pickle.node(pickle.root) {
-        Node::Object(class) => format!(
-            "a whole Python object (`{class}`) that only its own code can open, so save `model.state_dict()` instead"
-        ),
-        _ => "a PyTorch file without a single tensor".into(),
-    };
-    CheckpointError::NotWeights { name: file.name().into(), found }
 }
 
 /// Element type and bytes of one element, by PyTorch's class of storage.
@@ -205,38 +169,41 @@ fn dtype(class: &str) -> (Dtype, u64) {
 }
 
 fn stored(
-    file: usize,
     handle: &FileHandle,
     places: &Places,
     key: String,
     tensor: &TensorRef,
 ) -> Result<(String, Stored), CheckpointError> {
     let (dtype, size) = dtype(&tensor.storage.class);
-    let Some(&(place, bytes)) = places.get(&tensor.storage.key) else {
+    let Some(&Storage { file, place, bytes, file_len }) = places.get(&tensor.storage.key) else {
         return Err(damaged(handle, format!("`{key}` lies in storage `{}`, which is missing", tensor.storage.key)));
     };
+    let first = (tensor.storage.view.start as u64).saturating_mul(size).min(bytes);
+    // A storage that is a view of another ends where the view does.
+    let bytes = bytes.min((tensor.storage.view.end as u64).saturating_mul(size)).saturating_sub(first);
     let skip = (tensor.offset as u64).saturating_mul(size);
+    let start = first.saturating_add(skip);
     let place = match place {
-        Place::At(start) => Place::At(start.saturating_add(skip)),
-        Place::ZipEntry { header, .. } => Place::ZipEntry { header, skip },
+        Place::At(at) => Place::At(at.saturating_add(start)),
+        Place::ZipEntry { header, .. } => Place::ZipEntry { header, skip: start },
     };
     let strides = (!is_row_major(&tensor.shape, &tensor.strides)).then(|| tensor.strides.clone());
     let stored = Stored { file, dtype, shape: tensor.shape.clone(), strides, place };
     let needed = stored.extent().and_then(|extent| (extent as u64).checked_mul(size)?.checked_add(skip));
-    if needed.is_none_or(|needed| needed > bytes) {
+    let Some(needed) = needed.filter(|&needed| needed <= bytes) else {
         return Err(damaged(
             handle,
             format!("`{key}` of shape {:?} does not fit its storage of {bytes} bytes", stored.shape),
         ));
-    }
-    let end = match place {
-        Place::At(start) => start.saturating_add(needed.unwrap_or(0) - skip),
-        Place::ZipEntry { header, .. } => header.saturating_add(bytes),
     };
-    if end > handle.len() {
+    let end = match place {
+        Place::At(start) => start.saturating_add(needed - skip),
+        Place::ZipEntry { header, .. } => header.saturating_add(first).saturating_add(bytes),
+    };
+    if end > file_len {
         return Err(damaged(
             handle,
-            format!("`{key}` should end at byte {end}, but the file stops after {}; it is cut off", handle.len()),
+            format!("`{key}` should end at byte {end}, but the file stops after {file_len}; it is cut off"),
         ));
     }
     Ok((key, stored))

@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod config;
 pub mod descendant;
+pub mod drops;
 pub mod forecast;
 pub mod journal;
 pub mod layers;

@@ -8,7 +8,8 @@ pub(super) const ANCESTOR: Ancestor = Ancestor {
         title: "Ancestor",
         term: "the trained model to inherit from",
         intro: "Choose a Vision Transformer, a ResNet, a MobileNetV2 or a VGG: a .safetensors or .pth file with timm, \
-                torchvision or Hugging Face names. Several parts of one model can be chosen together.",
+                torchvision or Hugging Face names. Several parts of one model can be chosen together, or its whole folder \
+                dropped.",
     },
     input: "Choose a model file",
     hint: "ViT, DeiT, DINOv2, ResNet, MobileNetV2 or VGG · .safetensors, .pth, or a .zip package saved here",

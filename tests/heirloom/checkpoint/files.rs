@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 /// Tensors by key.
 pub type Tensors = BTreeMap<String, HostTensor>;
 
+/// What is said of a Vision Transformer whose files are silent about its pictures.
+pub const UNSAID: &str = "ImageNet's mean and deviation of the colours: nothing says how its pictures were prepared \
+                          (many Vision Transformers were trained with 0.5 for both)";
+
 pub fn fixture(path: &str) -> FileHandle {
     FileHandle::from_path(path, format!("fixtures/checkpoints/{path}")).unwrap()
 }
@@ -68,7 +72,12 @@ pub fn tiny() -> VitConfig {
 
 /// A fixture's tensors, read by the safetensors crate: an independent reader.
 pub fn crate_tensors(path: &str) -> Tensors {
-    let bytes = fixture_bytes(path);
+    safetensors_of(&format!("fixtures/checkpoints/{path}"))
+}
+
+/// As [`crate_tensors`], of any file of floats.
+pub fn safetensors_of(path: &str) -> Tensors {
+    let bytes = std::fs::read(path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let tensor = |view: &safetensors::tensor::TensorView| {
         let data = view.data();
@@ -84,7 +93,9 @@ pub fn crate_tensors(path: &str) -> Tensors {
         };
         HostTensor { shape: view.shape().to_vec(), values }
     };
-    file.tensors().iter().map(|(key, view)| (key.clone(), tensor(view))).collect()
+    // Steps that batch norms have counted are no weights.
+    let tensors = file.tensors().into_iter().filter(|(_, view)| view.dtype() != safetensors::Dtype::I64);
+    tensors.map(|(key, view)| (key, tensor(&view))).collect()
 }
 
 /// A safetensors file with this header and data, right or wrong.

@@ -25,11 +25,16 @@ fn other_kinds_of_files_are_named_by_their_content() {
         ),
         ("notes.txt", b"my weights are elsewhere".to_vec(), "plain text"),
         ("model.bin", b"GGUF\x03\0\0\0\0\0\0\0".to_vec(), "a GGUF file of a quantised language model"),
-        ("model.h5", b"\x89HDF\r\n\x1a\n\0\0".to_vec(), "an HDF5 file (Keras or TensorFlow weights)"),
+        (
+            "keras_model.h5",
+            b"\x89HDF\r\n\x1a\n\0\0".to_vec(),
+            "an HDF5 file with weights of Keras or TensorFlow (Teachable Machine exports such), which cannot be an \
+             ancestor; the pictures it learned from can be used in step 2",
+        ),
         ("cat.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), "a picture (PNG)"),
         ("cat.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF".to_vec(), "a picture (JPEG)"),
         ("weights.tar.gz", b"\x1f\x8b\x08\0\0\0\0\0".to_vec(), "a gzip archive, which has to be unpacked first"),
-        ("data.pkl", b"\x80\x04\x95\x05\0\0\0\0\0\0\0}\x94.".to_vec(), "a Python pickle that PyTorch did not write"),
+        ("sizes.pkl", b"\x80\x04\x95\x05\0\0\0\0\0\0\0}\x94.".to_vec(), "a Python pickle that PyTorch did not write"),
         ("empty.pth", vec![], "empty, perhaps a download that was cut off"),
         ("random.dat", vec![0xfe, 0xdc, 0xba, 0x98, 0x12, 0x93, 0xa0, 0xff, 0x01], "of a kind that is not known here"),
         (

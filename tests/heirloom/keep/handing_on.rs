@@ -80,7 +80,7 @@ fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind
         let cases = [
             ("cut off", zip[..zip.len() - 200].to_vec(), &[NO_DIRECTORY][..]),
             ("no zip", b"Dear Sir or Madam, ".repeat(40), &[NO_DIRECTORY]),
-            ("not a project", rewritten(&zip, |name, bytes| Some((format!("other/{name}"), bytes))), &[NO_PROJECT]),
+            ("not a project", rewritten(&zip, |name, bytes| Some((format!("other-{name}"), bytes))), &[NO_PROJECT]),
             ("a changed generation", changed("work"), &["`work.save` is "]),
             ("a changed model", changed("parts"), &["`parts/", "` is damaged"]),
             ("a changed picture", changed("blobs"), &["does not have the checksum it is named by"]),
@@ -106,6 +106,62 @@ fn hostile_and_damaged_zips_are_refused_with_a_sentence_and_leave_nothing_behind
         });
         assert_eq!(import(&mut engine, odd).await, Vec::<String>::new());
         assert!(!place.path("../name.txt").exists());
+    });
+}
+
+/// What archivers make of a project: with everything below one folder, and compressed or not.
+fn packed_again(zip: &[u8], folder: &str, method: zip::CompressionMethod) -> Vec<u8> {
+    let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    for (name, bytes) in unpacked(zip) {
+        for (name, bytes) in [(format!("{folder}{name}"), bytes), (format!("__MACOSX/{folder}._{name}"), vec![0; 164])]
+        {
+            to.start_file(name, options).unwrap();
+            to.write_all(&bytes).unwrap();
+        }
+    }
+    to.finish().unwrap().into_inner()
+}
+
+fn unpacked(zip: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let files = std::cell::RefCell::new(Vec::new());
+    rewritten(zip, |name, bytes| {
+        files.borrow_mut().push((name.to_owned(), bytes));
+        None
+    });
+    files.into_inner()
+}
+
+#[test]
+fn a_project_that_was_unpacked_and_packed_again_opens_or_says_what_to_do() {
+    pollster::block_on(async {
+        let (zip, said) = exported().await;
+        let place = Place::new();
+        let mut engine = engine_on(&place.storage(), begin()).await;
+        let stored = packed_again(&zip, "First/", zip::CompressionMethod::Stored);
+        assert_eq!(import(&mut engine, stored).await, Vec::<String>::new());
+        assert_eq!(prediction(&mut engine, 0).await, said);
+
+        let folder: Vec<_> = unpacked(&zip)
+            .into_iter()
+            .map(|(name, bytes)| FileHandle::from_bytes(format!("Downloads/First/{name}"), bytes))
+            .chain([FileHandle::from_bytes("Downloads/First/.DS_Store", vec![0; 8])])
+            .collect();
+        let mut elsewhere = TestEngine::start().await;
+        elsewhere.send(begin(), Vec::new()).await;
+        let command = Command::Project(ProjectCommand::Import { files: refs(&folder) });
+        elsewhere.send(command, folder).await;
+        assert_eq!(notices(&elsewhere), Vec::<String>::new());
+        assert_eq!(prediction(&mut elsewhere, 0).await, said);
+
+        for folder in ["First/", ""] {
+            let heard = import(&mut engine, packed_again(&zip, folder, zip::CompressionMethod::Deflated)).await;
+            assert_eq!(heard.len(), 1, "{heard:?}");
+            assert!(heard[0].contains("so it was unpacked and packed again"), "{heard:?}");
+            assert!(heard[0].contains("drop its unpacked folder on the page"), "{heard:?}");
+            // The open project stays.
+            assert_eq!(prediction(&mut engine, 0).await, said);
+        }
     });
 }
 

@@ -2,12 +2,14 @@
 
 use super::machine::{MAX_NAME, Machine, Step, wrong};
 use super::{Id, Node, StorageRef, TensorRef};
+use std::ops::Range;
 
 /// Axes a tensor may have.
 const MAX_AXES: usize = 16;
 
 impl Machine<'_> {
-    /// `('storage', class, key, device, elements, …)`.
+    /// `('storage', class, key, device, elements)`, in old files with `None` or `(key, first element, elements)` of a
+    /// view behind it.
     pub(super) fn persistent(&mut self) -> Step<()> {
         let id = self.pop()?;
         let fields = self.sequence(id)?;
@@ -30,13 +32,28 @@ impl Machine<'_> {
                 if class.len() > MAX_NAME {
                     return wrong("a storage with too long a name");
                 }
-                self.push(Node::Storage(StorageRef { key, class, elements }))
+                let view = match fields.get(5).map(|&id| &self.nodes[id]) {
+                    None | Some(Node::Nothing) => 0..elements,
+                    Some(_) => self.view(fields[5], elements)?,
+                };
+                self.push(Node::Storage(StorageRef { key, class, elements, view }))
             }
             (Some(Node::Text(kind)), ..) if kind == "module" && fields.len() > 1 => {
                 self.stack.push(fields[1]);
                 Ok(())
             }
             _ => wrong("a tensor's storage is described in an unknown way"),
+        }
+    }
+
+    /// The elements of a storage that is a view of another.
+    fn view(&mut self, id: Id, elements: usize) -> Step<Range<usize>> {
+        let fields = self.sequence(id)?;
+        let &[_, first, count] = fields.as_slice() else { return wrong("a storage's view has other parts than three") };
+        let (first, count) = (self.size(first)?, self.size(count)?);
+        match first.checked_add(count).filter(|&end| end <= elements) {
+            Some(end) => Ok(first..end),
+            None => wrong(format!("a view of {count} elements from {first} on, in a storage of {elements}")),
         }
     }
 
@@ -67,6 +84,13 @@ impl Machine<'_> {
                 }
                 self.stack.push(arguments[0]);
                 self.call(arguments[2])
+            }
+            // `(class, base, state)`.
+            "copy_reg._reconstructor" | "copyreg._reconstructor" => {
+                match arguments.first().map(|&id| &self.nodes[id]) {
+                    Some(Node::Global(class)) => self.push(Node::Object(class.clone())),
+                    _ => self.push(Node::Object(name)),
+                }
             }
             _ => self.push(Node::Object(name)),
         }

@@ -1,4 +1,4 @@
-//! Opening a project that came as a zip, perhaps from a stranger. Only files that a project names are looked at, each
+//! Opening a project that came as a zip, or as the folder that a browser made of one, perhaps from a stranger. Only files that a project names are looked at, each
 //! must have the checksum it is named by, and nothing is unpacked, so that no zip grows on the way.
 
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use heirloom_platform::storage::{Storage, StorageError};
 const MAX_FILES: usize = 200_000;
 /// Longest name that is read.
 const MAX_NAME: u64 = 1_000;
-/// The files of a zip by name, as slices of it.
+/// The files of a project by name, those of a zip as slices of it.
 type Files = HashMap<String, FileHandle>;
 
 /// A project out of a zip, all of which was looked at.
@@ -30,12 +30,27 @@ pub struct Import {
 }
 
 impl Import {
-    /// Looks at a zip.
+    /// What is given, in a word: the zip, or the folder.
+    pub fn name(given: &[FileHandle]) -> String {
+        match given {
+            [zip] => zip.name().to_owned(),
+            several => {
+                let path = several.iter().map(FileHandle::path).find(|path| path.ends_with(WORK));
+                let folder = path.and_then(|path| path.rsplit('/').nth(1));
+                folder.unwrap_or(WORK).to_owned()
+            }
+        }
+    }
+
+    /// Looks at a zip, or at the files that were in one.
     ///
     /// # Errors
     /// Says why it is no project, or a damaged one.
-    pub async fn read(zip: &FileHandle) -> Result<Self, String> {
-        let files = files_of(zip).await?;
+    pub async fn read(given: &[FileHandle]) -> Result<Self, String> {
+        let files = match given {
+            [zip] if zip.name() != WORK => files_of_zip(zip).await?,
+            folder => files_of_folder(folder)?,
+        };
         let work = read_work(&files).await?;
         Ok(Self { files, work })
     }
@@ -77,39 +92,55 @@ impl Import {
 }
 
 /// The files of the zip that a project may have. Others are not looked at.
-async fn files_of(zip: &FileHandle) -> Result<Files, String> {
+async fn files_of_zip(zip: &FileHandle) -> Result<Files, String> {
     let entries = zip_directory::read(zip).await.map_err(|error| error.to_string())?;
-    if entries.len() > MAX_FILES {
-        return Err(format!("it holds {} files, at most {MAX_FILES} make sense", entries.len()));
-    }
+    let root = root(entries.len(), entries.iter().map(|entry| entry.name.as_str()))?;
     let mut files = Files::new();
-    for entry in entries {
-        let is_ours = match entry.name.split_once('/') {
-            None => entry.name == WORK || entry.name == NAME,
-            Some(("blobs", sha)) => from_hex(sha).is_some(),
-            Some(("parts", name)) => is_part(name),
-            Some(_) => false,
-        };
-        if !is_ours {
-            continue;
-        }
+    for entry in &entries {
+        let Some(name) = entry.name.strip_prefix(&root).filter(|name| is_ours(name)) else { continue };
         if !entry.is_plain {
             return Err(format!(
-                "`{}` in it is compressed or encrypted; projects are written without either",
-                entry.name
+                "`{name}` in it is compressed or encrypted, and projects are written without either, so it was unpacked \
+                 and packed again, as some browsers and archivers do; drop its unpacked folder on the page, or pack it \
+                 without compression"
             ));
         }
         let start = zip_directory::data_start(zip, entry.header).await.map_err(|error| error.to_string())?;
         let end = start.checked_add(entry.size).filter(|end| *end <= zip.len());
-        let end = end.ok_or_else(|| format!("`{}` in it reaches behind its end, so it is cut off", entry.name))?;
-        let file = zip.part(&entry.name, start..end).map_err(|error| error.to_string())?;
-        if files.insert(entry.name.clone(), file).is_some() {
-            return Err(format!("it holds `{}` twice", entry.name));
+        let end = end.ok_or_else(|| format!("`{name}` in it reaches behind its end, so it is cut off"))?;
+        let file = zip.part(name, start..end).map_err(|error| error.to_string())?;
+        if files.insert(name.to_owned(), file).is_some() {
+            return Err(format!("it holds `{name}` twice"));
         }
     }
-    match files.contains_key(WORK) {
-        true => Ok(files),
-        false => Err("it is no project of Heirloom; drop pictures and models on the page instead".into()),
+    Ok(files)
+}
+
+/// The same of a zip that was unpacked.
+fn files_of_folder(given: &[FileHandle]) -> Result<Files, String> {
+    let root = root(given.len(), given.iter().map(FileHandle::path))?;
+    let ours = given.iter().filter_map(|file| Some((file.path().strip_prefix(&root)?, file)));
+    Ok(ours.filter(|(name, _)| is_ours(name)).map(|(name, file)| (name.to_owned(), file.clone())).collect())
+}
+
+/// What stands before the names of a project's files: nothing, or the folder that whoever packed it again put around
+/// them.
+fn root<'a>(count: usize, paths: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    if count > MAX_FILES {
+        return Err(format!("it holds {count} files, at most {MAX_FILES} make sense"));
+    }
+    let roots = paths.filter_map(|path| path.strip_suffix(WORK)).filter(|root| root.is_empty() || root.ends_with('/'));
+    let root = roots.min_by_key(|root| root.len()).map(str::to_owned);
+    root.ok_or_else(|| "it is no project of Heirloom; drop pictures and models on the page instead".into())
+}
+
+/// Whether a project may have a file of this name.
+fn is_ours(name: &str) -> bool {
+    match name.split_once('/') {
+        None => name == WORK || name == NAME,
+        Some(("blobs", sha)) => from_hex(sha).is_some(),
+        Some(("parts", name)) => is_part(name),
+        Some(_) => false,
     }
 }
 

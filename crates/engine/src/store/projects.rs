@@ -46,15 +46,13 @@ impl Autosave {
             ProjectCommand::Rename { id, name } => self.rename(&id, &name).await,
             ProjectCommand::Delete { id, next } => self.delete(session, &id, &next).await,
             ProjectCommand::Export => self.export(session).await,
-            ProjectCommand::Import { .. } => match files.first() {
-                Some(zip) => {
-                    self.emitter.pace().begin(0);
-                    let imported = self.import(session, zip).await;
-                    end(&session.workspace, &self.emitter, JobKind::Open, imported.is_ok());
-                    imported
-                }
-                None => Ok(()),
-            },
+            ProjectCommand::Import { .. } if files.is_empty() => Ok(()),
+            ProjectCommand::Import { .. } => {
+                self.emitter.pace().begin(0);
+                let imported = self.import(session, files).await;
+                end(&session.workspace, &self.emitter, JobKind::Open, imported.is_ok());
+                imported
+            }
         };
         if let Err(error) = done {
             self.emitter.notify_error(error);
@@ -283,9 +281,10 @@ impl Autosave {
         zip::export(&store, id, &self.open.name, &self.emitter).await
     }
 
-    async fn import(&mut self, session: &mut Session, zip: &FileHandle) -> Result<(), EngineError> {
-        let refuse = |reason: String| EngineError::Unfit(format!("`{}` cannot be opened: {reason}", zip.name()));
-        let import = Import::read(zip).await.map_err(&refuse)?;
+    async fn import(&mut self, session: &mut Session, files: &[FileHandle]) -> Result<(), EngineError> {
+        let name = Import::name(files);
+        let refuse = |reason: String| EngineError::Unfit(format!("`{name}` cannot be opened: {reason}"));
+        let import = Import::read(files).await.map_err(&refuse)?;
         self.flush(session).await?;
         // Where nothing may be stored, the project is held in memory until the page closes.
         self.is_fleeting |= self.store.is_none();

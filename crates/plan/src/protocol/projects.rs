@@ -51,9 +51,9 @@ pub enum ProjectCommand {
     /// Write the open project as one zip; answered with [`ProjectEvent::Exported`], or with
     /// [`Event::File`](super::Event::File) where the page cannot read the store.
     Export,
-    /// Take a project out of a zip and open it.
+    /// Take a project out of a zip, or of the folder that it was unpacked into, and open it.
     Import {
-        /// The zip.
+        /// The zip, or the files of the folder.
         files: Vec<FileRef>,
     },
 }

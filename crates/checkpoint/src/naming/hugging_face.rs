@@ -1,0 +1,47 @@
+//! Names of Hugging Face transformers: those of its files, and those that `state_dict()` has since transformers 5.
+
+use super::{Role, layer_of};
+
+/// What stands before the number of a layer.
+const LAYERS: [&str; 2] = ["encoder.layer.", "layers."];
+/// Query, key and value.
+const PARTS: [[&str; 2]; 3] = [
+    ["attention.attention.query", "attention.q_proj"],
+    ["attention.attention.key", "attention.k_proj"],
+    ["attention.attention.value", "attention.v_proj"],
+];
+
+/// What a key without its prefix is to the model.
+pub(super) fn hugging_face(key: &str) -> Role {
+    let whole = match key {
+        "embeddings.cls_token" => "cls_token",
+        "embeddings.distillation_token" => "dist_token",
+        "embeddings.register_tokens" => "reg_token",
+        "embeddings.position_embeddings" => "pos_embed",
+        "embeddings.patch_embeddings.projection.weight" => "patch_embed.proj.weight",
+        "embeddings.patch_embeddings.projection.bias" => "patch_embed.proj.bias",
+        "layernorm.weight" => "norm.weight",
+        "layernorm.bias" => "norm.bias",
+        "embeddings.mask_token" | "pooler.dense.weight" | "pooler.dense.bias" => return Role::Unused,
+        _ => "",
+    };
+    if !whole.is_empty() {
+        return Role::Whole(whole.into());
+    }
+    let Some((layer, rest)) = LAYERS.iter().find_map(|before| layer_of(key, before)) else { return Role::Unknown };
+    let Some((module, kind)) = rest.rsplit_once('.') else { return Role::Unknown };
+    if let Some(part) = PARTS.iter().position(|names| names.contains(&module)) {
+        return Role::Part(format!("blocks.{layer}.attn.qkv.{kind}"), part);
+    }
+    let module = match (module, kind) {
+        ("layer_scale1", "lambda1") => return Role::Whole(format!("blocks.{layer}.ls1.gamma")),
+        ("layer_scale2", "lambda1") => return Role::Whole(format!("blocks.{layer}.ls2.gamma")),
+        ("attention.output.dense" | "attention.o_proj", _) => "attn.proj",
+        ("intermediate.dense" | "mlp.fc1" | "mlp.weights_in", _) => "mlp.fc1",
+        ("output.dense" | "mlp.fc2" | "mlp.weights_out", _) => "mlp.fc2",
+        ("layernorm_before" | "norm1", _) => "norm1",
+        ("layernorm_after" | "norm2", _) => "norm2",
+        _ => return Role::Unknown,
+    };
+    Role::Whole(format!("blocks.{layer}.{module}.{kind}"))
+}
