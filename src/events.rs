@@ -53,6 +53,10 @@ fn apply(store: Store, Said { answers, event }: Said, attachment: Option<Uint8Ar
             end_job(store, JobKind::Condense);
             condensed(store, report);
         }
+        Event::Survival(report) => {
+            end_job(store, JobKind::Survival);
+            store.survival.set(Some(report));
+        }
         Event::Descendant(summary) => {
             knows_plan(store, summary);
             retry_training(store);

@@ -13,7 +13,9 @@ use crate::projects::state::Projects;
 use crate::show_me::state::Story;
 use crate::training::state::Training;
 use crate::trial::state::Trial;
-use heirloom_plan::protocol::{AncestorSummary, EngineReport, JobKind, Notice, PicturesSummary, Progress};
+use heirloom_plan::protocol::{
+    AncestorSummary, EngineReport, JobKind, Notice, PicturesSummary, Progress, SurvivalReport,
+};
 use heirloom_plan::settings::Settings;
 
 /// How far the engine is.
@@ -80,6 +82,8 @@ pub struct Store {
     pub layers: LayersState,
     /// What follows from ancestor, pictures, heads and settings.
     pub plans: Plans,
+    /// What is left of the ancestor before any training, as it was last seen.
+    pub survival: RwSignal<Option<SurvivalReport>>,
     pub training: Training,
     pub pools: PoolsState,
     pub trial: Trial,
@@ -105,6 +109,7 @@ impl Store {
             heads: HeadsState { report: heads, ..HeadsState::default() },
             layers: LayersState::default(),
             plans: Plans::new(inputs),
+            survival: RwSignal::default(),
             training: Training::default(),
             pools: PoolsState::default(),
             trial: Trial::default(),

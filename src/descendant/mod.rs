@@ -6,4 +6,5 @@ pub mod plans;
 mod sharing;
 mod stack;
 pub mod stack_view;
+mod survival;
 pub mod view;

@@ -2,6 +2,7 @@
 
 use crate::ancestor::shape::{has_no_heads, of_vit};
 use crate::descendant::sharing::{SharingChart, SharingTable};
+use crate::descendant::survival::SurvivalView;
 use crate::prelude::*;
 use crate::widgets::{Check, ChoiceField, More, NumberField, Step, fact};
 use heirloom_plan::protocol::{CopyScale, DescendantSummary};
@@ -35,6 +36,7 @@ pub fn DescendantStep() -> impl IntoView {
                 </dl>
                 <SharingChart/>
                 <SharingTable/>
+                <SurvivalView/>
             </Show>
         </Step>
     }

@@ -3,6 +3,7 @@ mod cnn;
 #[cfg(not(target_arch = "wasm32"))]
 mod odd_pictures;
 pub mod pool;
+mod survival;
 pub mod trial;
 
 use std::cell::{Cell, RefCell};

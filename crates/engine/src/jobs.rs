@@ -8,6 +8,7 @@ mod job;
 mod measure;
 mod pool;
 mod race;
+mod survival;
 
 use self::job::Making;
 pub use self::job::{Job, JobTensors, Step, TensorSource};
@@ -46,9 +47,10 @@ struct Kind {
 }
 
 /// All kinds of jobs.
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind { start: measure::start, resume: |_, _, _| None },
     Kind { start: condense::start, resume: |_, _, _| None },
+    Kind { start: survival::start, resume: |_, _, _| None },
     Kind { start: race::start, resume: race::resume },
     Kind { start: pool::start, resume: pool::resume },
 ];

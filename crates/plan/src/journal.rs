@@ -102,7 +102,7 @@ impl<F: Clone> Journal<F> {
             // What these leave behind (trained models) cannot be had again by repeating a command.
             // What condensing found stands on the page; no engine needs it again.
             Event::JobEnded {
-                job: job @ (JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate),
+                job: job @ (JobKind::Condense | JobKind::Survival | JobKind::Train | JobKind::Pool | JobKind::Evaluate),
                 ..
             } => drop(self.take_pending(answers, *job)),
             _ => {}
@@ -137,7 +137,10 @@ impl<F: Clone> Journal<F> {
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
         entries.extend(waiting.filter(|(command, _)| {
-            !matches!(job_of(command), Some(JobKind::Condense | JobKind::Train | JobKind::Pool | JobKind::Evaluate))
+            !matches!(
+                job_of(command),
+                Some(JobKind::Condense | JobKind::Survival | JobKind::Train | JobKind::Pool | JobKind::Evaluate)
+            )
         }));
         (entries, guilty)
     }
@@ -166,6 +169,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::AddPictures { .. } => Some(JobKind::Pictures),
         Command::MeasureHeads(_) => Some(JobKind::Measure),
         Command::Condense(_) => Some(JobKind::Condense),
+        Command::Survive(_) => Some(JobKind::Survival),
         Command::Train(_) | Command::Experiment(_) => Some(JobKind::Train),
         Command::MakePool(_) => Some(JobKind::Pool),
         Command::Predict { .. } | Command::PredictValidation { .. } | Command::Confusion { .. } => {

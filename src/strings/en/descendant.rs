@@ -1,5 +1,6 @@
 //! Words of the step `descendant`.
 
+use super::plural;
 use crate::strings::{Descendant, Heading};
 use heirloom_plan::protocol::CopyScale;
 
@@ -31,6 +32,12 @@ pub(super) const DESCENDANT: Descendant = Descendant {
         CopyScale::Members => "members ÷ copies, as if all heads of a cluster were the kept one",
         CopyScale::Literal => "everything, as the paper has it",
     },
+    survival: "See how much of the ancestor survives",
+    survival_hint: "Before any training: for a larger and a smaller eps, how alike the descendant's tokens point to the \
+                    ancestor's. 100 % is the ancestor itself, 0 % has nothing to do with it.",
+    survival_of: |pictures, time| format!("Compared on {} in {time}.", plural(pictures, "picture", "pictures")),
+    survival_columns: ["eps, px", "Heads kept", "Parameters taken", "Survives", "Survives, compensated"],
+    survival_current: |eps| format!("{eps} (chosen)"),
     compensate: "Fit the kept heads to the pictures",
     compensate_hint: "so that they make up for those left out; takes seconds, before training",
     maps: "Learnable maps for shared feed-forward networks",

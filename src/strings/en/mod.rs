@@ -108,6 +108,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Pictures => "looking through the pictures",
         JobKind::Measure => "measuring the heads",
         JobKind::Condense => "comparing the layers",
+        JobKind::Survival => "seeing what survives",
         JobKind::Train => "training",
         JobKind::Pool => "making the pool",
         JobKind::Evaluate => "naming pictures",

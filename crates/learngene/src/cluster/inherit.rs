@@ -58,11 +58,19 @@ impl Inherited {
     /// # Errors
     /// When the device is lost, or the ancestor lacks a feed-forward network.
     pub async fn likeness(&self, pictures: &[Tensor<4>]) -> Result<Likeness, InitError> {
-        if let Some(fit) = &self.fit {
-            return Ok(fit.likeness);
+        match &self.fit {
+            Some(fit) => Ok(fit.likeness),
+            None => self.likeness_on(pictures).await,
         }
-        let plain = self.vit(RandomWeights { seed: 0 }).await?;
-        Ok(fit(&self.ancestor, plain, &self.plan, pictures, None).await?.likeness)
+    }
+
+    /// As [`Inherited::likeness`], on other pictures than it was fitted to.
+    ///
+    /// # Errors
+    /// When the device is lost, or the ancestor lacks a feed-forward network.
+    pub async fn likeness_on(&self, pictures: &[Tensor<4>]) -> Result<Likeness, InitError> {
+        let start = self.vit(RandomWeights { seed: 0 }).await?;
+        Ok(fit(&self.ancestor, start, &self.plan, pictures, None).await?.likeness)
     }
 
     /// The descendant with a feed-forward network in every layer.

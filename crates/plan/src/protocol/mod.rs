@@ -15,6 +15,7 @@ mod points;
 mod pool;
 mod projects;
 pub mod statistics;
+mod survival;
 mod training;
 mod trial;
 mod wire;
@@ -30,6 +31,7 @@ pub use notice::*;
 pub use points::*;
 pub use pool::*;
 pub use projects::*;
+pub use survival::*;
 pub use training::*;
 pub use trial::*;
 pub use wire::*;
@@ -114,6 +116,9 @@ pub enum Command {
         /// From which patch, counted row by row from 0; without it from the middle.
         patch: Option<usize>,
     },
+    /// See how much of the ancestor is left in descendants of a plan, for several sizes of the learngene; answered with
+    /// [`Event::Survival`].
+    Survive(DescendantSettings),
     /// Compare the ancestor's layers with a pseudo descendant's (Learngene); answered with [`Event::Condensed`].
     Condense(CondenseSettings),
     /// Plan a descendant; answered at once with [`Event::Descendant`].
@@ -241,6 +246,8 @@ pub enum Event {
     Attention(AttentionMap),
     /// How like each ancestor layer is to the pseudo descendant's.
     Condensed(CondenseReport),
+    /// What is left of the ancestor before any training.
+    Survival(SurvivalReport),
     /// The planned descendant.
     Descendant(DescendantSummary),
     /// Where the race stands; sent when it starts, after each measured point, and when it ends.
@@ -312,6 +319,8 @@ pub enum JobKind {
     Measure,
     /// Condensing to whole layers.
     Condense,
+    /// Seeing what is left of the ancestor.
+    Survival,
     /// Training a race.
     Train,
     /// Making a pool.
