@@ -116,6 +116,8 @@ fn looking_at_the_pictures_is_told_as_preparation_and_can_be_stopped() {
         };
         engine.heard.borrow_mut().clear();
         engine.inner.handle(Command::Train(of_arms(&[Init::Frozen])), Vec::new()).await;
+        // Progress is told four times a second, from the first quarter of one on that the clock knows of.
+        std::thread::sleep(std::time::Duration::from_millis(300));
         engine.inner.work().await;
         let told = find(&engine.heard.borrow(), preparing);
         // One batch, and twelve fits to choose among and six on all pictures.

@@ -14,7 +14,9 @@ const MOST_IN_QUEUE: f64 = 1e9;
 /// Most entries of a list in a configuration.
 const MOST_LISTED: usize = 1_024;
 /// Most classes of kept features.
-const MOST_CLASSES: usize = 1 << 20;
+const MOST_CLASSES: usize = 1 << 16;
+/// Most kinds of kept features: as the ancestor pools its tokens, and the other way.
+const MOST_KINDS: usize = 2;
 /// Most small models of a pool.
 const MOST_MODELS: usize = 64;
 
@@ -53,6 +55,7 @@ impl SavedRace {
         }
         if let Some(features) = &self.fits.under_way {
             within("classes", features.classes, MOST_CLASSES)?;
+            within("kinds of features", features.standards.len(), MOST_KINDS)?;
         }
         within("arms", settings.arms.len(), 64)?;
         within("seeds", settings.seeds, 1_000)?;
