@@ -21,10 +21,19 @@ const TONES: usize = 5;
 pub fn SimilarityChart() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().layers;
-    let is_learned = Memo::new(move |_| {
-        let report = store.layers.report;
-        report.with(|report| report.as_ref().is_some_and(|report| report.settings.likeness == Likeness::Learned))
+    let likeness = Memo::new(move |_| {
+        store.layers.report.with(|report| report.as_ref().map(|report| report.settings.likeness).unwrap_or_default())
     });
+    let title = move || match likeness.get() {
+        Likeness::Cka => t.chart_title,
+        Likeness::Learned => t.chart_title_learned,
+        Likeness::Influence => t.chart_title_influence,
+    };
+    let legend = move || match likeness.get() {
+        Likeness::Cka => t.legend,
+        Likeness::Learned => t.legend_learned,
+        Likeness::Influence => t.legend_influence,
+    };
     let drawing = move || {
         store.layers.report.with(|report| {
             let report = report.as_ref()?;
@@ -35,10 +44,10 @@ pub fn SimilarityChart() -> impl IntoView {
     };
     view! {
         <figure class="chart">
-            <figcaption>{move || if is_learned.get() { t.chart_title_learned } else { t.chart_title }}</figcaption>
+            <figcaption>{title}</figcaption>
             {drawing}
             <div class="legend">
-                <p>{move || if is_learned.get() { t.legend_learned } else { t.legend }}</p>
+                <p>{legend}</p>
                 <p>{t.legend_chosen}</p>
             </div>
             <SavePicture name="similarity"/>

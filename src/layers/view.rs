@@ -4,8 +4,8 @@ use crate::ancestor::shape::layer_count;
 use crate::layers::actions::{choose_best, condense, names_of_layers, toggle_layer};
 use crate::layers::chart::{SimilarityChart, SimilarityTable};
 use crate::prelude::*;
-use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, needs, row, said, tick};
-use heirloom_plan::protocol::JobKind;
+use crate::widgets::{Check, ChoiceField, JobBar, More, NumberField, Press, Step, needs, row, said, tick};
+use heirloom_plan::protocol::{JobKind, Likeness};
 use heirloom_plan::settings::Key;
 
 #[component]
@@ -18,6 +18,9 @@ pub fn LayersStep() -> impl IntoView {
         store.layers.report.with(|report| {
             let report = report.as_ref()?;
             let [first, last] = report.losses.map(|loss| digits(f64::from(loss)));
+            if report.settings.likeness == Likeness::Influence {
+                return Some((t.looked)(report.pictures, &duration(report.seconds)));
+            }
             Some((t.took)(report.pictures, &duration(report.seconds), &first, &last))
         })
     };
@@ -98,6 +101,7 @@ fn Chosen() -> impl IntoView {
 
 #[component]
 fn MoreLayers() -> impl IntoView {
+    let ways = Likeness::ALL.map(|likeness| (likeness.name(), (text().layers.likeness_name)(likeness))).to_vec();
     view! {
         <More>
             <NumberField id="pseudo-layers" key=Key::PseudoLayers/>
@@ -106,7 +110,7 @@ fn MoreLayers() -> impl IntoView {
             <NumberField id="condense-share" key=Key::Slice/>
             <NumberField id="condense-probe" key=Key::Probe/>
             <Check id="score-max" key=Key::ByMax/>
-            <Check id="condense-learned" key=Key::Learned/>
+            <ChoiceField id="condense-likeness" key=Key::Likeness options=ways/>
             <HeldOut/>
         </More>
     }

@@ -2,7 +2,7 @@
 
 use crate::browser::files::Picked;
 use crate::prelude::*;
-use heirloom_plan::protocol::{Command, JobKind};
+use heirloom_plan::protocol::{Command, FolderLevel, JobKind};
 
 /// Adds chosen files; `class` is for those without a folder.
 pub fn add_pictures(store: Store, picked: Vec<Picked>, class: Option<String>) {
@@ -12,6 +12,12 @@ pub fn add_pictures(store: Store, picked: Vec<Picked>, class: Option<String>) {
     begin_job(store, JobKind::Pictures);
     let (files, handles) = hand_over(picked);
     send_files(store, Command::AddPictures { files, class }, handles);
+}
+
+/// Takes another of the folders around each picture for its class.
+pub fn read_folders(store: Store, level: FolderLevel) {
+    store.trial.forget_pictures();
+    send(store, Command::ReadFolders(level));
 }
 
 /// Forgets all pictures.

@@ -1,13 +1,13 @@
 //! Step 2: pictures, by class.
 
-use crate::pictures::actions::{add_pictures, clear_pictures};
+use crate::pictures::actions::{add_pictures, clear_pictures, read_folders};
 use crate::pictures::samples;
 use crate::pictures::samples::Sample;
 use crate::prelude::*;
 use crate::store::EngineState;
 use crate::training::actions::fit_head;
 use crate::widgets::{JobBar, More, NumberField, Picker, Press, Step, row};
-use heirloom_plan::protocol::{ClassCount, Command, JobKind, PicturesSummary};
+use heirloom_plan::protocol::{ClassCount, Command, FolderChoice, JobKind, PicturesSummary};
 use heirloom_plan::settings::{Key, Settings};
 
 /// Classes listed before the rest is only counted.
@@ -146,9 +146,22 @@ fn summary(pictures: PicturesSummary) -> impl IntoView {
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
+        {pictures.folders.map(choice_of_folders)}
         {pictures.split_by_folder.then(|| view! { <p class="hint">{t.split_by_folder}</p> })}
         {listed((t.unreadable)(pictures.unreadable_count), unreadable.collect())}
         {listed((t.duplicates)(pictures.duplicates.len()), duplicates.collect())}
+    }
+}
+
+/// How folders inside folders were read, and the other reading.
+fn choice_of_folders(folders: FolderChoice) -> impl IntoView {
+    let store = expect_context::<Store>();
+    let t = &text().pictures;
+    let FolderChoice { chosen, other, level } = folders;
+    let read = Press::new("folders-otherwise", (t.read_folders)(&other), move |_| read_folders(store, level)).quiet();
+    view! {
+        <p class="hint" data-testid="folders-read">{(t.folders_read)(&chosen, &other)}</p>
+        {row(vec![read.off_while(move || is_busy(store))])}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Words of Learngene by layers, in the steps `heads` and `descendant`.
 
 use super::Heading;
+use heirloom_plan::protocol::Likeness;
 
 pub struct Layers {
     /// Of the step that compares layers.
@@ -25,18 +26,22 @@ pub struct Layers {
     pub share_hint: &'static str,
     pub probe: &'static str,
     pub probe_hint: &'static str,
-    pub learned: &'static str,
-    pub learned_hint: &'static str,
+    pub likeness: &'static str,
+    pub likeness_hint: &'static str,
+    pub likeness_name: fn(Likeness) -> &'static str,
+    pub looked: fn(usize, &str) -> String,
     pub classes: &'static str,
     pub classes_hint: &'static str,
     pub max: &'static str,
     pub max_hint: &'static str,
     pub chart_title: &'static str,
     pub chart_title_learned: &'static str,
+    pub chart_title_influence: &'static str,
     pub chart_label: fn(usize, usize) -> String,
     pub columns: &'static str,
     pub legend: &'static str,
     pub legend_learned: &'static str,
+    pub legend_influence: &'static str,
     pub legend_chosen: &'static str,
     pub cell: fn(&str, &str, &str) -> String,
     pub layer: &'static str,

@@ -179,6 +179,8 @@ pub struct Pictures {
     pub unreadable: fn(usize) -> String,
     pub duplicates: fn(usize) -> String,
     pub split_by_folder: &'static str,
+    pub folders_read: fn(&str, &str) -> String,
+    pub read_folders: fn(&str) -> String,
     pub share: &'static str,
     pub share_hint: &'static str,
     pub seed: &'static str,

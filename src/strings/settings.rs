@@ -31,7 +31,7 @@ pub fn words(key: Key) -> (&'static str, &'static str) {
         Key::FreezeEpochs => (layers.freeze, layers.freeze_hint),
         Key::BestLayers => (layers.k, layers.k_hint),
         Key::ByMax => (layers.max, layers.max_hint),
-        Key::Learned => (layers.learned, layers.learned_hint),
+        Key::Likeness => (layers.likeness, layers.likeness_hint),
         Key::PseudoLayers => (layers.pseudo_layers, layers.pseudo_layers_hint),
         Key::PseudoSteps => (layers.steps, layers.steps_hint),
         Key::PseudoLr => (layers.lr, layers.lr_hint),

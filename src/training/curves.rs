@@ -1,6 +1,7 @@
 //! Learning curves: the mean over the seeds of each start, and a band from the lowest to the highest.
 
-use super::starts::{class_of, point, swatch};
+use super::starts::{class_of, level, point, swatch};
+use super::verdict::caption;
 use crate::charts::frame::Frame;
 use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
@@ -43,6 +44,11 @@ impl Measure {
         }
     }
 
+    /// Whether a start has this: nothing that takes no steps has a loss of training.
+    fn is_of(self, arm: Init) -> bool {
+        self != Self::TrainLoss || !arm.is_frozen()
+    }
+
     /// The number as drawn: accuracy in per cent.
     fn of(self, point: &CurvePoint) -> f64 {
         f64::from(match self {
@@ -61,10 +67,12 @@ pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
     let drawing = move || with_shown_race(store, |race| race.map(|race| draw(race, measure.get(), store.width.get())));
     let arms = move || {
         let arms = with_shown_race(store, |race| race.map(|race| race.settings.arms.clone()).unwrap_or_default());
-        arms.into_iter().map(|arm| view! { <li>{swatch(arm)}{(t.arm)(arm)}</li> }).collect_view()
+        let drawn = arms.into_iter().filter(|arm| measure.get().is_of(*arm));
+        drawn.map(|arm| view! { <li>{swatch(arm)}{(t.arm)(arm)}</li> }).collect_view()
     };
     let seeds =
         move || with_shown_race(store, |race| race.is_some_and(|race| race.settings.seeds > 1)).then_some(t.band);
+    let said = move || with_shown_race(store, |race| race.and_then(caption));
     view! {
         <figure class="chart">
             <figcaption>{move || (t.chart_title)(measure.get().name())}</figcaption>
@@ -72,6 +80,7 @@ pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
             <div class="legend">
                 <ul>{arms} <li>{seeds}</li></ul>
                 <p>{t.same}</p>
+                <p data-testid="race-caption">{said}</p>
             </div>
             <SavePicture name="curves"/>
         </figure>
@@ -80,8 +89,8 @@ pub fn CurvesChart(#[prop(into)] measure: Signal<Measure>) -> impl IntoView {
 
 fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<> {
     let t = &text().training;
-    let curves: Vec<_> =
-        race.settings.arms.iter().map(|&arm| (arm, spread(race, arm, |point| measure.of(point)))).collect();
+    let drawn = race.settings.arms.iter().filter(|arm| measure.is_of(**arm));
+    let curves: Vec<_> = drawn.map(|&arm| (arm, spread(race, arm, |point| measure.of(point)))).collect();
     let highest = curves.iter().flat_map(|(_, curve)| curve).map(|point| point.range.high).fold(0.0, f64::max);
     let top = if measure == Measure::Accuracy {
         100.0
@@ -104,7 +113,11 @@ fn draw(race: &RaceReport, measure: Measure, width: f64) -> impl IntoView + use<
     plot("train-chart", (t.chart_label)(measure.name(), measure.unit()), [width, frame.height], inside)
 }
 
-fn line(arm: Init, curve: &[Spread], frame: Frame) -> impl IntoView + use<> {
+/// A curve; a level line over the whole width for the yardstick, which has no pace.
+fn line(arm: Init, curve: &[Spread], frame: Frame) -> AnyView {
+    if arm.is_frozen() {
+        return curve.last().map(|last| level(arm, frame, last.range.mean)).into_any();
+    }
     let place = |point: &Spread, value: f64| (point.step as f64, value);
     let mean = frame.join(curve.iter().map(|point| place(point, point.range.mean)));
     let upper = curve.iter().map(|point| place(point, point.range.high));
@@ -112,13 +125,15 @@ fn line(arm: Init, curve: &[Spread], frame: Frame) -> impl IntoView + use<> {
     // Markers only while they can be told apart.
     let mark = |p: &Spread| point(arm, frame.x.at(p.step as f64), frame.y.at(p.range.mean));
     let points = (curve.len() <= 40).then(|| curve.iter().map(mark).collect_view());
-    (!curve.is_empty()).then(|| {
-        view! {
-            <path class=format!("spread {}", class_of(arm)) d=format!("M{band}Z")></path>
-            <path class=format!("curve {}", class_of(arm)) d=format!("M{mean}")></path>
-            {points}
-        }
-    })
+    (!curve.is_empty())
+        .then(|| {
+            view! {
+                <path class=format!("spread {}", class_of(arm)) d=format!("M{band}Z")></path>
+                <path class=format!("curve {}", class_of(arm)) d=format!("M{mean}")></path>
+                {points}
+            }
+        })
+        .into_any()
 }
 
 /// Every measured point as a table.

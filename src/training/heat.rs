@@ -21,7 +21,9 @@ pub fn HeatMaps() -> impl IntoView {
             let points = report.points();
             let width = store.width.get().min(520.0);
             let map = |&arm: &Init| map(&points, arm, rates, batches, width).into_any();
-            Some(report.settings.race.arms.iter().map(map).collect_view())
+            // The yardstick depends on neither.
+            let arms = report.settings.race.arms.iter().filter(|arm| !arm.is_frozen());
+            Some(arms.map(map).collect_view())
         })
     };
     view! { <div class="heat-maps" data-testid="experiment-chart">{maps}</div> }

@@ -1,6 +1,6 @@
 //! Accuracy at the end against what the races of an experiment differ in: size, work, or share of the pictures.
 
-use super::starts::{class_of, point, swatch};
+use super::starts::{class_of, level, point, swatch};
 use crate::charts::frame::{Frame, TOP};
 use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
@@ -69,12 +69,21 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
 
 fn draw(points: &[ExperimentPoint], along: Along, width: f64) -> impl IntoView + use<> {
     let t = &text().race;
-    let most = points.iter().map(|point| along.of(point)).fold(0.0, f64::max);
+    // Of other sizes than the descendants, the yardstick would leave these a corner of the plot.
+    let is_level = |arm: Init| arm.is_frozen() && along != Along::Share;
+    let placed = points.iter().filter(|point| !is_level(point.arm));
+    let most = placed.map(|point| along.of(point)).fold(0.0, f64::max);
     let frame = Frame::new(width, (0.0, if most > 0.0 { most * 1.04 } else { 1.0 }), (0.0, 100.0));
     let mut arms: Vec<Init> = points.iter().map(|point| point.arm).collect();
     arms.sort();
     arms.dedup();
-    let lines = arms.into_iter().map(|arm| line(frame, points, arm, along));
+    let lines = arms.into_iter().map(|arm| match is_level(arm) {
+        true => {
+            let mut found = points.iter().filter(|point| point.arm == arm).filter_map(|point| point.accuracy);
+            found.next_back().map(|accuracy| level(arm, frame, accuracy.mean * 100.0)).into_any()
+        }
+        false => line(frame, points, arm, along).into_any(),
+    });
     let lines = lines.collect_view();
     let empty = points.iter().all(|point| point.accuracy.is_none()).then(|| frame.note(t.no_results));
     let name = (t.axis_name)(along.key());

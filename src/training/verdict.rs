@@ -1,9 +1,12 @@
-//! What a race or an experiment says, in sentences and in a table. The numbers come from `session::protocol::statistics`.
+//! What a race or an experiment says, in sentences and in a table. The numbers come from
+//! `plan::protocol::statistics`.
 
 use crate::prelude::*;
 use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
-use heirloom_plan::protocol::statistics::{ArmStatistics, Difference, End, Pace, RaceStatistics, Range, statistics};
+use heirloom_plan::protocol::statistics::{
+    ArmStatistics, Difference, Pace, PairedVerdict, RaceStatistics, Range, SEEDS_NEEDED, statistics,
+};
 use heirloom_plan::protocol::{
     Design, ExperimentPoint, ExperimentReport, Init, RaceReport, RaceState, sensitivity, share_that_suffices,
 };
@@ -27,7 +30,7 @@ fn points(share: f64) -> String {
 fn difference(one: &Difference, all: &RaceStatistics) -> String {
     let t = &text().race;
     let (arm, other, accuracy) = (name(one.arm), name(one.other), percent(all.accuracy));
-    let pace = match one.pace {
+    let pace = one.pace.map(|pace| match pace {
         Pace::Same { steps, other: others } => (t.pace_same)(arm, other, &accuracy, &digits(steps), &digits(others)),
         Pace::Sooner { steps, other: others, times } => (t.pace_sooner)(
             arm,
@@ -48,21 +51,37 @@ fn difference(one: &Difference, all: &RaceStatistics) -> String {
         Pace::OnlyThis { steps } => (t.pace_only)(arm, other, &accuracy, &digits(steps)),
         Pace::OnlyOther { other: others } => (t.pace_only)(other, arm, &accuracy, &digits(others)),
         Pace::Neither => (t.pace_neither)(arm, other, &accuracy),
-    };
-    let end = match one.end {
-        End::Tie => t.end_tie.to_owned(),
-        End::Apart(apart) => (t.end_better)(if apart > 0.0 { arm } else { other }, &points(apart)),
-    };
-    let seeds = all.arms.iter().map(|arm| arm.last.count).min().unwrap_or_default();
-    let chance = match (one.overlap, one.end) {
-        // Level starts need no word about ranges that overlap.
-        (Some(true), End::Tie) => None,
-        (Some(true), _) => Some((t.overlap)(seeds)),
-        (Some(false), _) => Some((t.apart)(seeds)),
-        (None, _) => Some(t.single.to_owned()),
-    };
-    let parts = [Some(pace), Some(end), chance];
+    });
+    let parts = [pace, end_words(one)];
     sentence(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+/// How two starts stand at the end, by the differences of their seeds; `None` while there are none.
+fn end_words(one: &Difference) -> Option<String> {
+    let (t, end) = (&text().race, one.end?);
+    let (arm, other) = (name(one.arm), name(one.other));
+    let (upper, lower) = if end.mean < 0.0 { (other, arm) } else { (arm, other) };
+    let by = points(end.mean);
+    let Some((low, high)) = end.interval else {
+        return Some(match by == points(0.0) {
+            true => (t.single_level)(arm, other),
+            false => (t.single)(upper, lower, &by),
+        });
+    };
+    let signed = |share: f64| plain((share * 1000.0).round() / 10.0);
+    let words = match end.verdict() {
+        PairedVerdict::Higher => (t.end_higher)(upper, lower, &by, &signed(low), &signed(high), end.seeds),
+        PairedVerdict::Lower => (t.end_higher)(upper, lower, &by, &signed(-high), &signed(-low), end.seeds),
+        _ => (t.end_same)(arm, other, &signed(low), &signed(high), end.seeds),
+    };
+    let few = (end.seeds < SEEDS_NEEDED).then(|| (t.few_seeds)(SEEDS_NEEDED));
+    Some([Some(words), few].into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+/// What a race says of its first pair of starts, below its curves; nothing before it ended.
+pub fn caption(race: &RaceReport) -> Option<String> {
+    let all = statistics(race, None).filter(|_| has_ended(race))?;
+    Some(sentence(&end_words(all.differences.first()?)?))
 }
 
 /// Sentences and table of the race on the screen.
@@ -115,14 +134,22 @@ fn has_ended(race: &RaceReport) -> bool {
 
 fn row(arm: &ArmStatistics) -> impl IntoView + use<> {
     let t = &text().race;
-    let steps = arm.reached.steps.map(|steps| digits(steps.mean));
+    let reached = arm.reached.map_or_else(
+        || t.no_steps.to_owned(),
+        |reached| {
+            let steps = reached.steps.map(|steps| digits(steps.mean));
+            (t.reached)(steps.as_deref(), reached.seeds, reached.of)
+        },
+    );
+    // A level line has no way that it could be best on.
+    let on_the_way = |range: &Range| arm.reached.map(|_| (t.range)(range));
     view! {
         <tr>
             <th scope="row">{name(arm.arm)}</th>
             <td>{(t.range)(&arm.last)}</td>
-            <td>{(t.range)(&arm.best)}</td>
-            <td>{(t.reached)(steps.as_deref(), arm.reached.seeds, arm.reached.of)}</td>
-            <td>{(t.range)(&arm.area)}</td>
+            <td>{on_the_way(&arm.best)}</td>
+            <td>{reached}</td>
+            <td>{on_the_way(&arm.area)}</td>
             <td>{short(arm.parameters)}</td>
             <td>{short(arm.flops)}</td>
         </tr>
@@ -147,10 +174,10 @@ pub fn ExperimentVerdict() -> impl IntoView {
 fn sentences(report: &ExperimentReport) -> Vec<String> {
     let t = &text().race;
     let points = report.points();
-    let all = sensitivity(&points);
     if matches!(report.settings.design, Design::Shares(_)) {
-        return shares(&points, &all.iter().map(|one| one.arm).collect::<Vec<_>>());
+        return shares(&points, &report.settings.race.arms);
     }
+    let all = sensitivity(&points);
     let line = |one: &heirloom_plan::protocol::Sensitivity| {
         let (arm, best, accuracy) = (name(one.arm), &one.best, percent_with(one.between.0, 1));
         let first = match report.settings.design {

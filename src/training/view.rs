@@ -8,7 +8,7 @@ use crate::training::actions::{pause_or_continue, train};
 use crate::training::curves::{CurvesChart, CurvesTable, Measure};
 use crate::training::experiment::{ChooseExperiment, ExperimentResults};
 use crate::widgets::{Check, JobBar, More, NumberField, Press, Step, row, said};
-use heirloom_plan::protocol::{Init, JobKind, RaceReport, RaceState};
+use heirloom_plan::protocol::{JobKind, RaceReport, RaceState};
 use heirloom_plan::settings::Key;
 
 #[component]
@@ -107,6 +107,9 @@ fn steps_done(store: Store, race: &RaceReport) -> usize {
     let reported = race.runs.iter().map(|run| run.step).sum();
     let told = store.jobs.with(|jobs| {
         let progress = jobs.iter().find(|job| job.kind == JobKind::Train)?.progress.as_ref()?;
+        if progress.is_preparing {
+            return None;
+        }
         let before = store.training.report.with(|report| {
             let races = report.iter().flat_map(|report| &report.races);
             races.take_while(|one| one.first_run < race.first_run).map(|one| one.settings.steps * one.runs.len()).sum()
@@ -119,18 +122,24 @@ fn steps_done(store: Store, race: &RaceReport) -> usize {
 /// The starts of a seed take their steps in turn, so that their curves grow side by side; or they run one by one.
 fn running(store: Store, race: &RaceReport) -> String {
     let t = &text().training;
+    let is_preparing = store.jobs.with(|jobs| {
+        let progress = jobs.iter().find(|job| job.kind == JobKind::Train).and_then(|job| job.progress.as_ref());
+        progress.is_some_and(|progress| progress.is_preparing)
+    });
+    if is_preparing {
+        return t.preparing.to_owned();
+    }
     let (steps, arms) = (race.settings.steps.max(1), race.settings.arms.len().max(1));
     let lanes = if race.settings.is_interleaved { arms } else { 1 };
     let of_heat = steps * lanes;
     let done = steps_done(store, race);
     let heat = (done / of_heat).min((race.runs.len() / lanes).saturating_sub(1));
     let Some(runs) = race.runs.get(heat * lanes..(heat + 1) * lanes) else { return t.preparing.to_owned() };
-    let trained = runs.iter().filter(|run| run.arm != Init::Frozen || runs.len() == 1);
+    let trained = runs.iter().filter(|run| !run.arm.is_frozen() || runs.len() == 1);
     let names: Vec<_> = trained.map(|run| (t.arm)(run.arm)).collect();
     let step = (done.saturating_sub(heat * of_heat) / lanes).min(steps);
     let place = runs.first().map(|run| (t.running)(&names.join(t.and), run.seed, step, steps));
-    let speed =
-        runs.first().filter(|run| run.steps_per_second > 0.0).map(|run| (t.speed)(&digits(run.steps_per_second)));
+    let speed = runs.iter().find(|run| run.steps_per_second > 0.0).map(|run| (t.speed)(&digits(run.steps_per_second)));
     let experiment = store.training.report.with(|report| {
         let report = report.as_ref()?;
         let at = report.races.iter().position(|one| one.first_run == race.first_run)?;

@@ -18,11 +18,11 @@ pub struct Press {
 
 impl Press {
     /// A button that can always be pressed.
-    pub fn new(id: &'static str, words: &'static str, act: impl Fn(MouseEvent) + Send + Sync + 'static) -> Self {
+    pub fn new(id: &'static str, words: impl Into<String>, act: impl Fn(MouseEvent) + Send + Sync + 'static) -> Self {
         Self {
             id,
             is_quiet: Signal::stored(false),
-            words: Signal::stored(words.to_owned()),
+            words: Signal::stored(words.into()),
             is_off: Signal::stored(false),
             hint: Signal::stored(String::new()),
             act: Callback::new(act),

@@ -24,6 +24,7 @@ mod session;
 mod starts;
 mod train;
 mod vit;
+mod yardstick;
 
 // Nothing in them needs a device, or the files of the house.
 #[cfg(not(target_arch = "wasm32"))]

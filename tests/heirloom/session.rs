@@ -1,5 +1,7 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
 mod cnn;
+#[cfg(not(target_arch = "wasm32"))]
+mod odd_pictures;
 pub mod pool;
 pub mod trial;
 
@@ -16,6 +18,7 @@ use heirloom_platform::image::{RgbImage8, encode_jpeg};
 use crate::support::assert_close;
 
 mod condense;
+mod yardstick;
 
 /// 17 tokens, width 32: software WebGPU can carry it.
 pub fn config() -> VitConfig {

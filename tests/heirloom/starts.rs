@@ -1,9 +1,9 @@
-//! The other start values a race compares: weight selection and TLEG.
+//! The other start values a race compares: weight selection and layers on a line.
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use heirloom_learngene::cluster::ExpandError;
-use heirloom_learngene::{Descendant, Initializer, Scratch, Tleg, WeightSelection, evenly, line_weights};
+use heirloom_learngene::{Descendant, Initializer, LayersOnALine, Scratch, WeightSelection, evenly, line_weights};
 use heirloom_nn::vit::{HostTensor, Vit, VitConfig};
 
 use crate::cluster::inherit::{features, pictures, small, state};
@@ -75,7 +75,7 @@ on_every_engine! {
         assert_eq!(odd.err(), Some(ExpandError::ImageSize { image_size: 10, patch_size: 4 }));
     }
 
-    async fn tleg_gives_back_an_ancestor_whose_layers_lie_on_a_line(device: Device) {
+    async fn a_line_gives_back_an_ancestor_whose_layers_lie_on_a_line(device: Device) {
         let config = VitConfig { layer_scale: true, depth: 4, ..small() };
         let mut ancestor = state(&config, 6);
         let keys: Vec<String> = ancestor.keys().filter_map(|key| key.strip_prefix("blocks.0.").map(String::from)).collect();
@@ -88,7 +88,7 @@ on_every_engine! {
         }
         let vit = Vit::load(&config, &mut ancestor.clone(), &device).await.unwrap();
         let expected = features(&vit, pictures(2, 16, &device)).await;
-        let start = Tleg::new(vit, 4, 5, 16).unwrap().start(1).await.unwrap().fold();
+        let start = LayersOnALine::new(vit, 4, 5, 16).unwrap().start(1).await.unwrap().fold();
         let found: Weights = start.state().await.unwrap().into_iter().collect();
         for (key, tensor) in found.iter().filter(|(key, _)| !key.starts_with("head.")) {
             assert_close(&tensor.values, &ancestor[key].values, 1e-5);
@@ -96,11 +96,11 @@ on_every_engine! {
         assert_close(&features(start.vit().unwrap(), pictures(2, 16, &device)).await, &expected, 1e-3);
     }
 
-    async fn tleg_of_any_depth_reads_its_layers_off_the_line_that_fits_best(device: Device) {
+    async fn a_line_of_any_depth_reads_its_layers_off_the_line_that_fits_best(device: Device) {
         let config = small();
         let ancestor = state(&config, 7);
         let vit = Vit::load(&config, &mut ancestor.clone(), &device).await.unwrap();
-        let start = Tleg::new(vit.clone(), 5, 2, 8).unwrap();
+        let start = LayersOnALine::new(vit.clone(), 5, 2, 8).unwrap();
         let descendant = start.start(3).await.unwrap();
         assert_eq!(descendant.logits(pictures(1, 8, &device), None).dims(), [1, 2]);
         let found = weights(descendant).await;
@@ -113,8 +113,8 @@ on_every_engine! {
             let line: Vec<f32> = (0..96).map(|i| middle(i) + (layer as f32 / 5.0 - 1.0 / 3.0) * slope(i)).collect();
             assert_close(&found[&key(layer)].values, &line, 1e-5);
         }
-        assert_eq!(Tleg::new(vit.clone(), 0, 2, 8).err(), Some(ExpandError::Zero { name: "layers" }));
-        assert_eq!(Tleg::new(vit, 1, 2, 9).err(), Some(ExpandError::ImageSize { image_size: 9, patch_size: 4 }));
+        assert_eq!(LayersOnALine::new(vit.clone(), 0, 2, 8).err(), Some(ExpandError::Zero { name: "layers" }));
+        assert_eq!(LayersOnALine::new(vit, 1, 2, 9).err(), Some(ExpandError::ImageSize { image_size: 9, patch_size: 4 }));
     }
 }
 

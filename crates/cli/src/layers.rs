@@ -28,8 +28,8 @@ use crate::reports::{LayersRace, LayersReport, Pictures, Run};
 use crate::session::Session;
 
 /// Starts that make sense for whole layers.
-const ARMS: [Init; 7] =
-    [Init::Inherited, Init::Scratch, Init::First, Init::Last, Init::Random, Init::Whole, Init::Frozen];
+const ARMS: [Init; 8] =
+    [Init::Inherited, Init::Scratch, Init::First, Init::Last, Init::Ends, Init::Random, Init::Whole, Init::Frozen];
 
 /// Condenses an ancestor to whole layers and races what was chosen against other starts
 #[derive(Debug, Args)]
@@ -83,7 +83,7 @@ pub struct LayersOptions {
     /// Pictures layers are compared on
     #[arg(long, default_value_t = 32)]
     probe: usize,
-    /// How layers are compared: cka or learned
+    /// How layers are compared: cka, learned or influence
     #[arg(long, value_parser = likeness, default_value = "cka")]
     likeness: Likeness,
     /// How a layer scores over the pseudo descendant's: mean or max
@@ -92,7 +92,7 @@ pub struct LayersOptions {
 }
 
 fn likeness(name: &str) -> Result<Likeness, String> {
-    choice(name, &[("cka", Likeness::Cka), ("learned", Likeness::Learned)])
+    choice(name, &Likeness::ALL.map(|likeness| (likeness.name(), likeness)))
 }
 
 fn score(name: &str) -> Result<Score, String> {
@@ -225,7 +225,7 @@ impl Races<'_> {
             self.export(&report).await?;
             runs = report.runs.iter().map(Run::from).collect();
         }
-        Ok(LayersRace { per_class, rate, lr: rate * self.options.lr, left_out, runs, stored })
+        Ok(LayersRace { per_class, rate, lr: rate * self.options.lr, left_out, runs, stored, taken: BTreeMap::new() })
     }
 
     fn plan(&self, ancestor: &ModelConfig, arm: Init, seed: u64) -> LayersPlan {
@@ -234,6 +234,7 @@ impl Races<'_> {
         match arm {
             Init::First => LayersPlan::first(count, layers),
             Init::Last => LayersPlan::last(count, layers, available),
+            Init::Ends => LayersPlan::ends(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, seed),
             Init::Whole | Init::Frozen => LayersPlan::whole(available),
             _ => LayersPlan::new(self.chosen.to_vec(), layers),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use heirloom_checkpoint::Checkpoint;
 use heirloom_data::model_files;
-use heirloom_learngene::cluster::whole_layers_parameters;
 use heirloom_nn::vit::VitConfig;
+use heirloom_plan::cluster::{ExpansionPlan, taken_parameters, whole_layers_parameters};
 use heirloom_plan::protocol::statistics::statistics;
 use heirloom_plan::protocol::{
     ClusterReport, ClusterSettings, Command, CopyScale, DepthChoice, DescendantPlan, DescendantSettings,
@@ -27,7 +27,7 @@ pub struct RaceOptions {
     inputs: Inputs,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Starts: inherited, scratch, first, last, random, selection, tleg, whole
+    /// Starts: inherited, scratch, first, last, ends, random, selection, line, whole, frozen
     #[arg(long, value_delimiter = ',', value_parser = start_value, default_value = "inherited,scratch")]
     arms: Vec<Init>,
     /// Heads per layer
@@ -208,27 +208,44 @@ fn stored(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
     Some(match start {
         Init::Scratch => 0,
         Init::Inherited => outcome.clusters.as_ref()?.stored_parameters,
-        Init::First | Init::Last | Init::Random | Init::Whole | Init::Frozen => {
+        Init::First | Init::Last | Init::Ends | Init::Random | Init::Whole | Init::Frozen => {
             whole_layers_parameters(ancestor, run.size.0.min(ancestor.depth))
         }
         // Two layers are all that a line needs.
-        Init::Tleg => whole_layers_parameters(ancestor, 2),
+        Init::Line => whole_layers_parameters(ancestor, 2),
         Init::Selection => run.parameters - ((ancestor.embed_dim + 1) * race.classes.len()) as u64,
     })
 }
 
-fn as_json(outcome: &Outcome, accuracy: Option<f64>) -> Value {
-    let stored = |race: &RaceReport| -> Map<String, Value> {
-        let arms = race.settings.arms.iter();
-        arms.map(|&start| (start.name().into(), json!(stored(outcome, race, start)))).collect()
+/// What of that the descendants of this race take: of a learngene, which holds what all its descendants need, the part
+/// that these start from.
+fn taken(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
+    let (DescendantPlan::Cluster(settings), Init::Inherited) = (&race.settings.descendant, start) else {
+        return stored(outcome, race, start);
     };
-    let race =
-        |race: &RaceReport| json!({ "race": race, "statistics": statistics(race, accuracy), "stored": stored(race) });
+    let clusters = outcome.clusters.as_ref()?.clusters();
+    let plan = ExpansionPlan::from_clusters(&clusters, &settings.into()).ok()?;
+    Some(taken_parameters(outcome.ancestor.as_ref()?, &plan))
+}
+
+fn as_json(outcome: &Outcome, accuracy: Option<f64>) -> Value {
+    let count = |race: &RaceReport, of: fn(&Outcome, &RaceReport, Init) -> Option<u64>| -> Map<String, Value> {
+        let arms = race.settings.arms.iter();
+        arms.map(|&start| (start.name().into(), json!(of(outcome, race, start)))).collect()
+    };
+    let race = |race: &RaceReport| {
+        json!({
+            "race": race,
+            "statistics": statistics(race, accuracy),
+            "stored": count(race, stored),
+            "taken": count(race, taken),
+        })
+    };
     match &outcome.experiment {
         None => {
-            let race = &outcome.races[0];
-            let statistics = statistics(race, accuracy);
-            json!({ "descendant": outcome.descendant, "race": race, "statistics": statistics, "stored": stored(race) })
+            let mut all = race(&outcome.races[0]);
+            all["descendant"] = json!(outcome.descendant);
+            all
         }
         Some(experiment) => json!({
             "descendant": outcome.descendant,
@@ -254,12 +271,12 @@ fn table(race: &RaceReport, accuracy: Option<f64>) {
     println!("steps to an accuracy of {:.4} (best mean {:.4}); last accuracy over the seeds", all.accuracy, all.best);
     for arm in &all.arms {
         let (last, reached) = (arm.last, arm.reached);
-        let steps = reached.steps.map_or_else(|| "-".into(), |steps| format!("{:.1}", steps.mean));
+        let steps = reached.and_then(|reached| reached.steps);
+        let steps = steps.map_or_else(|| "-".into(), |steps| format!("{:.1}", steps.mean));
+        let (seeds, of) = reached.map_or((0, 0), |reached| (reached.seeds, reached.of));
         println!(
-            "  {:>10}  {steps:>7} ({} of {})  {:.4} ± {:.4} ({:.4} to {:.4})  area {:.4}  {} parameters",
+            "  {:>10}  {steps:>7} ({seeds} of {of})  {:.4} ± {:.4} ({:.4} to {:.4})  area {:.4}  {} parameters",
             arm.arm.name(),
-            reached.seeds,
-            reached.of,
             last.mean,
             last.deviation,
             last.low,

@@ -87,6 +87,9 @@ pub struct ClusterRace {
     /// Parameters that each start keeps of the ancestor.
     #[serde(default)]
     pub stored: BTreeMap<Init, Option<u64>>,
+    /// What of that these descendants take.
+    #[serde(default)]
+    pub taken: BTreeMap<Init, Option<u64>>,
 }
 
 /// The runs of a race.
@@ -98,8 +101,11 @@ pub struct Runs {
 
 impl From<ClusterRace> for LayersReport {
     fn from(printed: ClusterRace) -> Self {
-        let stored = printed.stored.into_iter().filter_map(|(arm, stored)| Some((arm, stored?)));
-        let race = LayersRace { runs: printed.race.runs, stored: stored.collect(), ..LayersRace::default() };
+        let known = |counts: BTreeMap<Init, Option<u64>>| {
+            counts.into_iter().filter_map(|(arm, count)| Some((arm, count?))).collect()
+        };
+        let (stored, taken) = (known(printed.stored), known(printed.taken));
+        let race = LayersRace { runs: printed.race.runs, stored, taken, ..LayersRace::default() };
         Self { condensed: Value::Null, chosen: Vec::new(), pictures: None, races: vec![race] }
     }
 }
@@ -143,6 +149,9 @@ pub struct LayersRace {
     pub runs: Vec<Run>,
     /// Parameters that each start keeps of the ancestor.
     pub stored: BTreeMap<Init, u64>,
+    /// What of that these descendants take, where it is less.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken: BTreeMap<Init, u64>,
 }
 
 /// What `pool` prints: a stitched net, over its seeds.

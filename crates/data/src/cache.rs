@@ -47,6 +47,11 @@ impl Cache {
         self.broken.values()
     }
 
+    /// Path and reason of a picture that is known not to decode.
+    pub fn why_broken(&self, picture: usize) -> Option<&(String, String)> {
+        self.broken.get(&picture)
+    }
+
     /// Whether a picture is known not to decode.
     pub fn is_broken(&self, picture: usize) -> bool {
         self.broken.contains_key(&picture)

@@ -103,6 +103,19 @@ pub enum DataError {
         /// Why the first failed.
         reason: String,
     },
+    /// Every picture of a class turned out to be damaged: what is left would look like success.
+    #[error(
+        "`{class}` has no picture that can be read; the first was `{path}`: {reason}. Add whole pictures of it, or leave \
+         the class out"
+    )]
+    ClassUnreadable {
+        /// The class.
+        class: String,
+        /// Its first picture.
+        path: String,
+        /// Why that failed.
+        reason: String,
+    },
     /// A loader without a batch size or picture size.
     #[error(
         "found a batch of {batch} pictures of {image_size} px, expected at least one picture of at least one pixel"

@@ -10,12 +10,14 @@
 //!           source: header, hash)
 //! ```
 
+mod adding;
 mod archive;
 mod cache;
 mod error;
 mod loader;
 mod place;
 mod reading;
+mod reread;
 mod resize;
 mod set;
 mod share;
@@ -31,7 +33,7 @@ pub use archive::Archive;
 pub use error::{DataError, MAX_FILE_BYTES, PictureError};
 pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk};
-pub use reading::{Level, Reading, read};
+pub use reading::{Level, ReadOtherwise, Reading, read};
 pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
 pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
 pub use single::{evaluation_and_thumbnail, evaluation_picture, open, picture_url, thumbnail};

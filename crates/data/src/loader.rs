@@ -58,6 +58,7 @@ pub struct Batch {
 /// Serves the pictures of one [`Split`].
 pub struct Loader {
     settings: LoaderSettings,
+    classes: Vec<String>,
     train: Vec<Labelled>,
     validation: Vec<Labelled>,
     cache: Cache,
@@ -87,6 +88,7 @@ impl Loader {
         let pictures: HashMap<_, _> = used.map(picture).collect();
         Ok(Self {
             settings,
+            classes: split.classes.clone(),
             train: split.train.clone(),
             validation: split.validation.clone(),
             cache: Cache::new(pictures, evaluation_side(image_size), settings.cache_bytes),
@@ -193,6 +195,33 @@ impl Loader {
             batch.pictures.push(labelled.picture);
         }
         Ok(batch)
+    }
+
+    /// Once all validation pictures were seen: looks at the training pictures of each class that has none left to judge
+    /// with, until one decodes.
+    ///
+    /// # Errors
+    /// When a class has nothing that decodes, or a file cannot be read any more.
+    pub async fn check_classes(&mut self) -> Result<(), DataError> {
+        for (label, class) in self.classes.clone().into_iter().enumerate() {
+            let of_class = |side: &[Labelled]| -> Vec<usize> {
+                side.iter().filter(|one| one.label == label).map(|one| one.picture).collect()
+            };
+            let (judging, training) = (of_class(&self.validation), of_class(&self.train));
+            let is_judged = judging.iter().any(|&picture| !self.cache.is_broken(picture));
+            let mut is_whole = is_judged;
+            for &picture in training.iter().filter(|_| !is_judged) {
+                is_whole = self.cache.get(&[picture]).await?.into_iter().any(|image| image.is_some());
+                if is_whole {
+                    break;
+                }
+            }
+            let first = training.iter().chain(&judging).find_map(|&picture| self.cache.why_broken(picture));
+            if let Some((path, reason)) = first.filter(|_| !is_whole).cloned() {
+                return Err(DataError::ClassUnreadable { class, path, reason });
+            }
+        }
+        Ok(())
     }
 
     fn picture_len(&self) -> usize {

@@ -27,10 +27,19 @@ pub enum Level {
 pub struct Reading {
     /// Class and side of each path, in the order of the paths.
     pub places: Vec<Place>,
-    /// Whether the outermost and the innermost folder would give other classes: worth a word.
-    pub is_ambiguous: bool,
-    /// Class names of the first pictures as they were read, and as the other level would name them.
-    pub example: Option<(String, String)>,
+    /// Where folders lie inside folders: the other way to read them.
+    pub otherwise: Option<ReadOtherwise>,
+}
+
+/// Another folder that could name the class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOtherwise {
+    /// Class of a picture as it was read.
+    pub chosen: String,
+    /// Its class by the other level.
+    pub other: String,
+    /// The other level.
+    pub level: Level,
 }
 
 /// Folders of a path from the outside; a zip counts as a folder without its `.zip`.
@@ -166,11 +175,12 @@ pub fn read(paths: &[&str], level: Level) -> Reading {
             Level::Innermost => innermost,
         };
         if outermost < innermost {
-            let other = if chosen == outermost { innermost } else { outermost };
-            reading.is_ambiguous = true;
-            reading.example = reading.example.or_else(|| {
-                deep.first().map(|chain| (chain.folders[chosen].to_owned(), chain.folders[other].to_owned()))
-            });
+            let (at, level) =
+                if chosen == outermost { (innermost, Level::Innermost) } else { (outermost, Level::Outermost) };
+            let name = |chain: &Chain, at: usize| chain.folders[at].to_owned();
+            let found = deep.first();
+            let found = found.map(|one| ReadOtherwise { chosen: name(one, chosen), other: name(one, at), level });
+            reading.otherwise = reading.otherwise.or(found);
         }
         for &i in members {
             reading.places[i].class = chains[i].folders.get(chosen).map(|name| (*name).to_owned());

@@ -1,26 +1,19 @@
 //! The pictures a person handed over: what they are and where they lie, never their bytes.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
-use std::rc::Rc;
 
-use unicode_normalization::UnicodeNormalization;
-
-use super::archive::{Archive, belongs_elsewhere};
+use super::adding::{Found, Given};
 use super::error::{DataError, PictureError};
-use super::place::{Side, is_junk};
-use super::reading::{Level, read};
+use super::place::Side;
+use super::reading::{Level, ReadOtherwise};
 use super::single::thumbnail;
 use super::source::Source;
 use super::split::{Split, SplitPlan};
 use heirloom_platform::clock::yield_now;
-use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::PictureHeader;
 
 /// Files looked at before waiting messages are let in.
-const YIELD_EVERY: usize = 4;
-/// Bytes that tell a zip from a picture.
-const MAGIC: u64 = 4;
+pub(super) const YIELD_EVERY: usize = 4;
 
 /// One picture of the set.
 pub struct Picture {
@@ -37,6 +30,8 @@ pub struct Picture {
     pub header: PictureHeader,
     /// SHA-256, computed only once another file has the same length: files of different lengths are no duplicates.
     pub(super) hash: Option<[u8; 32]>,
+    /// Who named the class, and which pictures came with it.
+    pub(super) given: Given,
 }
 
 /// A picture that was in a set before, with what was found out about it then.
@@ -87,97 +82,25 @@ pub struct Added {
 /// All pictures, in the order they came. Nothing that is computed from a set depends on that order.
 #[derive(Default)]
 pub struct PictureSet {
-    pictures: Vec<Picture>,
-    refused: Vec<Refused>,
-    by_len: HashMap<u64, Vec<usize>>,
-    paths: HashSet<String>,
-    /// A class as it was read and as another folder would name it, where there was a choice.
-    nested: Option<(String, String)>,
-    thumbnails: HashMap<usize, Option<String>>,
-}
-
-/// State of one call of [`PictureSet::add`].
-struct Adding<'a, P> {
-    class: Option<&'a str>,
-    looked: ScanProgress,
-    added: Added,
-    found: Vec<Found>,
-    progress: P,
-}
-
-/// A picture whose class is known once the paths of all are.
-struct Found {
-    path: String,
-    source: Source,
-    header: PictureHeader,
-    given: Given,
-}
-
-/// What the person said about the class.
-enum Given {
-    /// This, whatever the folders say: for pictures that lie loose in a zip.
-    Class(String),
-    /// This, where no folder says one.
-    Else(Option<String>),
-}
-
-impl<P: FnMut(ScanProgress) -> ControlFlow<()>> Adding<'_, P> {
-    /// Tells how far it is and lets messages in; breaks when the caller wants no more.
-    async fn step(&mut self) -> ControlFlow<()> {
-        if self.looked.done.is_multiple_of(YIELD_EVERY) {
-            yield_now().await;
-        }
-        let flow = (self.progress)(self.looked);
-        self.added.was_stopped = flow.is_break();
-        self.looked.done += 1;
-        flow
-    }
+    pub(super) pictures: Vec<Picture>,
+    pub(super) refused: Vec<Refused>,
+    pub(super) by_len: HashMap<u64, Vec<usize>>,
+    pub(super) paths: HashSet<String>,
+    /// Pictures that no folder gave a class, as folders are read now; they are among the refused.
+    pub(super) loose: Vec<Found>,
+    /// How folders are read.
+    pub(super) level: Level,
+    /// Where they could be read otherwise.
+    pub(super) otherwise: Option<ReadOtherwise>,
+    /// Calls of [`PictureSet::add`].
+    pub(super) calls: usize,
+    pub(super) thumbnails: HashMap<usize, Option<String>>,
 }
 
 impl PictureSet {
     /// No pictures.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Looks at files and takes in the pictures among them; zips are opened. What their folders mean is
-    /// read from all of them together ([`read`]); `class` is for files that come without a folder. Only headers are read, and
-    /// whole files where another one has the same length. `progress` is called before each file and may break off.
-    ///
-    /// # Errors
-    /// When there are no files, or the set is still without a picture afterwards.
-    pub async fn add(
-        &mut self,
-        files: &[FileHandle],
-        class: Option<&str>,
-        progress: impl FnMut(ScanProgress) -> ControlFlow<()>,
-    ) -> Result<Added, DataError> {
-        if files.is_empty() {
-            return Err(DataError::NoFiles);
-        }
-        let looked = ScanProgress { done: 0, total: files.len() };
-        let mut adding = Adding { class, looked, added: Added::default(), found: Vec::new(), progress };
-        for file in files {
-            if adding.step().await.is_break() {
-                break;
-            }
-            if is_junk(file.path()) {
-                adding.added.ignored += 1;
-            } else if let Err(reason) = self.add_file(file, &mut adding).await {
-                self.refuse(file.path(), reason, &mut adding.added);
-            }
-            if adding.added.was_stopped {
-                break;
-            }
-        }
-        let found = std::mem::take(&mut adding.found);
-        self.take_in(found, &mut adding.added).await;
-        if self.pictures.is_empty() && !adding.added.was_stopped {
-            let first = self.refused.first().map(|refused| format!("`{}`: {}", refused.path, refused.reason));
-            let reason = first.unwrap_or_else(|| "only hidden files".to_owned());
-            return Err(DataError::NoPictures { files: adding.looked.done, reason });
-        }
-        Ok(adding.added)
     }
 
     /// The set that once consisted of these pictures, in this order, and had refused these files.
@@ -190,8 +113,7 @@ impl PictureSet {
         mut progress: impl FnMut(ScanProgress),
     ) -> Result<Self, DataError> {
         let (mut set, total) = (Self::default(), known.len());
-        let paths: Vec<&str> = known.iter().map(|one| one.path.as_str()).collect();
-        let sides: Vec<_> = read(&paths, Level::Fitting).places.into_iter().map(|place| place.side).collect();
+        let (sides, is_read) = set.recognise(&known);
         for (done, KnownPicture { path, class, source, hash }) in known.into_iter().enumerate() {
             if done.is_multiple_of(YIELD_EVERY) {
                 yield_now().await;
@@ -200,7 +122,9 @@ impl PictureSet {
             let header = source.inspect().await.map_err(|reason| DataError::picture(&path, reason))?;
             set.by_len.entry(source.len()).or_default().push(done);
             let (side, path) = (sides[done], set.unused(path));
-            set.pictures.push(Picture { path, class, side, source, header, hash: Some(hash) });
+            let given =
+                if is_read { Given::ByFolders { call: 0, class: None } } else { Given::ByPerson(class.clone()) };
+            set.pictures.push(Picture { path, class, side, source, header, hash: Some(hash), given });
         }
         let refused = refused.iter();
         set.refused = refused
@@ -209,114 +133,8 @@ impl PictureSet {
         Ok(set)
     }
 
-    async fn add_file<P: FnMut(ScanProgress) -> ControlFlow<()>>(
-        &mut self,
-        file: &FileHandle,
-        adding: &mut Adding<'_, P>,
-    ) -> Result<(), PictureError> {
-        let start = file.read(0..MAGIC.min(file.len())).await?;
-        if Archive::is_zip(&start) {
-            return self.add_zip(file, adding).await;
-        }
-        let source = Source::File(file.clone());
-        let header = source.inspect().await?;
-        let given = Given::Else(adding.class.map(str::to_owned));
-        adding.found.push(Found { path: file.path().to_owned(), source, header, given });
-        Ok(())
-    }
-
-    async fn add_zip<P: FnMut(ScanProgress) -> ControlFlow<()>>(
-        &mut self,
-        file: &FileHandle,
-        adding: &mut Adding<'_, P>,
-    ) -> Result<(), PictureError> {
-        let archive = Rc::new(Archive::open(file).await?);
-        let entries: Vec<_> = archive.entries().collect();
-        if let Some(reason) = belongs_elsewhere(&entries) {
-            return Err(PictureError::Zip(reason.to_owned()));
-        }
-        adding.looked.total += entries.len();
-        for entry in entries {
-            if adding.step().await.is_break() {
-                break;
-            }
-            if is_junk(&entry.name) {
-                adding.added.ignored += 1;
-                continue;
-            }
-            let path = format!("{}/{}", file.path(), entry.name);
-            // Inside a zip the given class is for pictures that lie loose in it.
-            let is_loose = !entry.name.contains('/');
-            let given = match adding.class.filter(|_| is_loose) {
-                Some(class) => Given::Class(class.to_owned()),
-                None => Given::Else(None),
-            };
-            let source = Source::Entry { archive: archive.clone(), index: entry.index, len: entry.len };
-            let outcome = match entry.refused {
-                Some(reason) => Err(reason),
-                None => look_at_entry(&source).await,
-            };
-            let outcome = outcome.map(|header| adding.found.push(Found { path: path.clone(), source, header, given }));
-            if let Err(reason) = outcome {
-                self.refuse(&path, reason, &mut adding.added);
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the pictures that came together their classes, and takes them in.
-    async fn take_in(&mut self, found: Vec<Found>, added: &mut Added) {
-        let is_read = |one: &&Found| matches!(one.given, Given::Else(_));
-        let paths: Vec<&str> = found.iter().filter(is_read).map(|one| one.path.as_str()).collect();
-        let reading = read(&paths, Level::Fitting);
-        self.nested = reading.example.or_else(|| self.nested.take());
-        let mut places = reading.places.into_iter();
-        for one in found {
-            let (class, side) = match &one.given {
-                Given::Class(class) => (Some(class.clone()), None),
-                Given::Else(class) => match places.next() {
-                    Some(place) => (place.class.or_else(|| class.clone()), place.side),
-                    None => (class.clone(), None),
-                },
-            };
-            let path = one.path.clone();
-            let outcome = match class.map(|class| class_name(&class)).filter(|class| !class.is_empty()) {
-                Some(class) => self.take(one, class, side, added).await,
-                None if path.contains('/') => Err(PictureError::Loose),
-                None => Err(PictureError::NoClass),
-            };
-            if let Err(reason) = outcome {
-                self.refuse(&path, reason, added);
-            }
-        }
-    }
-
-    async fn take(
-        &mut self,
-        one: Found,
-        class: String,
-        side: Option<Side>,
-        added: &mut Added,
-    ) -> Result<(), PictureError> {
-        let Found { path, source, header, .. } = one;
-        // Cameras count from one: the same names come again in every class.
-        let path = if path.contains('/') { path } else { format!("{class}/{path}") };
-        let hash = self.hash_if_needed(&source).await?;
-        let came_again = |other: &str| other == path || other.strip_prefix(&path).is_some_and(is_count);
-        let same_len = self.by_len.entry(source.len()).or_default();
-        if same_len.iter().any(|&i| self.pictures[i].hash == hash && came_again(&self.pictures[i].path)) {
-            added.repeated += 1;
-            return Ok(());
-        }
-        same_len.push(self.pictures.len());
-        let path = self.unused(path);
-        self.pictures.push(Picture { path, class, side, source, header, hash });
-        added.pictures += 1;
-        Ok(())
-    }
-
     /// The path, with a number behind it when another picture has it already: pictures are found by it.
-    fn unused(&mut self, path: String) -> String {
+    pub(super) fn unused(&mut self, path: String) -> String {
         let mut tried = path.clone();
         let mut count = 2_usize;
         while !self.paths.insert(tried.clone()) {
@@ -326,13 +144,13 @@ impl PictureSet {
         tried
     }
 
-    /// A class as it was read and as another folder would name it, where there was a choice.
-    pub(super) fn nested(&self) -> Option<&(String, String)> {
-        self.nested.as_ref()
+    /// How the folders could be read otherwise, where there is a choice.
+    pub fn otherwise(&self) -> Option<&ReadOtherwise> {
+        self.otherwise.as_ref()
     }
 
     /// Hashes a new picture, and those of the same length that have no hash yet.
-    async fn hash_if_needed(&mut self, source: &Source) -> Result<Option<[u8; 32]>, PictureError> {
+    pub(super) async fn hash_if_needed(&mut self, source: &Source) -> Result<Option<[u8; 32]>, PictureError> {
         let Some(same_len) = self.by_len.get(&source.len()) else { return Ok(None) };
         for &i in same_len {
             if self.pictures[i].hash.is_none() {
@@ -342,7 +160,7 @@ impl PictureSet {
         Ok(Some(source.hash().await?))
     }
 
-    fn refuse(&mut self, path: &str, reason: PictureError, added: &mut Added) {
+    pub(super) fn refuse(&mut self, path: &str, reason: PictureError, added: &mut Added) {
         added.refused += 1;
         self.refused.push(Refused { path: path.to_owned(), reason });
     }
@@ -413,25 +231,4 @@ impl PictureSet {
         }
         all
     }
-}
-
-/// Looks at an entry of a zip; a zip in a zip is not opened.
-async fn look_at_entry(source: &Source) -> Result<PictureHeader, PictureError> {
-    if Archive::is_zip(&source.head(MAGIC).await?) {
-        let reason = "it is a zip inside a zip, and only the outer one is opened; unpack it and drop the folder";
-        return Err(PictureError::Zip(reason.to_owned()));
-    }
-    source.inspect().await
-}
-
-/// ` (2)`, as [`PictureSet::unused`] writes it.
-fn is_count(end: &str) -> bool {
-    end.strip_prefix(" (").and_then(|end| end.strip_suffix(')')).is_some_and(|count| count.parse::<usize>().is_ok())
-}
-
-/// A class's name in composed letters and single blanks: macOS writes `a` and the two dots as two letters, others as
-/// one, and a person sees the same word.
-fn class_name(folder: &str) -> String {
-    let blanks: Vec<&str> = folder.split_whitespace().collect();
-    blanks.join(" ").nfc().collect()
 }

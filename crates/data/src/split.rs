@@ -99,7 +99,7 @@ impl Split {
         split.divide(&mut units, plan);
         split.collect(set, &units);
         split.note_counts();
-        split.note_names(set);
+        split.note_names();
         Ok(split)
     }
 
@@ -200,7 +200,7 @@ impl Split {
         }
     }
 
-    fn note_names(&mut self, set: &PictureSet) {
+    fn note_names(&mut self) {
         let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for class in &self.classes {
             let key = class.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect();
@@ -208,8 +208,6 @@ impl Split {
         }
         let several = alike.into_values().filter(|names| names.len() > 1);
         self.notes.extend(several.map(|names| SplitNote::Alike { names }));
-        let nested = set.nested().cloned();
-        self.notes.extend(nested.map(|(chosen, other)| SplitNote::Nested { chosen, other }));
     }
 
     /// Training and validation pictures of each class.

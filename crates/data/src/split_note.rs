@@ -30,17 +30,6 @@ pub enum SplitNote {
         /// The classes.
         names: Vec<String>,
     },
-    /// Two folders of the paths could name the class.
-    #[error(
-        "folders lie inside folders: `{chosen}` was taken for the class, not `{other}`; if it is the other way round, drop \
-         folders that hold pictures only"
-    )]
-    Nested {
-        /// A class as it was read.
-        chosen: String,
-        /// The class of the same picture, read by the other folder.
-        other: String,
-    },
     /// Nothing of a class to train on.
     #[error("`{class}` has no picture to train on; put some into its training folder")]
     NoTraining {

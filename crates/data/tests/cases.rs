@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use heirloom_data::{Added, DataError, Level, PictureSet, Side, SplitPlan, evaluation_picture, open, read, walk};
+use heirloom_data::{
+    Added, DataError, Level, PictureSet, ReadOtherwise, Side, SplitPlan, evaluation_picture, open, read, walk,
+};
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::{RgbImage8, encode_png};
 
@@ -166,10 +168,37 @@ fn the_same_file_name_in_two_classes_is_two_paths() {
 
 #[test]
 fn folders_called_alike_in_every_class_are_no_classes() {
-    let (set, _) = set(&["31-nested-sessions/fruit"]);
-    let of = |class: &str| set.pictures().iter().filter(|picture| picture.class == class).count();
-    assert_eq!((set.classes().len(), of("apple"), of("pear")), (2, 8, 8));
-    assert!(notes(&set).iter().any(|note| note.contains("`apple` was taken for the class, not `session1`")));
+    let (mut set, _) = set(&["31-nested-sessions/fruit"]);
+    let of = |set: &PictureSet, class: &str| set.pictures().iter().filter(|picture| picture.class == class).count();
+    assert_eq!((set.classes().len(), of(&set, "apple"), of(&set, "pear")), (2, 8, 8));
+    let otherwise =
+        |chosen: &str, other: &str, level| ReadOtherwise { chosen: chosen.into(), other: other.into(), level };
+    assert_eq!(set.otherwise(), Some(&otherwise("apple", "session1", Level::Innermost)));
+    pollster::block_on(set.read_by(Level::Innermost));
+    assert_eq!((set.classes().len(), of(&set, "session1"), of(&set, "session2")), (2, 8, 8));
+    assert_eq!(set.otherwise(), Some(&otherwise("session1", "apple", Level::Outermost)));
+}
+
+#[test]
+fn what_one_reading_refuses_another_takes_in_and_named_classes_stay() {
+    let path = |path: &str, value| FileHandle::from_bytes(path, png(8, 8, value));
+    let files = [("a/x/k/1.png", 1), ("a/x/l/2.png", 2), ("a/y/3.png", 3), ("a/y/k/4.png", 4)];
+    let mut set = PictureSet::new();
+    add(&mut set, &files.map(|(name, value)| path(name, value)), None).unwrap();
+    add(&mut set, &[path("5.png", 5)], Some("z")).unwrap();
+    let classes = |set: &PictureSet| -> Vec<(String, String)> {
+        let mut all: Vec<_> = set.pictures().iter().map(|one| (one.path.clone(), one.class.clone())).collect();
+        all.sort();
+        all
+    };
+    let outer = classes(&set);
+    assert_eq!(set.pictures().len(), 5);
+    for level in [Level::Innermost, Level::Outermost] {
+        pollster::block_on(set.read_by(level));
+        let refused = set.refused().len();
+        assert_eq!((set.pictures().len() + refused, set.pictures().iter().any(|one| one.class == "z")), (5, true));
+    }
+    assert_eq!(classes(&set), outer);
 }
 
 #[test]

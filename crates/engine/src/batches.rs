@@ -47,6 +47,9 @@ impl Batches for RaceBatches {
 
     async fn validation(&mut self, index: usize) -> Result<Batch, TrainError> {
         let batch = self.loader.validation_batch(index).await.map_err(pictures_failed)?;
+        if index + 1 == self.loader.validation_batches() {
+            self.loader.check_classes().await.map_err(pictures_failed)?;
+        }
         Ok(self.batch(batch))
     }
 

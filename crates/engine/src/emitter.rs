@@ -87,7 +87,9 @@ impl Emitter {
     pub fn progress(&self, job: JobKind, done: usize, total: usize, note: &str) {
         if let Some(seconds_left) = self.pace().step(done, total) {
             let note = note.to_string();
-            self.emit(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up: false }));
+            let (is_warming_up, is_preparing) = (false, false);
+            let progress = Progress { job, done, total, seconds_left, note, is_warming_up, is_preparing };
+            self.emit(Event::Progress(progress));
         }
     }
 

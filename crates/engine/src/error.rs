@@ -28,6 +28,11 @@ pub enum EngineError {
     FewPictures,
     #[error("there are no pictures yet; add some, for heads are measured on pictures")]
     NothingToMeasureOn,
+    #[error(
+        "block influence compares what enters a layer with what leaves it, and the stages of a convolutional network change \
+         its width; compare the layers by CKA or by learned weights"
+    )]
+    NoInfluence,
     #[error("there are no pictures to check with; add some, at least two classes with two each")]
     NothingToCheckWith,
     #[error("this picture is no longer among the pictures; choose another one")]
@@ -65,7 +70,7 @@ pub enum EngineError {
     #[error("configuration `{0}` is not there; choose one that is ready")]
     NotReady(usize),
     #[error(
-        "weight selection and TLEG need layers of one shape, as a Vision Transformer has them; leave these two starts out"
+        "weight selection and layers on a line need layers of one shape, as a Vision Transformer has them; leave these two starts out"
     )]
     NotOneShape,
     #[error("a race needs at least one arm, one seed and one step")]

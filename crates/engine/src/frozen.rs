@@ -1,52 +1,126 @@
 //! The ancestor as it is, with a new linear classifier (docs/methods.md, section 5.5): what small models are measured by, and
 //! the quickest way from pictures to a model. Each picture goes through it once.
 
-use std::cell::RefCell;
+use std::rc::Rc;
 
-use burn::module::Param;
-use burn::nn::Linear;
-use burn::tensor::{Tensor, TensorData};
+use burn::module::Module;
 use futures::lock::Mutex;
-use heirloom_data::Split;
+use heirloom_data::{Labelled, Split};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
+use heirloom_learngene::yardstick::{as_it_is, head_features, kinds, put_head, read_as};
 use heirloom_learngene::{Descendant, InitError, Initializer};
 use heirloom_nn::device::read;
 use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_nn::vit::{Hooks, Vit};
-use heirloom_train::LinearHead;
+use heirloom_plan::forecast::Work;
+use heirloom_train::{Features, LinearFit, LinearHead, PENALTIES};
+use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
+use crate::fits::{Fits, Fitting};
 use crate::plain_pictures::PlainPictures;
+use crate::saved::hex;
 use crate::workspace::Workspace;
+
+/// Most bytes of features that are held: of a ViT-S, whose class token and mean of the patches are both tried, 87,000
+/// pictures. Of more pictures that many are looked at.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// The frozen ancestor, whose classifier is fitted when it is first asked for.
 pub struct FrozenStart {
+    ancestor: Model,
     whole: WholeLayers,
-    work: Mutex<Work>,
-    head: RefCell<Option<LinearHead>>,
+    /// What the classifier is fitted to, in short.
+    key: String,
+    fits: Fits,
+    pictures: usize,
+    looking: Mutex<Looking>,
 }
 
-/// Features of the pictures seen so far.
-struct Work {
+/// What pictures are looked at with.
+struct Looking {
     pictures: PlainPictures,
-    next: usize,
     model: Option<Model>,
-    features: Vec<f32>,
-    labels: Vec<usize>,
 }
 
 impl FrozenStart {
-    /// The open ancestor, for the classes and training pictures of a split.
+    /// The open ancestor, for the classes and training pictures of a split. Classifiers that are fitted already are
+    /// `fits`.
     ///
     /// # Errors
     /// When there are no pictures, or they are no whole number of patches.
-    pub fn new(workspace: &Workspace, split: &Split, classes: usize, image_size: usize) -> Result<Self, EngineError> {
+    pub fn new(
+        workspace: &Workspace,
+        split: &Split,
+        (classes, image_size): (usize, usize),
+        fits: Fits,
+    ) -> Result<Self, EngineError> {
         let ancestor = &workspace.ancestor()?.model;
         let plan = LayersPlan::whole(layer_names(&ancestor.config()).len());
         let whole = WholeLayers::new(ancestor.clone(), plan, classes, image_size)?;
-        let pictures = PlainPictures::new(workspace, split, split.train.clone(), image_size)?;
-        let work = Work { pictures, next: 0, model: None, features: Vec::new(), labels: Vec::new() };
-        Ok(Self { whole, work: Mutex::new(work), head: RefCell::new(None) })
+        let most = (MOST_BYTES / row_bytes(&whole.config()).max(1)) as usize;
+        let train = if split.train.len() > most { split.spread(most) } else { split.train.clone() };
+        let key = key(workspace, split, &train, image_size)?;
+        let pictures = train.len();
+        let looking = Looking { pictures: PlainPictures::new(workspace, split, train, image_size)?, model: None };
+        Ok(Self { ancestor: ancestor.clone().valid(), whole, key, fits, pictures, looking: Mutex::new(looking) })
+    }
+
+    /// What its classifier is fitted to: starts of the same key share it.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Pictures that its classifier is fitted to.
+    pub fn pictures(&self) -> usize {
+        self.pictures
+    }
+
+    /// Whether its classifier is fitted already.
+    pub fn is_fitted(&self) -> bool {
+        self.head().is_some()
+    }
+
+    /// Bytes of the features while it is being fitted.
+    pub fn feature_bytes(&self) -> u64 {
+        if self.is_fitted() { 0 } else { row_bytes(&self.config()) * self.pictures as u64 }
+    }
+
+    /// The classifier, if it is fitted: one from the store may be anybody's.
+    fn head(&self) -> Option<Rc<LinearHead>> {
+        let (config, head) = (self.config(), self.fits.head(&self.key)?);
+        let classes = config.outputs();
+        let fits = head.bias.len() == classes
+            && head.weight.len() as u64 == classes as u64 * config.head_width()
+            && head.kind < kinds(&config).len();
+        fits.then_some(head)
+    }
+
+    /// The fit as far as it is, or at its start.
+    fn fitting(&self, batches: usize) -> Result<Fitting, InitError> {
+        let (config, room) = (self.config(), self.pictures);
+        let (width, classes, kinds) = (config.head_width() as usize, config.outputs(), kinds(&config).len());
+        let is_ours = |features: &[Features]| {
+            let size = |one: &Features| (one.width(), one.classes()) == (width, classes) && one.pictures() <= room;
+            features.len() == kinds && features.iter().all(size)
+        };
+        match self.fits.take(&self.key) {
+            Some(Fitting::Looking { next, kinds }) if next <= batches && is_ours(&kinds) => {
+                return Ok(Fitting::Looking { next, kinds });
+            }
+            Some(Fitting::Fitting(fit)) if is_ours(fit.kinds()) => return Ok(Fitting::Fitting(fit)),
+            _ => {}
+        }
+        let features = (0..kinds).map(|_| Features::new(width, classes, room)).collect::<Result<_, _>>();
+        let kinds =
+            features.map_err(|_| InitError::Pictures(format!("no memory for the features of {room} pictures")))?;
+        Ok(Fitting::Looking { next: 0, kinds })
+    }
+
+    /// The ancestor, whose classifier is yet to be put in and sees features of this kind.
+    async fn model(&self, kind: usize) -> Result<Model, InitError> {
+        let mut model = as_it_is(&self.ancestor, &self.whole).await?;
+        read_as(&mut model, kind);
+        Ok(model)
     }
 }
 
@@ -56,93 +130,90 @@ impl Initializer for FrozenStart {
     }
 
     async fn prepare(&self) -> Result<Option<(usize, usize)>, InitError> {
-        if self.head.borrow().is_some() {
+        if self.is_fitted() {
             return Ok(None);
         }
-        let mut work = self.work.lock().await;
-        let Work { pictures, next, model, features, labels } = &mut *work;
-        let total = pictures.batches();
-        let seen = match model {
-            Some(model) => model,
-            None => model.insert(self.whole.start(0).await?.fold()),
-        };
-        if *next < total {
-            let batch = pictures.batch(*next).await.map_err(|error| InitError::Pictures(error.to_string()))?;
-            if let Some((images, some)) = batch {
-                features.extend(read(features_of(seen, images)).await?);
-                labels.extend(some);
+        let mut looking = self.looking.lock().await;
+        let Looking { pictures, model } = &mut *looking;
+        let batches = pictures.batches();
+        let total = batches + (kinds(&self.config()).len() + 1) * PENALTIES.len();
+        match self.fitting(batches)? {
+            Fitting::Looking { next, kinds: mut features } if next < batches => {
+                let seen = match model {
+                    Some(model) => model,
+                    None => model.insert(self.model(0).await?),
+                };
+                let batch = pictures.batch(next).await.map_err(|error| InitError::Pictures(error.to_string()))?;
+                if let Some((images, labels)) = batch {
+                    for (features, seen) in features.iter_mut().zip(head_features(seen, images)) {
+                        features.push(&read(seen).await?, &labels);
+                    }
+                    let judging = labels.len() as f64 * self.config().flops() as f64;
+                    self.fits.spend(Work { judging, ..Work::default() });
+                }
+                self.fits.put_back(&self.key, Fitting::Looking { next: next + 1, kinds: features });
+                Ok(Some((next + 1, total)))
             }
-            *next += 1;
-            return Ok(Some((*next, total)));
+            Fitting::Looking { kinds, .. } => {
+                // The model is not needed any more, and a tab has little room.
+                *model = None;
+                self.fits.put_back(&self.key, Fitting::Fitting(Box::new(LinearFit::new(kinds))));
+                Ok(Some((batches, total)))
+            }
+            Fitting::Fitting(mut fit) => {
+                let before = fit.work();
+                let head = fit.advance();
+                // A multiplication goes with an addition.
+                self.fits.spend(Work { fitting: 2.0 * (fit.work() - before), ..Work::default() });
+                let done = batches + fit.done();
+                match head {
+                    Some(head) => self.fits.insert(&self.key, head),
+                    None => self.fits.put_back(&self.key, Fitting::Fitting(fit)),
+                }
+                Ok((!self.is_fitted()).then_some((done, total)))
+            }
         }
-        let head = LinearHead::fit(features, labels, self.config().outputs());
-        // Nothing of it is needed any more, and a tab has little room.
-        (*features, *labels, *model) = (Vec::new(), Vec::new(), None);
-        self.head.replace(Some(head));
-        Ok(None)
     }
 
-    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
+    async fn start(&self, _: u64) -> Result<Descendant, InitError> {
         while self.prepare().await?.is_some() {}
-        let mut model = self.whole.start(seed).await?.fold();
-        if let Some(head) = &*self.head.borrow() {
-            put_head(&mut model, head);
+        let mut model = self.model(0).await?;
+        if let Some(head) = self.head() {
+            put_head(&mut model, &head);
         }
         Ok(model.into())
     }
 
-    async fn blank(&self, seed: u64) -> Result<Descendant, InitError> {
-        Ok(self.whole.start(seed).await?.fold().into())
+    async fn blank(&self, _: u64) -> Result<Descendant, InitError> {
+        Ok(self.model(self.head().map_or(0, |head| head.kind)).await?.into())
     }
 }
 
-/// What the classifiers of a model see, side by side: `[batch, width]`, or twice as wide for a distilled one.
-fn features_of(model: &Model, images: Tensor<4>) -> Tensor<2> {
-    match model {
-        Model::Vit(vit) => {
-            let features = vit.features(images, &mut Hooks::default());
-            let pooled = vit.pooled(features.clone());
-            match &vit.head_dist {
-                Some(_) => Tensor::cat(vec![pooled, distilled(vit, features)], 1),
-                None => pooled,
-            }
-        }
-        Model::Cnn(cnn) => {
-            let mut cnn = cnn.clone();
-            cnn.fc = None;
-            cnn.logits(images, &mut Default::default())
-        }
-        Model::Stitched(stitched) => stitched.logits(images, &mut Hooks::default()),
-    }
+/// Bytes of the features of a picture.
+fn row_bytes(config: &ModelConfig) -> u64 {
+    4 * config.head_width() * kinds(config).len() as u64
 }
 
-/// The distillation token: `[batch, width]`.
-fn distilled(vit: &Vit, features: Tensor<3>) -> Tensor<2> {
-    let [batch, _, width] = features.dims();
-    features.narrow(1, usize::from(vit.config.cls_token), 1).reshape([batch, width])
-}
-
-/// Gives a model the fitted classifier. Of a distilled one, which answers with the mean of two, each gets twice its part.
-fn put_head(model: &mut Model, head: &LinearHead) {
-    let classes = head.bias.len();
-    let all = head.weight.len() / classes.max(1);
-    let device = model.device();
-    let part = |first: usize, width: usize, factor: f32| {
-        // burn keeps `[width, classes]`.
-        let turned = (0..width * classes).map(|at| factor * head.weight[at % classes * all + first + at / classes]);
-        let bias = TensorData::new(head.bias.clone(), [classes]);
-        Linear {
-            weight: Param::from_data(TensorData::new(turned.collect::<Vec<f32>>(), [width, classes]), &device),
-            bias: Some(Param::from_data(bias, &device)),
-        }
+/// A checksum of everything that the features of some pictures depend on.
+fn key(workspace: &Workspace, split: &Split, pictures: &[Labelled], image_size: usize) -> Result<String, EngineError> {
+    let (ancestor, set) = (workspace.ancestor()?, workspace.dataset.set.pictures());
+    let mut hash = Sha256::new();
+    let mut add = |text: &str, number: u64| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+        hash.update(number.to_le_bytes());
     };
-    match model {
-        Model::Vit(vit) if vit.head_dist.is_some() => {
-            vit.head = Some(part(0, all / 2, 2.0));
-            vit.head_dist = Some(part(all / 2, all / 2, 2.0));
-        }
-        Model::Vit(vit) => vit.head = Some(part(0, all, 1.0)),
-        Model::Cnn(cnn) => cnn.fc = Some(part(0, all, 1.0)),
-        Model::Stitched(_) => {}
+    for file in &ancestor.files {
+        add(file.path(), file.len());
     }
+    for value in ancestor.normalise.mean.iter().chain(&ancestor.normalise.std) {
+        add("", u64::from(value.to_bits()));
+    }
+    split.classes.iter().for_each(|class| add(class, image_size as u64));
+    for &Labelled { picture, label } in pictures {
+        let one = &set[picture];
+        add(&one.path, one.source.len());
+        add("", label as u64);
+    }
+    Ok(hex(&hash.finalize()))
 }

@@ -30,6 +30,7 @@ mod commands;
 mod emitter;
 mod engine;
 mod error;
+mod fits;
 mod fitted;
 mod frozen;
 mod jobs;

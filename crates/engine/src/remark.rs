@@ -12,10 +12,17 @@ pub enum Remark {
          are added: {}", effect(*is_normalised)
     )]
     InParts { batch: usize, part: usize, is_normalised: bool },
+    #[error(
+        "the classifier of the ancestor as it is is fitted to {pictures} of the {all} training pictures, evenly over the \
+         classes: there is no memory for the features of more"
+    )]
+    FittedToPart { pictures: usize, all: usize },
     #[error("these pictures did not decode and were left out: {}", quoted(paths))]
     LeftOut { paths: Vec<String> },
 
     // Of the pictures.
+    #[error("heads were measured without these pictures, which do not decode: {}", quoted(paths))]
+    MeasuredWithout { paths: Vec<String> },
     #[error(transparent)]
     Split(#[from] SplitNote),
 

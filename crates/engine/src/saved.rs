@@ -14,7 +14,7 @@ use heirloom_plan::protocol::{
     Preparation, RaceReport, SplitSettings,
 };
 use heirloom_plan::queue::Queue;
-use heirloom_train::RaceHeader;
+use heirloom_train::{RaceHeader, Standard};
 
 /// Version of what is written; another one is refused.
 pub const VERSION: u32 = 1;
@@ -102,7 +102,8 @@ pub struct SavedHeads {
     pub clusters: ClusterSettings,
 }
 
-/// A race under way. Its tensors are `live.{arm}.…` in the generation's own file and one part per trained run.
+/// A race under way. Its tensors are `live.{arm}.…`, `head.{number}.…` and `fit.{kind}.{part}` in the generation's own file
+/// and one part per trained run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedRace {
     /// The experiment it is part of, with the reports of the races before it.
@@ -115,6 +116,46 @@ pub struct SavedRace {
     pub inputs: Option<SavedInputs>,
     /// Models of its finished runs.
     pub trained: Vec<(usize, Part)>,
+    /// Classifiers that were fitted to the ancestor as it is.
+    #[serde(default)]
+    pub fits: SavedFits,
+}
+
+/// Classifiers fitted to features that do not change, and the features of the fit under way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedFits {
+    /// Those that are fitted; their weights are `head.{number}.weight` and `head.{number}.bias`.
+    pub heads: Vec<SavedHead>,
+    /// The fit under way, where its features are small enough to be kept.
+    pub under_way: Option<SavedFeatures>,
+}
+
+/// A fitted classifier besides its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedHead {
+    /// A checksum of what it is fitted to.
+    pub key: String,
+    /// Which kind of features.
+    pub kind: usize,
+    /// The penalty that was chosen.
+    pub penalty: f64,
+}
+
+/// Features besides their values, which are `fit.{kind}.{part}`, `[pictures, width]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedFeatures {
+    /// As in [`SavedHead`].
+    pub key: String,
+    /// Batches of pictures that were looked at; `None` once all were, and the fit began.
+    pub next: Option<usize>,
+    /// Numbers of a picture.
+    pub width: usize,
+    /// Classes that there may be.
+    pub classes: usize,
+    /// Classes of the pictures that are learnt from, and of those that are held out.
+    pub labels: [Vec<usize>; 2],
+    /// How each kind was standardised, once it was.
+    pub standards: Vec<Option<Standard>>,
 }
 
 /// A pool under way. Its tensors are `head.…`, `live.…` and `net.…` in the generation's own file and one part per

@@ -119,6 +119,7 @@ impl Autosave {
             C::OpenAncestor { .. }
             | C::SetPreparation(_)
             | C::AddPictures { .. }
+            | C::ReadFolders(_)
             | C::ClearPictures
             | C::SetSplit(_)
             | C::SetClusters(_) => {

@@ -135,8 +135,10 @@ impl Workspace {
         self.ancestor()?.model.vit().ok_or(EngineError::NoAttention)
     }
 
+    /// The division, with pictures on both of its sides: accuracy of nothing would be shown as 0 %.
     pub fn split(&self) -> Result<&Split, EngineError> {
-        self.dataset.split.as_ref().ok_or(EngineError::FewPictures)
+        let split = self.dataset.split.as_ref().ok_or(EngineError::FewPictures)?;
+        if split.validation.is_empty() { Err(EngineError::NothingToCheckWith) } else { Ok(split) }
     }
 
     pub fn trained(&self, run: usize) -> Result<&Trained, EngineError> {

@@ -5,15 +5,16 @@ mod copy;
 mod descendant;
 mod ffn_maps;
 pub mod layers;
+mod line;
 mod matrix;
 pub mod pool;
 pub mod pretrain;
 mod selection;
 pub mod stitch;
-mod tleg;
+pub mod yardstick;
 
 pub use descendant::{Descendant, InitError, Initializer, Scratch};
 pub use ffn_maps::SharedFfn;
+pub use line::{LayersOnALine, line_weights};
 pub use matrix::Matrix;
 pub use selection::{WeightSelection, evenly};
-pub use tleg::{Tleg, line_weights};

@@ -4,7 +4,7 @@
 
 use super::cluster::{self, Clusters, ExpandError, ExpansionPlan, ExpansionSettings};
 use super::config::{ModelConfig, VitConfig};
-use super::forecast::{Cost, Forecast, TRAINING_PASSES};
+use super::forecast::{Cost, Forecast, TRAINING_PASSES, Work};
 use super::layers::{self, LayersError, LayersPlan, layer_names, layer_parameters};
 use super::protocol::{
     DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, ExperimentSettings, Init, LayerSource,
@@ -99,27 +99,31 @@ impl Basis<'_> {
     /// number being typed is no reason for a message.
     pub fn forecast(&self, settings: &ExperimentSettings) -> Option<TrainingForecast> {
         let races = settings.races();
-        let costs = races.iter().map(|race| self.cost(race)).collect::<Option<Vec<_>>>()?;
-        let runs = |race: &TrainSettings| race.seeds * race.arms.iter().filter(|arm| **arm != Init::Frozen).count();
+        let mut costs = races.iter().map(|race| self.cost(race)).collect::<Option<Vec<_>>>()?;
+        // Races on the same pictures share one fitted classifier.
+        let pictures = |race: &TrainSettings| (race.share.to_bits(), race.descendant.image_size());
+        for at in 1..races.len() {
+            if races[..at].iter().any(|before| pictures(before) == pictures(&races[at])) {
+                costs[at] = costs[at].clone().prepared();
+            }
+        }
+        let runs = |race: &TrainSettings| race.seeds * race.arms.iter().filter(|arm| !arm.is_frozen()).count();
         Some(TrainingForecast {
             races: races.len(),
             runs: races.iter().map(runs).sum(),
             steps: races.iter().map(|race| race.steps * runs(race)).sum(),
-            seconds: Forecast::new(self.flops_per_second).seconds((0.0, 0.0), &costs),
+            seconds: Forecast::new(self.flops_per_second).seconds(Work::default(), &costs),
         })
     }
 
     fn cost(&self, race: &TrainSettings) -> Option<Cost> {
         let outline = self.outline(&race.descendant).ok()?;
-        let flops = race.arms.iter().map(|&start| {
-            let config = outline.start(start, self.ancestor?).ok()?;
-            Some(if start == Init::Frozen { 0.0 } else { config.flops() as f64 })
-        });
-        let flops = flops.collect::<Option<Vec<_>>>()?;
+        let configs = race.arms.iter().map(|&start| outline.start(start, self.ancestor?).ok());
+        let configs = configs.collect::<Option<Vec<_>>>()?;
         let training = self.pictures.iter().map(|[training, _]| share_of(race.share, *training)).sum();
         let judging = self.pictures.iter().map(|[_, judging]| judging).sum();
-        let is_possible = training > 0 && race.batch > 0 && race.steps > 0 && race.seeds > 0 && !flops.is_empty();
-        is_possible.then(|| Cost::of(race, flops, [training, judging]))
+        let is_possible = training > 0 && race.batch > 0 && race.steps > 0 && race.seeds > 0 && !configs.is_empty();
+        is_possible.then(|| Cost::of(race, &configs, [training, judging]))
     }
 }
 
@@ -162,18 +166,19 @@ impl Outline {
         let count = self.inherited_layers().min(available);
         let plan = match start {
             Init::Inherited | Init::Scratch => return Ok(self.config.clone()),
-            Init::Selection | Init::Tleg => {
+            Init::Selection | Init::Line => {
                 let (Some(ancestor), Some(own)) = (ancestor.vit(), self.config.vit()) else {
                     return Err(PlanError::Family(NO_HEADS));
                 };
                 return match start {
-                    Init::Tleg => Ok(VitConfig { num_heads: ancestor.num_heads, ..own.clone() }.into()),
+                    Init::Line => Ok(VitConfig { num_heads: ancestor.num_heads, ..own.clone() }.into()),
                     _ if layers > available => Err(ExpandError::TooDeep { layers, available }.into()),
                     _ => Ok(self.config.clone()),
                 };
             }
             Init::First => LayersPlan::first(count, layers),
             Init::Last => LayersPlan::last(count, layers, available),
+            Init::Ends => LayersPlan::ends(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, 0),
             Init::Whole | Init::Frozen => LayersPlan::whole(available),
         };

@@ -22,6 +22,8 @@ pub struct Journal<F> {
     /// Said while the ancestor it is meant for was still being opened.
     next_preparation: Option<Command>,
     pictures: Vec<Entry<F>>,
+    /// How their folders are read, where not as usual.
+    folders: Option<Command>,
     split: Option<Command>,
     measured: Option<Command>,
     /// Jobs that were not answered yet, by the numbers of their commands.
@@ -38,6 +40,7 @@ impl<F> Default for Journal<F> {
             preparation: None,
             next_preparation: None,
             pictures: Vec::new(),
+            folders: None,
             split: None,
             measured: None,
             pending: Vec::new(),
@@ -54,10 +57,13 @@ impl<F: Clone> Journal<F> {
             command if job_of(command).is_some() => self.pending.push((id, (command.clone(), files.to_vec()))),
             Command::ClearPictures => {
                 self.pictures.clear();
+                self.folders = None;
                 self.pending.retain(|(_, (command, _))| !matches!(command, Command::AddPictures { .. }));
             }
             Command::SetPreparation(_) => self.prepare(command),
             Command::SetSplit(_) => self.split = Some(command.clone()),
+            // Pictures that are still looked at are not read by it: it stands behind those that are there.
+            Command::ReadFolders(_) => self.folders = Some(command.clone()),
             _ => {}
         }
     }
@@ -106,6 +112,7 @@ impl<F: Clone> Journal<F> {
     /// What was answered is in the store, or belongs to another project.
     fn forget(&mut self) {
         (self.ancestor, self.preparation, self.split, self.measured) = (None, None, None, None);
+        self.folders = None;
         self.pictures.clear();
     }
 
@@ -126,6 +133,7 @@ impl<F: Clone> Journal<F> {
         entries.extend(self.ancestor.take());
         entries.extend(self.preparation.take().map(|command| (command, Vec::new())));
         entries.append(&mut self.pictures);
+        entries.extend(self.folders.clone().map(|command| (command, Vec::new())));
         entries.extend(self.split.clone().map(|command| (command, Vec::new())));
         entries.extend(self.measured.take().map(|command| (command, Vec::new())));
         entries.extend(waiting.filter(|(command, _)| {

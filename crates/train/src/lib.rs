@@ -22,7 +22,7 @@ pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, 
 pub use heirloom_plan::protocol::CurvePoint;
 pub use heirloom_plan::rank::spearman;
 pub use heirloom_plan::schedule::Schedule;
-pub use linear_head::{LinearHead, PENALTIES};
+pub use linear_head::{Features, LinearFit, LinearHead, PENALTIES, Rows, Standard};
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
 pub use metrics::ClassificationMetrics;
 pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};

@@ -188,6 +188,11 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         &self.plan
     }
 
+    /// Where it is trained.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// All runs, seed by seed, the arms of a seed beside each other.
     pub fn reports(&self) -> &[RunProgress] {
         &self.reports

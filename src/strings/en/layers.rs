@@ -2,6 +2,7 @@
 
 use super::plural;
 use crate::strings::{Heading, Layers};
+use heirloom_plan::protocol::Likeness;
 
 pub(super) const LAYERS: Layers = Layers {
     heading: Heading {
@@ -40,15 +41,22 @@ pub(super) const LAYERS: Layers = Layers {
     share_hint: "a slice is enough, 0 to 1",
     probe: "Pictures to compare on",
     probe_hint: "checking pictures first; more make the numbers steadier",
-    learned: "Learn the weights instead (feature matching)",
-    learned_hint: "maps from each stand-in layer foretell each layer of the big model; held-out pictures move the weights \
-                   (this project's reading of meta-learning)",
+    likeness: "How layers are judged",
+    likeness_hint: "Learned weights: maps from each stand-in layer foretell each layer of the big model, and held-out pictures \
+                    say which of them helps (first-order meta-learning). Block influence needs no stand-in.",
+    likeness_name: |likeness| match likeness {
+        Likeness::Cka => "by their features (linear CKA)",
+        Likeness::Learned => "by learned weights (feature matching)",
+        Likeness::Influence => "by what they change (block influence)",
+    },
+    looked: |pictures, time| format!("Looked at {} in {time}.", plural(pictures, "picture", "pictures")),
     classes: "Classes the stand-in learns (held-out classes)",
     classes_hint: "none ticked: all of them. Tick at least two to keep the others unseen.",
     max: "Score by the best match instead of the mean",
     max_hint: "otherwise the mean over the stand-in's layers",
     chart_title: "How alike the layers see your pictures (linear CKA)",
-    chart_title_learned: "Which layers foretell which (learned weights)",
+    chart_title_learned: "Which layers help which to learn (learned weights)",
+    chart_title_influence: "How far each layer turns what goes through it (block influence)",
     chart_label: |ancestor, pseudo| {
         format!(
             "Heat map: likeness of {ancestor} layers of the ancestor (rows) and {pseudo} layers of the pseudo descendant \
@@ -58,6 +66,7 @@ pub(super) const LAYERS: Layers = Layers {
     columns: "Stand-in's layers (pseudo descendant)",
     legend: "Darker: more alike. 1 = alike up to turning and scaling, 0 = unrelated.",
     legend_learned: "Darker: more weight. The weights of each column sum to 1.",
+    legend_influence: "Darker: changes more. 0 = the layer changes no direction.",
     legend_chosen: "Outlined score: chosen.",
     cell: |ancestor, pseudo, value| format!("{ancestor} and {pseudo}: {value}"),
     layer: "Ancestor's layer",

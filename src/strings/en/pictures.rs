@@ -52,6 +52,10 @@ pub(super) const PICTURES: Pictures = Pictures {
     unreadable: |count| format!("{} could not be used", plural(count, "file", "files")),
     duplicates: |count| format!("{} of identical pictures", plural(count, "group", "groups")),
     split_by_folder: "The train and val folders decide which pictures are for learning and which for checking.",
+    folders_read: |chosen, other| {
+        format!("Folders lie inside folders: `{chosen}` was taken for a class, not `{other}`.")
+    },
+    read_folders: |other| format!("Take folders like `{other}` for the classes instead"),
     share: "Share kept for checking",
     share_hint: "of each class; 0.2 is every fifth picture",
     seed: "Seed",

@@ -12,9 +12,10 @@ pub(super) const RACE: Race = Race {
         "scratch" => "the same model with random numbers",
         "first" => "the ancestor's first layers, whole, with all their heads",
         "last" => "the ancestor's last layers, whole",
+        "ends" => "a third of them from the ancestor's beginning, the others from its end, whole",
         "random" => "any layers of the ancestor, whole; others for each seed",
         "selection" => "first layers, of which evenly spaced heads are kept (weight selection); same size as planned",
-        "tleg" => "layers on the straight line that fits the ancestor's layers best (TLEG), with all heads",
+        "line" => "layers on the straight line that fits the ancestor's layers best, with all heads",
         "frozen" => {
             "the ancestor with a new last layer fitted to your pictures; nothing else changes: there in seconds"
         }
@@ -112,11 +113,20 @@ pub(super) const RACE: Race = Race {
         format!("{arm} reached {accuracy} after {steps} steps, {other} not in every seed")
     },
     pace_neither: |arm, other, accuracy| format!("neither {arm} nor {other} reached {accuracy} in every seed"),
-    end_tie: "at the end they are level, less than half a point apart",
-    end_better: |arm, points| format!("at the end {arm} is {points} points better"),
-    apart: |seeds| format!("the ranges of the {seeds} seeds do not overlap"),
-    overlap: |seeds| format!("the ranges of the {seeds} seeds overlap, so this may be chance"),
-    single: "with one seed this may be chance",
+    no_steps: "takes no steps",
+    end_higher: |upper, lower, points, low, high, seeds| {
+        format!("{upper} ends higher than {lower} by {points} points (95 % interval {low} to {high}, {seeds} seeds)")
+    },
+    end_same: |arm, other, low, high, seeds| {
+        format!(
+            "no difference seen at the end between {arm} and {other} (95 % interval {low} to {high} points, {seeds} seeds)"
+        )
+    },
+    few_seeds: |needed| format!("fewer than {needed} seeds, so the interval is wide"),
+    single: |upper, lower, points| {
+        format!("{upper} ends higher than {lower} by {points} points; one seed, so this may be chance")
+    },
+    single_level: |arm, other| format!("{arm} and {other} end level; one seed, so this may be chance"),
     experiment_chart: |kind| match kind {
         "family" => "Pictures named rightly against size",
         "sweep" => "Pictures named rightly for every learning rate and batch size",

@@ -84,6 +84,9 @@ on_every_engine! {
 fn arms_name_first_last_random_and_all_layers() {
     assert_eq!(LayersPlan::first(3, 6).chosen, [0, 1, 2]);
     assert_eq!(LayersPlan::last(3, 6, 12).chosen, [9, 10, 11]);
+    assert_eq!(LayersPlan::ends(6, 6, 12).chosen, [0, 1, 8, 9, 10, 11], "the first sixth and the last third");
+    assert_eq!(LayersPlan::ends(1, 6, 12).chosen, [0]);
+    assert_eq!(LayersPlan::ends(9, 9, 4).chosen, [0, 1, 2, 3]);
     assert_eq!(LayersPlan::whole(4), LayersPlan { chosen: vec![0, 1, 2, 3], layers: 4 });
     let random = |seed| LayersPlan::random(3, 6, 12, seed);
     assert_eq!(random(1), random(1));

@@ -70,6 +70,41 @@ fn a_race_killed_at_any_step_ends_with_the_losses_of_the_undisturbed_one() {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
+fn a_race_with_the_ancestor_as_it_is_goes_on_from_anywhere_in_its_fit_and_after_it() {
+    pollster::block_on(async {
+        let settings = TrainSettings { arms: vec![Init::Inherited, Init::Frozen], ..race(4) };
+        let mut undisturbed = TestEngine::start().await;
+        // Three batches of pictures to look at.
+        bring(&mut undisturbed, 14).await;
+        undisturbed.send(Command::Train(settings.clone()), Vec::new()).await;
+        let expected = race_of(&undisturbed).unwrap();
+        let said = prediction(&mut undisturbed, 1).await;
+        // A start, pictures, the fit, a live yardstick, and one of the second seed.
+        for pieces in [2, 3, 4, 5, 9, 20] {
+            let place = Place::new();
+            let mut engine = engine_on(&place.storage(), begin()).await;
+            bring(&mut engine, 14).await;
+            engine.inner.handle(Command::Train(settings.clone()), Vec::new()).await;
+            for _ in 0..pieces {
+                engine.inner.work().await;
+            }
+            save(&mut engine).await;
+            drop(engine);
+
+            let mut engine = engine_on(&place.storage(), begin()).await;
+            assert_eq!(notices(&engine), Vec::<String>::new());
+            work_until(&mut engine, |_| false).await;
+            let finished = race_of(&engine).unwrap();
+            assert_eq!(finished.state, RaceState::Finished);
+            let worst = difference(&finished, &expected);
+            assert!(worst <= 1e-5, "{pieces} pieces: the curves differ by {worst}");
+            assert_eq!(prediction(&mut engine, 1).await.classes, said.classes);
+        }
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
 fn a_paused_race_waits_after_it_was_restored_and_inputs_changed_under_it_do_not_change_it() {
     pollster::block_on(async {
         let mut undisturbed = TestEngine::start().await;

@@ -81,3 +81,16 @@ fn what_wants_heads_says_that_a_network_has_none_and_the_rest_goes_on() {
         assert_eq!(said, "The deviation of every colour must be a number above 0, its mean a number.");
     });
 }
+
+on_every_engine! {
+    async fn a_network_as_it_is_tells_colours_apart_by_a_new_last_layer(_device: Device) {
+        let (mut engine, _) = opened().await;
+        let whole = LayersSettings { chosen: vec![0, 1, 2], layers: 3, image_size: 8, freeze_epochs: 0.0 };
+        let settings = TrainSettings { descendant: whole.into(), arms: vec![Init::Frozen], steps: 1, ..training() };
+        let heard = engine.send(Command::Train(settings), Vec::new()).await;
+        assert_eq!(error(&heard), None);
+        let race = find(&heard, |event| if let Event::Race(race) = event { Some(race.clone()) } else { None }).unwrap();
+        assert_eq!(race.runs[0].points.last().unwrap().validation_accuracy, 1.0);
+        assert!(race.runs[0].has_model);
+    }
+}

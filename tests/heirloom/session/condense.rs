@@ -91,6 +91,21 @@ fn learned_weights_of_every_pseudo_layer_sum_to_one() {
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
+fn block_influence_needs_no_step_and_gives_every_layer_a_score() {
+    pollster::block_on(async {
+        let mut engine = with_pictures().await;
+        let settings = CondenseSettings { steps: 0, ..condensing(Likeness::Influence) };
+        let heard = engine.send(Command::Condense(settings), Vec::new()).await;
+        assert_eq!(error(&heard), None);
+        let report = condensed(&heard);
+        assert_eq!((report.similarity.len(), report.pseudo_layers.as_slice()), (2, &["influence".to_owned()][..]));
+        assert!(report.similarity.iter().all(|row| row.len() == 1 && row[0] > 0.0 && row[0] < 2.0));
+        assert!(report.mean.order[0] != report.mean.order[1] && report.pictures > 0);
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
 fn condensing_that_cannot_be_is_refused_with_a_sentence_and_can_be_stopped() {
     pollster::block_on(async {
         let mut engine = TestEngine::start().await;

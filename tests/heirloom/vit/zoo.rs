@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_checkpoint::{Checkpoint, CheckpointError, Description, write_onnx, write_safetensors};
 use heirloom_learngene::cluster::measure;
-use heirloom_learngene::{Initializer, Tleg, WeightSelection};
+use heirloom_learngene::{Initializer, LayersOnALine, WeightSelection};
 use heirloom_nn::device::read;
 use heirloom_nn::vit::{Activation, FinalNorm, Hooks, Pool, Vit, VitConfig};
 use heirloom_platform::file::FileHandle;
@@ -91,7 +91,7 @@ fn descendants_keep_the_form_of_their_ancestor() {
             assert_close(&scores(&whole, &pictures, &device).await, &expected, 1e-4);
             let narrow = VitConfig { embed_dim: 8, num_heads: 1, mlp_dim: config.mlp_dim / 2, ..config.clone() };
             let narrow = WeightSelection::new(ancestor.clone(), narrow).unwrap().start(1).await.unwrap();
-            let between = Tleg::new(ancestor.clone(), 3, 5, 12).unwrap().start(1).await.unwrap();
+            let between = LayersOnALine::new(ancestor.clone(), 3, 5, 12).unwrap().start(1).await.unwrap();
             for vit in [narrow, between].map(|one| one.assembled().vit().unwrap().clone()) {
                 assert_eq!(vit.config.options, config.options, "{name}");
                 let found: Vec<_> = vit.state().await.unwrap().into_iter().map(|(key, one)| (key, one.shape)).collect();

@@ -1,10 +1,10 @@
 //! The published claims, and what was measured of each.
 
-use super::findings::{Finding, finding, verdict};
+use super::findings::{BySeed, Finding, finding, values, verdict};
 use super::plan::{Method, Profile, RATES, World};
 use super::results::{NetKind, Results};
 use crate::reports::{Net, Point, Run};
-use heirloom_plan::protocol::statistics::Range;
+use heirloom_plan::protocol::statistics::{Paired, Range};
 
 /// Claims of starts, and what is compared for each.
 const STARTS: [(&str, &str); 5] = [
@@ -54,6 +54,17 @@ impl Measure {
             Self::Rank => format!("{mean:.2} ± {deviation:.2}"),
         }
     }
+
+    /// The mean difference of the seeds with its interval, behind a comma.
+    fn apart(self, paired: &Paired) -> String {
+        let Some((low, high)) = paired.interval else { return String::new() };
+        let all = [paired.mean, low, high].map(|value| match self {
+            Self::Steps => format!("{value:+.0}"),
+            Self::Accuracy | Self::Points => format!("{:+.1}", 100.0 * value),
+            Self::Rank => format!("{value:+.2}"),
+        });
+        format!(", {} (95 % interval {} to {}, {} seeds)", all[0], all[1], all[2], paired.seeds)
+    }
 }
 
 /// Mean and deviation of shares, per cent.
@@ -66,9 +77,9 @@ pub struct Side {
     /// Name of the world.
     pub world: String,
     /// The start in question.
-    pub ours: Vec<f64>,
+    pub ours: BySeed,
     /// What it is compared with.
-    pub theirs: Vec<f64>,
+    pub theirs: BySeed,
     /// Why the claim cannot be shown here, whatever the values are.
     pub but: Option<&'static str>,
 }
@@ -111,12 +122,12 @@ impl Claim {
 
     /// The claim in a sentence with its numbers.
     pub fn sentence(&self) -> String {
-        let side = |side: &Side| match [&side.ours, &side.theirs]
-            .map(|values| Range::from_values(values.iter().copied()))
-        {
+        let side = |side: &Side| match [&side.ours, &side.theirs].map(|all| Range::from_values(values(all))) {
             [Some(ours), Some(theirs)] => {
                 let but = side.but.map(|but| format!(" ({but})")).unwrap_or_default();
-                format!("{}: {} against {}{but}", side.world, self.measure.write(&ours), self.measure.write(&theirs))
+                let [ours, theirs] = [ours, theirs].map(|range| self.measure.write(&range));
+                let apart = Paired::from_seeds(&side.ours, &side.theirs).map(|paired| self.measure.apart(&paired));
+                format!("{}: {ours} against {theirs}{}{but}", side.world, apart.unwrap_or_default())
             }
             _ => format!("{}: not run", side.world),
         };
@@ -160,28 +171,30 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn sides(&self, method: Method, values: impl Fn(usize) -> (Vec<f64>, Vec<f64>)) -> Vec<Side> {
+    fn sides(&self, method: Method, by_world: impl Fn(usize) -> (BySeed, BySeed)) -> Vec<Side> {
         let worlds = self.profile.worlds.iter().enumerate().filter(|(_, world)| world.methods.contains(&method));
         let side = |(at, world): (usize, &World)| {
-            let (ours, theirs) = values(at);
+            let (ours, theirs) = by_world(at);
             Side { world: world.name.clone(), ours, theirs, but: None }
         };
         worlds.map(side).collect()
     }
 
-    fn steps(&self, method: Method, world: usize, arm: &str) -> Vec<f64> {
+    fn steps(&self, method: Method, world: usize, arm: &str) -> BySeed {
         let place = (method, world, 100, 1.0);
         let Some(accuracy) = self.results.fixed_accuracy(place) else { return Vec::new() };
         let all = self.profile.steps as f64;
-        self.results.steps(place, arm, accuracy).into_iter().map(|steps| steps.unwrap_or(all)).collect()
+        let seeds = self.results.runs(place, arm).into_iter().map(|run| run.seed);
+        let steps = self.results.steps(place, arm, accuracy).into_iter();
+        seeds.zip(steps).map(|(seed, steps)| (seed, steps.unwrap_or(all))).collect()
     }
 
     /// The four claims of Learngene, the last at two shares of the pictures.
     fn of_starts(&self, method: Method, published: [&'static str; 5]) -> Vec<Claim> {
-        let pair = |values: &dyn Fn(usize, &str) -> Vec<f64>| {
-            self.sides(method, |world| (values(world, "inherited"), values(world, "scratch")))
+        let pair = |of: &dyn Fn(usize, &str) -> BySeed| {
+            self.sides(method, |world| (of(world, "inherited"), of(world, "scratch")))
         };
-        let last = |share: usize| pair(&|world, arm| self.results.last((method, world, share, 1.0), arm));
+        let last = |share: usize| pair(&|world, arm| self.results.ends((method, world, share, 1.0), arm));
         let over_rates = |world: usize, arm: &str| self.results.over_rates((method, world, 100), &RATES, arm);
         let rows = [
             (STARTS[0], Measure::Steps, pair(&|world, arm| self.steps(method, world, arm))),
@@ -203,7 +216,7 @@ impl Source<'_> {
             let runs = self.results.runs((method, world, 100, 1.0), "inherited");
             let point = |run: &Run| {
                 let reached = run.points.iter().rev().find(|point| point.step <= half);
-                if run.failure.is_some() { 0.0 } else { reached.map_or(0.0, Point::right) }
+                (run.seed, if run.failure.is_some() { 0.0 } else { reached.map_or(0.0, Point::right) })
             };
             runs.into_iter().map(point).collect()
         };
@@ -215,7 +228,7 @@ impl Source<'_> {
             measure: Measure::Accuracy,
             is_less: false,
             sides: self
-                .sides(method, |world| (at_half(world), self.results.last((method, world, 100, 1.0), "scratch"))),
+                .sides(method, |world| (at_half(world), self.results.ends((method, world, 100, 1.0), "scratch"))),
         }
     }
 
@@ -223,24 +236,24 @@ impl Source<'_> {
         let method = Method::Cluster;
         let place = |world| (method, world, 100, 1.0);
         let mut sides = self.sides(method, |world| {
-            let last = |arm| self.results.last(place(world), arm);
-            (last("inherited"), last("first"))
+            let ends = |arm| self.results.ends(place(world), arm);
+            (ends("inherited"), ends("first"))
         });
         // A learngene that is not smaller cannot show the claim, however good it is.
         for side in &mut sides {
             let world = self.profile.worlds.iter().position(|world| world.name == side.world);
-            let stored = |arm| world.and_then(|world| self.results.stored(place(world), arm));
-            if let (Some(ours), Some(theirs)) = (stored("inherited"), stored("first"))
+            let taken = |arm| world.and_then(|world| self.results.taken(place(world), arm));
+            if let (Some(ours), Some(theirs)) = (taken("inherited"), taken("first"))
                 && ours >= theirs
             {
-                side.but = Some("here the learngene does not store less");
+                side.but = Some("here these descendants do not take less of the ancestor");
             }
         }
         Claim {
             method,
             name: "Better than whole layers that store more",
             published: "78.43 % with 15.1 M inherited parameters against under 75 % with 18.0 M (ten whole layers)",
-            compared: "Accuracy at the end, inherited against the first whole layers; the claim is for a learngene that stores less.",
+            compared: "Accuracy at the end, inherited against the first whole layers; the claim is for a learngene of which the descendant takes less.",
             measure: Measure::Accuracy,
             is_less: false,
             sides,
@@ -249,15 +262,17 @@ impl Source<'_> {
 
     /// The pool as published, and then with the start of SN-Net's stitch layers, so that only the anchors differ.
     fn of_pools(&self) -> Vec<Claim> {
-        let picked =
-            |world, kind, pick: fn(&Net) -> f64| self.results.nets(world, kind).into_iter().map(pick).collect();
+        let picked = |world, kind, pick: fn(&Net) -> f64| -> BySeed {
+            let nets = self.results.nets_by_seed(world, kind).into_iter();
+            nets.map(|(seed, net)| (seed, pick(net))).collect()
+        };
         let against = |kind, pick: fn(&Net) -> f64| {
             self.sides(Method::Pool, |world| (picked(world, kind, pick), picked(world, NetKind::SnNet, pick)))
         };
         let ranks = |kind| {
             self.sides(Method::Pool, |world| {
-                let ranks: Vec<f64> = picked(world, kind, |net| net.spearman.unwrap_or(0.0));
-                let none = vec![0.0; ranks.len()];
+                let ranks = picked(world, kind, |net| net.spearman.unwrap_or(0.0));
+                let none = ranks.iter().map(|(seed, _)| (*seed, 0.0)).collect();
                 (ranks, none)
             })
         };
@@ -347,7 +362,7 @@ mod tests {
         };
         assert_eq!(verdict(&made), "seen on both sets");
         for (_, json) in &mut made {
-            for pointer in ["/stored/inherited", "/races/0/stored/inherited"] {
+            for pointer in ["/taken/inherited", "/races/0/stored/inherited"] {
                 json.pointer_mut(pointer).into_iter().for_each(|stored| *stored = 300.into());
             }
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::claims::claims;
-use super::findings::SEEDS_NEEDED;
 use super::plan::{Method, Profile, Setting, Unit};
 use super::results::Results;
 use super::store::Record;
@@ -11,6 +10,7 @@ use super::tables::{NOT_RUN, Table};
 use super::{pools, races};
 use heirloom_charts::Chart;
 use heirloom_plan::protocol::Engine;
+use heirloom_plan::protocol::statistics::SEEDS_NEEDED;
 
 /// The document with its pictures.
 pub struct Document {
@@ -65,9 +65,9 @@ impl Page<'_> {
 }
 
 const RULE: &str = "\
-A claim is called **seen** on a set of pictures when the mean over the seeds differs the claimed way round by more than \
-the larger of the two standard deviations; **the opposite** when it differs so the other way round; **not seen** \
-otherwise. Each side needs at least";
+Starts are compared seed by seed. A claim is called **seen** on a set of pictures when the 95 % interval (Student's t) of \
+the mean difference lies on the claimed side of 0; **the opposite** when it lies on the other side; **not seen** when it \
+holds 0. A verdict needs at least";
 
 /// Writes the document. `records` are the results in use.
 pub fn document(profile: &Profile, units: &[Unit], results: &Results, records: &[(&Unit, &Record)]) -> Document {

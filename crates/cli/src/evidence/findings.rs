@@ -1,39 +1,36 @@
 //! The rule by which a claim is seen.
 
-use heirloom_plan::protocol::statistics::Range;
+use heirloom_plan::protocol::statistics::{Paired, PairedVerdict, SEEDS_NEEDED};
 
-/// Seeds that a verdict needs on either side.
-pub const SEEDS_NEEDED: usize = 3;
+/// Values of a start with their seeds.
+pub type BySeed = Vec<(u64, f64)>;
+
+/// The values alone.
+pub fn values(all: &[(u64, f64)]) -> Vec<f64> {
+    all.iter().map(|(_, value)| *value).collect()
+}
 
 /// What one picture set says of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The mean difference exceeds the larger of the two spreads, the claimed way round.
+    /// The interval of the mean difference of the seeds lies on the claimed side of 0.
     Seen,
-    /// The same, the other way round.
+    /// It lies on the other side.
     Opposite,
-    /// The difference does not exceed the spread.
+    /// It holds 0.
     Unclear,
     /// Too few seeds.
     NotRun,
 }
 
-/// Whether `ours` is larger than `theirs`, by the rule.
-pub fn finding(ours: &[f64], theirs: &[f64]) -> Finding {
-    let (Some(one), Some(other)) =
-        (Range::from_values(ours.iter().copied()), Range::from_values(theirs.iter().copied()))
-    else {
-        return Finding::NotRun;
-    };
-    if one.count.min(other.count) < SEEDS_NEEDED {
-        return Finding::NotRun;
-    }
-    let (difference, spread) = (one.mean - other.mean, one.deviation.max(other.deviation));
-    // Means of equal values need not be equal in their last digit.
-    match difference.abs() > spread + 1e-9 {
-        false => Finding::Unclear,
-        true if difference > 0.0 => Finding::Seen,
-        true => Finding::Opposite,
+/// Whether `ours` is larger than `theirs`, by the rule (docs/methods.md, section 7.5).
+pub fn finding(ours: &[(u64, f64)], theirs: &[(u64, f64)]) -> Finding {
+    let paired = Paired::from_seeds(ours, theirs).filter(|paired| paired.seeds >= SEEDS_NEEDED);
+    match paired.map(|paired| paired.verdict()) {
+        None | Some(PairedVerdict::OneSeed) => Finding::NotRun,
+        Some(PairedVerdict::Higher) => Finding::Seen,
+        Some(PairedVerdict::Lower) => Finding::Opposite,
+        Some(PairedVerdict::NoDifference) => Finding::Unclear,
     }
 }
 
@@ -63,17 +60,24 @@ pub fn verdict(findings: &[Finding]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, finding, verdict};
+    use super::{BySeed, Finding, finding, verdict};
+
+    fn by_seed(values: &[f64]) -> BySeed {
+        (1..).zip(values.iter().copied()).collect()
+    }
 
     #[test]
-    fn a_difference_counts_only_beyond_the_larger_spread() {
-        let (low, high) = ([0.1, 0.2, 0.3], [0.35, 0.36, 0.37]);
+    fn a_difference_is_seen_when_its_interval_leaves_zero_out() {
+        // Seeds differ by more than the starts do, and every seed says the same.
+        let (low, high) = (by_seed(&[0.1, 0.2, 0.3, 0.4, 0.5]), by_seed(&[0.13, 0.22, 0.33, 0.42, 0.53]));
         assert_eq!(finding(&high, &low), Finding::Seen);
         assert_eq!(finding(&low, &high), Finding::Opposite);
-        assert_eq!(finding(&[0.25, 0.26, 0.27], &low), Finding::Unclear);
+        // 0.04 ± 0.055: the interval is 0.04 ± 2.776 · 0.0245.
+        let mixed = by_seed(&[0.1, 0.3, 0.3, 0.5, 0.5]);
+        assert_eq!(finding(&mixed, &low), Finding::Unclear);
         assert_eq!(finding(&low, &low), Finding::Unclear);
-        assert_eq!(finding(&high[..2], &low), Finding::NotRun);
-        assert_eq!(finding(&[0.5; 3], &[0.5; 3]), Finding::Unclear);
+        assert_eq!(finding(&high[..4], &low), Finding::NotRun, "four seeds are too few");
+        assert_eq!(finding(&high, &low[1..]), Finding::NotRun, "a seed that one side lacks is no pair");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::claims::percent;
 use super::document::Page;
-use super::findings::{Finding, finding};
+use super::findings::{Finding, finding, values};
 use super::plan::{ARMS, FEW_ARMS, MORE_ARMS, Method, RATES, SHARES, World};
 use super::results::Place;
 use super::tables::{NOT_RUN, Table, cell, count, steps_cell};
 use heirloom_charts::{Axis, Chart, Point, Series};
-use heirloom_plan::protocol::statistics::Range;
+use heirloom_plan::protocol::statistics::{Paired, Range};
 
 /// The tables and pictures of a method.
 pub fn section(page: &mut Page<'_>, method: Method) {
@@ -35,7 +35,7 @@ fn about(page: &mut Page<'_>, method: Method) {
              on top."
         }
         _ => {
-            "*inherited*: the clustered heads, expanded; *selection*: first layers, evenly spaced heads; *tleg*: layers \
+            "*inherited*: the clustered heads, expanded; *selection*: first layers, evenly spaced heads; *line*: layers \
              on a line."
         }
     };
@@ -142,14 +142,15 @@ impl Race {
     fn others(&self, page: &mut Page<'_>) {
         let results = page.results;
         page.say("### The inherited start against every other");
-        page.say("Difference of the mean accuracies at the end, in points, and what it is by the rule above.");
+        page.say(
+            "Mean difference of the accuracies at the end over the seeds, in points, its 95 % interval, and what it is by \
+             the rule above.",
+        );
         let mut table = self.head("against", |world| vec![world.name.clone()]);
         for arm in self.arms().into_iter().filter(|arm| *arm != "inherited") {
             let cells = self.worlds.iter().map(|(at, _)| {
-                let (ours, theirs) = (results.last(self.place(*at), "inherited"), results.last(self.place(*at), arm));
-                let [Some(one), Some(other)] =
-                    [&ours, &theirs].map(|values| Range::from_values(values.iter().copied()))
-                else {
+                let (ours, theirs) = (results.ends(self.place(*at), "inherited"), results.ends(self.place(*at), arm));
+                let Some(paired) = Paired::from_seeds(&ours, &theirs) else {
                     let is_out = results.left_out(self.place(*at), arm).is_some();
                     return if is_out { "does not fit" } else { NOT_RUN }.to_owned();
                 };
@@ -159,7 +160,9 @@ impl Race {
                     Finding::Unclear => "not apart",
                     Finding::NotRun => "too few seeds",
                 };
-                format!("{:+.1}: {word}", 100.0 * (one.mean - other.mean))
+                let interval =
+                    paired.interval.map(|(low, high)| format!(" ({:+.1} to {:+.1})", 100.0 * low, 100.0 * high));
+                format!("{:+.1}{}: {word}", 100.0 * paired.mean, interval.unwrap_or_default())
             });
             table.row(std::iter::once(arm.to_owned()).chain(cells));
         }
@@ -202,7 +205,7 @@ impl Race {
         for arm in FEW_ARMS {
             let cells = self.worlds.iter().flat_map(|(at, _)| {
                 let of_rate = |rate: f64| results.last((self.method, *at, 100, rate), arm);
-                let apart = results.over_rates((self.method, *at, 100), &RATES, arm);
+                let apart = values(&results.over_rates((self.method, *at, 100), &RATES, arm));
                 let best = RATES.map(of_rate).into_iter().max_by(|one, other| {
                     let mean = |values: &[f64]| {
                         Range::from_values(values.iter().copied()).map_or(f64::NEG_INFINITY, |one| one.mean)
@@ -254,11 +257,11 @@ impl Race {
         let results = page.results;
         page.say("### Stored parameters");
         page.say(
-            "What has to be kept of the ancestor for a start, classifiers not counted. The learngene holds what all its \
-             descendants need, also larger ones than these.",
+            "What has to be kept of the ancestor for a start, classifiers not counted, and what of it these descendants \
+             take: the learngene holds what all its descendants need, also larger ones than these.",
         );
         let mut table = self.head("start", |world| {
-            vec![format!("{}: parameters", world.name), format!("{}: of the ancestor, %", world.name)]
+            ["parameters", "of the ancestor, %", "taken"].map(|what| format!("{}: {what}", world.name)).to_vec()
         });
         for arm in self.arms() {
             let cells = self.worlds.iter().flat_map(|(at, _)| {
@@ -267,8 +270,8 @@ impl Race {
                     .zip(whole)
                     .map_or_else(|| "–".to_owned(), |(own, whole)| format!("{:.1}", 100.0 * own as f64 / whole as f64));
                 match results.last(self.place(*at), arm).is_empty() {
-                    true => [NOT_RUN.to_owned(), NOT_RUN.to_owned()],
-                    false => [count(own), share],
+                    true => [NOT_RUN; 3].map(str::to_owned),
+                    false => [count(own), share, count(results.taken(self.place(*at), arm))],
                 }
             });
             table.row(std::iter::once(arm.to_owned()).chain(cells));

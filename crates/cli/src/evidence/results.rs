@@ -1,5 +1,6 @@
 //! What the units' results say, put together: curves of runs, what is stored, and pools.
 
+use super::findings::{BySeed, values};
 use super::plan::{Method, Setting, Unit};
 use crate::reports::{ClusterRace, Configuration, LayersRace, LayersReport, Net, Pictures, Point, Run};
 use heirloom_plan::protocol::Init;
@@ -17,6 +18,11 @@ impl Net {
     /// Mean accuracy over all configurations.
     pub fn mean_accuracy(&self) -> f64 {
         self.configurations.iter().map(|one| one.accuracy).sum::<f64>() / self.configurations.len().max(1) as f64
+    }
+
+    /// SN-Net on the same pictures, where it was made.
+    fn baseline(&self) -> Option<&Self> {
+        self.sn_net.as_deref()
     }
 
     /// The configuration of the fewest parameters.
@@ -94,7 +100,12 @@ impl Results {
 
     /// Accuracies at the end, one per seed.
     pub fn last(&self, place: Place, arm: &str) -> Vec<f64> {
-        self.runs(place, arm).into_iter().map(Run::last).collect()
+        values(&self.ends(place, arm))
+    }
+
+    /// The same with their seeds.
+    pub fn ends(&self, place: Place, arm: &str) -> BySeed {
+        self.runs(place, arm).into_iter().map(|run| (run.seed, run.last())).collect()
     }
 
     /// The curve of a start over the seeds; only steps that all seeds have.
@@ -121,17 +132,26 @@ impl Results {
     }
 
     /// Difference between the best and the worst of several learning rates, one per seed that has them all.
-    pub fn over_rates(&self, (method, world, share): (Method, usize, usize), rates: &[f64], arm: &str) -> Vec<f64> {
-        let columns: Vec<Vec<f64>> = rates.iter().map(|&rate| self.last((method, world, share, rate), arm)).collect();
-        let seeds = columns.iter().map(Vec::len).min().unwrap_or(0);
-        let of_seed = |seed: usize| Range::from_values(columns.iter().map(|column| column[seed]));
-        (0..seeds).filter_map(of_seed).map(|values| values.high - values.low).collect()
+    pub fn over_rates(&self, (method, world, share): (Method, usize, usize), rates: &[f64], arm: &str) -> BySeed {
+        let columns: Vec<BySeed> = rates.iter().map(|&rate| self.ends((method, world, share, rate), arm)).collect();
+        let at = |column: &BySeed, seed: u64| column.iter().find(|(one, _)| *one == seed).map(|(_, value)| *value);
+        let of_seed = |&(seed, _): &(u64, f64)| {
+            let all: Option<Vec<f64>> = columns.iter().map(|column| at(column, seed)).collect();
+            Range::from_values(all?).map(|range| (seed, range.high - range.low))
+        };
+        columns.first().into_iter().flatten().filter_map(of_seed).collect()
     }
 
     /// Parameters that a start keeps of the ancestor.
     pub fn stored(&self, place: Place, arm: &str) -> Option<u64> {
         let arm = Init::from_name(arm)?;
         self.at(place).find_map(|race| race.stored.get(&arm).copied())
+    }
+
+    /// What of that the descendants of these races take.
+    pub fn taken(&self, place: Place, arm: &str) -> Option<u64> {
+        let start = Init::from_name(arm)?;
+        self.at(place).find_map(|race| race.taken.get(&start).copied()).or_else(|| self.stored(place, arm))
     }
 
     /// Why a start is not in a race, a sentence.
@@ -154,11 +174,17 @@ impl Results {
     }
 
     /// Nets of a world, one per seed.
-    pub fn nets<'a>(&'a self, world: usize, kind: NetKind) -> Vec<&'a Net> {
+    pub fn nets(&self, world: usize, kind: NetKind) -> Vec<&Net> {
+        self.nets_by_seed(world, kind).into_iter().map(|(_, net)| net).collect()
+    }
+
+    /// The same with their seeds.
+    pub fn nets_by_seed(&self, world: usize, kind: NetKind) -> Vec<(u64, &Net)> {
         let is_wanted = |one: &Setting| (one.world, one.is_fitted) == (world, kind == NetKind::FittedPool);
-        let nets = self.nets.iter().filter(|(setting, _)| is_wanted(setting)).map(|(_, net)| net);
-        let of_kind = |net: &'a Net| if kind == NetKind::SnNet { net.sn_net.as_deref() } else { Some(net) };
-        nets.filter_map(of_kind).filter(|net: &&Net| !net.configurations.is_empty()).collect()
+        let of_kind = |net| if kind == NetKind::SnNet { Net::baseline(net) } else { Some(net) };
+        let nets = self.nets.iter().filter(|(setting, _)| is_wanted(setting));
+        let nets = nets.filter_map(|(setting, net)| Some((setting.seed, of_kind(net)?)));
+        nets.filter(|(_, net)| !net.configurations.is_empty()).collect()
     }
 }
 
@@ -209,7 +235,7 @@ pub mod tests {
             Method::Layers => format!(
                 r#"{{"chosen":[0,2],"pictures":{{"train":320,"validation":80}},"races":[{{{runs},{stored},"left_out":[["last","widths do not fit"]]}}]}}"#
             ),
-            _ => format!(r#"{{"race":{{{runs}}},{stored}}}"#),
+            _ => format!(r#"{{"race":{{{runs}}},{stored},"taken":{{"inherited":80}}}}"#),
         }
     }
 
@@ -220,21 +246,29 @@ pub mod tests {
         let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
         for method in [Method::Layers, Method::Cluster] {
             let place = (method, 1, 100, 1.0);
-            assert_eq!(results.runs(place, "inherited").len(), 3);
+            assert_eq!(results.runs(place, "inherited").len(), 5);
             let last = results.last(place, "scratch");
-            assert!(last.iter().zip([0.73, 0.74, 0.75]).all(|(one, other)| (one - other).abs() < 1e-6), "{last:?}");
-            assert_eq!(results.stored(place, "first"), Some(200));
+            assert!(
+                last.iter().zip([0.73, 0.74, 0.75, 0.76, 0.77]).all(|(one, other)| (one - other).abs() < 1e-6),
+                "{last:?}"
+            );
+            assert_eq!((results.stored(place, "first"), results.taken(place, "first")), (Some(200), Some(200)));
+            let taken = if method == Method::Cluster { 80 } else { 100 };
+            assert_eq!(
+                (results.stored(place, "inherited"), results.taken(place, "inherited")),
+                (Some(100), Some(taken))
+            );
             let curve = results.curve(place, "scratch");
             assert_eq!(
                 curve.iter().map(|point| (point.step, point.range.count)).collect::<Vec<_>>(),
-                [(0, 3), (10, 3), (20, 3)]
+                [(0, 5), (10, 5), (20, 5)]
             );
-            assert!((results.fixed_accuracy(place).unwrap() - 0.9 * 0.74).abs() < 1e-6);
+            assert!((results.fixed_accuracy(place).unwrap() - 0.9 * 0.75).abs() < 1e-6);
             let steps = results.steps(place, "inherited", 0.5);
             // 0.5 lies between 0.2 and 0.5, a hundredth higher with every seed, ten steps apart.
-            let expected = [1, 2, 3].map(|seed| 10.0 - f64::from(seed) / 3.0);
+            let expected = [1, 2, 3, 4, 5].map(|seed| 10.0 - f64::from(seed) / 3.0);
             let is_right = |(one, other): (&Option<f64>, f64)| one.is_some_and(|one| (one - other).abs() < 1e-4);
-            assert!(steps.len() == 3 && steps.iter().zip(expected).all(is_right), "{steps:?}");
+            assert!(steps.len() == 5 && steps.iter().zip(expected).all(is_right), "{steps:?}");
         }
         assert_eq!(results.chosen((Method::Layers, 0, 100, 1.0)), [1, 3]);
         let pictures = results.pictures((Method::Layers, 0, 100, 1.0)).unwrap();
@@ -259,7 +293,7 @@ pub mod tests {
         let place = (Method::Cluster, setting.world, 100);
         // The second seed lacks two of the rates.
         let spread = results.over_rates(place, &[0.3, 1.0, 3.0], "scratch");
-        assert!(spread.len() == 1 && (spread[0] - 0.2).abs() < 1e-6, "{spread:?}");
+        assert!(spread.len() == 1 && spread[0].0 == 1 && (spread[0].1 - 0.2).abs() < 1e-6, "{spread:?}");
         assert!(results.over_rates(place, &[0.3, 1.0, 3.0], "inherited").is_empty());
     }
 
@@ -269,7 +303,7 @@ pub mod tests {
         let made = made_up(&units);
         let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
         let [ours, fitted, theirs] = NetKind::NAMED.map(|(_, kind)| results.nets(0, kind));
-        assert_eq!((ours.len(), fitted.len(), theirs.len(), ours[0].configurations.len()), (3, 3, 3, 3));
+        assert_eq!((ours.len(), fitted.len(), theirs.len(), ours[0].configurations.len()), (5, 5, 5, 3));
         for (nets, lift) in [(&ours, 0.1), (&fitted, 0.2), (&theirs, 0.0)] {
             let first = nets[0].configurations[0].accuracy;
             assert!((first - (0.3 + lift + 0.01)).abs() < 1e-6, "{first}");

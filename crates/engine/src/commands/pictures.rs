@@ -3,8 +3,8 @@
 use super::end;
 use crate::emitter::Emitter;
 use crate::workspace::{Dataset, Workspace};
-use heirloom_data::{DataError, KnownPicture, PictureSet, SplitPlan};
-use heirloom_plan::protocol::{Event, JobKind, SplitSettings};
+use heirloom_data::{DataError, KnownPicture, Level, PictureSet, SplitPlan};
+use heirloom_plan::protocol::{Event, FolderLevel, JobKind, SplitSettings};
 use heirloom_platform::file::FileHandle;
 
 /// Adds files to the pictures that are there.
@@ -18,6 +18,25 @@ pub async fn add(workspace: &mut Workspace, emitter: &Emitter, files: &[FileHand
     let finished = emitter.notify_failure(added).is_some_and(|added| !added.was_stopped);
     divide(workspace, emitter).await;
     end(workspace, emitter, JobKind::Pictures, finished);
+}
+
+/// Takes another folder for the class.
+pub async fn read_folders(workspace: &mut Workspace, emitter: &Emitter, level: FolderLevel) {
+    let Workspace { dataset, heads, .. } = workspace;
+    let path = |dataset: &Dataset, index: usize| dataset.set.pictures().get(index).map(|one| one.path.clone());
+    let shown = heads.iter().flat_map(|heads| &heads.saved.shown);
+    let shown: Vec<String> = shown.filter_map(|&index| path(dataset, index)).collect();
+    let level = match level {
+        FolderLevel::Outermost => Level::Outermost,
+        FolderLevel::Innermost => Level::Innermost,
+    };
+    dataset.set.read_by(level).await;
+    // Pictures stand elsewhere now.
+    let place = |path: &String| dataset.set.pictures().iter().position(|one| one.path == *path);
+    if let Some(heads) = heads {
+        heads.saved.shown = shown.iter().filter_map(place).collect();
+    }
+    divide(workspace, emitter).await;
 }
 
 /// Forgets all pictures.

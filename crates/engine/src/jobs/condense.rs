@@ -11,7 +11,8 @@ use crate::error::EngineError;
 use crate::workspace::{Ancestor, Workspace};
 use heirloom_data::{DataError, Labelled, Loader, LoaderSettings, Normalise, PictureSet, Split};
 use heirloom_learngene::layers::{
-    Cka, Estimator, LayersPlan, Matching, Score, WholeLayers, layer_features, layer_names, pseudo_config, ranking,
+    Cka, Estimator, Influence, LayersPlan, Matching, Score, WholeLayers, layer_features, layer_names, pseudo_config,
+    ranking,
 };
 use heirloom_learngene::{Descendant, Initializer, Scratch};
 use heirloom_nn::model::Model;
@@ -42,6 +43,8 @@ enum Work {
     Cka(Box<Run<Descendant>>, Cka),
     /// Both in turns.
     Learned(Box<Matching>),
+    /// Only looking.
+    Influence(Influence),
 }
 
 /// On [`Command::Condense`].
@@ -63,7 +66,7 @@ impl Job for CondenseJob {
             }
             let (done, total) = self.progress();
             if done < total {
-                let is_training = done <= self.settings.steps;
+                let is_training = self.training_steps() > 0 && done <= self.settings.steps;
                 let note = if is_training { "training the pseudo descendant" } else { "comparing layers" };
                 emitter.progress(JobKind::Condense, done, total, note);
                 return Step::Worked;
@@ -80,10 +83,15 @@ impl Job for CondenseJob {
 impl CondenseJob {
     async fn new(settings: CondenseSettings, workspace: &Workspace) -> Result<Self, EngineError> {
         let (ancestor, split) = (workspace.ancestor()?, workspace.split()?);
-        let slice = slice(split, &settings)?;
+        let mut slice = slice(split, &settings)?;
+        if settings.likeness == Likeness::Influence {
+            return Self::looking(settings, workspace, split).await;
+        }
         if settings.steps == 0 || slice.classes.len() < 2 {
             return Err(EngineError::NothingToLearn);
         }
+        // Weights are moved by pictures of the classes that are learned, which it has not seen.
+        let held_out = std::mem::take(&mut slice.validation);
         let config =
             pseudo_config(&ancestor.model.config(), settings.layers, slice.classes.len(), settings.image_size)?;
         let pseudo_layers = layer_names(&config);
@@ -91,10 +99,17 @@ impl CondenseJob {
         let batches =
             |split: &Split, batch| batches(&workspace.dataset.set, split, &settings, ancestor.normalise, batch);
         let training = batches(&slice, settings.batch.max(1))?;
-        let mut probe = batches(&probe(split, settings.probe.max(1)), PROBED)?;
+        let mut probe = match settings.likeness {
+            Likeness::Learned => {
+                let validation = if held_out.is_empty() { slice.train.clone() } else { held_out };
+                let held_out = Split { train: validation, ..slice.clone() };
+                batches(&Split { validation: held_out.spread(settings.probe.max(2)), ..slice }, settings.batch.max(2))?
+            }
+            _ => batches(&probe(split, settings.probe.max(1)), PROBED)?,
+        };
         let ancestor = at_size(ancestor, settings.image_size).await?;
         let work = match settings.likeness {
-            Likeness::Cka => {
+            Likeness::Cka | Likeness::Influence => {
                 let run = Run::new(pseudo, run_settings(&settings));
                 Work::Cka(Box::new(run), Cka::new(Estimator::Unbiased))
             }
@@ -107,6 +122,27 @@ impl CondenseJob {
         Ok(Self { settings, ancestor, pseudo_layers, work, training, probe, losses, started })
     }
 
+    /// Nothing is trained: the ancestor alone is looked at.
+    async fn looking(settings: CondenseSettings, workspace: &Workspace, split: &Split) -> Result<Self, EngineError> {
+        let ancestor = workspace.ancestor()?;
+        if ancestor.model.vit().is_none() {
+            return Err(EngineError::NoInfluence);
+        }
+        let set = &workspace.dataset.set;
+        let probe = batches(set, &probe(split, settings.probe.max(1)), &settings, ancestor.normalise, PROBED)?;
+        let training = batches(set, split, &settings, ancestor.normalise, 1)?;
+        Ok(Self {
+            ancestor: at_size(ancestor, settings.image_size).await?,
+            pseudo_layers: vec!["influence".to_owned()],
+            work: Work::Influence(Influence::default()),
+            settings,
+            training,
+            probe,
+            losses: Vec::new(),
+            started: now_ms(),
+        })
+    }
+
     /// Steps and batches done, and in all.
     fn progress(&self) -> (usize, usize) {
         match &self.work {
@@ -114,7 +150,13 @@ impl CondenseJob {
                 (run.steps_taken() + cka.batches(), self.settings.steps + self.probe.validation_batches())
             }
             Work::Learned(matching) => (matching.steps_taken(), self.settings.steps),
+            Work::Influence(influence) => (influence.batches(), self.probe.validation_batches()),
         }
+    }
+
+    /// Steps of the pseudo descendant, if there is one.
+    fn training_steps(&self) -> usize {
+        if matches!(self.work, Work::Influence(_)) { 0 } else { self.settings.steps }
     }
 
     async fn learn_or_compare(&mut self) -> Result<(), EngineError> {
@@ -139,7 +181,12 @@ impl CondenseJob {
                 let batch = self.training.training(seed, step).await?;
                 self.losses.push(matching.learn(batch.images(&training)?, batch.targets(&training)).await?);
                 let unseen = self.probe.validation(step % held_out).await?;
-                matching.weigh(unseen.images(&device)?).await?;
+                matching.weigh(unseen.images(&training)?, unseen.targets(&training)).await?;
+            }
+            Work::Influence(influence) => {
+                let batch = self.probe.validation(influence.batches()).await?;
+                let vit = self.ancestor.vit().ok_or(EngineError::NoInfluence)?;
+                influence.add(vit, batch.images(&device)?).await?;
             }
         }
         Ok(())
@@ -149,6 +196,7 @@ impl CondenseJob {
         let similarity = match &self.work {
             Work::Cka(_, cka) => cka.similarity(),
             Work::Learned(matching) => matching.weights().to_vec(),
+            Work::Influence(influence) => influence.similarity(),
         };
         let scores = |score: Score| {
             let scores = score.of(&similarity);
@@ -208,7 +256,8 @@ fn batches(
     Ok(RaceBatches::new(Loader::new(set, split, settings)?))
 }
 
-/// What the pseudo descendant learns: some classes, and of each the first pictures of a spread.
+/// What the pseudo descendant learns: some classes, and of each the first pictures of a spread; and all pictures to judge
+/// on of these classes.
 fn slice(split: &Split, settings: &CondenseSettings) -> Result<Split, EngineError> {
     let place = |class: &String| {
         split.classes.iter().position(|own| own == class).ok_or_else(|| EngineError::NoClass(class.clone()))
@@ -219,14 +268,16 @@ fn slice(split: &Split, settings: &CondenseSettings) -> Result<Split, EngineErro
     }
     labels.sort_unstable();
     labels.dedup();
-    let mut train = Vec::new();
+    let (mut train, mut validation) = (Vec::new(), Vec::new());
     for (new, label) in labels.iter().enumerate() {
         let of_class: Vec<_> = split.train.iter().filter(|one| one.label == *label).collect();
         let count = (of_class.len() as f64 * settings.share.clamp(0.0, 1.0)).ceil().max(1.0) as usize;
         train.extend(of_class.into_iter().take(count).map(|one| Labelled { label: new, ..*one }));
+        let judging = split.validation.iter().filter(|one| one.label == *label);
+        validation.extend(judging.map(|one| Labelled { label: new, ..*one }));
     }
     let classes = labels.iter().map(|label| split.classes[*label].clone()).collect();
-    Ok(Split { classes, train, ..Split::default() })
+    Ok(Split { classes, train, validation, ..Split::default() })
 }
 
 /// Pictures to compare on: those to judge on, which the pseudo descendant has not learned, and where these are too few

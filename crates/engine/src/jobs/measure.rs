@@ -1,5 +1,7 @@
 //! Measuring heads, picture by picture.
 
+use std::collections::VecDeque;
+
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
@@ -8,6 +10,7 @@ use crate::commands::clusters::take_heads;
 use crate::commands::{emit_speed, pixels};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
+use crate::remark::Remark;
 use crate::saved::SavedHeads;
 use crate::workspace::Workspace;
 use heirloom_data::{DataError, evaluation_picture, picture_url};
@@ -22,8 +25,13 @@ const SHOWN: usize = 112;
 /// Measuring, picture by picture.
 struct MeasureJob {
     settings: MeasureSettings,
-    /// Indices into the picture set.
+    /// Indices into the picture set: those that were measured, and those that may still be.
     pictures: Vec<usize>,
+    waiting: VecDeque<usize>,
+    /// How many are to be measured.
+    count: usize,
+    /// Paths of those that do not decode.
+    broken: Vec<String>,
     measured: Vec<Measurement>,
     shown: Vec<(RgbImage8, String)>,
     started: f64,
@@ -48,7 +56,7 @@ impl Job for MeasureJob {
                 emitter.notify_error(error);
                 return Step::Ended { is_finished: false };
             }
-            let (done, total) = (self.measured.len(), self.pictures.len());
+            let (done, total) = (self.measured.len(), self.measured.len() + self.left());
             if done == 1 {
                 self.warm = now_ms();
             }
@@ -66,24 +74,46 @@ impl Job for MeasureJob {
 impl MeasureJob {
     fn new(settings: MeasureSettings, workspace: &Workspace) -> Result<Self, EngineError> {
         workspace.vit()?;
-        let count = settings.pictures.max(1);
-        // Training pictures spread evenly over the classes.
-        let pictures: Vec<usize> = match &workspace.dataset.split {
-            Some(split) => split.spread(count).into_iter().map(|one| one.picture).collect(),
-            None => (0..workspace.dataset.set.pictures().len()).take(count).collect(),
+        // Training pictures spread evenly over the classes; all of them, because some may not decode.
+        let waiting: VecDeque<usize> = match &workspace.dataset.split {
+            Some(split) => split.spread(usize::MAX).into_iter().map(|one| one.picture).collect(),
+            None => (0..workspace.dataset.set.pictures().len()).collect(),
         };
-        if pictures.is_empty() {
+        if waiting.is_empty() {
             return Err(EngineError::NothingToMeasureOn);
         }
         let started = now_ms();
-        Ok(Self { settings, pictures, measured: Vec::new(), shown: Vec::new(), started, warm: started })
+        Ok(Self {
+            settings,
+            pictures: Vec::new(),
+            count: settings.pictures.max(1),
+            waiting,
+            broken: Vec::new(),
+            measured: Vec::new(),
+            shown: Vec::new(),
+            started,
+            warm: started,
+        })
+    }
+
+    /// Pictures still to be measured, if all decode.
+    fn left(&self) -> usize {
+        (self.count - self.measured.len()).min(self.waiting.len())
     }
 
     async fn measure_next(&mut self, workspace: &Workspace) -> Result<(), EngineError> {
         let (ancestor, vit) = (workspace.ancestor()?, workspace.vit()?);
-        let picture = workspace.dataset.set.pictures().get(self.pictures[self.measured.len()]);
-        let picture = picture.ok_or(EngineError::NoPicture)?;
-        let image = evaluation_picture(&picture.path, &picture.source, vit.config.image_size).await?;
+        let index = self.waiting.pop_front().ok_or(EngineError::NoPicture)?;
+        let picture = workspace.dataset.set.pictures().get(index).ok_or(EngineError::NoPicture)?;
+        let image = match evaluation_picture(&picture.path, &picture.source, vit.config.image_size).await {
+            // One damaged picture among thousands must not stop everything.
+            Err(DataError::Picture { path, .. }) if !self.measured.is_empty() || !self.waiting.is_empty() => {
+                self.broken.push(path);
+                return Ok(());
+            }
+            image => image?,
+        };
+        self.pictures.push(index);
         let url = picture_url(&image, SHOWN).map_err(|reason| DataError::picture(&picture.path, reason))?;
         let pixels = pixels(&image, &ancestor.normalise);
         self.measured.push(measure(vit, pixels, self.settings.renormalise).await?);
@@ -93,6 +123,9 @@ impl MeasureJob {
 
     async fn finish(&mut self, workspace: &mut Workspace, emitter: &Emitter) {
         let Ok(vit) = workspace.vit() else { return };
+        if !self.broken.is_empty() {
+            emitter.notify_info(Remark::MeasuredWithout { paths: std::mem::take(&mut self.broken) });
+        }
         let config = vit.config.clone();
         // A first idea of this machine, until training is measured itself.
         let (count, seconds) = (self.measured.len() - 1, (now_ms() - self.warm) / 1e3);

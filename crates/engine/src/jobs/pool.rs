@@ -167,7 +167,15 @@ impl PoolJob {
             let ((done, total), note) = (self.pieces(), self.note());
             let is_warming_up = steps.0 < 2;
             let job = JobKind::Pool;
-            emitter.emit(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up }));
+            emitter.emit(Event::Progress(Progress {
+                job,
+                done,
+                total,
+                seconds_left,
+                note,
+                is_warming_up,
+                is_preparing: false,
+            }));
         }
         if stage != self.told.1 || steps.0 >= self.told.0 + (steps.1 / REPORTS).max(1) {
             self.told = (steps.0, stage);

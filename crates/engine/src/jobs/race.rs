@@ -16,6 +16,8 @@ use crate::commands::descendant::plan_again;
 use crate::commands::emit_speed;
 use crate::emitter::Emitter;
 use crate::error::EngineError;
+use crate::fits::Fits;
+use crate::remark::Remark;
 use crate::saved::{SavedRace, SavedWork};
 use crate::workspace::{Id, Trained, Workspace};
 use heirloom_data::Normalise;
@@ -42,6 +44,10 @@ struct RaceJob {
     later: Vec<Cost>,
     cost: Cost,
     forecast: Forecast,
+    /// Classifiers of the ancestor as it is, for all races of the experiment.
+    fits: Fits,
+    /// What to say of the one of this race.
+    remark: Option<Remark>,
     /// When the last piece of work ended, ms.
     last: f64,
     lasting: Lasting,
@@ -59,10 +65,11 @@ pub fn start<'a>(command: &'a Command, workspace: &'a mut Workspace) -> Making<'
 
 fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<RaceJob, EngineError> {
     // All races are looked at before the first begins: nobody wants to hear of the last one's fault after an hour.
+    let fits = Fits::default();
     for race in settings.races() {
-        RaceParts::new(workspace, &race)?;
+        RaceParts::new(workspace, &race, &fits)?;
     }
-    let job = RaceJob::new(workspace, Queue::new(settings), Forecast::new(workspace.flops_per_second))?;
+    let job = RaceJob::new(workspace, Queue::new(settings), Forecast::new(workspace.flops_per_second), fits)?;
     workspace.trained.clear();
     workspace.last_queue = None;
     Ok(job)
@@ -70,9 +77,10 @@ fn begin(settings: ExperimentSettings, workspace: &mut Workspace) -> Result<Race
 
 /// A saved race where it stood, with the same ancestor and pictures.
 pub fn resume<'a>(work: &'a SavedWork, workspace: &'a Workspace, mut tensors: &'a mut dyn TensorSource) -> Making<'a> {
-    let SavedRace { queue, is_paused, header, inputs, .. } = work.race.clone()?;
+    let SavedRace { queue, is_paused, header, inputs, fits, .. } = work.race.clone()?;
     making(async move {
-        let mut job = RaceJob::new(workspace, queue, Forecast::new(workspace.flops_per_second))?;
+        let fits = Fits::restore(fits, tensors).await?;
+        let mut job = RaceJob::new(workspace, queue, Forecast::new(workspace.flops_per_second), fits)?;
         job.race = job.race.resume(header, &mut tensors).await?;
         job.settings.micro_batch = job.race.plan().micro_batch;
         (job.lasting.is_paused, job.lasting.inputs) = (is_paused, inputs);
@@ -89,6 +97,9 @@ impl Job for RaceJob {
         self.last = now_ms();
         emitter.pace().begin(0);
         let report = self.report(self.state());
+        if let Some(remark) = self.remark.take() {
+            emitter.notify_info(remark);
+        }
         emitter.emit(Event::Race(report.clone()));
         if self.queue.is_experiment() {
             emitter.emit(Event::Experiment(self.queue.report(Some(report))));
@@ -103,9 +114,7 @@ impl Job for RaceJob {
             }
             match advanced {
                 Ok(Advance::Stepped { .. } | Advance::Judged { .. }) => self.emit_progress(emitter),
-                Ok(Advance::Prepared { done, total, .. }) => {
-                    emitter.progress(JobKind::Train, done, total, "looking at the pictures with the ancestor as it is");
-                }
+                Ok(Advance::Prepared { done, total, .. }) => self.emit_preparing(emitter, done, total),
                 Ok(Advance::Halved { micro_batch }) => {
                     self.settings.micro_batch = micro_batch;
                     emitter.notify_info(in_parts(&self.configs, self.settings.batch, micro_batch));
@@ -161,31 +170,42 @@ impl Job for RaceJob {
 
     fn snapshot(&self, work: &mut SavedWork) -> Result<JobTensors, TrainError> {
         let parts = self.race.parts()?;
+        let (fits, tensors) = self.fits.save(self.race.device());
         work.race = Some(SavedRace {
             queue: self.queue.clone(),
             is_paused: self.lasting.is_paused,
             header: parts.header,
             inputs: self.lasting.earlier_inputs(&work.inputs),
             trained: Vec::new(),
+            fits,
         });
-        Ok(JobTensors { live: parts.live, parts: parts.trained })
+        Ok(JobTensors { live: parts.live.into_iter().chain(tensors).collect(), parts: parts.trained })
     }
 }
 
 impl RaceJob {
-    /// The race of a queue that is next, at its start. `forecast` goes on measuring.
+    /// The race of a queue that is next, at its start. `forecast` goes on measuring, `fits` are those of the races before.
     ///
     /// # Errors
     /// When something is missing or does not fit.
-    fn new(workspace: &Workspace, queue: Queue, forecast: Forecast) -> Result<Self, EngineError> {
+    fn new(workspace: &Workspace, queue: Queue, forecast: Forecast, fits: Fits) -> Result<Self, EngineError> {
         let settings = queue.current().ok_or(EngineError::NoRace)?;
-        let RaceParts { plan, batches, starts, configs, classes, cost } = RaceParts::new(workspace, &settings)?;
+        let RaceParts { plan, batches, starts, configs, classes, cost, fit, remark } =
+            RaceParts::new(workspace, &settings, &fits)?;
         let race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
         let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
-        let later = rest.map(|settings| Ok(RaceParts::new(workspace, &settings)?.cost));
+        // Of the races on the same pictures the first fits the classifier.
+        let mut fitted: Vec<String> = fit.into_iter().collect();
+        let later = rest.map(|settings| {
+            let RaceParts { cost, fit, .. } = RaceParts::new(workspace, &settings, &fits)?;
+            let is_shared = fit.as_ref().is_some_and(|fit| fitted.contains(fit));
+            fitted.extend(fit);
+            Ok(if is_shared { cost.prepared() } else { cost })
+        });
         let later = later.collect::<Result<_, EngineError>>()?;
         let lasting = Lasting::new(race.reports().len());
-        Ok(Self { race, settings, classes, configs, queue, later, cost, forecast, last: now_ms(), lasting })
+        let last = now_ms();
+        Ok(Self { race, settings, classes, configs, queue, later, cost, forecast, fits, remark, last, lasting })
     }
 
     fn state(&self) -> RaceState {
@@ -196,8 +216,20 @@ impl RaceJob {
         let (done, total) = self.progress();
         if emitter.pace().is_due() {
             let (seconds_left, is_warming_up) = (self.seconds_left(), self.forecast.is_warming_up());
-            let (job, note) = (JobKind::Train, self.note());
-            emitter.emit(Event::Progress(Progress { job, done, total, seconds_left, note, is_warming_up }));
+            let (job, note, is_preparing) = (JobKind::Train, self.note(), false);
+            let progress = Progress { job, done, total, seconds_left, note, is_warming_up, is_preparing };
+            emitter.emit(Event::Progress(progress));
+        }
+    }
+
+    /// How far the classifier of the ancestor as it is is fitted.
+    fn emit_preparing(&self, emitter: &Emitter, done: usize, total: usize) {
+        if emitter.pace().is_due() {
+            let (job, seconds_left) = (JobKind::Train, self.seconds_left());
+            let note = "fitting a classifier to what the ancestor sees in the pictures".to_owned();
+            let (is_warming_up, is_preparing) = (false, true);
+            let progress = Progress { job, done, total, seconds_left, note, is_warming_up, is_preparing };
+            emitter.emit(Event::Progress(progress));
         }
     }
 
@@ -227,7 +259,7 @@ impl RaceJob {
             emitter.emit(Event::Experiment(queue.report(None)));
         }
         if state == RaceState::Finished && queue.current().is_some() {
-            match Self::new(workspace, queue, self.forecast.clone()) {
+            match Self::new(workspace, queue, self.forecast.clone(), self.fits.clone()) {
                 Ok(next) => {
                     *self = next;
                     self.announce(emitter);

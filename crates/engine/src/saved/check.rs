@@ -13,6 +13,8 @@ const MOST_PLANNED: usize = 8_192;
 const MOST_IN_QUEUE: f64 = 1e9;
 /// Most entries of a list in a configuration.
 const MOST_LISTED: usize = 1_024;
+/// Most classes of kept features.
+const MOST_CLASSES: usize = 1 << 20;
 /// Most small models of a pool.
 const MOST_MODELS: usize = 64;
 
@@ -48,6 +50,9 @@ impl SavedRace {
             plan.arms == settings.arms.len() && plan.seeds.len() == settings.seeds && plan.steps == settings.steps;
         if !fits {
             return Err("its race is not the one of its settings".into());
+        }
+        if let Some(features) = &self.fits.under_way {
+            within("classes", features.classes, MOST_CLASSES)?;
         }
         within("arms", settings.arms.len(), 64)?;
         within("seeds", settings.seeds, 1_000)?;

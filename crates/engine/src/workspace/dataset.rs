@@ -1,8 +1,8 @@
 //! The pictures and their division.
 
 use super::id::Id;
-use heirloom_data::{Labelled, PictureSet, Source, Split};
-use heirloom_plan::protocol::{ClassCount, PicturesSummary, SplitSettings};
+use heirloom_data::{Labelled, Level, PictureSet, Source, Split};
+use heirloom_plan::protocol::{ClassCount, FolderChoice, FolderLevel, PicturesSummary, SplitSettings};
 
 /// Thumbnails per class, and their side, px.
 const THUMBNAILS: (usize, usize) = (4, 64);
@@ -40,6 +40,14 @@ impl Dataset {
         let path = |i: usize| self.set.pictures()[i].path.clone();
         let refused = self.set.refused();
         let duplicates = self.set.duplicates().into_iter().take(LISTED);
+        let folders = self.set.otherwise().map(|otherwise| FolderChoice {
+            chosen: otherwise.chosen.clone(),
+            other: otherwise.other.clone(),
+            level: match otherwise.level {
+                Level::Innermost => FolderLevel::Innermost,
+                Level::Outermost | Level::Fitting => FolderLevel::Outermost,
+            },
+        });
         PicturesSummary {
             classes: classes.collect(),
             unreadable: refused.iter().take(LISTED).map(|one| (one.path.clone(), one.reason.to_string())).collect(),
@@ -47,6 +55,7 @@ impl Dataset {
             duplicates: duplicates.map(|group| group.into_iter().map(path).collect()).collect(),
             split_by_folder: split.is_some_and(|split| split.is_by_folder),
             split: split.map(|_| self.settings),
+            folders,
         }
     }
 }

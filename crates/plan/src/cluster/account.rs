@@ -3,7 +3,7 @@
 //! Counted from the ancestor's own list of tensors, so that biases, layer scale, registers and q/k norms are counted
 //! exactly when the ancestor has them.
 
-use super::{ClusterSettings, Clusters};
+use super::{ClusterSettings, Clusters, ExpansionPlan};
 use crate::config::VitConfig;
 use crate::protocol::ClusterReport;
 
@@ -28,21 +28,39 @@ pub fn learngene_parameters(ancestor: &VitConfig, clusters: &Clusters) -> u64 {
     let share = |layer: usize| Share {
         heads: clusters.layers.get(layer).map_or(0, Vec::len),
         ffn: clusters.ffn_layer(layer) == layer,
+        norms: true,
     };
     let kept = ancestor.depth.min(clusters.layers.len());
     stored(ancestor, |layer| (layer < kept).then(|| share(layer)))
 }
 
+/// Parameters that one descendant takes of a learngene: of the attention weights those of the heads that it has a copy
+/// of, of the feed-forward networks those that one of its layers starts from, and the norms of the layers it comes from.
+/// Embeddings and final norm are its own in any case.
+pub fn taken_parameters(ancestor: &VitConfig, plan: &ExpansionPlan) -> u64 {
+    stored(ancestor, |layer| {
+        let own = plan.layers.iter().filter(|own| own.source_layer == layer);
+        let mut heads: Vec<usize> = own.flat_map(|own| own.heads.iter().map(|source| source.head)).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        let norms = !heads.is_empty();
+        let ffn = plan.layers.iter().any(|own| own.ffn_layer == layer);
+        Some(Share { heads: heads.len(), ffn, norms })
+    })
+}
+
 /// Parameters of the first `layers` whole layers with embeddings and final norm, without the classifiers: what the
 /// paper compares a learngene with.
 pub fn whole_layers_parameters(ancestor: &VitConfig, layers: usize) -> u64 {
-    stored(ancestor, |layer| (layer < layers).then_some(Share { heads: ancestor.num_heads, ffn: true }))
+    stored(ancestor, |layer| (layer < layers).then_some(Share { heads: ancestor.num_heads, ffn: true, norms: true }))
 }
 
-/// What is stored of one layer beside its norms, layer scales and the projection's bias, which always are.
+/// What is stored of one layer.
 struct Share {
     heads: usize,
     ffn: bool,
+    /// Norms, layer scales and the projection's bias.
+    norms: bool,
 }
 
 fn stored(ancestor: &VitConfig, share: impl Fn(usize) -> Option<Share>) -> u64 {
@@ -61,10 +79,9 @@ fn stored(ancestor: &VitConfig, share: impl Fn(usize) -> Option<Share>) -> u64 {
 fn stored_of_block(ancestor: &VitConfig, part: &str, elements: u64, share: &Share) -> u64 {
     if part.starts_with("attn.qkv.") || part == "attn.proj.weight" {
         elements / ancestor.num_heads as u64 * share.heads as u64
-    } else if part.starts_with("mlp.") && !share.ffn {
-        0
     } else {
-        elements
+        let is_stored = if part.starts_with("mlp.") { share.ffn } else { share.norms };
+        if is_stored { elements } else { 0 }
     }
 }
 

@@ -9,7 +9,7 @@ pub mod ffn;
 
 mod clusters;
 
-pub use account::{cluster_report, learngene_parameters, whole_layers_parameters};
+pub use account::{cluster_report, learngene_parameters, taken_parameters, whole_layers_parameters};
 pub use clusters::{ClusterError, ClusterOrder, ClusterSettings, Clusters, Grouping, HeadCluster};
 pub use distance::scaled_eps;
 pub use expand::{

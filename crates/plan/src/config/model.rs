@@ -83,6 +83,16 @@ impl ModelConfig {
         }
     }
 
+    /// Numbers that the last layer of the classifier sees of a picture; of a distilled model those of both.
+    pub fn head_width(&self) -> u64 {
+        let vit = |config: &VitConfig| config.embed_dim as u64 * if config.distilled { 2 } else { 1 };
+        match self {
+            Self::Vit(config) => vit(config),
+            Self::Stitched(config) => vit(&config.end),
+            Self::Cnn(config) => config.hidden.last().copied().unwrap_or(config.pooled()) as u64,
+        }
+    }
+
     /// Residual branches that drop-path may leave out; 0 when the family has none.
     pub fn branches(&self) -> usize {
         match self {

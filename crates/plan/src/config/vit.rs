@@ -99,6 +99,22 @@ impl VitConfig {
         self.pool == Pool::Avg && self.options.final_norm == FinalNorm::Usual
     }
 
+    /// The same model whose classifier sees the mean of the patches instead of the class token, or the other way round;
+    /// `None` where that is no other reading of the same tensors: no class token, a distillation token beside it, or a
+    /// norm of its own behind the mean.
+    pub fn other_pool(&self) -> Option<Self> {
+        let norm = self.options.final_norm;
+        let (pool, final_norm) = match (self.pool, norm) {
+            _ if !self.cls_token || self.distilled => return None,
+            (Pool::Avg, FinalNorm::Usual) => return None,
+            (Pool::Cls, FinalNorm::None) => (Pool::Avg, FinalNorm::None),
+            (Pool::Cls, _) => (Pool::Avg, FinalNorm::Tokens),
+            (Pool::Avg, FinalNorm::None) => (Pool::Cls, FinalNorm::None),
+            (Pool::Avg, FinalNorm::Tokens) => (Pool::Cls, FinalNorm::Usual),
+        };
+        Some(Self { pool, options: VitOptions { final_norm, ..self.options }, ..self.clone() })
+    }
+
     /// Rows of `mlp.fc1`: two halves where a gate multiplies.
     pub fn fc1_rows(&self) -> usize {
         if self.options.gated { 2 * self.mlp_dim } else { self.mlp_dim }

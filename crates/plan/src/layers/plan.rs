@@ -81,6 +81,14 @@ impl LayersPlan {
         Self { chosen: (available.saturating_sub(count)..available).collect(), layers }
     }
 
+    /// The first third of `count` layers, rounded up, from the ancestor's beginning and the others from its end: of twelve
+    /// layers and six wanted, the first sixth and the last third.
+    pub fn ends(count: usize, layers: usize, available: usize) -> Self {
+        let count = count.min(available);
+        let first = count.div_ceil(3);
+        Self { chosen: (0..first).chain(available - (count - first)..available).collect(), layers }
+    }
+
     /// Any `count` of the ancestor's `available` layers, the same for the same seed.
     pub fn random(count: usize, layers: usize, available: usize, seed: u64) -> Self {
         let mut all: Vec<usize> = (0..available).collect();

@@ -66,6 +66,30 @@ pub struct PicturesSummary {
     pub split_by_folder: bool,
     /// How the rest was divided.
     pub split: Option<SplitSettings>,
+    /// Where folders lie inside folders: how else they can be read.
+    #[serde(default)]
+    pub folders: Option<FolderChoice>,
+}
+
+/// Which of several folders around a picture names its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderLevel {
+    /// The first by which the pictures differ.
+    Outermost,
+    /// The last.
+    Innermost,
+}
+
+/// How folders inside folders were read, by an example, and how else they can be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderChoice {
+    /// Class of a picture.
+    pub chosen: String,
+    /// Its class by the other level.
+    pub other: String,
+    /// The other level.
+    pub level: FolderLevel,
 }
 
 /// One class of pictures.

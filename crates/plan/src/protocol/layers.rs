@@ -51,8 +51,33 @@ pub enum Likeness {
     /// Linear CKA of token features.
     #[default]
     Cka,
-    /// Weights learned on a feature-matching loss.
+    /// Weights learned on a feature-matching loss: first-order meta-learning.
     Learned,
+    /// How far a layer turns the tokens that go through it; needs no pseudo descendant.
+    Influence,
+}
+
+impl Likeness {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Cka, Self::Learned, Self::Influence];
+
+    /// Its short name, as addresses and options have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cka => "cka",
+            Self::Learned => "learned",
+            Self::Influence => "influence",
+        }
+    }
+
+    /// The likeness of a short name. Earlier addresses say whether weights are learned, by `0` and `1`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "0" => Some(Self::Cka),
+            "1" => Some(Self::Learned),
+            name => Self::ALL.into_iter().find(|likeness| likeness.name() == name),
+        }
+    }
 }
 
 /// What condensing found. Layers count from the input on.
@@ -64,7 +89,8 @@ pub struct CondenseReport {
     pub ancestor_layers: Vec<String>,
     /// Names of the pseudo descendant's layers.
     pub pseudo_layers: Vec<String>,
-    /// `[ancestor layer][pseudo-descendant layer]`: CKA (1 = alike up to turning and scaling) or learned weights.
+    /// `[ancestor layer][pseudo-descendant layer]`: CKA (1 = alike up to turning and scaling) or learned weights;
+    /// `[ancestor layer][1]` of block influence, 0 for a layer that changes no direction.
     pub similarity: Vec<Vec<f32>>,
     /// Scores as the mean over the pseudo descendant's layers.
     pub mean: LayerScores,

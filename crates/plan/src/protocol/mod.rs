@@ -10,6 +10,7 @@ mod inputs;
 mod layers;
 mod method;
 mod notice;
+mod paired;
 mod points;
 mod pool;
 mod projects;
@@ -92,6 +93,8 @@ pub enum Command {
         /// Class for files that come without a folder.
         class: Option<String>,
     },
+    /// Take another of the folders around each picture for its class; answered with [`Event::Pictures`].
+    ReadFolders(FolderLevel),
     /// Forget all pictures.
     ClearPictures,
     /// Split again, with another seed or share.
@@ -333,4 +336,7 @@ pub struct Progress {
     /// Whether the first steps are under way, which compile and fill caches: their pace says little.
     #[serde(default)]
     pub is_warming_up: bool,
+    /// Whether something is made ready before the first step: `done` and `total` are then no steps, but pieces of that.
+    #[serde(default)]
+    pub is_preparing: bool,
 }

@@ -41,10 +41,13 @@ impl ExperimentReport {
             .collect()
     }
 
-    /// The race, run and accuracy of the best model, the earliest of equals: by the accuracy at its last point.
+    /// The race, run and accuracy of the best model, the earliest of equals: by the accuracy at its last point. The
+    /// ancestor as it is, a yardstick, is the best only where nothing else races.
     pub fn best(&self) -> Option<(usize, usize, f64)> {
+        let is_alone = self.settings.race.arms.iter().all(|arm| arm.is_frozen());
         let runs = self.races.iter().enumerate().flat_map(|(race, report)| {
-            let ended = report.runs.iter().enumerate().filter(|(_, run)| run.failure.is_none());
+            let is_meant = |run: &RunReport| run.failure.is_none() && (is_alone || !run.arm.is_frozen());
+            let ended = report.runs.iter().enumerate().filter(move |(_, run)| is_meant(run));
             ended.filter_map(move |(run, report)| {
                 Some((race, run, f64::from(report.points.last()?.validation_accuracy)))
             })
@@ -87,11 +90,12 @@ pub struct Sensitivity {
     pub count: usize,
 }
 
-/// How much each start depends on the settings that differ, in the order of the races' starts.
+/// How much each start depends on the settings that differ, in the order of the races' starts. The ancestor as it is,
+/// which depends on none of those of training, is left out.
 pub fn sensitivity(points: &[ExperimentPoint]) -> Vec<Sensitivity> {
     let mut arms: Vec<Init> = Vec::new();
     points.iter().for_each(|point| {
-        if !arms.contains(&point.arm) {
+        if !point.arm.is_frozen() && !arms.contains(&point.arm) {
             arms.push(point.arm);
         }
     });

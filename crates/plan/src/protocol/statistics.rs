@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::paired::{Paired, PairedVerdict, SEEDS_NEEDED};
 use super::{CurvePoint, Init, RaceReport, RunReport};
 
-/// Differences at the end below this are called a tie: half a point of accuracy.
-pub const TIE: f64 = 0.005;
 /// Steps whose ratio is below this are called the same.
 const SAME_PACE: f64 = 1.05;
 
@@ -46,11 +45,6 @@ impl Range {
             deviation: if count > 1 { (square / (count - 1) as f64).sqrt() } else { 0.0 },
             count,
         })
-    }
-
-    /// Whether two ranges have a value in common.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.low <= other.high && other.low <= self.high
     }
 }
 
@@ -119,10 +113,12 @@ pub struct ArmStatistics {
     pub arm: Init,
     /// Accuracy at the last point of each seed.
     pub last: Range,
+    /// Seeds, with their accuracy at the last point.
+    pub ends: Vec<(u64, f64)>,
     /// Best accuracy of each seed.
     pub best: Range,
-    /// Steps to [`RaceStatistics::accuracy`].
-    pub reached: Reached,
+    /// Steps to [`RaceStatistics::accuracy`]; `None` for a start that takes no steps.
+    pub reached: Option<Reached>,
     /// Area under the curve of each seed, as a mean accuracy.
     pub area: Range,
     /// Parameters with the classifier.
@@ -173,15 +169,6 @@ pub enum Pace {
     Neither,
 }
 
-/// How two starts stand at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum End {
-    /// Less than half a point of accuracy apart.
-    Tie,
-    /// The first one is better by this share of accuracy, worse when negative.
-    Apart(f64),
-}
-
 /// One start against another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
@@ -189,13 +176,10 @@ pub struct Difference {
     pub arm: Init,
     /// The other.
     pub other: Init,
-    /// Which reached the accuracy sooner.
-    pub pace: Pace,
-    /// How they stand at the end.
-    pub end: End,
-    /// Whether the ranges of their seeds at the end have a value in common; `None` when one of them has a single seed,
-    /// so that chance cannot be told from difference.
-    pub overlap: Option<bool>,
+    /// Which reached the accuracy sooner; `None` where one of them takes no steps.
+    pub pace: Option<Pace>,
+    /// How they stand at the end, seed by seed; `None` while they have no seed in common.
+    pub end: Option<Paired>,
 }
 
 /// What a race says.
@@ -203,20 +187,24 @@ pub struct Difference {
 pub struct RaceStatistics {
     /// The accuracy that steps are counted to.
     pub accuracy: f64,
-    /// Highest mean accuracy that any start has at any step.
+    /// Highest mean accuracy that any start that trains has at any step; where none does, that of the yardstick.
     pub best: f64,
     /// Starts with at least one measured point, in the order of the race.
     pub arms: Vec<ArmStatistics>,
-    /// Every start against scratch (or against the weakest where that does not race), then the inherited one against
-    /// every other.
+    /// Every start that trains against scratch (or against the weakest where that does not race), then the inherited one
+    /// against every other, the ancestor as it is among them.
     pub differences: Vec<Difference>,
 }
 
 /// Sums a race up. `accuracy` is what steps are counted to; `None` takes 90 % of the best. `None` before anything is
 /// measured.
 pub fn statistics(race: &RaceReport, accuracy: Option<f64>) -> Option<RaceStatistics> {
-    let curves = race.settings.arms.iter().flat_map(|&arm| spread(race, arm, right));
-    let best = curves.map(|point| point.range.mean).reduce(f64::max)?;
+    let best_of = |is_frozen: bool| {
+        let arms = race.settings.arms.iter().filter(|arm| arm.is_frozen() == is_frozen);
+        arms.flat_map(|&arm| spread(race, arm, right)).map(|point| point.range.mean).reduce(f64::max)
+    };
+    // A yardstick that nobody reaches would make the steps to nine tenths of it a question without answers.
+    let best = best_of(false).or_else(|| best_of(true))?;
     let accuracy = accuracy.unwrap_or(0.9 * best);
     let arms: Vec<_> = race.settings.arms.iter().filter_map(|&arm| arm_statistics(race, arm, accuracy)).collect();
     Some(RaceStatistics { accuracy, best, differences: differences(&arms), arms })
@@ -238,11 +226,13 @@ fn arm_statistics(race: &RaceReport, arm: Init, accuracy: f64) -> Option<ArmStat
         Range::from_values(measured.iter().filter_map(|run| value(&run.points)))
     };
     let steps: Vec<f64> = measured.iter().filter_map(|run| steps_to_accuracy(&run.points, accuracy)).collect();
+    let reached = Reached { seeds: steps.len(), of: measured.len(), steps: Range::from_values(steps) };
     Some(ArmStatistics {
         arm,
         last: over(|points| points.last().map(right))?,
+        ends: measured.iter().filter_map(|run| Some((run.seed, run.points.last().map(right)?))).collect(),
         best: over(|points| points.iter().map(right).reduce(f64::max))?,
-        reached: Reached { seeds: steps.len(), of: measured.len(), steps: Range::from_values(steps) },
+        reached: (!arm.is_frozen()).then_some(reached),
         area: over(area_under_curve)?,
         parameters: first.parameters,
         flops: first.flops,
@@ -251,10 +241,11 @@ fn arm_statistics(race: &RaceReport, arm: Init, accuracy: f64) -> Option<ArmStat
 
 fn differences(arms: &[ArmStatistics]) -> Vec<Difference> {
     let of = |start| arms.iter().find(|arm| arm.arm == start);
-    let weakest = || arms.iter().min_by(|a, b| a.last.mean.total_cmp(&b.last.mean));
+    let trained = || arms.iter().filter(|arm| !arm.arm.is_frozen());
+    let weakest = || trained().min_by(|a, b| a.last.mean.total_cmp(&b.last.mean));
     let Some(base) = of(Init::Scratch).or_else(weakest) else { return Vec::new() };
     let others = |than: Init| arms.iter().filter(move |arm| arm.arm != than);
-    let mut all: Vec<_> = others(base.arm).map(|arm| difference(arm, base)).collect();
+    let mut all: Vec<_> = trained().filter(|arm| arm.arm != base.arm).map(|arm| difference(arm, base)).collect();
     if let Some(inherited) = of(Init::Inherited) {
         let rest = others(Init::Inherited).filter(|arm| arm.arm != base.arm);
         all.extend(rest.map(|arm| difference(inherited, arm)));
@@ -264,14 +255,12 @@ fn differences(arms: &[ArmStatistics]) -> Vec<Difference> {
 
 /// One start against another.
 pub fn difference(arm: &ArmStatistics, other: &ArmStatistics) -> Difference {
-    let apart = arm.last.mean - other.last.mean;
+    let reached = arm.reached.as_ref().zip(other.reached.as_ref());
     Difference {
         arm: arm.arm,
         other: other.arm,
-        pace: pace(arm.reached.mean(), other.reached.mean()),
-        // Means of shares that are equal in print need not be so in their last digit.
-        end: if apart.abs() < TIE - 1e-9 { End::Tie } else { End::Apart(apart) },
-        overlap: (arm.last.count > 1 && other.last.count > 1).then(|| arm.last.overlaps(&other.last)),
+        pace: reached.map(|(one, other)| pace(one.mean(), other.mean())),
+        end: Paired::from_seeds(&arm.ends, &other.ends),
     }
 }
 

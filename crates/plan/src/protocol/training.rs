@@ -17,12 +17,15 @@ pub enum Init {
     First,
     /// The ancestor's last k layers, whole.
     Last,
+    /// The ancestor's first ⌈k/3⌉ layers and its last ones, k in all: as Learngene was released for a ViT-S.
+    Ends,
     /// Any k layers of the ancestor, whole, others for each seed.
     Random,
     /// Weight selection: first layers, evenly spaced heads, in the same architecture.
     Selection,
-    /// TLEG: layers on the line that fits the ancestor's layers best, with all its heads.
-    Tleg,
+    /// Layers on the straight line that fits the ancestor's layers best, with all its heads.
+    #[serde(alias = "tleg")]
+    Line,
     /// The whole ancestor with a new classifier.
     Whole,
     /// The ancestor as it is: a new classifier is fitted to what it sees, and nothing trains.
@@ -31,14 +34,15 @@ pub enum Init {
 
 impl Init {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Inherited,
         Self::Scratch,
         Self::First,
         Self::Last,
+        Self::Ends,
         Self::Random,
         Self::Selection,
-        Self::Tleg,
+        Self::Line,
         Self::Whole,
         Self::Frozen,
     ];
@@ -50,16 +54,23 @@ impl Init {
             Self::Scratch => "scratch",
             Self::First => "first",
             Self::Last => "last",
+            Self::Ends => "ends",
             Self::Random => "random",
             Self::Selection => "selection",
-            Self::Tleg => "tleg",
+            Self::Line => "line",
             Self::Whole => "whole",
             Self::Frozen => "frozen",
         }
     }
 
-    /// The start of a short name.
+    /// Whether it stays as it starts: the yardstick, which takes no steps.
+    pub fn is_frozen(self) -> bool {
+        self == Self::Frozen
+    }
+
+    /// The start of a short name. Layers on a line were once called after TLEG, which learns its line.
     pub fn from_name(name: &str) -> Option<Self> {
+        let name = if name == "tleg" { "line" } else { name };
         Self::ALL.into_iter().find(|start| start.name() == name)
     }
 }

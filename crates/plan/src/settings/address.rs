@@ -1,7 +1,8 @@
 //! Settings in the part of an address after `#`.
 
 use super::setting::{Expected, Setting};
-use super::table::{Settings, TABLE};
+use super::table::{Key, Settings, TABLE};
+use crate::protocol::Init;
 
 /// Anchors of the page, which are no settings: a step's address opened in a new tab has one.
 const ANCHORS: [&str; 8] = ["main", "ancestor", "pictures", "heads", "descendant", "training", "trial", "home"];
@@ -20,18 +21,36 @@ pub struct Fault {
 }
 
 impl Settings {
-    /// The part of the address after `#`: what differs from the usual.
+    /// The part of the address after `#`: what differs from the usual. Where that is anything, the starts are written
+    /// out even if they are the usual ones: see [`Settings::read_fragment`].
     pub fn to_fragment(&self) -> String {
-        let changed = self.differing(&Self::default()).into_iter();
-        changed.map(|setting| format!("{}={}", setting.name, setting.write(self))).collect::<Vec<_>>().join("&")
+        let changed = self.differing(&Self::default());
+        let is_usual = changed.iter().all(|setting| setting.key == Key::Engine);
+        let written = TABLE
+            .iter()
+            .filter(|one| changed.iter().any(|other| other.key == one.key) || (one.key == Key::Arms && !is_usual));
+        written.map(|setting| format!("{}={}", setting.name, setting.write(self))).collect::<Vec<_>>().join("&")
     }
 
     /// Reads the part of the address after `#`. What is unknown, unreadable or out of range leaves the usual in place
     /// and is told: an address may come from another version, or have lost its end on the way.
+    ///
+    /// Links of the time before the ancestor as it is raced by default say nothing of the starts where these were the
+    /// usual ones, and mean those of then. The engine alone makes no such link.
     pub fn read_fragment(fragment: &str) -> (Self, Vec<Fault>) {
+        let (mut settings, faults) = Self::read_pieces(fragment);
+        let names = pieces(fragment).map(|piece| piece.split_once('=').map_or(piece, |(name, _)| name));
+        let keys: Vec<Key> = names.filter_map(|name| Some(Setting::from_name(name)?.key)).collect();
+        if keys.iter().any(|key| *key != Key::Engine) && !keys.contains(&Key::Arms) {
+            settings.arms = vec![Init::Inherited, Init::Scratch];
+        }
+        (settings, faults)
+    }
+
+    /// A fragment of which everything left out is the usual.
+    pub(super) fn read_pieces(fragment: &str) -> (Self, Vec<Fault>) {
         let (mut settings, mut faults) = (Self::default(), Vec::new());
-        let pieces = fragment.trim_start_matches('#').split('&').filter(|piece| !piece.is_empty());
-        for piece in pieces.filter(|piece| !ANCHORS.contains(piece)).take(MOST_PIECES) {
+        for piece in pieces(fragment) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             let read = Setting::from_name(name).map(|setting| setting.read(&mut settings, value));
             if read != Some(Ok(())) {
@@ -42,14 +61,14 @@ impl Settings {
         (settings, faults)
     }
 
-    /// As [`Settings::read_fragment`], for fragments of our own.
+    /// As [`Settings::read_fragment`], for fragments that were written by [`Settings::to_fragment`].
     pub fn from_fragment(fragment: &str) -> Self {
         Self::read_fragment(fragment).0
     }
 
-    /// Takes from a fragment of our own what is still as usual here: what the person chose stays. `is_meant` picks names.
+    /// Takes from the fragment of a preset what is still as usual here: what the person chose stays. `is_meant` picks names.
     pub fn fill(&mut self, fragment: &str, is_meant: impl Fn(&str) -> bool) {
-        let (usual, given) = (Self::default(), Self::from_fragment(fragment));
+        let (usual, given) = (Self::default(), Self::read_pieces(fragment).0);
         for setting in given.differing(&usual).into_iter().filter(|setting| is_meant(setting.name)) {
             if setting.write(self) == setting.write(&usual) {
                 // A value that was written can be read.
@@ -62,6 +81,12 @@ impl Settings {
     pub fn differing(&self, other: &Self) -> Vec<&'static Setting> {
         TABLE.iter().filter(|setting| setting.write(self) != setting.write(other)).collect()
     }
+}
+
+/// The pieces of a fragment that are meant as settings.
+fn pieces(fragment: &str) -> impl Iterator<Item = &str> {
+    let pieces = fragment.trim_start_matches('#').split('&').filter(|piece| !piece.is_empty());
+    pieces.filter(|piece| !ANCHORS.contains(piece)).take(MOST_PIECES)
 }
 
 /// As few digits as a number needs: `0.0005`, `10`, `0.1`.

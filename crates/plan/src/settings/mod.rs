@@ -21,7 +21,7 @@ pub use words::{Experiment, MOST_BLOCKS, MOST_WIDTH};
 use crate::cluster::FfnMatching;
 use crate::protocol::{
     ClusterSettings, CondenseSettings, DepthChoice, DescendantPlan, DescendantSettings, Design, ExperimentSettings,
-    LayersSettings, Likeness, MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
+    LayersSettings, MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
 };
 
 /// Side of the pictures that distances are kept for, px.
@@ -66,7 +66,7 @@ impl Settings {
             classes,
             share: self.slice,
             probe: self.probe,
-            likeness: if self.learned { Likeness::Learned } else { Likeness::Cka },
+            likeness: self.likeness,
             ..CondenseSettings::default()
         }
     }

@@ -45,7 +45,7 @@ pub const PRESETS: [Preset; 6] = [
 impl Preset {
     /// Its settings, on the engine in use.
     pub fn settings(self, now: &Settings) -> Settings {
-        Settings { engine: now.engine, ..Settings::from_fragment(self.fragment) }
+        Settings { engine: now.engine, ..Settings::read_pieces(self.fragment).0 }
     }
 }
 

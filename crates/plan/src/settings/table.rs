@@ -12,7 +12,7 @@
 
 use super::setting::{Kind, Setting};
 use super::words::{self, Experiment};
-use crate::protocol::{CopyScale, Engine, Init, Method, SmallModel, StitchInit};
+use crate::protocol::{CopyScale, Engine, Init, Likeness, Method, SmallModel, StitchInit};
 
 macro_rules! settings {
     ($($(#[doc = $help:literal])+ $key:ident $name:literal $field:ident: $type:ty = $default:expr,
@@ -128,8 +128,9 @@ settings! {
     BestLayers "k" best_layers: usize = 3, count(1.0, 64.0);
     /// Score a layer by its best match instead of the mean.
     ByMax "max" by_max: bool = false, flag();
-    /// Learn how alike layers are instead of comparing their features.
-    Learned "learned" learned: bool = false, flag();
+    /// How layers are judged: by their features (cka), by learned weights (learned), by what they change (influence).
+    Likeness "learned" likeness: Likeness = Likeness::Cka,
+        word(|likeness: &Likeness| likeness.name().to_owned(), Likeness::from_name);
     /// Layers of the pseudo descendant.
     PseudoLayers "pseudo" pseudo_layers: usize = 3, count(1.0, 64.0);
     /// Steps for which it is trained.

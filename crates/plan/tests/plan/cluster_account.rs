@@ -1,6 +1,9 @@
 //! Parameters of learngenes.
 
-use heirloom_plan::cluster::{Clusters, HeadCluster, learngene_parameters, whole_layers_parameters};
+use heirloom_plan::cluster::{
+    Clusters, CopyScale, DepthChoice, ExpansionPlan, ExpansionSettings, HeadCluster, learngene_parameters,
+    taken_parameters, whole_layers_parameters,
+};
 use heirloom_plan::config::{Pool, VitConfig};
 
 pub fn deit(embed_dim: usize, num_heads: usize) -> VitConfig {
@@ -81,4 +84,29 @@ fn everything_kept_is_the_ancestor_without_its_classifiers() {
     let all = keeping(&[3; 12], 0);
     assert_eq!(learngene_parameters(&ancestor, &all), ancestor.parameters() - heads);
     assert_eq!(whole_layers_parameters(&ancestor, 12), ancestor.parameters() - heads);
+}
+
+fn taken(clusters: &Clusters, heads: usize, layers: usize, depth: DepthChoice) -> u64 {
+    let settings = ExpansionSettings { heads, layers, depth, copy_scale: CopyScale::Share, ffn_maps: true };
+    taken_parameters(&deit(384, 6), &ExpansionPlan::from_clusters(clusters, &settings).unwrap())
+}
+
+#[test]
+fn a_descendant_takes_only_the_heads_layers_and_networks_that_it_starts_from() {
+    let clusters = keeping(&[6, 4, 4, 3, 3, 2, 2, 2, 1, 1, 1, 1], 2);
+    assert_eq!(taken(&clusters, 6, 12, DepthChoice::First), 15_165_696, "all of it");
+    // Of a head 3 × 64 rows of 384 with their biases, and 384 × 64 columns; 30 heads, of which 26 and 20 are left.
+    let head = 3 * 64 * 384 + 3 * 64 + 384 * 64;
+    let four = taken(&clusters, 4, 12, DepthChoice::First);
+    assert_eq!(15_165_696 - four, 2 * head, "the first layer's last two");
+    let two = taken(&clusters, 2, 12, DepthChoice::First);
+    assert_eq!(four - two, (3 * 2 + 2) * head);
+    // Six layers: heads, norms and networks of the others stay behind.
+    let networks = 2 * 384 * 1536 + 1536 + 384;
+    let layer = 5 * 384;
+    let six = taken(&clusters, 6, 6, DepthChoice::First);
+    assert_eq!(15_165_696 - six, 8 * head + 4 * networks + 6 * layer);
+    // Layers 0, 2, … 10: the last one's network is that of layer 9, whose norms and heads are not taken.
+    let even = taken(&clusters, 6, 6, DepthChoice::Even);
+    assert_eq!(15_165_696 - even, (4 + 3 + 2 + 2 + 1 + 1) * head + 4 * networks + 6 * layer);
 }

@@ -103,6 +103,15 @@ fn a_forecast_counts_every_start_of_every_race_and_says_nothing_of_one_that_cann
         assert!(twelve > 5.5 * two && twelve < 6.0 * two, "{two} {twelve}");
         let sum: f64 = Init::ALL.iter().map(|&arm| seconds(&[arm])).sum();
         assert!((sum - forecast.seconds.unwrap()).abs() < 1e-6 * sum);
+        // The yardstick takes no steps, but it is not for nothing; two races on the same pictures fit it once.
+        let frozen = |design| {
+            let race = TrainSettings { arms: vec![Init::Frozen], ..race.clone() };
+            basis.forecast(&ExperimentSettings { race, design }).unwrap().seconds.unwrap()
+        };
+        let (one, twice) = (frozen(Design::Race), frozen(Design::Family(vec![(4, 2), (2, 1)])));
+        assert!(one > 0.0 && twice > one && twice < 1.9 * one, "{one} {twice}");
+        let apart = frozen(Design::Shares(vec![1.0, 0.999]));
+        assert!((apart - 2.0 * one).abs() < 1e-6 * one, "other pictures are fitted anew: {apart} {one}");
         let too_deep = ExperimentSettings { design: Design::Family(vec![(4, 2), (4, 13)]), ..all.clone() };
         assert_eq!(basis.forecast(&too_deep), None);
         assert_eq!(Basis { pictures: &[[0, 0], [0, 0]], ..basis }.forecast(&all), None, "too few to be divided");

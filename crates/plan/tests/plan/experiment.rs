@@ -1,11 +1,11 @@
 //! Experiments: which races they are, what their points say, and how long they are predicted to take.
-use heirloom_plan::forecast::{Cost, Forecast, points_of};
+use heirloom_plan::forecast::{Cost, Forecast, Work, points_of};
 use heirloom_plan::protocol::*;
 use heirloom_plan::queue::Queue;
 
 use crate::statistics::{race, run};
 
-use Init::{Inherited, Scratch};
+use Init::{Frozen, Inherited, Scratch};
 
 const FLAT: &[&[(usize, f32)]] = &[&[(0, 0.25), (100, 0.5)]];
 
@@ -76,6 +76,25 @@ fn the_queue_is_json_and_knows_its_current_race_and_its_best_model() {
 }
 
 #[test]
+fn the_yardstick_is_never_the_best_model_of_an_experiment_unless_it_is_alone() {
+    let design = Design::Sweep { rates: vec![1e-4, 1e-3], batches: vec![8] };
+    let mut report = finished(design, &[[0.5, 0.25], [0.75, 0.5]]);
+    for race in &mut report.races {
+        let at = race.runs.len();
+        race.runs.push(run(Frozen, 1, &[(0, 0.875), (100, 0.875)]));
+        race.first_run = race.first_run / 2 * (at + 1);
+    }
+    assert_eq!(report.best(), Some((1, 0, 0.75)), "the frozen ancestor's 0.875 does not count");
+    assert!(sensitivity(&report.points()).iter().all(|one| one.arm != Frozen));
+    let mut queue = Queue::new(report.settings.clone());
+    queue.finished.clone_from(&report.races);
+    assert_eq!(queue.best(), Some(3));
+    report.settings.race.arms = vec![Frozen];
+    report.races.iter_mut().for_each(|race| race.runs.retain(|run| run.arm == Frozen));
+    assert_eq!(report.best(), Some((0, 0, 0.875)));
+}
+
+#[test]
 fn points_leave_out_seeds_under_way_and_count_those_that_diverged() {
     let mut report = finished(Design::Family(vec![(6, 4), (2, 1)]), &[[0.75, 0.5], [0.5, 0.25]]);
     report.races[1].runs[0].step = 60;
@@ -111,7 +130,40 @@ fn the_share_that_suffices_is_the_smallest_as_good_as_the_other_start_with_all_p
 }
 
 fn cost(flops: [f64; 2], steps: usize) -> Cost {
-    Cost { flops: flops.to_vec(), seeds: 1, steps, batch: 4, points: points_of(steps, 10), pictures: 8 }
+    Cost {
+        flops: flops.to_vec(),
+        is_frozen: vec![false; 2],
+        preparing: Work::default(),
+        seeds: 1,
+        steps,
+        batch: 4,
+        points: points_of(steps, 10),
+        pictures: 8,
+    }
+}
+
+fn work(training: f64, judging: f64) -> Work {
+    Work { training, judging, fitting: 0.0 }
+}
+
+#[test]
+fn the_yardstick_costs_its_passes_and_its_fit_once_and_no_steps() {
+    let preparing = Work { training: 0.0, judging: 3000.0, fitting: 5e9 };
+    let frozen = Cost { is_frozen: vec![false, true], preparing, seeds: 2, ..cost([100.0, 50.0], 20) };
+    let mut forecast = Forecast::new(None);
+    forecast.stepped(1.0, 1000.0);
+    // Two seeds: 20 steps and 3 points of the first start, one point of the second.
+    let judging = 3000.0 + 2.0 * 8.0 * (3.0 * 100.0 + 50.0);
+    let seconds = |cost: Cost| forecast.seconds(Work::default(), &[cost]).unwrap();
+    let all = seconds(frozen.clone());
+    assert!((all - (2.0 * 20.0 * 1200.0 / 1e3 + judging / 1e3 + 5.0)).abs() < 1e-9, "{all}");
+    assert!((all - seconds(frozen.clone().prepared()) - 8.0).abs() < 1e-9, "a race that finds it fitted");
+    // It was judged, and leads the others' steps.
+    let runs = [run(Inherited, 1, &[(0, 0.2), (10, 0.3)]), run(Frozen, 1, &[(0, 0.2), (10, 0.2)])];
+    assert_eq!(frozen.left(&runs), preparing + work(10.0 * 1200.0, 8.0 * 100.0));
+    // Once a fit was measured, that counts.
+    forecast.fitted(1.0, 5e9);
+    assert!((forecast.seconds(Work::default(), &[frozen]).unwrap() - (all - 4.0)).abs() < 1e-9);
 }
 
 #[test]
@@ -120,7 +172,7 @@ fn the_forecast_is_exact_at_an_even_pace_and_knows_races_of_other_sizes() {
     let current = cost([100.0, 50.0], 20);
     let mut forecast = Forecast::new(None);
     assert!(forecast.is_warming_up());
-    assert_eq!(forecast.seconds((1.0, 1.0), &[]), None, "nothing is known yet");
+    assert_eq!(forecast.seconds(work(1.0, 1.0), &[]), None, "nothing is known yet");
     // 1,000 operations a second: a step of 3 · 4 · 100 operations takes 1.2 s.
     for _ in 0..5 {
         forecast.stepped(1.2, current.of_step(0));
@@ -130,7 +182,7 @@ fn the_forecast_is_exact_at_an_even_pace_and_knows_races_of_other_sizes() {
     assert!(!forecast.is_warming_up());
     let runs = [run(Inherited, 1, &[(0, 0.2), (10, 0.3)]), run(Scratch, 1, &[(0, 0.2)])];
     let left = current.left(&runs);
-    assert_eq!(left, (10.0 * 1200.0 + 20.0 * 600.0, 8.0 * 100.0 + 2.0 * 8.0 * 50.0));
+    assert_eq!(left, work(10.0 * 1200.0 + 20.0 * 600.0, 8.0 * 100.0 + 2.0 * 8.0 * 50.0));
     // Judging makes 2,000 operations a second.
     let seconds = forecast.seconds(left, &[cost([10.0, 10.0], 100)]).unwrap();
     let later = 2.0 * (100.0 * 120.0 / 1e3 + 11.0 * 8.0 * 10.0 / 2e3);
@@ -140,15 +192,15 @@ fn the_forecast_is_exact_at_an_even_pace_and_knows_races_of_other_sizes() {
 #[test]
 fn the_forecast_starts_from_what_was_known_and_converges_when_the_machine_slows_down() {
     let mut forecast = Forecast::new(Some(500.0));
-    assert_eq!(forecast.seconds((1000.0, 500.0), &[]), Some(3.0));
+    assert_eq!(forecast.seconds(work(1000.0, 500.0), &[]), Some(3.0));
     for _ in 0..100 {
         forecast.stepped(1.0, 1000.0);
     }
-    assert!((forecast.seconds((1000.0, 0.0), &[]).unwrap() - 1.0).abs() < 1e-9);
+    assert!((forecast.seconds(work(1000.0, 0.0), &[]).unwrap() - 1.0).abs() < 1e-9);
     let mut before = 1.0;
     for _ in 0..150 {
         forecast.stepped(2.0, 1000.0);
-        let now = forecast.seconds((1000.0, 0.0), &[]).unwrap();
+        let now = forecast.seconds(work(1000.0, 0.0), &[]).unwrap();
         assert!(now > before && now < 2.0, "it moves towards the new pace only: {now}");
         before = now;
     }

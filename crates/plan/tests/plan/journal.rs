@@ -3,7 +3,7 @@
 use heirloom_plan::config::{CnnConfig, Shortcut};
 use heirloom_plan::journal::Journal;
 use heirloom_plan::protocol::{
-    AncestorSummary, ClassCount, Command, Event, JobKind, MeasureSettings, PicturesSummary, Preparation,
+    AncestorSummary, ClassCount, Command, Event, FolderLevel, JobKind, MeasureSettings, PicturesSummary, Preparation,
     ProjectCommand, ProjectEvent, Said, Saved,
 };
 
@@ -153,4 +153,16 @@ fn what_comes_of_another_command_or_is_of_another_kind_is_no_answer() {
     journal.received(&answer(1, Event::JobEnded { job: JobKind::Train, finished: false }));
     journal.received(&answer(0, ancestor()));
     assert_eq!(journal.replay(), (vec![(open("one"), vec![1])], Some(JobKind::Pictures)));
+}
+
+#[test]
+fn folders_are_read_again_as_the_person_chose_behind_the_pictures() {
+    let read = Command::ReadFolders(FolderLevel::Innermost);
+    let mut journal = Journal::<u8>::default();
+    journal.sent(0, &add(), &[1]);
+    journal.received(&answer(0, pictures()));
+    journal.sent(1, &read, &[]);
+    assert_eq!(journal.clone().replay().0, vec![(add(), vec![1]), (read, vec![])]);
+    journal.sent(2, &Command::ClearPictures, &[]);
+    assert_eq!(journal.replay().0, vec![]);
 }

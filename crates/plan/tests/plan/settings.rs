@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heirloom_plan::protocol::{CopyScale, DescendantPlan, Engine, Init, Method, SmallModel, StitchInit};
+use heirloom_plan::protocol::{CopyScale, DescendantPlan, Engine, Init, Likeness, Method, SmallModel, StitchInit};
 use heirloom_plan::settings::{Expected, Experiment, Fault, Key, PRESETS, Setting, Settings, flags, nearest};
 
 /// Settings of which nothing is as usual.
@@ -24,7 +24,7 @@ fn unusual() -> Settings {
         method: Method::Stitch,
         chosen: vec![0, 4],
         experiment: Experiment::Sweep,
-        arms: vec![Init::Tleg],
+        arms: vec![Init::Line],
         sizes: vec![(1, 2)],
         rates: vec![0.5],
         batches: vec![3],
@@ -79,10 +79,42 @@ fn a_link_of_the_first_day_still_means_the_same() {
 }
 
 #[test]
+fn words_of_earlier_links_mean_what_they_meant() {
+    for (said, likeness) in [("0", Likeness::Cka), ("1", Likeness::Learned), ("influence", Likeness::Influence)] {
+        assert_eq!(Settings::from_fragment(&format!("#learned={said}")).likeness, likeness);
+    }
+    assert_eq!(Settings::from_fragment("#arms=tleg+ends").arms, [Init::Line, Init::Ends]);
+    assert_eq!(serde_json::from_str::<Init>("\"tleg\"").ok(), Some(Init::Line));
+}
+
+#[test]
+fn a_link_from_before_the_yardstick_races_what_it_raced_then() {
+    let arms = |fragment: &str| Settings::from_fragment(fragment).arms;
+    let (then, now) = (vec![Init::Inherited, Init::Scratch], Settings::default().arms);
+    assert_eq!(now, [Init::Inherited, Init::Scratch, Init::Frozen]);
+    assert_eq!(arms("#steps=8&engine=cpu"), then);
+    assert_eq!(arms("#arms=scratch&steps=8"), [Init::Scratch]);
+    // No race was chosen by these.
+    for fragment in ["", "#trial", "#heads", "#engine=cpu"] {
+        assert_eq!(arms(fragment), now, "{fragment}");
+    }
+    // What is written today says it, so that today's links keep their meaning too.
+    let settings = Settings { steps: 8, ..Settings::default() };
+    assert_eq!(settings.to_fragment(), "arms=inherited+scratch+frozen&steps=8");
+    assert_eq!(Settings::from_fragment(&settings.to_fragment()), settings);
+    let engine = Settings { engine: Some(Engine::Cpu), ..Settings::default() };
+    assert_eq!(Settings::from_fragment(&engine.to_fragment()), engine);
+    assert!(PRESETS.iter().all(|preset| preset.settings(&settings).arms == now), "presets race it");
+    let mut filled = Settings::default();
+    filled.fill("steps=60", |_| true);
+    assert_eq!((filled.arms, filled.steps), (now, 60));
+}
+
+#[test]
 fn what_an_address_says_wrongly_is_told_and_left_as_usual() {
     let (settings, faults) =
         Settings::read_fragment("#trial&steps=many&heads=3.5&augment=perhaps&chosen=0&colour=blue&order=x&size=%zz");
-    assert_eq!(settings, Settings::default());
+    assert_eq!(settings, Settings { arms: vec![Init::Inherited, Init::Scratch], ..Settings::default() });
     let fault = |piece: &str, expected| Fault { piece: piece.into(), expected };
     let whole = |least, most| Some(Expected::Number { is_whole: true, range: (least, most) });
     let expected = [

@@ -1,6 +1,6 @@
 //! What curves say, on numbers whose answers are known.
 use heirloom_plan::protocol::statistics::{
-    End, Pace, Range, area_under_curve, difference, right, spread, statistics, steps_to_accuracy,
+    Pace, Paired, PairedVerdict, Range, area_under_curve, difference, right, spread, statistics, steps_to_accuracy,
 };
 use heirloom_plan::protocol::*;
 
@@ -79,7 +79,7 @@ pub fn race(arms: &[Arm<'_>]) -> RaceReport {
     }
 }
 
-use Init::{First, Inherited, Scratch};
+use Init::{First, Frozen, Inherited, Scratch};
 
 #[test]
 fn area_under_the_curve_is_a_mean_accuracy() {
@@ -129,36 +129,61 @@ fn a_race_is_summed_up_against_scratch_with_steps_to_nine_tenths_of_the_best() {
     let all = statistics(&race, None).unwrap();
     assert_eq!((all.best, all.accuracy), (0.8125, 0.9 * 0.8125));
     assert_eq!(all.arms.iter().map(|arm| arm.last.mean).collect::<Vec<_>>(), [0.8125, 0.4375]);
-    assert_eq!(all.arms[1].reached.seeds, 0);
+    assert_eq!(all.arms[1].reached.unwrap().seeds, 0);
     let [one] = all.differences[..] else { panic!("one pair: {:?}", all.differences) };
-    assert_eq!((one.arm, one.other, one.overlap), (Inherited, Scratch, Some(false)));
-    assert_eq!(one.end, End::Apart(0.375));
+    assert_eq!((one.arm, one.other), (Inherited, Scratch));
+    // 0.25 and 0.5 apart: two seeds, of which the interval reaches 12.7 standard errors to either side.
+    let end = one.end.unwrap();
+    assert_eq!((end.mean, end.seeds, end.verdict()), (0.375, 2, PairedVerdict::NoDifference));
+    assert!((end.interval.unwrap().0 - (0.375 - 12.7062 * 0.125)).abs() < 1e-4, "{end:?}");
     // To 0.73125, from 0.25: 38.5 steps on the way to 0.75, 30.8 on that to 0.875.
-    assert!(matches!(one.pace, Pace::OnlyThis { steps } if (steps - 34.65).abs() < 1e-9), "{:?}", one.pace);
+    assert!(matches!(one.pace, Some(Pace::OnlyThis { steps }) if (steps - 34.65).abs() < 1e-9), "{:?}", one.pace);
 
     // To 0.375: a quarter of the way for 0.75, a fifth for 0.875; half and all of it for scratch.
     let all = statistics(&race, Some(0.375)).unwrap();
-    let Pace::Sooner { steps, other, times: Some(times) } = all.differences[0].pace else { panic!("{all:?}") };
+    let Some(Pace::Sooner { steps, other, times: Some(times) }) = all.differences[0].pace else { panic!("{all:?}") };
     assert!((steps - 9.0).abs() < 1e-9 && (other - 30.0).abs() < 1e-9 && (times - 30.0 / 9.0).abs() < 1e-9);
     assert!(statistics(&RaceReport { runs: Vec::new(), ..race }, None).is_none());
 }
 
 #[test]
-fn ties_overlaps_and_single_seeds_are_called_what_they_are() {
+fn level_starts_and_single_seeds_are_called_what_they_are() {
     let alike: &[&[(usize, f32)]] = &[&[(0, 0.25), (40, 0.75)], &[(0, 0.25), (40, 0.5)]];
     let all = statistics(&race(&[(Inherited, alike), (Scratch, alike), (First, alike)]), Some(0.5)).unwrap();
     let pairs: Vec<_> = all.differences.iter().map(|one| (one.arm, one.other)).collect();
     assert_eq!(pairs, [(Inherited, Scratch), (First, Scratch), (Inherited, First)]);
     for one in &all.differences {
-        assert_eq!((one.end, one.overlap), (End::Tie, Some(true)));
-        assert_eq!(one.pace, Pace::Same { steps: 30.0, other: 30.0 }, "20 and 40 steps to 0.5");
+        assert_eq!(one.end.unwrap().verdict(), PairedVerdict::NoDifference);
+        assert_eq!(one.pace, Some(Pace::Same { steps: 30.0, other: 30.0 }), "20 and 40 steps to 0.5");
     }
+    // The same step up in both seeds, though their ranges overlap.
     let better: &[&[(usize, f32)]] = &[&[(0, 0.25), (40, 0.875)], &[(0, 0.25), (40, 0.625)]];
     let all = statistics(&race(&[(Inherited, better), (Scratch, alike)]), None).unwrap();
-    assert_eq!((all.differences[0].end, all.differences[0].overlap), (End::Apart(0.125), Some(true)));
+    assert_eq!(all.differences[0].end, Paired::from_differences([0.125, 0.125]));
+    assert_eq!(all.differences[0].end.unwrap().verdict(), PairedVerdict::Higher);
     let single: &[&[(usize, f32)]] = &[&[(0, 0.25), (40, 0.875)]];
     let all = statistics(&race(&[(Inherited, single), (Scratch, single)]), None).unwrap();
-    assert_eq!((all.differences[0].end, all.differences[0].overlap), (End::Tie, None), "chance cannot be told apart");
+    assert_eq!(all.differences[0].end.unwrap().verdict(), PairedVerdict::OneSeed, "chance cannot be told apart");
+}
+
+#[test]
+fn the_yardstick_is_judged_at_the_end_alone_and_sets_no_pace() {
+    let own: &[&[(usize, f32)]] = &[&[(0, 0.25), (40, 0.5)], &[(0, 0.25), (40, 0.75)]];
+    let none: &[&[(usize, f32)]] = &[&[(0, 0.25), (40, 0.375)], &[(0, 0.25), (40, 0.375)]];
+    let level: &[&[(usize, f32)]] = &[&[(0, 1.0), (40, 1.0)], &[(0, 1.0), (40, 1.0)]];
+    let all = statistics(&race(&[(Inherited, own), (Scratch, none), (Frozen, level)]), None).unwrap();
+    assert_eq!((all.best, all.accuracy), (0.625, 0.9 * 0.625), "nine tenths of what training reached");
+    let pairs: Vec<_> = all.differences.iter().map(|one| (one.arm, one.other, one.pace.is_some())).collect();
+    assert_eq!(pairs, [(Inherited, Scratch, true), (Inherited, Frozen, false)]);
+    assert_eq!(all.differences[1].end, Paired::from_differences([-0.5, -0.25]));
+    let reached: Vec<_> = all.arms.iter().map(|arm| arm.reached.is_some()).collect();
+    assert_eq!(reached, [true, true, false]);
+    // It is no weakest start to compare with, and alone it is still summed up.
+    let low: &[&[(usize, f32)]] = &[&[(0, 0.125), (40, 0.125)]];
+    let all = statistics(&race(&[(First, own), (Frozen, low)]), None).unwrap();
+    assert_eq!((all.best, all.differences.len()), (0.625, 0));
+    let alone = statistics(&race(&[(Frozen, low)]), None).unwrap();
+    assert_eq!((alone.best, alone.arms.len(), alone.differences.len()), (0.125, 1, 0));
 }
 
 #[test]
@@ -168,8 +193,9 @@ fn without_scratch_the_weakest_start_is_compared_with_and_pace_is_never_divided_
     let all = statistics(&race(&[(First, low), (Inherited, high)]), Some(0.75)).unwrap();
     let [one] = all.differences[..] else { panic!("{:?}", all.differences) };
     assert_eq!((one.arm, one.other), (Inherited, First));
-    assert_eq!(one.pace, Pace::Sooner { steps: 0.0, other: 40.0, times: None });
-    assert_eq!(difference(&all.arms[0], &all.arms[1]).pace, Pace::Later { steps: 40.0, other: 0.0, times: None });
+    assert_eq!(one.pace, Some(Pace::Sooner { steps: 0.0, other: 40.0, times: None }));
+    let back = difference(&all.arms[0], &all.arms[1]);
+    assert_eq!(back.pace, Some(Pace::Later { steps: 40.0, other: 0.0, times: None }));
     let none = statistics(&race(&[(First, low), (Inherited, high)]), Some(0.95)).unwrap();
-    assert_eq!(none.differences[0].pace, Pace::Neither);
+    assert_eq!(none.differences[0].pace, Some(Pace::Neither));
 }

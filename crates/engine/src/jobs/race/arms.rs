@@ -5,12 +5,13 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
 use crate::error::EngineError;
+use crate::fits::Fits;
 use crate::fitted::FittedStart;
 use crate::frozen::FrozenStart;
 use crate::workspace::{Planned, Workspace};
 use heirloom_data::Split;
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
-use heirloom_learngene::{Descendant, InitError, Initializer, Scratch, Tleg, WeightSelection};
+use heirloom_learngene::{Descendant, InitError, Initializer, LayersOnALine, Scratch, WeightSelection};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::protocol::Init;
 use heirloom_train::{Initializers, TrainError};
@@ -18,13 +19,35 @@ use heirloom_train::{Initializers, TrainError};
 /// What an arm starts from.
 pub struct Arm {
     start: Box<dyn AnyStart>,
-    is_frozen: bool,
+    yardstick: Option<Yardstick>,
+}
+
+/// What a race must know of the arm that stays as it is, before its classifier is fitted.
+pub struct Yardstick {
+    /// Starts of the same key share the classifier.
+    pub key: String,
+    pub is_fitted: bool,
+    /// Pictures that it is fitted to.
+    pub pictures: usize,
+    /// Bytes that are held meanwhile.
+    pub bytes: u64,
 }
 
 impl Arm {
     /// An arm that starts as `start` says.
     pub fn new(start: impl Initializer + 'static) -> Self {
-        Self { start: Box::new(start), is_frozen: false }
+        Self { start: Box::new(start), yardstick: None }
+    }
+
+    fn frozen(start: FrozenStart) -> Self {
+        let (key, is_fitted) = (start.key().to_owned(), start.is_fitted());
+        let (pictures, bytes) = (start.pictures(), start.feature_bytes());
+        Self { yardstick: Some(Yardstick { key, is_fitted, pictures, bytes }), ..Self::new(start) }
+    }
+
+    /// What it is, if it stays as it is.
+    pub fn yardstick(&self) -> Option<&Yardstick> {
+        self.yardstick.as_ref()
     }
 
     /// Its architecture.
@@ -88,6 +111,8 @@ pub struct ArmMaker<'a> {
     pub ancestor: &'a Model,
     pub planned: &'a Planned,
     pub device: &'a Device,
+    /// Classifiers that are fitted already.
+    pub fits: &'a Fits,
 }
 
 impl ArmMaker<'_> {
@@ -112,11 +137,11 @@ impl ArmMaker<'_> {
             Init::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
             Init::Inherited => return self.inherited(),
             Init::Frozen => {
-                let start = FrozenStart::new(self.workspace, self.split, classes, size)?;
-                Arm { is_frozen: true, ..Arm::new(start) }
+                Arm::frozen(FrozenStart::new(self.workspace, self.split, (classes, size), self.fits.clone())?)
             }
             Init::First => return whole(LayersPlan::first(count, layers)),
             Init::Last => return whole(LayersPlan::last(count, layers, available)),
+            Init::Ends => return whole(LayersPlan::ends(count, layers, available)),
             Init::Whole => return whole(LayersPlan::whole(available)),
             Init::Random => {
                 let plan = LayersPlan::random(count, layers, available, 0);
@@ -129,9 +154,9 @@ impl ArmMaker<'_> {
                 };
                 Arm::new(WeightSelection::new(ancestor.clone(), config.clone())?)
             }
-            Init::Tleg => {
+            Init::Line => {
                 let Some(ancestor) = self.ancestor.vit() else { return Err(EngineError::NotOneShape) };
-                Arm::new(Tleg::new(ancestor.clone(), layers, classes, size)?)
+                Arm::new(LayersOnALine::new(ancestor.clone(), layers, classes, size)?)
             }
         })
     }
@@ -163,7 +188,7 @@ impl Initializers<Descendant> for RaceInitializers {
     }
 
     fn is_frozen(&self, arm: usize) -> bool {
-        self.arms[arm].is_frozen
+        self.arms[arm].yardstick.is_some()
     }
 }
 

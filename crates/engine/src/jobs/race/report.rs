@@ -2,7 +2,8 @@
 
 use super::RaceJob;
 use heirloom_learngene::layers::layer_names;
-use heirloom_plan::protocol::{Init, RaceReport, RaceState, RunReport};
+use heirloom_plan::forecast::Work;
+use heirloom_plan::protocol::{RaceReport, RaceState, RunReport};
 use heirloom_platform::clock::now_ms;
 use heirloom_train::{Advance, Batches, RunProgress};
 
@@ -22,8 +23,23 @@ impl RaceJob {
                 let pictures = self.cost.pictures as f64 / batches as f64;
                 self.forecast.judged(seconds, pictures * self.cost.flops[run % arms]);
             }
+            Advance::Prepared { .. } => self.learn_of_fit(seconds),
+            // What was estimated of a fit that ended early would go on being waited for.
+            Advance::Started { run } if self.cost.is_frozen[run % arms] => self.cost = self.cost.clone().prepared(),
             _ => {}
         }
+    }
+
+    /// Learns from a piece of the fit, and takes it off what is left.
+    fn learn_of_fit(&mut self, seconds: f64) {
+        let Work { judging, fitting, .. } = self.fits.take_spent();
+        if judging > 0.0 {
+            self.forecast.judged(seconds, judging);
+        } else {
+            self.forecast.fitted(seconds, fitting);
+        }
+        let left = &mut self.cost.preparing;
+        (left.judging, left.fitting) = ((left.judging - judging).max(0.0), (left.fitting - fitting).max(0.0));
     }
 
     /// Seconds that this race and those after it still take.
@@ -61,8 +77,7 @@ impl RaceJob {
 
     fn runs(&self) -> Vec<RunReport> {
         // What takes no steps is as good as it gets once it was judged.
-        let is_ready =
-            |report: &RunProgress| self.settings.arms[report.arm] == Init::Frozen && !report.points.is_empty();
+        let is_ready = |report: &RunProgress| self.settings.arms[report.arm].is_frozen() && !report.points.is_empty();
         let run = |report: &RunProgress| {
             let config = &self.configs[report.arm];
             RunReport {

@@ -4,13 +4,14 @@ use super::arms::{Arm, ArmMaker, RaceInitializers};
 use crate::batches::RaceBatches;
 use crate::commands::descendant::plan;
 use crate::error::EngineError;
+use crate::fits::Fits;
 use crate::remark::Remark;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
 use heirloom_plan::forecast::Cost;
-use heirloom_plan::protocol::{DescendantPlan, Init, TrainSettings};
+use heirloom_plan::protocol::{DescendantPlan, TrainSettings};
 use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
 
 /// Memory a tab's CPU engine can have: wasm ends at 4 GiB, and pictures, ancestor and finished models need some of it.
@@ -56,6 +57,10 @@ pub struct RaceParts {
     pub configs: Vec<ModelConfig>,
     pub classes: Vec<String>,
     pub cost: Cost,
+    /// What the classifier of the ancestor as it is is fitted to, if that races.
+    pub fit: Option<String>,
+    /// What is good to know of it.
+    pub remark: Option<Remark>,
 }
 
 impl RaceParts {
@@ -63,7 +68,7 @@ impl RaceParts {
     ///
     /// # Errors
     /// When something is missing or does not fit.
-    pub fn new(workspace: &Workspace, settings: &TrainSettings) -> Result<Self, EngineError> {
+    pub fn new(workspace: &Workspace, settings: &TrainSettings, fits: &Fits) -> Result<Self, EngineError> {
         let planned = plan(workspace, settings.descendant.clone())?;
         let ancestor = workspace.ancestor()?;
         let acquired = workspace.acquired()?;
@@ -73,20 +78,24 @@ impl RaceParts {
         }
         let part = split.share_of_training(settings.share, workspace.dataset.settings.seed);
         let (model, device) = (&ancestor.model, &acquired.device);
-        let maker = ArmMaker { workspace, split: &part, ancestor: model, planned: &planned, device };
+        let maker = ArmMaker { workspace, split: &part, ancestor: model, planned: &planned, device, fits };
         let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>()?;
         let configs: Vec<ModelConfig> = arms.iter().map(Arm::config).collect();
         let loader = Loader::new(&workspace.dataset.set, &part, loader_settings(settings, ancestor.normalise))?;
-        // What stays as it is takes no steps; its pictures are a matter of seconds.
-        let trains = |at: usize| settings.arms[at] != Init::Frozen;
-        let work = |(at, config): (usize, &ModelConfig)| if trains(at) { config.flops() as f64 } else { 0.0 };
-        let flops = configs.iter().enumerate().map(work).collect();
-        let cost = Cost::of(settings, flops, [loader.train_len(), loader.validation_len()]);
+        let yardstick = arms.iter().find_map(Arm::yardstick);
+        let mut cost = Cost::of(settings, &configs, [loader.train_len(), loader.validation_len()]);
+        if yardstick.is_some_and(|yardstick| yardstick.is_fitted) {
+            cost = cost.prepared();
+        }
+        let remark = yardstick.filter(|one| !one.is_fitted && one.pictures < part.train.len());
+        let remark = remark.map(|one| Remark::FittedToPart { pictures: one.pictures, all: part.train.len() });
+        let features = yardstick.map_or(0, |yardstick| yardstick.bytes);
+        let fit = yardstick.map(|yardstick| yardstick.key.clone());
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
-        let in_training: Vec<ModelConfig> =
-            configs.iter().enumerate().filter(|(at, _)| trains(*at)).map(|(_, config)| config.clone()).collect();
+        let trains = configs.iter().zip(&settings.arms).filter(|(_, arm)| !arm.is_frozen());
+        let in_training: Vec<ModelConfig> = trains.map(|(config, _)| config.clone()).collect();
         let plan = RacePlan {
             run: RunSettings { freeze_steps, ..run_settings(settings) },
             steps: settings.steps,
@@ -95,10 +104,10 @@ impl RaceParts {
             validate_every: settings.validate_every,
             is_interleaved: settings.is_interleaved,
             micro_batch: settings.micro_batch,
-            room: in_tab.then(|| room(&in_training, settings.is_interleaved, TAB_BYTES)),
+            room: in_tab.then(|| room(&in_training, settings.is_interleaved, TAB_BYTES.saturating_sub(features))),
         };
         let (batches, classes) = (RaceBatches::new(loader), split.classes.clone());
-        Ok(Self { plan, batches, starts: RaceInitializers::new(arms), configs, classes, cost })
+        Ok(Self { plan, batches, starts: RaceInitializers::new(arms), configs, classes, cost, fit, remark })
     }
 }
 

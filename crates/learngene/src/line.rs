@@ -1,8 +1,6 @@
-//! TLEG (Xia et al., AAAI 2024): every tensor of a layer is a line in the layer's index, `θ_l = θ_B + (l / L) · θ_A`, so
-//! that two layers' worth of numbers start a descendant of any depth.
-//!
-//! The paper learns `θ_A` and `θ_B` by distillation. Here they are fitted to the ancestor's layers by least squares,
-//! without training; afterwards every layer of the descendant trains on its own.
+//! Layers on a line: every tensor of a layer is a line in the layer's index, `θ_l = θ_B + (l / L) · θ_A`, fitted to the
+//! ancestor's layers by least squares, so that two layers' worth of numbers start a descendant of any depth. Afterwards
+//! every layer trains on its own. TLEG (Xia et al., AAAI 2024) has the form, but learns `θ_A` and `θ_B` by distillation.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -16,12 +14,12 @@ use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, RandomWeigh
 
 /// A descendant with the ancestor's heads and any number of layers, which lie on the ancestor's lines.
 #[derive(Clone, Debug)]
-pub struct Tleg {
+pub struct LayersOnALine {
     ancestor: Vit,
     config: VitConfig,
 }
 
-impl Tleg {
+impl LayersOnALine {
     /// A starting point of `layers` layers.
     ///
     /// # Errors
@@ -53,7 +51,7 @@ pub fn line_weights(layer: usize, to: usize, from: usize) -> Vec<f64> {
     (0..from).map(|layer| 1.0 / from as f64 + slope(layer)).collect()
 }
 
-impl Initializer for Tleg {
+impl Initializer for LayersOnALine {
     fn config(&self) -> ModelConfig {
         self.config.clone().into()
     }

@@ -1,0 +1,152 @@
+//! Classifiers that a job has fitted to the ancestor as it is, and the fit under way: one for all races on the same
+//! pictures, and kept with the job.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use heirloom_plan::forecast::Work;
+use heirloom_train::{DeviceTensor, Features, HostTensors, LinearFit, LinearHead, Rows, TrainError};
+
+use crate::jobs::TensorSource;
+use crate::saved::{SavedFeatures, SavedFits, SavedHead};
+
+/// Features of a fit under way that are kept with a project, bytes; more of them are computed again after a reload.
+const MOST_KEPT: usize = 64 << 20;
+
+/// What of a fit is done.
+pub enum Fitting {
+    /// Pictures are being looked at; so many batches of them were.
+    Looking { next: usize, kinds: Vec<Features> },
+    /// The classifier is being fitted.
+    Fitting(Box<LinearFit>),
+}
+
+impl Fitting {
+    fn kinds(&self) -> &[Features] {
+        match self {
+            Self::Looking { kinds, .. } => kinds,
+            Self::Fitting(fit) => fit.kinds(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    /// By what they are fitted to.
+    heads: BTreeMap<String, Rc<LinearHead>>,
+    under_way: Option<(String, Fitting)>,
+    spent: Work,
+}
+
+/// Fitted classifiers by the key of what they are fitted to; clones are the same ones.
+#[derive(Clone, Default)]
+pub struct Fits(Rc<RefCell<Inner>>);
+
+impl Fits {
+    /// The classifier of a key, once fitted.
+    pub fn head(&self, key: &str) -> Option<Rc<LinearHead>> {
+        self.0.borrow().heads.get(key).cloned()
+    }
+
+    /// Keeps a fitted classifier.
+    pub fn insert(&self, key: &str, head: LinearHead) {
+        self.0.borrow_mut().heads.insert(key.to_owned(), Rc::new(head));
+    }
+
+    /// Takes out the fit of this key that is under way; one of another key is let go.
+    pub fn take(&self, key: &str) -> Option<Fitting> {
+        self.0.borrow_mut().under_way.take().filter(|(own, _)| own == key).map(|(_, fitting)| fitting)
+    }
+
+    /// Puts it back after a piece of work.
+    pub fn put_back(&self, key: &str, fitting: Fitting) {
+        self.0.borrow_mut().under_way = Some((key.to_owned(), fitting));
+    }
+
+    /// Notes work that was done.
+    pub fn spend(&self, work: Work) {
+        self.0.borrow_mut().spent += work;
+    }
+
+    /// The work since it was last asked for.
+    pub fn take_spent(&self) -> Work {
+        std::mem::take(&mut self.0.borrow_mut().spent)
+    }
+
+    /// Everything that is kept of it.
+    pub fn save(&self, device: &Device) -> (SavedFits, Vec<DeviceTensor>) {
+        let inner = self.0.borrow();
+        let (mut saved, mut tensors) = (SavedFits::default(), Vec::new());
+        let mut add = |name: String, values: &[f32], shape: [usize; 2]| {
+            let data = TensorData::new(values.to_vec(), [values.len()]);
+            let shape = shape.to_vec();
+            tensors.push(DeviceTensor { name, shape, tensor: Tensor::from_data(data, device) });
+        };
+        for (at, (key, head)) in inner.heads.iter().enumerate() {
+            let LinearHead { kind, weight, bias, penalty } = &**head;
+            let classes = bias.len();
+            add(format!("head.{at}.weight"), weight, [classes, weight.len() / classes.max(1)]);
+            add(format!("head.{at}.bias"), bias, [1, classes]);
+            saved.heads.push(SavedHead { key: key.clone(), kind: *kind, penalty: *penalty });
+        }
+        let Some((key, fitting)) = &inner.under_way else { return (saved, tensors) };
+        let kinds = fitting.kinds();
+        let numbers = kinds.iter().flat_map(Features::parts).map(|part| part.values.len()).sum::<usize>();
+        let (Some(first), true) = (kinds.first(), numbers <= MOST_KEPT / 4) else { return (saved, tensors) };
+        for (at, kind) in kinds.iter().enumerate() {
+            for (part, rows) in kind.parts().iter().enumerate().filter(|(_, rows)| !rows.labels.is_empty()) {
+                add(format!("fit.{at}.{part}"), &rows.values, [rows.labels.len(), kind.width()]);
+            }
+        }
+        saved.under_way = Some(SavedFeatures {
+            key: key.clone(),
+            next: if let Fitting::Looking { next, .. } = fitting { Some(*next) } else { None },
+            width: first.width(),
+            classes: first.classes(),
+            labels: first.parts().each_ref().map(|part| part.labels.clone()),
+            standards: kinds.iter().map(|kind| kind.standard().cloned()).collect(),
+        });
+        (saved, tensors)
+    }
+
+    /// What was kept. What does not fit together is left out, and fitted again.
+    ///
+    /// # Errors
+    /// When the tensors cannot be read.
+    pub async fn restore(saved: SavedFits, tensors: &mut dyn TensorSource) -> Result<Self, TrainError> {
+        let mut inner = Inner::default();
+        for (at, SavedHead { key, kind, penalty }) in saved.heads.into_iter().enumerate() {
+            let mut found = tensors.read(&format!("head.{at}.")).await?;
+            if let (Some(weight), Some(bias)) = (found.remove("weight"), found.remove("bias")) {
+                let head = LinearHead { kind, weight: weight.values, bias: bias.values, penalty };
+                inner.heads.insert(key, Rc::new(head));
+            }
+        }
+        if let Some(features) = saved.under_way {
+            let mut found = tensors.read("fit.").await?;
+            inner.under_way = restored(features, &mut found);
+        }
+        Ok(Self(Rc::new(RefCell::new(inner))))
+    }
+}
+
+fn restored(saved: SavedFeatures, tensors: &mut HostTensors) -> Option<(String, Fitting)> {
+    let SavedFeatures { key, next, width, classes, labels, standards } = saved;
+    let mut kinds = Vec::new();
+    for (at, standard) in standards.into_iter().enumerate() {
+        let mut part = |part: usize| {
+            let values = tensors.remove(&format!("{at}.{part}")).map(|tensor| tensor.values).unwrap_or_default();
+            Rows { values, labels: labels[part].clone() }
+        };
+        let parts = [part(0), part(1)];
+        kinds.push(Features::from_parts(width, classes, parts, standard)?);
+    }
+    let fitting = match next {
+        Some(next) if kinds.iter().all(|kind| kind.standard().is_none()) => Fitting::Looking { next, kinds },
+        None if !kinds.is_empty() => Fitting::Fitting(Box::new(LinearFit::new(kinds))),
+        _ => return None,
+    };
+    Some((key, fitting))
+}
