@@ -24,6 +24,8 @@ pub(super) struct Gathered {
     pub name: String,
     /// The files; those of a package in its place.
     pub files: Vec<FileHandle>,
+    /// The files as they were handed over, without those that say nothing of the model.
+    pub sources: Vec<FileHandle>,
     /// Tensors by the file's own key.
     pub tensors: BTreeMap<String, Stored>,
     /// Free text of the safetensors files.
@@ -44,7 +46,7 @@ pub(super) async fn gather(files: &[FileHandle]) -> Result<Gathered, CheckpointE
             gathering.read(index, kind, has_safetensors).await?;
         }
     }
-    gathering.finish()
+    gathering.finish(files)
 }
 
 async fn kind_of(file: &FileHandle) -> Result<Kind, CheckpointError> {
@@ -56,6 +58,10 @@ struct Gathering {
     gathered: Gathered,
     /// Names of all files as they were handed over.
     names: Vec<String>,
+    /// The file that was handed over in which each one lies.
+    origins: Vec<usize>,
+    /// Those of them that say something of the model.
+    needed: BTreeSet<usize>,
     /// Files with tensors.
     used: BTreeSet<usize>,
     indexes: Vec<Index>,
@@ -69,8 +75,11 @@ impl Gathering {
     /// none, for they are read with its description.
     async fn unpack(&mut self, files: &[FileHandle]) -> Result<Vec<Option<Kind>>, CheckpointError> {
         let (parts, mut kinds) = (torch_file::parts_of_unpacked(files), Vec::with_capacity(files.len()));
-        for file in files {
+        for (origin, file) in files.iter().enumerate() {
             let is_part = parts.contains(file.path());
+            if is_part {
+                self.needed.insert(origin);
+            }
             let inside = match is_part {
                 false if kind_of(file).await? == Kind::Zip => packed::files(file).await?,
                 _ => None,
@@ -78,6 +87,7 @@ impl Gathering {
             for one in inside.unwrap_or_else(|| vec![file.clone()]) {
                 kinds.push(if is_part { None } else { Some(kind_of(&one).await?) });
                 self.names.push(file.name().to_owned());
+                self.origins.push(origin);
                 self.gathered.files.push(one);
             }
         }
@@ -104,7 +114,7 @@ impl Gathering {
                 torch_file::name_of_unpacked(file.path()).clone_into(&mut self.names[index]);
                 torch_file::read_unpacked(&self.gathered.files, index).await
             }
-            Kind::Json => return self.add_json(&file).await,
+            Kind::Json => return self.add_json(index, &file).await,
             Kind::Other(found) => Err(CheckpointError::NotWeights { name: name.clone(), found }),
         };
         match contents {
@@ -126,6 +136,7 @@ impl Gathering {
             self.gathered.name.clone_from(&self.names[index]);
         }
         self.used.insert(index);
+        self.needed.insert(self.origins[index]);
         let keys: Vec<String> = tensors.iter().map(|(key, _)| unwrapped(key)).collect();
         for (at, key) in keys.iter().enumerate() {
             let Some(other) = self.gathered.tensors.get(key).map(|stored| stored.file) else {
@@ -157,7 +168,7 @@ impl Gathering {
     }
 
     /// Adds a JSON file: an index, or a description.
-    async fn add_json(&mut self, file: &FileHandle) -> Result<(), CheckpointError> {
+    async fn add_json(&mut self, index: usize, file: &FileHandle) -> Result<(), CheckpointError> {
         let name = file.name().to_string();
         if file.len() > MAX_JSON {
             self.gathered.notes.push(format!("`{name}` is not used, it is too long for a description"));
@@ -167,17 +178,22 @@ impl Gathering {
             self.gathered.notes.push(format!("`{name}` is not used, it is not proper JSON"));
             return Ok(());
         };
-        if let Some(index) = Index::read(&json, unwrapped) {
-            self.indexes.push(index);
-        } else if let Some(found) = foreign_description(&json) {
+        if let Some(found) = foreign_description(&json) {
             self.unfit.push(Unfit::foreign(&name, found));
+            return Ok(());
+        }
+        if let Some(shards) = Index::read(&json, unwrapped) {
+            self.indexes.push(shards);
         } else if !self.gathered.hints.add_json(&name, &json)? {
             self.gathered.notes.push(format!("`{name}` is not used, it does not describe a model"));
+            return Ok(());
         }
+        self.needed.insert(self.origins[index]);
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Gathered, CheckpointError> {
+    /// `given` are the files as they were handed over.
+    fn finish(mut self, given: &[FileHandle]) -> Result<Gathered, CheckpointError> {
         if self.gathered.name.is_empty() {
             return Err(self.no_weights());
         }
@@ -190,6 +206,7 @@ impl Gathering {
             return Err(error.unwrap_or(CheckpointError::MissingShard { shard }));
         }
         self.gathered.notes.extend(Unfit::notes(&self.unfit));
+        self.gathered.sources = self.needed.iter().map(|&origin| given[origin].clone()).collect();
         let hints = &mut self.gathered.hints;
         hints.labels = hints.labels.take().or(self.labels);
         Ok(self.gathered)

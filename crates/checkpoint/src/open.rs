@@ -41,6 +41,8 @@ pub struct Checkpoint {
     pub preprocessing: Option<Preprocessing>,
     /// Free text of the safetensors files.
     pub metadata: BTreeMap<String, String>,
+    /// The files it was opened from, without those that say nothing of it: enough to open it again.
+    pub sources: Vec<FileHandle>,
     files: Vec<FileHandle>,
     recipes: BTreeMap<String, Recipe>,
     stored: BTreeMap<String, Stored>,
@@ -164,6 +166,7 @@ fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Infer
         preprocessing,
         name: gathered.name,
         metadata: gathered.metadata,
+        sources: gathered.sources,
         files: gathered.files,
         recipes: sorted.recipes,
         stored: gathered.tensors,

@@ -3,10 +3,13 @@
 //! where there is no index.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name is no proof: a million shards are a joke, not a checkpoint.
 const MAX_SHARDS: usize = 1000;
+
+/// Longest number in a name.
+const MAX_DIGITS: usize = 20;
 
 /// What an index says: the keys of each shard.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ pub(super) fn missing(indexes: &[Index], has: impl Fn(&str) -> bool, names: &[&s
 }
 
 /// A name in its parts: `stem-number-of-total.extension`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Numbered<'a> {
     stem: &'a str,
     number: usize,
@@ -60,7 +63,8 @@ fn numbered(name: &str) -> Option<Numbered<'_>> {
     let stem = copy.filter(|(_, count)| is_number(count)).map_or(stem, |(stem, _)| stem.trim_end());
     let (stem, total) = stem.rsplit_once("-of-")?;
     let (stem, number) = stem.rsplit_once('-')?;
-    let is_whole = is_number(number) && is_number(total);
+    // Zeros before a number are not written without end.
+    let is_whole = is_number(number) && number.len() <= MAX_DIGITS && is_number(total);
     is_whole.then_some(Numbered { stem, number: number.parse().ok()?, digits: number.len(), total, extension })
 }
 
@@ -74,8 +78,10 @@ fn missing_number(names: &[&str]) -> Option<String> {
     let unnumbered = names.len() - all.len();
     all.iter().find_map(|one| {
         let total = one.total.parse::<usize>().ok()?.min(MAX_SHARDS);
-        let has = |number: usize| all.iter().any(|other| Numbered { number, digits: other.digits, ..*one } == *other);
-        let lacking: Vec<_> = (1..=total).filter(|&number| !has(number)).collect();
+        let is_kin =
+            |other: &&Numbered| (other.stem, other.total, other.extension) == (one.stem, one.total, one.extension);
+        let numbers: BTreeSet<usize> = all.iter().filter(is_kin).map(|other| other.number).collect();
+        let lacking: Vec<_> = (1..=total).filter(|number| !numbers.contains(number)).collect();
         let first = lacking.first().filter(|_| lacking.len() > unnumbered)?;
         let Numbered { stem, digits, total, extension, .. } = one;
         Some(format!("{stem}-{first:0digits$}-of-{total}.{extension}"))

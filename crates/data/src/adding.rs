@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::archive::Archive;
+use super::archive::{Archive, belongs_elsewhere};
 use super::error::{DataError, PictureError};
 use super::place::{Place, Side, is_junk};
 use super::reading::read;
@@ -127,6 +127,9 @@ impl PictureSet {
     ) -> Result<(), PictureError> {
         let archive = Rc::new(Archive::open(file).await?);
         let entries: Vec<_> = archive.entries().collect();
+        if let Some(reason) = belongs_elsewhere(&entries) {
+            return Err(PictureError::Zip(reason.to_owned()));
+        }
         adding.looked.total += entries.len();
         for entry in entries {
             if adding.step().await.is_break() {

@@ -12,6 +12,7 @@ use zip::result::{ZipError, ZipResult};
 use zip::{CompressionMethod, ZipReadOptions};
 
 use super::error::{MAX_FILE_BYTES, PictureError};
+use super::place::is_junk;
 use heirloom_platform::file::FileHandle;
 
 /// The directory stands at the end, behind it a comment of at most 64 KB.
@@ -105,6 +106,24 @@ pub struct Entry {
     pub len: u64,
     /// Why it is refused, if it is.
     pub refused: Option<PictureError>,
+}
+
+/// Why a zip without pictures belongs elsewhere on the page, if it does.
+pub fn belongs_elsewhere(entries: &[Entry]) -> Option<&'static str> {
+    let has = |endings: &[&str]| {
+        let is_one = |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
+        entries.iter().any(|entry| is_one(&entry.name) && !is_junk(&entry.name))
+    };
+    let is_project = entries.iter().any(|entry| entry.name.rsplit('/').next() == Some("work.save"));
+    if has(&[".png", ".jpg", ".jpeg", ".webp", ".gif"]) {
+        None
+    } else if is_project {
+        Some("it is a whole project, which is opened under `Projects` at the top of the page")
+    } else if has(&[".safetensors", ".pth", "data.pkl"]) {
+        Some("it is a model and no pictures, so drop it on step 1")
+    } else {
+        None
+    }
 }
 
 /// An opened zip: its directory, not its content.

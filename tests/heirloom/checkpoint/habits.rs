@@ -73,6 +73,9 @@ fn what_a_trainer_leaves_beside_the_weights_is_passed_over_with_a_word() {
     let checkpoint = open(&files).unwrap();
     check_vit(&checkpoint);
     assert_eq!(checkpoint.name, "pytorch_model.bin");
+    // Nothing else has to be kept to open it again.
+    let sources: Vec<&str> = checkpoint.sources.iter().map(FileHandle::name).collect();
+    assert_eq!(sources, ["pytorch_model.bin", "timm.json"]);
     let said = [
         "`trainer_state.json` is not used, it does not describe a model",
         "`optimizer.pt`, `rng_state.pth`, `scheduler.pt` and `training_args.bin` are not used",
@@ -249,6 +252,7 @@ fn a_checkpoint_that_was_unpacked_opens_as_a_folder() {
     let checkpoint = open(&with_config).unwrap();
     check_vit(&checkpoint);
     assert_eq!(checkpoint.name, folder);
+    check_vit(&open(&checkpoint.sources).unwrap());
 
     let alone: Vec<_> = files.iter().filter(|file| file.name() == "data.pkl").cloned().collect();
     let said = sentence(open(&alone));

@@ -57,6 +57,32 @@ fn a_cut_off_zip_is_refused() {
 }
 
 #[test]
+fn a_zip_of_a_model_or_a_project_says_where_it_belongs() {
+    let zipped = |names: &[&str]| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for name in names {
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        }
+        let bytes = writer.finish().unwrap().into_inner();
+        let added = pollster::block_on(add(&mut PictureSet::new(), &[FileHandle::from_bytes("z.zip", bytes)]));
+        added.unwrap_err().to_string()
+    };
+    let project = "`z.zip`: it is a whole project, which is opened under `Projects` at the top of the page";
+    let model = "`z.zip`: it is a model and no pictures, so drop it on step 1";
+    let table = [
+        (vec!["First/name.txt", "First/work.save", "First/parts/model0"], project),
+        (vec!["config.json", "model.safetensors", "README.txt"], model),
+        (vec!["vit/data.pkl", "vit/data/0", "vit/version"], model),
+    ];
+    for (names, reason) in table {
+        let said = zipped(&names);
+        assert!(said.contains(reason), "{said}");
+    }
+    let said = zipped(&["vit.pth", "pets/cat/1.jpg"]);
+    assert!(!said.contains("step 1"), "{said}");
+}
+
+#[test]
 fn damaged_zips_never_panic() {
     use rand::{Rng, SeedableRng};
     let whole = include_bytes!("../../fixtures/pictures/mixed.zip");

@@ -64,7 +64,7 @@ async fn read_ancestor(files: &[FileHandle], device: &Device, emitter: &Emitter)
         normalise: normalise(&checkpoint),
         summary: summary(&checkpoint),
         labels: checkpoint.labels,
-        files: files.to_vec(),
+        files: checkpoint.sources,
     })
 }
 

@@ -120,9 +120,11 @@ impl Restoring<'_> {
             }
             self.workspace.ancestor = None;
             open::open_ancestor(self.workspace, self.emitter, &files).await;
-            let Some(ancestor) = &self.workspace.ancestor else {
+            let Some(ancestor) = &mut self.workspace.ancestor else {
                 return Err(EngineError::Unfit("its ancestor could not be opened".into()));
             };
+            // All that were kept, so that each has its checksum.
+            ancestor.files = files;
             self.stored.files.insert(ancestor.id, sums);
         }
         if let (Some(ancestor), Some(preparation)) = (&mut self.workspace.ancestor, inputs.preparation)
