@@ -49,7 +49,7 @@ pub(super) const POOL: PoolWords = PoolWords {
     paused: "Paused. Nothing is lost.",
     stopped: "Stopped. What there is so far is kept: what can be cut out is marked in step 4.",
     head: "The ancestor learns the names of your classes (linear head)",
-    basis_stage: "The coordinates that all small models share are found on 100 pictures (principal axes)",
+    basis_stage: "The coordinates that all small models share are found on about 100 pictures (shared basis)",
     distil: |model, models| format!("Small model {model} of {models} learns from the ancestor (distillation)"),
     stitch: "Stitch layers get their start values; every configuration is judged with them",
     tune: "The stitched whole learns, one random configuration a step (fine-tuning)",
