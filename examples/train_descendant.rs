@@ -34,7 +34,15 @@ async fn train() -> Result<(), Box<dyn Error>> {
     let start = WholeLayers::new(ancestor, LayersPlan::first(3, 4), split.classes.len(), SIDE)?;
     let schedule = Schedule { peak: 5e-4, floor: 0.0, warmup_steps: STEPS / 10, steps: STEPS };
     let adamw = AdamWSettings::default();
-    let settings = RunSettings { schedule, adamw, label_smoothing: 0.1, drop_path: 0.0, freeze_steps: 0, seed: 1 };
+    let settings = RunSettings {
+        schedule,
+        adamw,
+        label_smoothing: 0.1,
+        drop_path: 0.0,
+        freeze_steps: 0,
+        lr_scales: Vec::new(),
+        seed: 1,
+    };
     let mut run = Run::new(start.start(1).await?, settings);
     let autodiff = device.clone().autodiff();
     for step in 0..STEPS {

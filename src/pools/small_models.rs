@@ -6,7 +6,7 @@ use crate::pools::chosen::{method_in_use, pool_report};
 use crate::pools::losses::{PoolLossTable, PoolLosses};
 use crate::prelude::*;
 use crate::widgets::{Check, ChoiceField, JobBar, More, Number, NumberField, Press, Step, needs, row, said};
-use heirloom_plan::protocol::{JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchInit};
+use heirloom_plan::protocol::{Basis, JobKind, Method, PoolReport, PoolStage, RaceState, SmallModel, StitchInit};
 use heirloom_plan::settings::{Key, MOST_BLOCKS, MOST_WIDTH, Settings};
 
 #[component]
@@ -141,6 +141,7 @@ fn stage(pool: &PoolReport) -> String {
     let t = &text().pool;
     match pool.stage {
         PoolStage::Head => t.head.to_owned(),
+        PoolStage::Basis => t.basis_stage.to_owned(),
         PoolStage::Distil { model } => (t.distil)(model + 1, pool.models.len()),
         PoolStage::Stitch => t.stitch.to_owned(),
         PoolStage::Tune => t.tune.to_owned(),
@@ -155,20 +156,40 @@ fn finished(pool: &PoolReport) -> String {
     (text().pool.finished)(pool.configurations.len(), &percent(f64::from(best)), ancestor.as_deref())
 }
 
+fn bases() -> Vec<(&'static str, &'static str)> {
+    Basis::ALL.map(|basis| (basis.name(), (text().pool.basis_name)(basis))).to_vec()
+}
+
 #[component]
 fn MoreSmallModels() -> impl IntoView {
+    let store = expect_context::<Store>();
     let t = &text().pool;
     let starts = StitchInit::ALL.map(|start| (start.name(), (t.start_name)(start))).to_vec();
+    let is_stitch = move || method_in_use(store) == Method::Stitch;
+    let is_shared = move || !is_stitch() && store.settings.with(|settings| settings.basis.is_shared());
     view! {
         <More>
+            <Show when=move || !is_stitch()>
+                <ChoiceField id="pool-basis" key=Key::Basis options=bases()/>
+            </Show>
+            <Show when=is_shared>
+                <Check id="every-block" key=Key::EveryBlock/>
+            </Show>
+            <Show when=move || !is_stitch()>
+                <NumberField id="feature-weight" key=Key::FeatureWeight/>
+            </Show>
             <NumberField id="head-steps" key=Key::HeadSteps/>
             <NumberField id="distil-steps" key=Key::DistilSteps/>
             <NumberField id="pool-steps" key=Key::PoolSteps/>
             <NumberField id="pool-batch" key=Key::Batch hint=Signal::stored(t.batch_hint.to_owned())/>
             <NumberField id="distil-lr" key=Key::DistilLr/>
             <NumberField id="pool-lr" key=Key::PoolLr/>
+            <NumberField id="stitch-lr" key=Key::StitchLr/>
             <NumberField id="pool-seed" key=Key::PoolSeed/>
             <ChoiceField id="stitch-start" key=Key::StitchInit options=starts/>
+            <Show when=is_stitch>
+                <Check id="label-only" key=Key::LabelOnly/>
+            </Show>
             <Check id="anchor-teacher" key=Key::AnchorTeacher/>
             <Check id="pool-augment" key=Key::PoolAugment/>
         </More>

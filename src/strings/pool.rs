@@ -1,7 +1,7 @@
 //! Words of the steps that make a pool and cut from it.
 
 use super::Heading;
-use heirloom_plan::protocol::{Method, StitchInit};
+use heirloom_plan::protocol::{Basis, Method, StitchInit};
 
 pub struct PoolWords {
     pub set_up: Heading,
@@ -24,6 +24,7 @@ pub struct PoolWords {
     pub paused: &'static str,
     pub stopped: &'static str,
     pub head: &'static str,
+    pub basis_stage: &'static str,
     pub distil: fn(usize, usize) -> String,
     pub stitch: &'static str,
     pub tune: &'static str,
@@ -41,10 +42,21 @@ pub struct PoolWords {
     pub lr_hint: &'static str,
     pub pool_lr: &'static str,
     pub pool_lr_hint: &'static str,
+    pub stitch_lr: &'static str,
+    pub stitch_lr_hint: &'static str,
     pub batch_hint: &'static str,
+    pub basis: &'static str,
+    pub basis_name: fn(Basis) -> &'static str,
+    pub basis_hint: &'static str,
+    pub every_block: &'static str,
+    pub every_block_hint: &'static str,
+    pub feature_weight: &'static str,
+    pub feature_weight_hint: &'static str,
     pub stitch_start: &'static str,
     pub start_name: fn(StitchInit) -> &'static str,
     pub stitch_start_hint: &'static str,
+    pub label_only: &'static str,
+    pub label_only_hint: &'static str,
     pub anchor_teacher: &'static str,
     pub anchor_teacher_hint: &'static str,
     pub augment: &'static str,

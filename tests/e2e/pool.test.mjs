@@ -24,7 +24,7 @@ const COSTS = [
 const folder = temporaryFolder();
 const ancestor = smallModel();
 const settings = ({ head = 4, distil, pool }) =>
-  `#method=pool&size=${SIZE}&batch=4&small=2x16+2x32&head_steps=${head}&distil_steps=${distil}&pool_steps=${pool}`;
+  `#method=pool&basis=pca&size=${SIZE}&batch=4&small=2x16+2x32&head_steps=${head}&distil_steps=${distil}&pool_steps=${pool}`;
 
 async function bring(visit) {
   await step.engineReady(visit, /^CPU/);

@@ -1,5 +1,6 @@
 //! Tests of `learngene::pool`, `learngene::stitch` and their training.
 
+mod basis;
 mod distil;
 mod fit;
 mod making;

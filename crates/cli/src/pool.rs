@@ -2,7 +2,7 @@
 //! judged; and SN-Net beside it.
 //!
 //! It drives [`PoolTrainer`] itself and not a session: a session judges configurations before fine-tuning with the start value
-//! that was chosen, and the comparison of all four start values is what this command is for. The ancestor's features are
+//! that was chosen, and the comparison of all start values is what this command is for. The ancestor's features are
 //! kept for all seeds.
 
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use heirloom_checkpoint::Checkpoint;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise, PictureSet, SplitPlan, model_files, walk};
 use heirloom_engine::{RaceBatches, normalise};
 use heirloom_learngene::pool::{
-    AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolMeasurements, PoolPlan, PoolTrainer, Positions, StitchInit,
-    Teaches, auxiliary_config, frozen,
+    AuxiliaryPlan, Basis, Coordinates, MemoryFeatures, PoolAdvance, PoolMeasurements, PoolPlan, PoolTrainer, Positions,
+    StitchInit, Teaches, auxiliary_config, frozen, with_stitch_rate,
 };
 use heirloom_learngene::stitch::{Configuration, StitchNet};
 use heirloom_nn::vit::Vit;
@@ -30,12 +30,15 @@ use crate::session::device;
 
 /// Start values that are compared, with their names in the output.
 const STARTS: [(StitchInit, &str); 4] = [
-    (StitchInit::Learned, "learned"),
+    (StitchInit::Maps, "maps"),
     (StitchInit::PseudoInverse, "pinv"),
     (StitchInit::LeastSquares, "least_squares"),
     (StitchInit::Random, "random"),
 ];
-/// Pictures that the least-squares start sees (SN-Net: about 100).
+/// Where auxiliary models listen, with the names of the options.
+const PLACES: [(&str, Places); 3] =
+    [("every", Places::Every), ("three", Places::Three), ("published", Places::Published)];
+/// Pictures that the shared basis and the least-squares start see (SN-Net: about 100).
 const FIT_PICTURES: usize = 100;
 
 /// Makes a pool of small models from an ancestor and judges every configuration
@@ -73,11 +76,33 @@ pub struct PoolOptions {
     /// Peak learning rate of distillation
     #[arg(long, default_value_t = 1e-3)]
     lr: f64,
-    /// Peak learning rate of the stitched net
-    #[arg(long, default_value_t = 5e-4)]
+    /// Peak learning rate of the stitched net's blocks
+    #[arg(long, default_value_t = 1e-4)]
     pool_lr: f64,
-    /// Start of the stitch layers that are fine-tuned: learned, pinv, least-squares, random
-    #[arg(long, value_parser = start, default_value = "learned")]
+    /// Peak learning rate of its stitch layers
+    #[arg(long, default_value_t = 1e-3)]
+    stitch_lr: f64,
+    /// Coordinates of the auxiliary models: pca or random (one basis for all, fixed), learned (as published)
+    #[arg(long, value_parser = basis, default_value = "pca")]
+    basis: Basis,
+    /// Leave the ancestor's tokens as they are, neither centred nor scaled
+    #[arg(long)]
+    no_standardising: bool,
+    /// Give every place of the ancestor a basis of its own
+    #[arg(long)]
+    no_tying: bool,
+    /// Give every width coordinates of its own
+    #[arg(long)]
+    no_nesting: bool,
+    /// Where they are compared with the ancestor: every block, three of them, or as published (the smallest at three,
+    /// others at the end) [usual: published for learned coordinates, else every]
+    #[arg(long, value_parser = places)]
+    places: Option<Places>,
+    /// Weight of the ancestor's tokens in distillation
+    #[arg(long, default_value_t = 1.0)]
+    feature_weight: f64,
+    /// Start of the stitch layers that are fine-tuned: maps, pinv, least-squares, random
+    #[arg(long, value_parser = start, default_value = "maps")]
     start: StitchInit,
     /// Flips and crops
     #[arg(long)]
@@ -85,10 +110,46 @@ pub struct PoolOptions {
     /// Also SN-Net with independently trained anchors, for as many steps, under the same teacher
     #[arg(long)]
     sn_net: bool,
+    /// Train those anchors from labels alone
+    #[arg(long, requires = "sn_net")]
+    label_only: bool,
+}
+
+/// Where auxiliary models listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Places {
+    Every,
+    Three,
+    Published,
+}
+
+impl Places {
+    /// Positions of a model, the smallest first.
+    fn of_model(self, at: usize) -> Positions {
+        match (self, at) {
+            (Self::Every, _) => Positions::Every,
+            (Self::Three, _) | (Self::Published, 0) => Positions::FrontMidEnd,
+            (Self::Published, _) => Positions::End,
+        }
+    }
+}
+
+fn basis(name: &str) -> Result<Basis, String> {
+    choice(name, &Basis::ALL.map(|basis| (basis.name(), basis)))
+}
+
+fn places(name: &str) -> Result<Places, String> {
+    choice(name, &PLACES)
 }
 
 fn start(name: &str) -> Result<StitchInit, String> {
     choice(&name.replace('-', "_"), &STARTS.map(|(start, name)| (name, start)))
+}
+
+/// The starts that differ: the pseudo-inverse of a shared basis is its transpose.
+fn starts(basis: Basis) -> Vec<StitchInit> {
+    let differs = |start: &StitchInit| !basis.is_shared() || *start != StitchInit::PseudoInverse;
+    STARTS.map(|(start, _)| start).into_iter().filter(differs).collect()
 }
 
 /// Makes the pools and prints what came of them.
@@ -147,14 +208,22 @@ impl<'a> Stage<'a> {
 
     fn plan(&self, seed: u64, is_sn_net: bool) -> Result<PoolPlan, Failure> {
         let PoolOptions { blocks, size, head_steps, distil_steps, pool_steps, lr, pool_lr, start, .. } = *self.options;
+        let PoolOptions { basis, stitch_lr, feature_weight, label_only, .. } = *self.options;
+        let usual = if basis.is_shared() { Places::Every } else { Places::Published };
+        let places = self.options.places.unwrap_or(usual);
+        let coordinates = Coordinates {
+            basis,
+            is_standardised: !self.options.no_standardising,
+            is_tied: !self.options.no_tying,
+            is_nested: !self.options.no_nesting,
+        };
+        if !basis.is_shared() && coordinates != Coordinates::of(basis) {
+            return Err("learned coordinates have nothing to leave out: choose `--basis pca` or `random`".into());
+        }
         let mut auxiliaries = Vec::new();
         for (at, &width) in self.options.widths.iter().enumerate() {
             let config = auxiliary_config(&self.ancestor.config, [blocks, width], self.classes, size)?;
-            let positions = match (is_sn_net, at) {
-                (true, _) => Positions::None,
-                (false, 0) => Positions::FrontMidEnd,
-                (false, _) => Positions::End,
-            };
+            let positions = if is_sn_net { Positions::None } else { places.of_model(at) };
             auxiliaries.push(AuxiliaryPlan { config, positions });
         }
         let run = |lr: f64, steps: usize| RunSettings {
@@ -163,6 +232,7 @@ impl<'a> Stage<'a> {
             label_smoothing: 0.0,
             drop_path: 0.0,
             freeze_steps: 0,
+            lr_scales: Vec::new(),
             seed,
         };
         Ok(PoolPlan {
@@ -172,12 +242,14 @@ impl<'a> Stage<'a> {
             head_steps,
             distil: run(lr, distil_steps),
             distil_steps,
-            label_weight: 0.1,
-            tune: run(pool_lr, pool_steps),
+            label_weight: if is_sn_net && label_only { 1.0 } else { 0.1 },
+            feature_weight,
+            coordinates,
+            tune: with_stitch_rate(run(pool_lr, pool_steps), stitch_lr),
             tune_steps: pool_steps,
             teacher: Teaches::Ancestor,
             stitch_start: if is_sn_net { StitchInit::LeastSquares } else { start },
-            compared: if is_sn_net { vec![StitchInit::LeastSquares] } else { STARTS.map(|(start, _)| start).into() },
+            compared: if is_sn_net { vec![StitchInit::LeastSquares] } else { starts(basis) },
             fit_batches: FIT_PICTURES.div_ceil(self.options.batch),
         })
     }

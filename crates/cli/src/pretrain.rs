@@ -172,6 +172,7 @@ impl PretrainOptions {
             label_smoothing: self.smoothing,
             drop_path,
             freeze_steps: 0,
+            lr_scales: Vec::new(),
             seed,
         };
         let Self { seen: seen_patches, seen_until: all_patches_from, answers, map, apart, .. } = *self;

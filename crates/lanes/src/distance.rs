@@ -110,6 +110,14 @@ mod tests {
         let table = DistanceTable::new(2);
         let even = (0..4).map(|query| table.row_of_probabilities(&[0.25; 4], Some(query), 0, false)).sum::<f32>() / 4.0;
         assert!((even - 0.8536).abs() < 1e-4);
+        // Uniform attention over larger grids: 0.5201 of the side at 14, towards (2 + √2 + 5 ln(1 + √2)) / 15 = 0.5214.
+        for (grid, share) in [(14, 0.5201), (64, 0.5214)] {
+            let (table, count) = (DistanceTable::new(grid), grid * grid);
+            let row = vec![1.0 / count as f32; count];
+            let all = (0..count).map(|query| f64::from(table.row_of_probabilities(&row, Some(query), 0, false)));
+            let mean = all.sum::<f64>() / count as f64 / grid as f64;
+            assert!((mean - share).abs() < 1e-4, "{grid}: {mean}");
+        }
         assert_eq!(table.row_of_probabilities(&[0.0, 0.0, 1.0, 0.0], Some(2), 0, false), 0.0);
         assert_eq!(table.row_of_probabilities(&[0.0, 0.0, 1.0, 0.0], None, 0, true), 0.0);
     }

@@ -3,6 +3,7 @@
 pub mod cluster;
 mod copy;
 mod descendant;
+mod eigen;
 mod ffn_maps;
 pub mod layers;
 mod line;
@@ -14,6 +15,7 @@ pub mod stitch;
 pub mod yardstick;
 
 pub use descendant::{Descendant, InitError, Initializer, Scratch};
+pub use eigen::Eigen;
 pub use ffn_maps::SharedFfn;
 pub use line::{LayersOnALine, line_weights};
 pub use matrix::Matrix;

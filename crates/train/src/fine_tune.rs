@@ -3,8 +3,8 @@
 use super::optimiser::add_gradients;
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
 use super::{
-    AdamWSettings, ClassificationMetrics, Optimiser, OptimiserState, Schedule, TrainError, Updated, cross_entropy,
-    drop_path_factors, smoothed_targets,
+    AdamWSettings, ClassificationMetrics, LrScale, Optimiser, OptimiserState, Schedule, TrainError, Updated,
+    cross_entropy, drop_path_factors, smoothed_targets,
 };
 use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{Gradients, Int, Tensor, TensorData};
@@ -65,6 +65,9 @@ pub struct RunSettings {
     /// Steps for which the learngene's parameters get no updates; 0 = they train from the first step on.
     #[serde(default)]
     pub freeze_steps: usize,
+    /// Groups of parameters with a share of the learning rate; states of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lr_scales: Vec<LrScale>,
     /// Seed of the drop-path draws.
     pub seed: u64,
 }
@@ -111,6 +114,7 @@ impl<M: Classifier> Run<M> {
     /// A run that has taken `step` steps.
     fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
         let model = if step < settings.freeze_steps { hold(model, true) } else { model };
+        let optimiser = optimiser.with_lr_scales(settings.lr_scales.clone());
         Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0 }
     }
 

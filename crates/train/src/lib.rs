@@ -25,7 +25,7 @@ pub use heirloom_plan::schedule::Schedule;
 pub use linear_head::{Features, LinearFit, LinearHead, PENALTIES, Rows, Standard};
 pub use loss::{cross_entropy, host_cross_entropy, smoothed_targets};
 pub use metrics::ClassificationMetrics;
-pub use optimiser::{AdamWSettings, Decay, Optimiser, OptimiserState, Updated};
+pub use optimiser::{AdamWSettings, Decay, LrScale, Optimiser, OptimiserState, Updated};
 pub use race::{Advance, Race, RacePlan, RunProgress};
 pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};
 pub use state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_model, read_parts};

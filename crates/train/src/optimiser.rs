@@ -57,6 +57,15 @@ impl Default for AdamWSettings {
     }
 }
 
+/// A share of the learning rate for a group of parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LrScale {
+    /// What the paths of its parameters begin with, e.g. `stitches.`.
+    pub prefix: String,
+    /// Factor of the schedule's rate; as in PyTorch it reaches the decoupled weight decay as well.
+    pub scale: f64,
+}
+
 /// The moments of one parameter, flat.
 #[derive(Clone, Debug)]
 struct Moments {
@@ -74,6 +83,7 @@ pub struct Optimiser {
     settings: AdamWSettings,
     updates: u64,
     moments: BTreeMap<String, Moments>,
+    lr_scales: Vec<LrScale>,
 }
 
 /// What one update reports; still on the device, so that one read-back serves everything.
@@ -87,7 +97,14 @@ pub struct Updated<M> {
 impl Optimiser {
     /// No update made yet.
     pub fn new(settings: AdamWSettings) -> Self {
-        Self { settings, updates: 0, moments: BTreeMap::new() }
+        Self { settings, updates: 0, moments: BTreeMap::new(), lr_scales: Vec::new() }
+    }
+
+    /// With rates of their own for some groups; of several that name a parameter the first counts, and those that none
+    /// names have the schedule's rate.
+    #[must_use]
+    pub fn with_lr_scales(self, lr_scales: Vec<LrScale>) -> Self {
+        Self { lr_scales, ..self }
     }
 
     /// The settings.
@@ -129,6 +146,7 @@ impl Optimiser {
             settings: self.settings,
             updates: self.updates,
             moments: &mut self.moments,
+            lr_scales: &self.lr_scales,
         };
         Updated { model: model.map(&mut mapper), norm }
     }
@@ -199,6 +217,7 @@ struct Mapper<'a> {
     /// Updates made, this one included.
     updates: u64,
     moments: &'a mut BTreeMap<String, Moments>,
+    lr_scales: &'a [LrScale],
 }
 
 impl ModuleMapper for Mapper<'_> {
@@ -217,17 +236,20 @@ impl ModuleMapper for Mapper<'_> {
         };
         let checkpointing = tensor.gradient_checkpointing_strategy();
         let parameter = tensor.inner();
-        let Moments { first, second, updates, .. } = self.moments.remove(&self.path.join(".")).unwrap_or_else(|| {
+        let path = self.path.join(".");
+        let scale =
+            self.lr_scales.iter().find(|group| path.starts_with(&group.prefix)).map_or(1.0, |group| group.scale);
+        let Moments { first, second, updates, .. } = self.moments.remove(&path).unwrap_or_else(|| {
             let zeros = || Tensor::zeros([parameter.shape().num_elements()], &parameter.device());
             Moments { first: zeros(), second: zeros(), updates: 0, last: 0 }
         });
         let (updates, last) = (updates + 1, self.updates);
         let AdamWSettings { betas, epsilon, weight_decay, decay, .. } = self.settings;
         let decay = if decay.reaches(&self.path, D) { weight_decay } else { 0.0 };
-        let numbers = AdamwNumbers::new(self.lr, decay, betas, epsilon, updates);
+        let numbers = AdamwNumbers::new(self.lr * scale, decay, betas, epsilon, updates);
         let updated = adamw(Adapted { parameter, first, second }, gradient, self.scale.clone(), numbers);
         let moments = Moments { first: updated.first, second: updated.second, updates, last };
-        self.moments.insert(self.path.join("."), moments);
+        self.moments.insert(path, moments);
         let mut tensor = Tensor::from_inner(updated.parameter);
         if let Some(strategy) = checkpointing {
             tensor = tensor.with_gradient_checkpointing_strategy(strategy);
@@ -295,6 +317,6 @@ impl Optimiser {
             let (first, second) = (upload(first), upload(second));
             moments.insert(path.to_string(), Moments { first, second, updates, last: 0 });
         }
-        Ok(Self { settings, updates: state.updates, moments })
+        Ok(Self { settings, updates: state.updates, moments, lr_scales: Vec::new() })
     }
 }

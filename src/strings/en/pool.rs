@@ -1,7 +1,7 @@
 //! Words of the steps that make a pool and cut from it.
 
 use crate::strings::{Heading, PoolWords};
-use heirloom_plan::protocol::{Method, StitchInit};
+use heirloom_plan::protocol::{Basis, Method, StitchInit};
 
 pub(super) const POOL: PoolWords = PoolWords {
     set_up: Heading {
@@ -49,6 +49,7 @@ pub(super) const POOL: PoolWords = PoolWords {
     paused: "Paused. Nothing is lost.",
     stopped: "Stopped. What there is so far is kept: what can be cut out is marked in step 4.",
     head: "The ancestor learns the names of your classes (linear head)",
+    basis_stage: "The coordinates that all small models share are found on about 100 pictures (shared basis)",
     distil: |model, models| format!("Small model {model} of {models} learns from the ancestor (distillation)"),
     stitch: "Stitch layers get their start values; every configuration is judged with them",
     tune: "The stitched whole learns, one random configuration a step (fine-tuning)",
@@ -70,16 +71,33 @@ pub(super) const POOL: PoolWords = PoolWords {
     lr: "Learning rate of the small models",
     lr_hint: "they start from random numbers, so it may be high",
     pool_lr: "Learning rate of the stitched whole",
-    pool_lr_hint: "lower, so that what was learned is kept",
+    pool_lr_hint: "of its blocks; a tenth of the small models', so that what was learned is kept",
+    stitch_lr: "Learning rate of the stitch layers",
+    stitch_lr_hint: "as high as the small models', for they have learned nothing yet",
     batch_hint: "the same as in training",
+    basis: "Small models listen to the ancestor",
+    basis_name: |basis| match basis {
+        Basis::Pca => "in one basis for all: the main directions of its tokens (principal axes)",
+        Basis::Random => "in one basis for all, drawn at random",
+        Basis::Learned => "through maps that each model learns (as published)",
+    },
+    basis_hint: "in one basis every model means the same by its first numbers, so that their blocks fit each other",
+    every_block: "Every block listens",
+    every_block_hint: "in one basis; otherwise three blocks do",
+    feature_weight: "Weight of the ancestor's tokens",
+    feature_weight_hint: "how much its inside counts against its answers in distillation",
     stitch_start: "Stitch layers start",
     start_name: |start| match start {
-        StitchInit::Learned => "from the learned maps, transposed (the paper's way)",
-        StitchInit::PseudoInverse => "from the pseudo-inverse of the learned maps",
+        StitchInit::Maps => {
+            "from the way both models listen (one basis: the missing numbers are 0; learned maps: transposed)"
+        }
+        StitchInit::PseudoInverse => "from the pseudo-inverse of learned maps",
         StitchInit::LeastSquares => "by least squares on 100 pictures (SN-Net's way)",
         StitchInit::Random => "at random",
     },
-    stitch_start_hint: "independent anchors have no learned maps and use least squares instead",
+    stitch_start_hint: "independent anchors do not listen and use least squares instead",
+    label_only: "Independent anchors learn from your classes alone",
+    label_only_hint: "as in the SN-Net paper; otherwise from the ancestor's answers, too",
     anchor_teacher: "The largest small model teaches the stitched whole",
     anchor_teacher_hint: "as in the SN-Net paper; otherwise the ancestor does, the same for both ways",
     augment: "Vary the pictures (flip, crop)",

@@ -66,10 +66,12 @@ async fn cut_and_named(engine: &mut TestEngine, method: Method) -> (CutReport, P
 fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_one() {
     pollster::block_on(async {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-        for method in [Method::Pool, Method::Stitch] {
+        let published = PoolSettings { basis: Basis::Learned, ..eventful(Method::Pool) };
+        for eventful in [eventful(Method::Pool), eventful(Method::Stitch), published] {
+            let method = eventful.method;
             let mut undisturbed = TestEngine::start().await;
             bring(&mut undisturbed, 5).await;
-            undisturbed.inner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
+            undisturbed.inner.handle(Command::MakePool(eventful.clone()), Vec::new()).await;
             let mut pieces = 0;
             while undisturbed.inner.work().await {
                 pieces += 1;
@@ -80,7 +82,7 @@ fn a_pool_killed_at_any_step_ends_with_the_losses_and_models_of_the_undisturbed_
             for _ in 0..4 {
                 let place = Place::new();
                 let mut engine = engine_with_pictures(&place.storage()).await;
-                engine.inner.handle(Command::MakePool(eventful(method)), Vec::new()).await;
+                engine.inner.handle(Command::MakePool(eventful.clone()), Vec::new()).await;
                 let worked = random.random_range(1..pieces - 20);
                 for _ in 0..worked {
                     engine.inner.work().await;

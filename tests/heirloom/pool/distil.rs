@@ -2,8 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use heirloom_learngene::pool::{Auxiliary, Positions, frozen};
-use heirloom_learngene::pool::{DistillTargets, MemoryFeatures, NoFeatures, Probe, Teacher, distillation_loss};
+use heirloom_learngene::pool::{Auxiliary, AuxiliaryPlan, Basis, Positions, frozen};
+use heirloom_learngene::pool::{
+    DistillTargets, DistillWeights, MemoryFeatures, NoFeatures, Probe, Teacher, distillation_loss,
+};
 use heirloom_learngene::stitch::{draw_configuration, stitching_loss};
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::vit::{Vit, VitConfig};
@@ -15,6 +17,7 @@ use crate::train::gradients::agree;
 use crate::train::models::plain_settings;
 
 const BLOCKS: [usize; 3] = [0, 1, 2];
+const WEIGHTS: DistillWeights = DistillWeights { labels: 0.1, features: 1.0 };
 
 async fn ancestor(device: &Device) -> Vit {
     let ancestor = model(3, 8, 500, device).await;
@@ -22,7 +25,8 @@ async fn ancestor(device: &Device) -> Vit {
 }
 
 async fn auxiliary(positions: Positions, device: &Device) -> Auxiliary {
-    let mut auxiliary = Auxiliary::start(&model_config(3, 4), &model_config(3, 8), positions, 1, device).await;
+    let plan = AuxiliaryPlan { config: model_config(3, 4), positions };
+    let mut auxiliary = Auxiliary::start(&plan, &model_config(3, 8), Basis::Learned, 1, device).await;
     // Livelier weights than a start's, so that nothing is nearly 0.
     auxiliary.student = model(3, 4, 600, device).await;
     auxiliary
@@ -60,7 +64,7 @@ on_every_engine! {
         let mut run = Run::new(auxiliary, plain_settings(1e-2));
         let lesson = teacher.lesson(&batch, &BLOCKS, &head.head).await.unwrap();
         let (images, labels) = (batch.images(&device).unwrap(), batch.targets(&device));
-        run.step_by(|model| distillation_loss(model, images, labels, lesson, 0.1)).await.unwrap();
+        run.step_by(|model| distillation_loss(model, images, labels, lesson, WEIGHTS)).await.unwrap();
         let after = read_model(&run.model().unwrap()).await.unwrap();
         assert_eq!(changed(&start, &after), start.keys().cloned().collect::<Vec<_>>());
         assert_eq!(read_model(teacher.ancestor()).await.unwrap(), before);
@@ -88,15 +92,21 @@ on_every_engine! {
         let mapped = auxiliary.attention_maps[0].forward(lesson.attended[0].clone());
         let attended = mse(read(shown.attended[0].clone()).await.unwrap(), read(mapped).await.unwrap());
         let expected = 0.1 * hard + 0.9 * (soft + tokens + attended);
-        let loss = distillation_loss(&auxiliary, pictures(2, &device), labels(&device), lesson, 0.1);
-        assert_close(&read(loss).await.unwrap(), &[expected as f32], 1e-4);
+        let loss = |weights| distillation_loss(&auxiliary, pictures(2, &device), labels(&device), lesson.clone(), weights);
+        assert_close(&read(loss(WEIGHTS)).await.unwrap(), &[expected as f32], 1e-4);
+        let expected = 0.1 * hard + 0.9 * (soft + 3.0 * (tokens + attended));
+        let heavier = DistillWeights { features: 3.0, ..WEIGHTS };
+        assert_close(&read(loss(heavier)).await.unwrap(), &[expected as f32], 1e-4);
+        // Labels alone.
+        let alone = DistillWeights { labels: 1.0, features: 3.0 };
+        assert_close(&read(loss(alone)).await.unwrap(), &[hard as f32], 1e-4);
     }
 
     async fn gradients_of_both_losses_agree_with_finite_differences(device: Device) {
         let auxiliary = auxiliary(Positions::FrontMidEnd, &device).await;
         let taught = lesson(&auxiliary.pairs, &device);
         let loss =
-            |model: &Auxiliary| distillation_loss(model, pictures(2, &device), labels(&device), taught.clone(), 0.1);
+            |model: &Auxiliary| distillation_loss(model, pictures(2, &device), labels(&device), taught.clone(), WEIGHTS);
         for part in ["token_maps", "attention_maps", "attn.qkv", "patch_embed"] {
             agree(&auxiliary, &loss, &|name| name.contains(part), 5).await;
         }

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use heirloom_learngene::pool::{
     AuxiliaryPlan, MemoryFeatures, PoolAdvance, PoolHeader, PoolPlan, PoolTrainer, Teaches,
 };
-use heirloom_learngene::pool::{Positions, StitchInit, frozen};
-use heirloom_nn::device::uniform;
+use heirloom_learngene::pool::{Basis, Coordinates, Positions, SharedBasis, StitchInit, frozen, with_stitch_rate};
+use heirloom_nn::device::{read, uniform};
 use heirloom_nn::vit::Vit;
 use heirloom_train::{Batch, Batches, RunSettings, TrainError, read_model};
 
@@ -57,13 +57,24 @@ fn plan() -> PoolPlan {
         distil: run(1e-3),
         distil_steps: 3,
         label_weight: 0.1,
+        feature_weight: 1.0,
+        coordinates: Coordinates::of(Basis::Learned),
         tune: run(1e-3),
         tune_steps: 4,
         teacher: Teaches::Ancestor,
-        stitch_start: StitchInit::Learned,
-        compared: vec![StitchInit::Learned, StitchInit::LeastSquares],
+        stitch_start: StitchInit::Maps,
+        compared: vec![StitchInit::Maps, StitchInit::LeastSquares],
         fit_batches: 2,
     }
+}
+
+/// The same in one basis, every block listening, stitch layers faster than blocks.
+fn shared_plan(basis: Basis) -> PoolPlan {
+    let mut plan = plan();
+    plan.auxiliaries.iter_mut().for_each(|one| one.positions = Positions::Every);
+    plan.coordinates = Coordinates::of(basis);
+    plan.tune = with_stitch_rate(plan.tune, 1e-2);
+    plan
 }
 
 async fn ancestor(device: &Device) -> Vit {
@@ -93,7 +104,7 @@ on_every_engine! {
         assert_eq!(net.configurations().len(), 9);
         assert_eq!(report.accuracy.len(), 9);
         let compared: Vec<_> = report.at_start.iter().map(|(start, accuracy)| (*start, accuracy.len())).collect();
-        assert_eq!(compared, [(StitchInit::Learned, 9), (StitchInit::LeastSquares, 9)]);
+        assert_eq!(compared, [(StitchInit::Maps, 9), (StitchInit::LeastSquares, 9)]);
         // An anchor has no stitch: it is as good under any start value.
         for anchor in [0, 8] {
             assert_eq!(report.at_start[0].1[anchor], report.at_start[1].1[anchor]);
@@ -102,14 +113,77 @@ on_every_engine! {
         assert!(report.ancestor_accuracy.is_some());
         assert_eq!(pool.advance().await.unwrap(), PoolAdvance::Finished);
     }
+
+    async fn a_pool_in_a_shared_basis_has_no_maps_and_begins_with_padding(device: Device) {
+        for basis in [Basis::Pca, Basis::Random] {
+            let mut pool = pool(shared_plan(basis), &device).await;
+            let mut seen = 0;
+            while pool.needs_basis() {
+                seen += usize::from(pool.advance().await.unwrap() == PoolAdvance::Fitted);
+            }
+            // Two batches to look at, and the basis found on them.
+            assert_eq!((seen, pool.report().distil_losses[0].len()), (3, 0));
+            let map = pool.basis().map(|basis: &SharedBasis| basis.map(4, 2)).unwrap();
+            assert_eq!((map.rows, map.columns), (4, 12));
+            while !pool.has_net() {
+                pool.advance().await.unwrap();
+            }
+            assert!(pool.distilled().iter().all(|one| one.token_maps.is_empty() && one.attention_maps.is_empty()));
+            assert_eq!(pool.distilled().iter().map(|one| one.pairs.len()).collect::<Vec<_>>(), [3, 3]);
+            let padding: Vec<f32> = (0..4 * 8).map(|at| f32::from(u8::from(at / 8 == at % 8))).collect();
+            let (before, after) = (pool.net().unwrap(), {
+                while !pool.is_finished() {
+                    pool.advance().await.unwrap();
+                }
+                pool.net().unwrap()
+            });
+            for stitch in &before.stitches {
+                assert_eq!(read(stitch.weight.val()).await.unwrap(), padding);
+                assert!(read(stitch.bias.as_ref().unwrap().val()).await.unwrap().iter().all(|value| *value == 0.0));
+            }
+            assert_eq!(pool.report().at_start.len(), 2);
+            assert_ne!(read_model(&after.stitches).await.unwrap(), read_model(&before.stitches).await.unwrap());
+        }
+    }
+}
+
+#[test]
+fn stitch_layers_and_blocks_have_rates_of_their_own() {
+    let tune = with_stitch_rate(plain_settings(1e-4), 1e-3);
+    assert_eq!(tune.schedule.peak, 1e-3);
+    let scales: Vec<_> = tune.lr_scales.iter().map(|group| (group.prefix.as_str(), group.scale)).collect();
+    assert_eq!(scales, [("anchors.", 0.1), ("stitches.", 1.0)]);
+    let slower = with_stitch_rate(plain_settings(1e-3), 0.0);
+    assert_eq!((slower.schedule.peak, slower.lr_scales[0].scale, slower.lr_scales[1].scale), (1e-3, 1.0, 0.0));
+    // The same rate, and none at all, need no groups: as in earlier versions.
+    assert_eq!(with_stitch_rate(plain_settings(1e-3), 1e-3), plain_settings(1e-3));
+    assert_eq!(with_stitch_rate(plain_settings(0.0), 0.0), plain_settings(0.0));
+    let saved = serde_json::to_value(plan()).unwrap();
+    assert!(saved["tune"].get("lr_scales").is_none());
+}
+
+#[test]
+fn a_plan_saved_before_there_was_a_choice_of_coordinates_is_what_it_was() {
+    let mut saved = serde_json::to_value(plan()).unwrap();
+    let fields = saved.as_object_mut().unwrap();
+    assert!(fields.remove("coordinates").is_some() && fields.remove("feature_weight").is_some());
+    fields.insert("stitch_start".into(), "learned".into());
+    fields.insert("compared".into(), serde_json::json!(["learned", "least_squares"]));
+    assert_eq!(serde_json::from_value::<PoolPlan>(saved).unwrap(), plan());
 }
 
 #[test]
 fn a_saved_pool_goes_on_exactly_from_wherever_it_stood() {
     pollster::block_on(async {
         let device = crate::support::device().await;
-        for teacher in [Teaches::Ancestor, Teaches::LargestAnchor] {
-            let plan = PoolPlan { teacher, ..plan() };
+        let without = Coordinates { is_tied: false, is_nested: false, ..Coordinates::of(Basis::Random) };
+        for (teacher, plan, stride) in [
+            (Teaches::Ancestor, plan(), 5),
+            (Teaches::LargestAnchor, plan(), 13),
+            (Teaches::Ancestor, shared_plan(Basis::Pca), 7),
+            (Teaches::Ancestor, PoolPlan { coordinates: without, ..shared_plan(Basis::Random) }, 17),
+        ] {
+            let plan = PoolPlan { teacher, ..plan };
             let mut whole = pool(plan.clone(), &device).await;
             let mut pieces = 0;
             while !whole.is_finished() {
@@ -117,7 +191,7 @@ fn a_saved_pool_goes_on_exactly_from_wherever_it_stood() {
                 pieces += 1;
             }
             let expected = read_model(&whole.net().unwrap()).await.unwrap();
-            for cut in (0..=pieces).step_by(if teacher == Teaches::Ancestor { 5 } else { 13 }) {
+            for cut in (0..=pieces).step_by(stride) {
                 let mut first = pool(plan.clone(), &device).await;
                 for _ in 0..cut {
                     first.advance().await.unwrap();
@@ -208,5 +282,19 @@ fn a_state_of_another_pool_is_refused_and_a_pool_needs_two_models() {
         state.tensors.retain(|name, _| !name.starts_with("head.model."));
         let refused = PoolTrainer::restore(state, ancestor(&device).await, Noise, MemoryFeatures::default()).await;
         assert!(matches!(refused.err(), Some(TrainError::MissingTensor { name }) if name == "head.weight"));
+        // A basis that is not there, and one of another ancestor.
+        let mut shared = pool(shared_plan(Basis::Pca), &device).await;
+        while shared.needs_basis() {
+            shared.advance().await.unwrap();
+        }
+        for other in [None, Some(vec![8, 11])] {
+            let mut state = shared.save().await.unwrap();
+            match other {
+                None => drop(state.tensors.remove("basis.axes.0")),
+                Some(shape) => state.tensors.get_mut("basis.axes.0").unwrap().shape = shape,
+            }
+            let refused = PoolTrainer::restore(state, ancestor(&device).await, Noise, MemoryFeatures::default()).await;
+            assert!(refused.err().unwrap().to_string().contains("`basis.axes.0`"));
+        }
     });
 }

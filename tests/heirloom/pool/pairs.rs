@@ -4,7 +4,7 @@ use heirloom_learngene::pool::{Positions, auxiliary_config};
 use heirloom_learngene::stitch::{Configuration, StitchError, StitchNet, slide};
 use heirloom_nn::vit::StitchedError;
 use heirloom_plan::protocol::{
-    Budget, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, RaceState, StitchInit,
+    Basis, Budget, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, RaceState, StitchInit,
 };
 
 use super::{model, model_config, net};
@@ -90,6 +90,14 @@ fn positions_are_the_ends_of_thirds() {
 }
 
 #[test]
+fn every_block_stands_for_the_ancestors_block_as_deep_as_it() {
+    assert_eq!(Positions::Every.pairs(4, 12), [(0, 2), (1, 5), (2, 8), (3, 11)]);
+    assert_eq!(Positions::Every.pairs(6, 7), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 6)]);
+    // A student deeper than its ancestor begins where that has nothing but its embedding.
+    assert_eq!(Positions::Every.pairs(4, 2), [(1, 0), (2, 0), (3, 1)]);
+}
+
+#[test]
 fn an_auxiliary_model_has_the_ancestors_tokens_and_its_own_width() {
     let ancestor = model_config(12, 8);
     let config = auxiliary_config(&ancestor, [6, 6], 5, 8).unwrap();
@@ -125,7 +133,12 @@ fn report(configurations: &[(u64, u64, f32)]) -> PoolReport {
             pool_steps: 1,
             lr: 0.0,
             pool_lr: 0.0,
-            stitch_start: StitchInit::Learned,
+            stitch_lr: None,
+            basis: Basis::Learned,
+            is_every_block: false,
+            feature_weight: 1.0,
+            stitch_start: StitchInit::Maps,
+            is_label_only: false,
             is_anchor_teacher: false,
             augment: false,
             seed: 1,

@@ -26,7 +26,12 @@ pub fn settings(method: Method) -> PoolSettings {
         pool_steps: steps,
         lr: 3e-3,
         pool_lr: 3e-3,
-        stitch_start: StitchInit::Learned,
+        stitch_lr: Some(1e-2),
+        basis: Basis::Pca,
+        is_every_block: true,
+        feature_weight: 1.0,
+        stitch_start: StitchInit::Maps,
+        is_label_only: false,
         is_anchor_teacher: false,
         augment: false,
         seed: 1,
@@ -131,7 +136,7 @@ on_every_engine! {
         let mut engine = ready().await;
         let pool = make(&mut engine, settings(Method::Pool)).await;
         let stitch = make(&mut engine, settings(Method::Stitch)).await;
-        assert_eq!(stitch.settings.stitch_start, StitchInit::LeastSquares, "independent anchors have no learned maps");
+        assert_eq!(stitch.settings.stitch_start, StitchInit::LeastSquares, "independent anchors have no maps");
         assert!(pool.is_comparable(&stitch) && stitch.is_comparable(&pool));
         assert_eq!(pool.steps, stitch.steps);
         let other = PoolReport { pictures: [1, 1], ..stitch.clone() };
@@ -242,6 +247,27 @@ mod native {
                     }
                 }
             }
+        });
+    }
+
+    #[test]
+    fn pools_are_made_as_published_and_their_baseline_from_labels_alone() {
+        pollster::block_on(async {
+            let mut engine = ready().await;
+            let published = PoolSettings {
+                basis: Basis::Learned,
+                is_every_block: false,
+                stitch_lr: None,
+                ..settings(Method::Pool)
+            };
+            let pool = make(&mut engine, published).await;
+            assert_eq!((pool.state, pool.settings.basis), (RaceState::Finished, Basis::Learned));
+            let shared = make(&mut engine, settings(Method::Pool)).await;
+            assert_ne!(pool.distil_loss, shared.distil_loss);
+            let both = make(&mut engine, settings(Method::Stitch)).await;
+            let alone = make(&mut engine, PoolSettings { is_label_only: true, ..settings(Method::Stitch) }).await;
+            assert_ne!(both.distil_loss, alone.distil_loss);
+            assert!(shared.is_comparable(&alone) && pool.is_comparable(&shared));
         });
     }
 

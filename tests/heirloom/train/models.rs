@@ -154,6 +154,7 @@ pub fn plain_settings(lr: f64) -> RunSettings {
         label_smoothing: 0.0,
         drop_path: 0.0,
         freeze_steps: 0,
+        lr_scales: Vec::new(),
         seed: 0,
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_nn::device::read;
 use heirloom_nn::kernels::SquareSums;
 use heirloom_nn::kernels::adamw::{AdamwNumbers, Adapted, adamw, adamw_reference};
-use heirloom_train::{AdamWSettings, Decay, Optimiser};
+use heirloom_train::{AdamWSettings, Decay, LrScale, Optimiser};
 
 /// Parameters of each rank AdamW treats differently; names as in timm.
 #[derive(Module, Debug)]
@@ -208,6 +208,26 @@ on_every_engine! {
             let moments = optimiser.save().await.unwrap();
             assert_eq!(moments.tensors.len(), 6, "two moments of three parameters");
             assert!(moments.tensors.values().flat_map(|tensor| &tensor.values).all(|value| *value == 0.0));
+        }
+    }
+
+    async fn each_group_of_parameters_moves_by_its_share_of_the_rate(device: Device) {
+        let model = Small::new(&device.autodiff());
+        let before = model.values().await;
+        let group = |prefix: &str, scale: f64| LrScale { prefix: prefix.into(), scale };
+        // The first group that names a parameter counts; the token is named by none.
+        let groups = vec![group("fc.w", 0.1), group("fc.", 0.5), group("f", 9.0)];
+        let mut optimiser = Optimiser::new(AdamWSettings { weight_decay: 0.05, ..PLAIN }).with_lr_scales(groups);
+        let loss = model.loss(1.0);
+        let signs: Vec<f64> = {
+            let moved = Optimiser::new(PLAIN).step(0.01, model.clone(), model.loss(1.0)).model.values().await;
+            before.iter().zip(&moved).map(|(before, after)| f64::from(before - after).signum()).collect()
+        };
+        let after = optimiser.step(0.01, model, loss).model.values().await;
+        let rate = |at: usize| if at < 5 { 0.01 } else if at < 20 { 0.001 } else { 0.005 };
+        for (at, (before, after)) in before.iter().zip(&after).enumerate() {
+            let expected = documented(f64::from(*before), &signs[at..=at], rate(at), 0.05);
+            assert!((f64::from(*after) - expected).abs() < 1e-6, "weight {at}: {after}, expected {expected}");
         }
     }
 

@@ -90,6 +90,7 @@ on_both_engines! {
             label_smoothing: 0.1,
             drop_path: 0.5,
             freeze_steps: 0,
+            lr_scales: Vec::new(),
             seed: 7,
         };
         let mut run = Run::new(tiny(3, &device).await, settings);
@@ -273,6 +274,7 @@ on_every_engine! {
             label_smoothing: 0.1,
             drop_path: 0.0,
             freeze_steps: 0,
+            lr_scales: Vec::new(),
             seed: 3,
         };
         let mut weights = Vec::new();

@@ -117,6 +117,40 @@ pub const RATES: [f64; 3] = [0.3, 1.0, 3.0];
 const CLASSROOM: &str = "static/ancestors/classroom.safetensors";
 const ALL: &[Method] = &[Method::Layers, Method::Cluster, Method::Pool];
 
+/// How a pool's small models listen to the ancestor, and how its stitch layers begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolKind {
+    /// One basis for all.
+    #[default]
+    Shared,
+    /// Learned maps, from which the stitch layers begin, as published.
+    Published,
+    /// Learned maps; the stitch layers begin by least squares, as SN-Net's do.
+    Fitted,
+}
+
+impl PoolKind {
+    const ALL: [Self; 3] = [Self::Shared, Self::Published, Self::Fitted];
+
+    /// What its units are called by.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Shared => "shared-basis",
+            Self::Published => "published",
+            Self::Fitted => "least-squares",
+        }
+    }
+
+    /// Its options. The baseline stands beside the first.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Shared => &["--sn-net"],
+            Self::Published => &["--basis", "learned"],
+            Self::Fitted => &["--basis", "learned", "--start", "least-squares"],
+        }
+    }
+}
+
 /// What one unit varies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setting {
@@ -128,8 +162,8 @@ pub struct Setting {
     pub share: usize,
     /// Factor of the learning rate.
     pub rate: f64,
-    /// Whether the pool's stitch layers begin by least squares, as SN-Net's do, and not from the learned maps.
-    pub is_fitted: bool,
+    /// How a pool is made.
+    pub pool: PoolKind,
     /// The seed.
     pub seed: u64,
 }
@@ -255,42 +289,38 @@ impl Profile {
             worlds.filter(move |(_, world)| world.methods.contains(&method)).map(|(at, _)| at)
         };
         let mut all = Vec::new();
-        let mut add = |method: Method, share: usize, rate: f64, is_fitted: bool| {
-            all.extend(tried(method).map(|world| Setting { method, world, share, rate, is_fitted, seed }));
+        let mut add = |method: Method, share: usize, rate: f64, pool: PoolKind| {
+            all.extend(tried(method).map(|world| Setting { method, world, share, rate, pool, seed }));
         };
         for (share, rate) in [(100, 1.0), (25, 1.0), (10, 1.0), (100, RATES[0]), (100, RATES[2])] {
-            add(Method::Layers, share, rate, false);
-            add(Method::Cluster, share, rate, false);
+            add(Method::Layers, share, rate, PoolKind::default());
+            add(Method::Cluster, share, rate, PoolKind::default());
             if (share, rate) == (100, 1.0) {
-                add(Method::Pool, share, rate, false);
-                add(Method::Pool, share, rate, true);
+                PoolKind::ALL.into_iter().for_each(|pool| add(Method::Pool, share, rate, pool));
             }
         }
         all
     }
 
     fn unit(&self, setting: Setting) -> Unit {
-        let Setting { method, world, share, rate, is_fitted, seed } = setting;
+        let Setting { method, world, share, rate, pool, seed } = setting;
         let world = &self.worlds[world];
         let id = match method {
-            Method::Pool if is_fitted => format!("pool/{}/least-squares/seed-{seed}", world.name),
-            Method::Pool => format!("pool/{}/seed-{seed}", world.name),
+            Method::Pool => format!("pool/{}/{}/seed-{seed}", world.name, pool.name()),
             _ => format!("{}/{}/share-{share}/rate-{rate}/seed-{seed}", method.name(), world.name),
         };
         let mut arguments = vec![world.model.clone(), world.pictures.clone()];
         let options = if method == Method::Pool { self.pool(world) } else { self.race(world, setting) };
         arguments.extend(options.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]));
-        match method {
-            Method::Pool if is_fitted => arguments.extend(["--start", "least-squares"].map(String::from)),
-            Method::Pool => arguments.push("--sn-net".to_owned()),
-            _ => {}
+        if method == Method::Pool {
+            arguments.extend(pool.options().iter().map(|option| (*option).to_owned()));
         }
         if self.engine == Engine::WebGpu {
             arguments.extend(["--engine", "webgpu"].map(String::from));
         }
         arguments.extend(["--seeds", "1", "--first-seed"].map(String::from));
         arguments.extend([seed.to_string(), "--json".to_owned()]);
-        let nets = if is_fitted { 1 } else { 2 };
+        let nets = if pool == PoolKind::Shared { 2 } else { 1 };
         let runs = if method == Method::Pool { nets * self.pool_steps.iter().sum::<usize>() } else { self.steps };
         let arms = if method == Method::Pool { 1 } else { arms(&setting).len() };
         let tokens = world.tokens.unwrap_or(world.size) * world.layers;
@@ -353,8 +383,8 @@ mod tests {
         let commands: BTreeSet<String> = units.iter().map(super::Unit::command).collect();
         let ids: BTreeSet<&str> = units.iter().map(|unit| &*unit.id).collect();
         assert_eq!((commands.len(), ids.len()), (units.len(), units.len()));
-        // Two sets and five seeds: two methods under five settings, and a pool with either start.
-        assert_eq!(units.len(), 2 * 5 * (2 * 5 + 2));
+        // Two sets and five seeds: two methods under five settings, and three kinds of pools.
+        assert_eq!(units.len(), 2 * 5 * (2 * 5 + 3));
         assert!(units.iter().all(|unit| unit.inputs().iter().all(|path| path.starts_with("static/"))));
         assert!(units.iter().all(|unit| unit.arguments.ends_with(&["--json".to_owned()])));
     }

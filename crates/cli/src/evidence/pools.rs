@@ -2,7 +2,7 @@
 
 use super::claims::percent;
 use super::document::Page;
-use super::plan::{Method, World};
+use super::plan::{Method, PoolKind, World};
 use super::results::NetKind;
 use super::tables::{NOT_RUN, Table, cell, count};
 use crate::reports::{Configuration, Net};
@@ -14,8 +14,9 @@ pub fn section(page: &mut Page<'_>) {
     page.say(
         "Two auxiliary models are distilled from the ancestor, stitched and fine-tuned together; SN-Net has anchors of the \
          same sizes that heard only the ancestor's answers, stitched by least squares, for as many steps under the same \
-         teacher. A pool is made twice: with stitches that begin from the learned maps, as published, and with SN-Net's \
-         start. All three judge every configuration on the same pictures.",
+         teacher. A pool is made three times: in one basis that all its models share, with maps that each learns, from \
+         which the stitches begin, as published, and with those and SN-Net's start. All judge every configuration on \
+         the same pictures.",
     );
     summary(page);
     starts(page);
@@ -87,16 +88,16 @@ fn summary(page: &mut Page<'_>) {
 
 /// Start values of the stitch layers.
 fn starts(page: &mut Page<'_>) {
-    let names = ["learned", "pinv", "least_squares", "random"];
+    let names = ["maps", "pinv", "least_squares", "random"];
     page.say("### Start values of the stitch layers");
     page.say(
-        "Mean accuracy of all stitched models before fine-tuning, %. The gaps between learned and least squares are an \
-         open question; no claim is made of them.",
+        "Mean accuracy of all stitched models before fine-tuning, %. Of a shared basis the pseudo-inverse is the \
+         transposed map. The gaps between maps and least squares are an open question; no claim is made of them.",
     );
     let mut table = Table::new(["set", "net"].into_iter().chain(names));
     for (at, world) in worlds(page) {
-        // Before fine-tuning both pools are the same.
-        for (name, kind) in NetKind::NAMED.into_iter().filter(|(_, kind)| *kind != NetKind::FittedPool) {
+        // Before fine-tuning the two with learned maps are the same.
+        for (name, kind) in NetKind::NAMED.into_iter().filter(|(_, kind)| *kind != NetKind::Pool(PoolKind::Fitted)) {
             let (nets, seeds) = (page.results.nets(at, kind), page.profile.seeds);
             let cells = names.map(|start| {
                 let of_net = |net: &&Net| {
@@ -138,7 +139,7 @@ fn configurations(page: &mut Page<'_>, at: usize, world: &World) {
         table.row(about.into_iter().chain(nets.each_ref().map(|(_, nets)| cell(&values(nets), seeds, percent))));
     }
     if shape.is_empty() {
-        table.row([NOT_RUN; 6]);
+        table.row([NOT_RUN; 7]);
     }
     page.say(table.markdown());
     commands(page, Some(at));

@@ -1,7 +1,7 @@
 //! What the units' results say, put together: curves of runs, what is stored, and pools.
 
 use super::findings::{BySeed, values};
-use super::plan::{Method, Setting, Unit};
+use super::plan::{Method, PoolKind, Setting, Unit};
 use crate::reports::{ClusterRace, Configuration, LayersRace, LayersReport, Net, Pictures, Point, Run};
 use heirloom_plan::protocol::Init;
 use heirloom_plan::protocol::statistics::{Range, Spread, steps_to_accuracy};
@@ -39,18 +39,20 @@ impl Net {
 /// Which net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetKind {
-    /// A pool whose stitch layers begin from the learned maps, as published.
-    Pool,
-    /// A pool whose stitch layers begin by least squares, as SN-Net's do.
-    FittedPool,
+    /// A pool.
+    Pool(PoolKind),
     /// SN-Net.
     SnNet,
 }
 
 impl NetKind {
     /// All of them, with their names for people.
-    pub const NAMED: [(&str, Self); 3] =
-        [("pool", Self::Pool), ("pool, least squares", Self::FittedPool), ("SN-Net", Self::SnNet)];
+    pub const NAMED: [(&str, Self); 4] = [
+        ("pool, shared basis", Self::Pool(PoolKind::Shared)),
+        ("pool, as published", Self::Pool(PoolKind::Published)),
+        ("pool, least squares", Self::Pool(PoolKind::Fitted)),
+        ("SN-Net", Self::SnNet),
+    ];
 }
 
 /// Everything that was run.
@@ -180,7 +182,8 @@ impl Results {
 
     /// The same with their seeds.
     pub fn nets_by_seed(&self, world: usize, kind: NetKind) -> Vec<(u64, &Net)> {
-        let is_wanted = |one: &Setting| (one.world, one.is_fitted) == (world, kind == NetKind::FittedPool);
+        let pool = if let NetKind::Pool(pool) = kind { pool } else { PoolKind::Shared };
+        let is_wanted = |one: &Setting| (one.world, one.pool) == (world, pool);
         let of_kind = |net| if kind == NetKind::SnNet { Net::baseline(net) } else { Some(net) };
         let nets = self.nets.iter().filter(|(setting, _)| is_wanted(setting));
         let nets = nets.filter_map(|(setting, net)| Some((setting.seed, of_kind(net)?)));
@@ -191,7 +194,7 @@ impl Results {
 #[cfg(test)]
 pub mod tests {
     use super::{Method, NetKind, Results};
-    use crate::evidence::plan::{Unit, arms, cpu};
+    use crate::evidence::plan::{PoolKind, Unit, arms, cpu};
     use serde_json::Value;
 
     /// Results as the commands would print them for units: every start rises at a pace of its own.
@@ -207,15 +210,16 @@ pub mod tests {
                     let (flops, accuracy) = (1000 * (at + 1), 0.3 + lift + 0.1 * at as f64 + 0.01 * seed);
                     format!(
                         r#"{{"front":{{"model":0,"width":64,"blocks":6}},"end":null,"stitch":null,"parameters":{flops},
-                        "flops":{flops},"accuracy_at_start":{{"learned":0.2}},"accuracy":{accuracy}}}"#
+                        "flops":{flops},"accuracy_at_start":{{"maps":0.2}},"accuracy":{accuracy}}}"#
                     )
                 };
                 let all = [configuration(0), configuration(1), configuration(2)].join(",");
                 format!(r#""configurations":[{all}],"spearman":1.0,"stored_parameters":{stored}"#)
             };
-            return match unit.setting.is_fitted {
-                true => format!("{{{}}}", one(5000, 0.2)),
-                false => format!("{{{},\"sn_net\":{{{}}}}}", one(5000, 0.1), one(5000, 0.0)),
+            return match unit.setting.pool {
+                PoolKind::Shared => format!("{{{},\"sn_net\":{{{}}}}}", one(5000, 0.1), one(5000, 0.0)),
+                PoolKind::Published => format!("{{{}}}", one(5000, 0.3)),
+                PoolKind::Fitted => format!("{{{}}}", one(5000, 0.2)),
             };
         }
         let run = |(at, arm): (usize, &&str)| {
@@ -302,9 +306,10 @@ pub mod tests {
         let units = cpu().units();
         let made = made_up(&units);
         let results = Results::of(made.iter().map(|(unit, json)| (unit, json)));
-        let [ours, fitted, theirs] = NetKind::NAMED.map(|(_, kind)| results.nets(0, kind));
-        assert_eq!((ours.len(), fitted.len(), theirs.len(), ours[0].configurations.len()), (5, 5, 5, 3));
-        for (nets, lift) in [(&ours, 0.1), (&fitted, 0.2), (&theirs, 0.0)] {
+        let [ours, published, fitted, theirs] = NetKind::NAMED.map(|(_, kind)| results.nets(0, kind));
+        assert!([&ours, &published, &fitted, &theirs].iter().all(|nets| nets.len() == 5));
+        assert_eq!(ours[0].configurations.len(), 3);
+        for (nets, lift) in [(&ours, 0.1), (&published, 0.3), (&fitted, 0.2), (&theirs, 0.0)] {
             let first = nets[0].configurations[0].accuracy;
             assert!((first - (0.3 + lift + 0.01)).abs() < 1e-6, "{first}");
         }

@@ -174,6 +174,7 @@ async fn train(
         label_smoothing: 0.0,
         drop_path: 0.0,
         freeze_steps: 0,
+        lr_scales: Vec::new(),
         seed: 0,
     };
     let mut run = Run::new(model(&device, &config).await, settings);

@@ -240,6 +240,7 @@ fn run_settings(settings: &CondenseSettings) -> RunSettings {
         label_smoothing: 0.1,
         drop_path: 0.0,
         freeze_steps: 0,
+        lr_scales: Vec::new(),
         seed,
     }
 }

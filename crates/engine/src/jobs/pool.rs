@@ -205,6 +205,7 @@ impl PoolJob {
         let models = self.frame.models.len();
         match self.stage() {
             PoolStage::Head => "the ancestor learns the names of your classes".into(),
+            PoolStage::Basis => "the coordinates that the small models share are found".into(),
             PoolStage::Distil { model } => format!("small model {} of {models} learns from the ancestor", model + 1),
             PoolStage::Stitch => "stitch layers get their start values".into(),
             PoolStage::Tune => "training the stitched whole, one configuration a step".into(),

@@ -254,6 +254,7 @@ mod tests {
         label_smoothing: 0.1,
         drop_path: 0.0,
         freeze_steps: 0,
+        lr_scales: Vec::new(),
         seed: 3,
     };
 

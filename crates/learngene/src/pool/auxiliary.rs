@@ -5,7 +5,9 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::AuxiliaryPlan;
 use heirloom_nn::vit::{Hooks, RandomWeights, Vit, VitConfig};
+use heirloom_plan::pool::Basis;
 
 /// Where the auxiliary model listens to the ancestor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,8 @@ pub enum Positions {
     End,
     /// After a third, two thirds and all of its blocks (the smallest auxiliary model).
     FrontMidEnd,
+    /// After every block ([`place_of`]).
+    Every,
 }
 
 impl Positions {
@@ -29,6 +33,10 @@ impl Positions {
             Self::None => 1..1,
             Self::End => 3..4,
             Self::FrontMidEnd => 1..4,
+            Self::Every => {
+                let pair = |block| Some((block, place_of(block, student, ancestor)?));
+                return (0..student).filter_map(pair).collect();
+            }
         };
         let mut pairs: Vec<(usize, usize)> = Vec::new();
         for (student, ancestor) in thirds.map(|third| (at(third, student), at(third, ancestor))) {
@@ -37,6 +45,13 @@ impl Positions {
         }
         pairs
     }
+}
+
+/// The ancestor's block whose tokens a student's block stands for, `⌊(block + 1) T / s⌋ − 1`, both from 0. `None` where
+/// that is the embedding, in the first blocks of a student that is deeper than its ancestor.
+pub fn place_of(block: usize, student: usize, ancestor: usize) -> Option<usize> {
+    let blocks = (block as u64 + 1) * ancestor as u64 / student.max(1) as u64;
+    (blocks as usize).checked_sub(1)
 }
 
 /// Why an auxiliary model cannot be.
@@ -96,7 +111,7 @@ pub fn auxiliary_config(
 }
 
 /// An auxiliary model in distillation, with its maps: all of it trains, and the maps are kept with the pool, for stitch
-/// layers start from them.
+/// layers start from them. In a shared basis it has none: its lessons come in its own coordinates.
 #[derive(Module, Debug)]
 pub struct Auxiliary {
     /// The model.
@@ -121,11 +136,11 @@ pub struct Activations {
 }
 
 impl Auxiliary {
-    /// A model with random weights and maps; equal for equal seeds and widths.
+    /// A model with random weights, and with random maps unless the basis is shared; equal for equal seeds and widths.
     pub async fn start(
-        config: &VitConfig,
+        AuxiliaryPlan { config, positions }: &AuxiliaryPlan,
         ancestor: &VitConfig,
-        positions: Positions,
+        basis: Basis,
         seed: u64,
         device: &Device,
     ) -> Self {
@@ -138,7 +153,8 @@ impl Auxiliary {
                 let values = random.values(&format!("{kind}.{at}.weight"), shape[0] * shape[1]);
                 Linear { weight: Param::from_data(TensorData::new(values, shape), device), bias: None }
             };
-            (0..pairs.len()).map(map).collect()
+            let count = if basis.is_shared() { 0 } else { pairs.len() };
+            (0..count).map(map).collect()
         };
         Self { student, token_maps: maps("token_maps"), attention_maps: maps("attention_maps"), pairs }
     }

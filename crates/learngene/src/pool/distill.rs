@@ -67,10 +67,20 @@ impl Classifier for Auxiliary {
 pub struct DistillTargets {
     /// `[batch, classes]`.
     pub logits: Tensor<2>,
-    /// Its block outputs at the student's positions, `[batch, tokens, D_T]`.
+    /// Its block outputs at the student's positions, `[batch, tokens, D_T]`; in a shared basis in the student's
+    /// coordinates, `[batch, tokens, D_S]`.
     pub tokens: Vec<Tensor<3>>,
-    /// Its attention outputs there, `[batch, tokens, D_T]`.
+    /// Its attention outputs there, `[batch, tokens, D_T]`; none in a shared basis.
     pub attended: Vec<Tensor<3>>,
+}
+
+/// Weights of the parts of the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DistillWeights {
+    /// Of the labels, `a`; the ancestor has the rest.
+    pub labels: f64,
+    /// Of its tokens against its answers, `w`.
+    pub features: f64,
 }
 
 /// Target distributions of a teacher's logits, at temperature 1.
@@ -78,10 +88,11 @@ pub fn soft_targets(logits: Tensor<2>) -> Tensor<2> {
     softmax(logits, 1)
 }
 
-/// `a · CE(y, z_S) + (1 − a) · (L_logit + L_rep + L_att)`; gradients reach student and maps.
+/// `a · CE(y, z_S) + (1 − a) · (L_logit + w · (L_rep + L_att))`; gradients reach student and maps.
 ///
 /// * `L_logit`: soft cross-entropy of the two outputs.
-/// * `L_rep = Σ_p MSE(x_S[p], M_p x_T[q])` on block outputs, `L_att` the same with `N_p` on attention outputs.
+/// * `L_rep = Σ_p MSE(x_S[p], M_p x_T[q])` on block outputs, `L_att` the same with `N_p` on attention outputs. Where the
+///   model has no maps the lesson is in its own coordinates.
 ///
 /// # Shapes
 /// `images: [batch, channels, height, width]`, `labels: [batch]`, `-> [1]`
@@ -90,7 +101,7 @@ pub fn distillation_loss(
     images: Tensor<4>,
     labels: Tensor<1, Int>,
     lesson: DistillTargets,
-    label_weight: f64,
+    weights: DistillWeights,
 ) -> Tensor<1> {
     let shown = auxiliary.look(images);
     let hard = cross_entropy(shown.logits.clone(), smoothed_targets(labels, auxiliary.classes(), 0.0));
@@ -100,9 +111,13 @@ pub fn distillation_loss(
         (shown.attended, &auxiliary.attention_maps, lesson.attended),
     ];
     for (seen, maps, taught) in parts {
-        for ((seen, map), taught) in seen.into_iter().zip(maps).zip(taught) {
-            soft = soft + (seen - linear(map, taught)).square().mean();
+        for (at, (seen, taught)) in seen.into_iter().zip(taught).enumerate() {
+            let taught = match maps.get(at) {
+                Some(map) => linear(map, taught),
+                None => taught,
+            };
+            soft = soft + (seen - taught).square().mean().mul_scalar(weights.features);
         }
     }
-    hard.mul_scalar(label_weight) + soft.mul_scalar(1.0 - label_weight)
+    hard.mul_scalar(weights.labels) + soft.mul_scalar(1.0 - weights.labels)
 }

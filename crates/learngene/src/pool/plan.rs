@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Positions, StitchInit};
+use super::{Coordinates, Positions, StitchInit};
 use heirloom_plan::config::VitConfig;
-use heirloom_train::RunSettings;
+use heirloom_train::{LrScale, RunSettings};
 
 /// One auxiliary model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,12 @@ pub struct PoolPlan {
     pub distil_steps: usize,
     /// Weight of the labels in distillation, `a` (published: 0.1).
     pub label_weight: f64,
+    /// Weight of the ancestor's tokens in distillation, `w`.
+    #[serde(default = "one")]
+    pub feature_weight: f64,
+    /// Through which coordinates auxiliary models listen.
+    #[serde(default = "Coordinates::of_earlier_versions")]
+    pub coordinates: Coordinates,
     /// How the stitched net is fine-tuned.
     pub tune: RunSettings,
     /// Steps of that.
@@ -53,8 +59,31 @@ pub struct PoolPlan {
     pub stitch_start: StitchInit,
     /// Start values whose configurations are all judged before fine-tuning, for comparison; may be empty.
     pub compared: Vec<StitchInit>,
-    /// Batches of pictures for the least-squares start; about 100 pictures do.
+    /// Batches of pictures for a shared basis and for the least-squares start; about 100 pictures do.
     pub fit_batches: usize,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl PoolPlan {
+    /// Whether its models listen through one basis. Those that hear only answers listen through none.
+    pub fn has_shared_basis(&self) -> bool {
+        self.coordinates.basis.is_shared() && self.auxiliaries.iter().any(|one| one.positions != Positions::None)
+    }
+}
+
+/// Fine-tuning whose blocks have the rate of `tune` and whose stitch layers have `stitch_lr`, both at their peak.
+pub fn with_stitch_rate(mut tune: RunSettings, stitch_lr: f64) -> RunSettings {
+    let blocks_lr = tune.schedule.peak;
+    let peak = blocks_lr.max(stitch_lr);
+    if peak > 0.0 && blocks_lr != stitch_lr {
+        let group = |prefix: &str, lr: f64| LrScale { prefix: prefix.to_owned(), scale: lr / peak };
+        tune.lr_scales = vec![group("anchors.", blocks_lr), group("stitches.", stitch_lr)];
+        tune.schedule.peak = peak;
+    }
+    tune
 }
 
 /// Everything measured so far.
@@ -89,7 +118,7 @@ pub enum PoolAdvance {
         /// Training loss.
         loss: f32,
     },
-    /// Pictures for the stitch layers were seen.
+    /// Pictures for the shared basis or the stitch layers were seen.
     Fitted,
     /// A configuration judged one batch.
     Judged,

@@ -1,5 +1,5 @@
-//! A pool from its ancestor to its measured configurations: fit a head, distil the auxiliary models, start the stitch
-//! layers, fine-tune, judge.
+//! A pool from its ancestor to its measured configurations: fit a head, find a basis, distil the auxiliary models, start
+//! the stitch layers, fine-tune, judge.
 //!
 //! A state machine like [`heirloom_train::Race`]: every call of [`PoolTrainer::advance`] takes one optimiser step or judges one batch
 //! by one configuration, so that the caller can listen, pause or stop in between, and save (`pool_state`).
@@ -7,12 +7,13 @@
 //! SN-Net is the same machine: its anchors listen to the ancestor's answers only (`Positions::None`), its stitch layers
 //! start by least squares.
 
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auxiliary, AuxiliaryPlan, Features, LearnedMaps, PoolAdvance, PoolMeasurements, PoolPlan, Probe, StitchInit,
-    Teacher, distillation_loss, learned, pseudo_inverse, random,
+    Auxiliary, AuxiliaryPlan, DistillWeights, Features, LearnedMaps, PoolAdvance, PoolMeasurements, PoolPlan, Probe,
+    SharedBasis, StitchInit, Teacher, TokenSums, distillation_loss, pseudo_inverse, random, transposed,
 };
 use crate::stitch::{AffineFit, StitchFit, StitchNet, draw_configuration, stitching_loss};
 use heirloom_nn::model::ModelConfig;
@@ -24,6 +25,7 @@ use heirloom_train::{Batch, Batches, ClassificationMetrics, Classifier, Run, Run
 pub(super) enum Phase {
     Head,
     JudgeHead,
+    Basis,
     Distil,
     Fit,
     JudgeStart { compared: usize },
@@ -54,6 +56,12 @@ pub struct PoolTrainer<B, F> {
     pub(super) given: Vec<Vit>,
     /// The head of a given anchor being fitted.
     pub(super) live_head: Option<Run<Probe>>,
+    /// Batches seen for the shared basis, and their sums.
+    pub(super) measured: (usize, TokenSums),
+    /// The coordinates that all auxiliary models share.
+    pub(super) basis: Option<SharedBasis>,
+    /// From the ancestor's tokens to the coordinates of one auxiliary model.
+    pub(super) listening: Option<(usize, Vec<Linear>)>,
     /// The auxiliary model in distillation.
     pub(super) live: Option<Run<Auxiliary>>,
     /// Those that are done, with their maps.
@@ -85,6 +93,7 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         let pairs = |one: &AuxiliaryPlan| one.positions.pairs(one.config.depth, depth);
         let blocks = plan.auxiliaries.iter().flat_map(pairs).map(|(_, ancestor)| ancestor).collect();
         let teacher = Teacher::new(ancestor, blocks, features);
+        let teacher = if plan.has_shared_basis() { teacher.without_attention() } else { teacher };
         let probe = Probe::start([teacher.width(), classes], plan.seed, &device);
         Ok(Self {
             head: Run::new(probe, RunSettings { seed: plan.seed, ..plan.head.clone() }),
@@ -96,6 +105,9 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
             device,
             given: Vec::new(),
             live_head: None,
+            measured: (0, TokenSums::default()),
+            basis: None,
+            listening: None,
             live: None,
             distilled: Vec::new(),
             net: None,
@@ -158,6 +170,7 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         match self.phase {
             Phase::Head => self.fit_head().await,
             Phase::JudgeHead => self.judge_head().await,
+            Phase::Basis => self.find_basis().await,
             Phase::Distil => self.distil().await,
             Phase::Fit => self.fit_stitches().await,
             Phase::JudgeStart { compared } => self.judge_start(compared).await,
@@ -198,9 +211,14 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         if self.judging.index >= self.batches.validation_batches() {
             self.report.ancestor_accuracy = Some(self.judging.tallies[0].accuracy());
             self.judging = Judging::default();
-            self.phase = Phase::Distil;
+            self.start_distilling();
         }
         Ok(PoolAdvance::Judged)
+    }
+
+    /// Auxiliary models come next, or first the basis that they share.
+    pub(super) fn start_distilling(&mut self) {
+        self.phase = if self.needs_basis() { Phase::Basis } else { Phase::Distil };
     }
 
     async fn distil(&mut self) -> Result<PoolAdvance, TrainError> {
@@ -213,27 +231,28 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
             return self.fit_anchor().await;
         }
         if self.live.is_none() {
-            let AuxiliaryPlan { config, positions } = plan;
-            let ancestor = &self.teacher.ancestor().config;
-            let model = Auxiliary::start(config, ancestor, *positions, self.plan.seed, &self.device).await;
+            let model = self.fresh_auxiliary(auxiliary).await;
             self.live = Some(Run::new(model, RunSettings { seed: self.plan.seed, ..self.plan.distil.clone() }));
         }
-        let Some(run) = self.live.as_mut() else { return Err(TrainError::ModelLost) };
+        let steps = self.live.as_ref().ok_or(TrainError::ModelLost)?.steps_taken();
         let mut loss = f32::NAN;
-        if run.steps_taken() < self.plan.distil_steps {
-            let batch = self.batches.training(self.plan.seed, run.steps_taken()).await?;
+        if steps < self.plan.distil_steps {
+            let batch = self.batches.training(self.plan.seed, steps).await?;
             let depth = self.teacher.ancestor().config.depth;
             let blocks: Vec<_> =
                 plan.positions.pairs(plan.config.depth, depth).into_iter().map(|(_, ancestor)| ancestor).collect();
             let lesson = self.teacher.lesson(&batch, &blocks, &self.head.model()?.head).await?;
+            let lesson = self.in_coordinates(auxiliary, lesson);
             let (images, labels) = (batch.images(&self.device)?, batch.targets(&self.device));
-            let weight = self.plan.label_weight;
-            loss = run.step_by(|model| distillation_loss(model, images, labels, lesson, weight)).await?.loss;
+            let weights = DistillWeights { labels: self.plan.label_weight, features: self.plan.feature_weight };
+            let run = self.live.as_mut().ok_or(TrainError::ModelLost)?;
+            loss = run.step_by(|model| distillation_loss(model, images, labels, lesson, weights)).await?.loss;
             self.report.distil_losses[auxiliary].push(loss);
         }
+        let run = self.live.as_ref().ok_or(TrainError::ModelLost)?;
         if run.steps_taken() >= self.plan.distil_steps {
             self.distilled.push(run.model()?);
-            self.live = None;
+            (self.live, self.listening) = (None, None);
         }
         Ok(PoolAdvance::Distilled { auxiliary, loss })
     }
@@ -267,11 +286,13 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         }
         let joints = || net.widths().into_iter().zip(net.joined());
         let joint = |(widths, [front, end]): ([usize; 2], [usize; 2])| (widths, &maps[front], &maps[end]);
-        let fits: Vec<AffineFit> = match start {
-            StitchInit::Learned => joints().map(|one| learned(joint(one))).collect(),
-            StitchInit::PseudoInverse => joints().map(|one| pseudo_inverse(joint(one))).collect(),
-            StitchInit::LeastSquares => self.fit.1.finish(&net),
-            StitchInit::Random => {
+        let fits: Vec<AffineFit> = match (start, &self.basis) {
+            // The rows of its maps are orthonormal: the transposed map is the pseudo-inverse.
+            (StitchInit::Maps | StitchInit::PseudoInverse, Some(basis)) => self.basis_starts(&net, basis),
+            (StitchInit::Maps, None) => joints().map(|one| transposed(joint(one))).collect(),
+            (StitchInit::PseudoInverse, None) => joints().map(|one| pseudo_inverse(joint(one))).collect(),
+            (StitchInit::LeastSquares, _) => self.fit.1.finish(&net),
+            (StitchInit::Random, _) => {
                 let widths = net.widths().into_iter().enumerate();
                 widths.map(|(stitch, widths)| random(widths, stitch, self.plan.seed)).collect()
             }

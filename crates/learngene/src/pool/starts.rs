@@ -29,13 +29,19 @@ impl LearnedMaps {
 /// Widths that a stitch joins, `[D_front, D_end]`, with the maps of both models.
 type Joint<'a> = ([usize; 2], &'a LearnedMaps, &'a LearnedMaps);
 
-/// The "learned" start: `W = mean(M_front)ᵀ`, and where the end model is narrower than the ancestor its own map behind
-/// it, `W = mean(M_end) · mean(M_front)ᵀ`. Identity at equal width. Zero without maps.
-pub fn learned(joint: Joint<'_>) -> AffineFit {
-    through_the_ancestor(joint, Matrix::transposed)
+/// The published start: `W = mean(M_front)ᵀ / s`, and where the end model is narrower than the ancestor its own map
+/// behind it, `W = mean(M_end) · mean(M_front)ᵀ / s`. Identity at equal width. Zero without maps.
+///
+/// `s = tr(M_front M_frontᵀ) / D_front`, the mean squared length of a row: a transposed map undoes one whose rows are
+/// orthogonal only up to this factor.
+pub fn transposed(joint: Joint<'_>) -> AffineFit {
+    through_the_ancestor(joint, |map| {
+        let square: f64 = map.values.iter().map(|value| value * value).sum::<f64>() / map.rows.max(1) as f64;
+        map.transposed().scaled(if square > 0.0 { 1.0 / square } else { 0.0 })
+    })
 }
 
-/// As [`learned`], with the pseudo-inverse of the front's map instead of its transpose.
+/// As [`transposed`], with the pseudo-inverse of the front's map instead of its transpose.
 pub fn pseudo_inverse(joint: Joint<'_>) -> AffineFit {
     through_the_ancestor(joint, Matrix::pseudo_inverse)
 }

@@ -4,7 +4,7 @@ use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use super::pooling::{Phase, PoolTrainer};
-use super::{Auxiliary, Features, PoolMeasurements, PoolPlan, Probe, Teaches};
+use super::{Auxiliary, Features, PoolMeasurements, PoolPlan, Probe, SharedBasis, Teaches};
 use heirloom_nn::vit::Vit;
 use heirloom_train::{
     Batches, Classifier, DeviceTensor, HostTensors, Run, RunHeader, RunState, SavedTensors, TrainError, load_model,
@@ -50,7 +50,8 @@ pub struct PoolState {
 pub struct PoolParts {
     /// Everything that is not a tensor.
     pub header: PoolHeader,
-    /// What is in training: `head.…`, `live_head.…`, `live.…` and `net.…`, as in [`RunState::tensors`].
+    /// What is in training: `head.…`, `live_head.…`, `live.…` and `net.…`, as in [`RunState::tensors`], and `basis.…`, the
+    /// basis that the models share.
     pub live: Vec<DeviceTensor>,
     /// The distilled models with their maps, which never change again; named without `distilled.{i}.`.
     pub distilled: Vec<(usize, Vec<DeviceTensor>)>,
@@ -77,8 +78,8 @@ async fn restore_run<M: Classifier, T: SavedTensors>(
 }
 
 impl<B: Batches, F: Features> PoolTrainer<B, F> {
-    /// Reads everything back; possible between any two calls of [`PoolTrainer::advance`]. Judging and fitting of stitch
-    /// layers under way begin anew after restoring; features are not saved, their store outlives the pool.
+    /// Reads everything back; possible between any two calls of [`PoolTrainer::advance`]. Judging, and looking at pictures for
+    /// the basis or the stitch layers, begin anew after restoring; features are not saved, their store outlives the pool.
     ///
     /// # Errors
     /// When the device does not answer.
@@ -109,6 +110,9 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
             distilled: self.distilled.len(),
             net: take_down(self.net.as_ref(), "net.", &mut live)?,
         };
+        if let Some(basis) = &self.basis {
+            live.extend(basis.parts(&self.device).into_iter().map(|part| part.under("basis.")));
+        }
         let distilled = self.distilled.iter().map(parts_of_model).enumerate().collect();
         Ok(PoolParts { header, live, distilled })
     }
@@ -153,6 +157,10 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         }
         pool.report = header.report;
         pool.head = restore_run(pool.head.model()?, header.head, "head.", tensors).await?;
+        if pool.plan.has_shared_basis() && !matches!(header.phase, Phase::Head | Phase::JudgeHead | Phase::Basis) {
+            let (plan, depth) = (pool.basis_plan(), pool.teacher.ancestor().config.depth);
+            pool.basis = Some(SharedBasis::restore(plan, depth, &tensors.take("basis.").await?)?);
+        }
         for at in 0..header.distilled {
             let model = pool.fresh_auxiliary(at).await;
             let saved = tensors.take(&format!("distilled.{at}.")).await?;
@@ -207,9 +215,8 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         }
     }
 
-    async fn fresh_auxiliary(&self, at: usize) -> Auxiliary {
-        let plan = &self.plan.auxiliaries[at];
-        let ancestor = &self.teacher.ancestor().config;
-        Auxiliary::start(&plan.config, ancestor, plan.positions, self.plan.seed, &self.device).await
+    pub(super) async fn fresh_auxiliary(&self, at: usize) -> Auxiliary {
+        let (plan, basis) = (&self.plan.auxiliaries[at], self.plan.coordinates.basis);
+        Auxiliary::start(plan, &self.teacher.ancestor().config, basis, self.plan.seed, &self.device).await
     }
 }

@@ -97,6 +97,8 @@ pub struct Teacher<F> {
     ancestor: Vit,
     /// Blocks whose features are kept, ascending.
     blocks: Vec<usize>,
+    /// Whether attention outputs are listened to besides block outputs.
+    has_attention: bool,
     features: F,
     device: Device,
 }
@@ -107,7 +109,13 @@ impl<F: Features> Teacher<F> {
         blocks.sort_unstable();
         blocks.dedup();
         let device = ancestor.pos_embed.val().device();
-        Self { ancestor, blocks, features, device }
+        Self { ancestor, blocks, has_attention: true, features, device }
+    }
+
+    /// The same, of which only block outputs are heard and kept.
+    #[must_use]
+    pub fn without_attention(self) -> Self {
+        Self { has_attention: false, ..self }
     }
 
     /// Width of its pooled features.
@@ -145,7 +153,7 @@ impl<F: Features> Teacher<F> {
     /// What the ancestor shows of a batch at `blocks`, from the store where it is there.
     async fn listen(&mut self, batch: &Batch, blocks: &[usize]) -> Result<Activations, TrainError> {
         if !self.features.keeps() {
-            return Ok(watch(&self.ancestor, blocks, batch.images(&self.device)?));
+            return Ok(self.watch(blocks, batch.images(&self.device)?));
         }
         let count = batch.shape[0].max(1);
         let keys: Vec<_> = batch.pixels.chunks(batch.pixels.len() / count).map(key).collect();
@@ -164,6 +172,14 @@ impl<F: Features> Teacher<F> {
         Ok(self.assemble(&kept, blocks))
     }
 
+    fn watch(&self, blocks: &[usize], images: Tensor<4>) -> Activations {
+        let mut seen = watch(&self.ancestor, blocks, images);
+        if !self.has_attention {
+            seen.attended.clear();
+        }
+        seen
+    }
+
     /// Features of some pictures of a batch: pooled, then block outputs, then attention outputs, block by block.
     async fn compute(&self, batch: &Batch, pictures: &[usize]) -> Result<Vec<Vec<f32>>, TrainError> {
         let [_, channels, height, width] = batch.shape;
@@ -172,7 +188,7 @@ impl<F: Features> Teacher<F> {
             pictures.iter().flat_map(|&at| &batch.pixels[at * len..(at + 1) * len]).copied().collect();
         let images = TensorData::new(pixels, [pictures.len(), channels, height, width]);
         let Activations { logits, tokens, attended } =
-            watch(&self.ancestor, &self.blocks, Tensor::from_data(images, &self.device));
+            self.watch(&self.blocks, Tensor::from_data(images, &self.device));
         let flat = |seen: Tensor<3>| seen.flatten::<2>(1, 2);
         let parts = [logits].into_iter().chain(tokens.into_iter().chain(attended).map(flat));
         let parts = read_all(parts.collect()).await?;
@@ -203,7 +219,7 @@ impl<F: Features> Teacher<F> {
         Activations {
             logits: Tensor::from_data(pooled, &self.device),
             tokens: parts(0),
-            attended: parts(self.blocks.len()),
+            attended: if self.has_attention { parts(self.blocks.len()) } else { Vec::new() },
         }
     }
 }

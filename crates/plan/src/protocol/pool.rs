@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Method, RaceState};
-pub use crate::pool::{Budget, StitchInit};
+pub use crate::pool::{Basis, Budget, StitchInit};
 
 /// A small model that is distilled from the ancestor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +36,23 @@ pub struct PoolSettings {
     pub lr: f64,
     /// Peak learning rate of the stitched whole.
     pub pool_lr: f64,
+    /// Peak learning rate of its stitch layers; `None`: that of the whole.
+    #[serde(default)]
+    pub stitch_lr: Option<f64>,
+    /// Through which coordinates the small models listen to the ancestor.
+    #[serde(default = "Basis::of_earlier_versions")]
+    pub basis: Basis,
+    /// In a shared basis: whether every block listens; else three do.
+    #[serde(default)]
+    pub is_every_block: bool,
+    /// Weight of the ancestor's tokens in distillation.
+    #[serde(default = "usual_weight")]
+    pub feature_weight: f64,
     /// How stitch layers start.
     pub stitch_start: StitchInit,
+    /// Whether independent anchors learn from labels alone (SN-Net's paper); else from the ancestor's answers, too.
+    #[serde(default)]
+    pub is_label_only: bool,
     /// Whether the largest anchor, frozen, teaches the stitched whole (SN-Net's paper); else the ancestor does.
     pub is_anchor_teacher: bool,
     /// Flip and random resized crop. Off, the ancestor sees every picture only once.
@@ -46,12 +61,18 @@ pub struct PoolSettings {
     pub seed: u64,
 }
 
+fn usual_weight() -> f64 {
+    1.0
+}
+
 /// Where the work stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolStage {
     /// The ancestor gets a head for the person's classes.
     Head,
+    /// The coordinates that all small models share are found.
+    Basis,
     /// A small model is distilled.
     Distil {
         /// Which one, the smallest first.
@@ -201,14 +222,19 @@ impl PoolReport {
     }
 
     /// Whether both were made from the same ancestor on as many pictures of the same classes with the same models,
-    /// steps, batches and teacher, so that they can be compared.
+    /// steps, batches and teacher, so that they can be compared; what a way does with them is its own.
     pub fn is_comparable(&self, other: &Self) -> bool {
         let of = |report: &Self| {
             let settings = PoolSettings {
                 method: Method::Pool,
-                stitch_start: StitchInit::Learned,
+                stitch_start: StitchInit::Maps,
+                basis: Basis::Learned,
+                is_every_block: false,
+                feature_weight: 0.0,
+                is_label_only: false,
                 lr: 0.0,
                 pool_lr: 0.0,
+                stitch_lr: None,
                 seed: 0,
                 ..report.settings.clone()
             };

@@ -2,7 +2,7 @@
 
 use super::setting::{Expected, Setting};
 use super::table::{Key, Settings, TABLE};
-use crate::protocol::Init;
+use crate::protocol::{Basis, Init, Method};
 
 /// Anchors of the page, which are no settings: a step's address opened in a new tab has one.
 const ANCHORS: [&str; 8] = ["main", "ancestor", "pictures", "heads", "descendant", "training", "trial", "home"];
@@ -10,6 +10,10 @@ const ANCHORS: [&str; 8] = ["main", "ancestor", "pictures", "heads", "descendant
 const MOST_PIECES: usize = 200;
 /// Letters of a bad piece that are shown.
 const MOST_SHOWN: usize = 40;
+/// What links to pools say even where it is the usual, and what those mean that do not: see [`Settings::read_fragment`].
+const OF_POOLS: [Key; 3] = [Key::Basis, Key::PoolLr, Key::StitchLr];
+/// Rate of a whole pool when its stitch layers had none of their own.
+const EARLIER_POOL_LR: f64 = 5e-4;
 
 /// A piece of an address that was left out.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,13 +26,13 @@ pub struct Fault {
 
 impl Settings {
     /// The part of the address after `#`: what differs from the usual. Where that is anything, the starts are written
-    /// out even if they are the usual ones: see [`Settings::read_fragment`].
+    /// out even if they are the usual ones, and so are basis and rates of a pool: see [`Settings::read_fragment`].
     pub fn to_fragment(&self) -> String {
         let changed = self.differing(&Self::default());
         let is_usual = changed.iter().all(|setting| setting.key == Key::Engine);
-        let written = TABLE
-            .iter()
-            .filter(|one| changed.iter().any(|other| other.key == one.key) || (one.key == Key::Arms && !is_usual));
+        let is_pool = matches!(self.method, Method::Pool | Method::Stitch);
+        let is_said = |key: Key| (key == Key::Arms && !is_usual) || (is_pool && OF_POOLS.contains(&key));
+        let written = TABLE.iter().filter(|one| changed.iter().any(|other| other.key == one.key) || is_said(one.key));
         written.map(|setting| format!("{}={}", setting.name, setting.write(self))).collect::<Vec<_>>().join("&")
     }
 
@@ -36,13 +40,23 @@ impl Settings {
     /// and is told: an address may come from another version, or have lost its end on the way.
     ///
     /// Links of the time before the ancestor as it is raced by default say nothing of the starts where these were the
-    /// usual ones, and mean those of then. The engine alone makes no such link.
+    /// usual ones, and mean those of then. The engine alone makes no such link. Links to a pool of the time before there
+    /// was a shared basis say nothing of a basis, and mean a pool as published with one rate for all its weights.
     pub fn read_fragment(fragment: &str) -> (Self, Vec<Fault>) {
         let (mut settings, faults) = Self::read_pieces(fragment);
         let names = pieces(fragment).map(|piece| piece.split_once('=').map_or(piece, |(name, _)| name));
         let keys: Vec<Key> = names.filter_map(|name| Some(Setting::from_name(name)?.key)).collect();
         if keys.iter().any(|key| *key != Key::Engine) && !keys.contains(&Key::Arms) {
             settings.arms = vec![Init::Inherited, Init::Scratch];
+        }
+        if matches!(settings.method, Method::Pool | Method::Stitch) && !keys.contains(&Key::Basis) {
+            settings.basis = Basis::of_earlier_versions();
+            if !keys.contains(&Key::PoolLr) {
+                settings.pool_lr = EARLIER_POOL_LR;
+            }
+            if !keys.contains(&Key::StitchLr) {
+                settings.stitch_lr = settings.pool_lr;
+            }
         }
         (settings, faults)
     }

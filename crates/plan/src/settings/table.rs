@@ -12,7 +12,7 @@
 
 use super::setting::{Kind, Setting};
 use super::words::{self, Experiment};
-use crate::protocol::{CopyScale, Engine, Init, Likeness, Method, SmallModel, StitchInit};
+use crate::protocol::{Basis, CopyScale, Engine, Init, Likeness, Method, SmallModel, StitchInit};
 
 macro_rules! settings {
     ($($(#[doc = $help:literal])+ $key:ident $name:literal $field:ident: $type:ty = $default:expr,
@@ -164,8 +164,14 @@ settings! {
     Accuracy "accuracy" accuracy: f64 = 0.0, number(0.0, 100.0, 1.0) "%";
     /// Small models of a pool, smallest first; 0 blocks are none.
     Small "small" small: [SmallModel; 3] = words::SMALL, word(words::small, words::read_small);
-    /// How stitch layers start.
-    StitchInit "stitches" stitch_start: StitchInit = StitchInit::Learned,
+    /// Coordinates of the small models: pca or random (one basis for all, fixed), or learned (as published).
+    Basis "basis" basis: Basis = Basis::Pca, word(|basis: &Basis| basis.name().to_owned(), Basis::from_name);
+    /// In a shared basis, compare every block with the ancestor instead of three.
+    EveryBlock "every_block" is_every_block: bool = true, flag();
+    /// Weight of the ancestor's tokens in distillation.
+    FeatureWeight "feature_weight" feature_weight: f64 = 1.0, number(0.0, 100.0, 0.5);
+    /// How stitch layers start: maps, pinv, least or random.
+    StitchInit "stitches" stitch_start: StitchInit = StitchInit::Maps,
         word(|start: &StitchInit| start.name().to_owned(), StitchInit::from_name);
     /// Steps that fit the ancestor's head.
     HeadSteps "head_steps" head_steps: usize = 100, count(1.0, 1e6);
@@ -176,7 +182,11 @@ settings! {
     /// Peak learning rate of distillation.
     DistilLr "distil_lr" distil_lr: f64 = 1e-3, number(0.0, 1.0, 0.0001);
     /// Peak learning rate of the stitched whole.
-    PoolLr "pool_lr" pool_lr: f64 = 5e-4, number(0.0, 1.0, 0.0001);
+    PoolLr "pool_lr" pool_lr: f64 = 1e-4, number(0.0, 1.0, 0.00001);
+    /// Peak learning rate of its stitch layers.
+    StitchLr "stitch_lr" stitch_lr: f64 = 1e-3, number(0.0, 1.0, 0.0001);
+    /// Train the anchors of stitched models from labels alone.
+    LabelOnly "label_only" is_label_only: bool = false, flag();
     /// Let the largest anchor teach the stitched whole.
     AnchorTeacher "anchor_teacher" is_anchor_teacher: bool = false, flag();
     /// Flip and crop pictures while a pool is made.

@@ -10,5 +10,6 @@ mod descendant;
 mod experiment;
 mod journal;
 mod notice;
+mod published_stitches;
 mod settings;
 mod statistics;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use heirloom_plan::protocol::{CopyScale, DescendantPlan, Engine, Init, Likeness, Method, SmallModel, StitchInit};
+use heirloom_plan::protocol::{
+    Basis, CopyScale, DescendantPlan, Engine, Init, Likeness, Method, PoolSettings, SmallModel, StitchInit,
+};
 use heirloom_plan::settings::{Expected, Experiment, Fault, Key, PRESETS, Setting, Settings, flags, nearest};
 
 /// Settings of which nothing is as usual.
@@ -31,6 +33,7 @@ fn unusual() -> Settings {
         shares: vec![12.5],
         copy_scale: CopyScale::Literal,
         small: [1, 2, 0].map(|blocks| SmallModel { blocks, width: 384 }),
+        basis: Basis::Random,
         stitch_start: StitchInit::Random,
         ..settings
     }
@@ -76,6 +79,42 @@ fn a_link_of_the_first_day_still_means_the_same() {
     assert_eq!((settings.chosen, settings.arms), (vec![0, 1, 2], vec![Init::Inherited, Init::Scratch]));
     assert_eq!((settings.sizes, settings.small[2].blocks), (vec![(6, 6), (3, 3)], 0));
     assert_eq!((settings.stitch_start, settings.is_interleaved), (StitchInit::PseudoInverse, false));
+}
+
+#[test]
+fn a_link_to_a_pool_from_before_the_shared_basis_means_the_pool_of_then() {
+    let pool = |fragment: &str| {
+        let (settings, faults) = Settings::read_fragment(fragment);
+        assert_eq!(faults, [], "{fragment}");
+        (settings.basis, settings.pool_lr, settings.stitch_lr)
+    };
+    assert_eq!(pool("#method=pool&size=56"), (Basis::Learned, 5e-4, 5e-4));
+    assert_eq!(pool("#method=stitch&pool_lr=0.0003"), (Basis::Learned, 3e-4, 3e-4));
+    assert_eq!(pool("#method=pool&basis=pca"), (Basis::Pca, 1e-4, 1e-3));
+    // Another method chose no pool.
+    assert_eq!(pool("#method=layers&steps=5"), (Basis::Pca, 1e-4, 1e-3));
+    assert_eq!(Settings::from_fragment("#method=pool&stitches=learned").stitch_start, StitchInit::Maps);
+    // Today's links say it.
+    let settings = Settings { method: Method::Pool, ..Settings::default() };
+    let link = settings.to_fragment();
+    assert_eq!(link, "method=pool&arms=inherited+scratch+frozen&basis=pca&pool_lr=0.0001&stitch_lr=0.001");
+    assert_eq!(Settings::from_fragment(&link), settings);
+}
+
+#[test]
+fn a_pool_saved_before_there_was_a_choice_of_coordinates_is_what_it_was() {
+    let saved = r#"{"method":"pool","models":[{"blocks":4,"width":96},{"blocks":4,"width":192}],"image_size":112,
+        "batch":16,"head_steps":100,"distil_steps":100,"pool_steps":100,"lr":0.001,"pool_lr":0.0005,
+        "stitch_start":"learned","is_anchor_teacher":false,"augment":false,"seed":1}"#;
+    let pool: PoolSettings = serde_json::from_str(saved).unwrap();
+    assert_eq!((pool.basis, pool.is_every_block, pool.feature_weight), (Basis::Learned, false, 1.0));
+    assert_eq!((pool.stitch_lr, pool.stitch_start, pool.is_label_only), (None, StitchInit::Maps, false));
+    let again: PoolSettings = serde_json::from_str(&serde_json::to_string(&pool).unwrap()).unwrap();
+    assert_eq!(again, pool);
+    // A new one shares a basis, and its blocks move at a tenth of the rate that its small models were distilled with.
+    let usual = Settings::default().pool(14);
+    assert_eq!((usual.basis, usual.is_every_block, usual.stitch_start), (Basis::Pca, true, StitchInit::Maps));
+    assert_eq!((usual.lr, usual.pool_lr, usual.stitch_lr), (1e-3, 1e-4, Some(1e-3)));
 }
 
 #[test]

@@ -21,6 +21,7 @@ impl PoolJob {
         let undistilled = report.distil_losses.iter().position(|losses| losses.len() < plan.distil_steps);
         match undistilled {
             _ if report.ancestor_accuracy.is_none() => PoolStage::Head,
+            Some(_) if self.pool.needs_basis() => PoolStage::Basis,
             Some(model) => PoolStage::Distil { model },
             None if report.at_start.len() < plan.compared.len() => PoolStage::Stitch,
             None if report.tune_losses.len() < plan.tune_steps => PoolStage::Tune,
@@ -58,26 +59,29 @@ impl PoolJob {
     pub(super) fn work_done(&self) -> f64 {
         let report = self.pool.report();
         let distil: Vec<usize> = report.distil_losses.iter().map(Vec::len).collect();
-        self.work([report.head_losses.len(), report.tune_losses.len(), self.judged], &distil)
+        let looked = if self.pool.basis().is_some() { self.pool.plan().fit_batches } else { 0 };
+        self.work([report.head_losses.len(), looked, report.tune_losses.len(), self.judged], &distil)
     }
 
     /// Work in all.
     pub(super) fn work_in_all(&self) -> f64 {
         let plan = self.pool.plan();
         let distil = vec![plan.distil_steps; self.frame.models.len()];
-        self.work([plan.head_steps, plan.tune_steps, self.judgements()], &distil)
+        let looked = if plan.has_shared_basis() { plan.fit_batches } else { 0 };
+        self.work([plan.head_steps, looked, plan.tune_steps, self.judgements()], &distil)
     }
 
-    fn work(&self, [head, tune, judged]: [usize; 3], distil: &[usize]) -> f64 {
+    fn work(&self, [head, looked, tune, judged]: [usize; 4], distil: &[usize]) -> f64 {
         let batch = self.frame.settings.batch as f64;
         let mean = self.mean_flops();
         let steps_of_epoch = self.frame.pictures[0] as f64 / batch;
         let tuned = tune as f64 * TRAINING_PASSES * mean;
         let distilled = self.frame.models.iter().zip(distil);
         let distilled: f64 = distilled.map(|(model, &n)| n as f64 * TRAINING_PASSES * model.flops() as f64).sum();
-        // The ancestor looks at every picture once, or at every step.
+        // The ancestor looks at every picture once, or at every step; and once more for the shared basis.
         let seen = head + tune + distil.iter().sum::<usize>();
         let seen = if self.frame.settings.augment { seen as f64 } else { (seen as f64).min(steps_of_epoch) };
+        let seen = seen + looked as f64;
         batch * (seen * self.frame.ancestor_flops as f64 + tuned + distilled + judged as f64 * mean) / UNIT
     }
 

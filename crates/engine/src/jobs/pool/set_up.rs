@@ -4,7 +4,9 @@ use crate::batches::RaceBatches;
 use crate::error::EngineError;
 use crate::workspace::Workspace;
 use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
-use heirloom_learngene::pool::{AuxiliaryPlan, PoolPlan, Positions, Teaches, auxiliary_config, frozen};
+use heirloom_learngene::pool::{
+    AuxiliaryPlan, Coordinates, PoolPlan, Positions, Teaches, auxiliary_config, frozen, with_stitch_rate,
+};
 use heirloom_learngene::stitch::{Configuration, stitch_configurations};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Vit, VitConfig};
@@ -15,7 +17,7 @@ use heirloom_train::{AdamWSettings, RunSettings, Schedule};
 const HEAD_LR: f64 = 2e-3;
 /// Weight of the labels in distillation (Learngene Pool, section 4.1).
 const LABEL_WEIGHT: f64 = 0.1;
-/// Pictures that the least-squares start looks at (SN-Net: about 100).
+/// Pictures that the shared basis and the least-squares start look at (SN-Net: about 100).
 const FIT_PICTURES: usize = 100;
 
 /// What a pool is made of, known before its first step.
@@ -87,11 +89,13 @@ impl Frame {
     /// The plan of the work.
     pub(super) fn plan(&self) -> PoolPlan {
         let PoolSettings { batch, head_steps, distil_steps, pool_steps, lr, pool_lr, seed, .. } = self.settings;
+        let PoolSettings { basis, is_every_block, feature_weight, is_label_only, stitch_lr, .. } = self.settings;
         let auxiliary = |(at, config): (usize, &VitConfig)| AuxiliaryPlan {
             config: config.clone(),
-            positions: match (self.is_stitch(), at) {
-                (true, _) => Positions::None,
-                (false, 0) => Positions::FrontMidEnd,
+            positions: match (basis.is_shared(), at) {
+                _ if self.is_stitch() => Positions::None,
+                (true, _) if is_every_block => Positions::Every,
+                (true, _) | (false, 0) => Positions::FrontMidEnd,
                 (false, _) => Positions::End,
             },
         };
@@ -102,8 +106,10 @@ impl Frame {
             head_steps,
             distil: run(lr, distil_steps, seed),
             distil_steps,
-            label_weight: LABEL_WEIGHT,
-            tune: run(pool_lr, pool_steps, seed),
+            label_weight: if self.is_stitch() && is_label_only { 1.0 } else { LABEL_WEIGHT },
+            feature_weight,
+            coordinates: Coordinates::of(basis),
+            tune: with_stitch_rate(run(pool_lr, pool_steps, seed), stitch_lr.unwrap_or(pool_lr)),
             tune_steps: pool_steps,
             teacher: if self.settings.is_anchor_teacher { Teaches::LargestAnchor } else { Teaches::Ancestor },
             stitch_start: self.settings.stitch_start,
@@ -120,6 +126,7 @@ fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
         label_smoothing: 0.0,
         drop_path: 0.0,
         freeze_steps: 0,
+        lr_scales: Vec::new(),
         seed,
     }
 }
@@ -137,9 +144,9 @@ fn checked(mut settings: PoolSettings) -> Result<PoolSettings, EngineError> {
         return Err(EngineError::EmptyPool);
     }
     let has_maps = settings.method == Method::Pool;
-    let needs_maps = matches!(settings.stitch_start, StitchInit::Learned | StitchInit::PseudoInverse);
+    let needs_maps = matches!(settings.stitch_start, StitchInit::Maps | StitchInit::PseudoInverse);
     if needs_maps && !has_maps {
-        // Independent anchors have no learned maps; this is how SN-Net starts.
+        // Independent anchors have no maps; this is how SN-Net starts.
         settings.stitch_start = StitchInit::LeastSquares;
     }
     Ok(settings)

@@ -26,6 +26,7 @@ pub fn run_settings(settings: &TrainSettings) -> RunSettings {
         label_smoothing,
         drop_path,
         freeze_steps: 0,
+        lr_scales: Vec::new(),
         seed: 0,
     }
 }
