@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::timm_eva;
 use heirloom_plan::config::{Activation, FinalNorm, Pool, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
@@ -23,10 +24,10 @@ pub(super) fn architecture(config: &VitConfig) -> &'static str {
 /// Whether words and numbers can tell timm what to build: heads that are together as wide as the tokens, no gates, and
 /// biases where it has them. A descendant may be otherwise.
 pub(super) fn is_usual(config: &VitConfig) -> bool {
-    has_usual_heads(config) && !config.options.gated && has_usual_bias(config)
+    timm_eva::class(config).is_none() && has_usual_heads(config) && !config.options.gated && has_usual_bias(config)
 }
 
-fn has_usual_heads(config: &VitConfig) -> bool {
+pub(super) fn has_usual_heads(config: &VitConfig) -> bool {
     config.attention_dim() == config.embed_dim
 }
 
@@ -81,24 +82,37 @@ fn mlp_ratio(config: &VitConfig) -> f64 {
 
 /// Lines of Python that load `file` into timm; `model` is then ready to use.
 pub(super) fn python(config: &VitConfig, file: &str) -> String {
-    let words: Vec<String> = arguments(config).iter().map(|(key, value)| format!("{key}={}", literal(value))).collect();
-    let eps = (config.norm_eps != USUAL_EPS)
-        .then(|| format!(", norm_layer=partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps));
-    let build = format!(
-        "model = timm.create_model(\"{}\", {}{}{})\n{}",
-        architecture(config),
-        words.join(", "),
-        eps.as_deref().unwrap_or_default(),
-        if config.options.gated { gated(config.options.activation) } else { String::new() },
-        own_bias(config),
-    );
-    let partial = if eps.is_some() || config.options.gated { "from functools import partial\n" } else { "" };
-    let torch = if config.options.patch_bias && config.options.pre_norm { "import torch\n" } else { "" };
-    let attention = if has_usual_heads(config) { String::new() } else { own_attention(config) };
+    let build = timm_eva::class(config).map_or_else(|| build(config), |class| timm_eva::build(class, config));
+    let partial = if build.contains("partial(") { "from functools import partial\n" } else { "" };
+    let torch = if build.contains("torch.nn") { "import torch\n" } else { "" };
     format!(
-        "import timm\n{torch}{partial}from safetensors.torch import load_file\n\n{build}{attention}\
+        "import timm\n{torch}{partial}from safetensors.torch import load_file\n\n{build}\
          model.load_state_dict(load_file(\"{file}\"), strict=True)\nmodel.eval()\n"
     )
+}
+
+/// Lines that build timm's `VisionTransformer`.
+fn build(config: &VitConfig) -> String {
+    let eps = (config.norm_eps != USUAL_EPS).then(|| format!(", norm_layer={}", norm_layer(config)));
+    let attention = if has_usual_heads(config) { String::new() } else { own_attention(config) };
+    format!(
+        "model = timm.create_model(\"{}\", {}{}{})\n{}{attention}",
+        architecture(config),
+        arguments_in_python(&arguments(config)),
+        eps.unwrap_or_default(),
+        if config.options.gated { gated(config.options.activation) } else { String::new() },
+        own_bias(config),
+    )
+}
+
+/// A norm of the model's epsilon.
+pub(super) fn norm_layer(config: &VitConfig) -> String {
+    format!("partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps)
+}
+
+/// Words of a call in Python.
+pub(super) fn arguments_in_python(all: &Map<String, Value>) -> String {
+    all.iter().map(|(key, value)| format!("{key}={}", literal(value))).collect::<Vec<_>>().join(", ")
 }
 
 /// The feed-forward networks of which half is a gate.
@@ -108,7 +122,7 @@ fn gated(activation: Activation) -> String {
 }
 
 /// A patch embedding with biases before a norm, or without them where there is none.
-fn own_bias(config: &VitConfig) -> String {
+pub(super) fn own_bias(config: &VitConfig) -> String {
     if has_usual_bias(config) {
         return String::new();
     }
@@ -168,9 +182,25 @@ pub(super) fn description(config: &VitConfig, labels: Option<&[String]>) -> Opti
     Some(all)
 }
 
-/// The same function in the form that timm can hold. It has no model whose CLS token has a position but whose registers
-/// have none; there the positions of CLS and distillation token become part of the tokens themselves.
-pub fn timm_form(config: &VitConfig, mut tensors: Vec<(String, HostTensor)>) -> (VitConfig, Vec<(String, HostTensor)>) {
+/// The same function in the form that timm can hold, under the names that it has there.
+///
+/// timm has no model whose CLS token has a position but whose registers have none; there the positions of CLS and
+/// distillation token become part of the tokens themselves.
+pub fn timm_form(config: &VitConfig, tensors: Vec<(String, HostTensor)>) -> (VitConfig, Vec<(String, HostTensor)>) {
+    let (config, tensors) = with_positions_in_tokens(config, tensors);
+    match timm_eva::class(&config) {
+        Some(class) => {
+            let tensors = timm_eva::renamed(class, &config, tensors);
+            (config, tensors)
+        }
+        None => (config, tensors),
+    }
+}
+
+fn with_positions_in_tokens(
+    config: &VitConfig,
+    mut tensors: Vec<(String, HostTensor)>,
+) -> (VitConfig, Vec<(String, HostTensor)>) {
     let rows = config.pos_embed_prefix_rows();
     if config.register_tokens == 0 || rows == 0 {
         return (config.clone(), tensors);

@@ -9,7 +9,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::cluster::ExpandError;
-use super::copy::{classifier, detached_clone, detached_pos_embed};
+use super::copy::{classifier, detached_clone, detached_pos_embed, fit_relative_bias};
 use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
@@ -32,12 +32,17 @@ impl WeightSelection {
     /// biases) must be as in the ancestor.
     ///
     /// # Errors
-    /// When it is deeper than the ancestor, or the picture is no whole number of patches.
+    /// When it is deeper than the ancestor, its heads are of another size although they are turned by their places, or the
+    /// picture is no whole number of patches.
     pub fn new(ancestor: Vit, config: VitConfig) -> Result<Self, ExpandError> {
         let VitConfig { image_size, patch_size, depth: layers, .. } = config;
         let available = ancestor.config.depth;
         if layers > available {
             return Err(ExpandError::TooDeep { layers, available });
+        }
+        let (heads, available) = (config.head_dim, ancestor.config.head_dim);
+        if config.options.rope.is_some() && heads != available {
+            return Err(ExpandError::TurnedHeads { channels: heads, available });
         }
         if image_size == 0 || patch_size != ancestor.config.patch_size || !image_size.is_multiple_of(patch_size) {
             return Err(ExpandError::ImageSize { image_size, patch_size });
@@ -47,7 +52,7 @@ impl WeightSelection {
 
     fn chosen(&self) -> Chosen {
         let (from, to) = (&self.ancestor.config, &self.config);
-        let device = self.ancestor.pos_embed.val().device();
+        let device = self.ancestor.device();
         let heads = evenly(to.num_heads, from.num_heads);
         let channels = evenly(to.head_dim, from.head_dim);
         let row = |head: usize| channels.iter().map(move |channel| head * from.head_dim + channel);
@@ -66,6 +71,7 @@ impl WeightSelection {
                 &device,
             ),
             head: Places::new(channels, from.head_dim, &device),
+            heads: Places::new(heads, from.num_heads, &device),
             qkv: Places::new(qkv, 3 * from.attention_dim(), &device),
             attention: Places::new(attention, from.attention_dim(), &device),
         }
@@ -79,13 +85,15 @@ impl Initializer for WeightSelection {
 
     async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let (ancestor, config, random) = (&self.ancestor, &self.config, RandomWeights { seed });
-        let (chosen, device) = (self.chosen(), ancestor.pos_embed.val().device());
+        let (chosen, device) = (self.chosen(), ancestor.device());
         let width = &chosen.width;
         let token = |token: &Param<Tensor<3>>| width.of(token, 2);
         // Positions are resampled in the ancestor's width, then thinned out.
         let as_wide = VitConfig { embed_dim: ancestor.config.embed_dim, ..config.clone() };
         let blocks = ancestor.blocks[..config.depth].iter().enumerate();
-        let blocks = blocks.map(|(layer, block)| chosen.block(block, layer, config)).collect::<Result<_, _>>()?;
+        let mut blocks =
+            blocks.map(|(layer, block)| chosen.block(block, layer, config)).collect::<Result<Vec<_>, _>>()?;
+        fit_relative_bias(&mut blocks, ancestor.config.grid(), config.grid()).await?;
         let proj = &ancestor.patch_embed.proj;
         let head_dist = || classifier(config, "head_dist", random, &device);
         let vit = Vit {
@@ -99,7 +107,7 @@ impl Initializer for WeightSelection {
             cls_token: ancestor.cls_token.as_ref().map(token),
             dist_token: ancestor.dist_token.as_ref().map(token),
             reg_token: ancestor.reg_token.as_ref().map(token),
-            pos_embed: token(&detached_pos_embed(ancestor, &as_wide).await?),
+            pos_embed: detached_pos_embed(ancestor, &as_wide).await?.as_ref().map(token),
             norm_pre: ancestor.norm_pre.as_ref().map(|norm| width.norm(norm)),
             blocks,
             norm: ancestor.norm.as_ref().map(|norm| width.norm(norm)),
@@ -155,6 +163,8 @@ struct Chosen {
     fc1: Places,
     /// Channels inside a head.
     head: Places,
+    /// Heads.
+    heads: Places,
     /// Channels of all heads together.
     attention: Places,
     /// Rows `[q, k, v][head][channel]`.
@@ -172,14 +182,21 @@ impl Chosen {
                 qkv: linear(&attn.qkv, width, &self.qkv),
                 q_norm: attn.q_norm.as_ref().map(|norm| self.head.norm(norm)),
                 k_norm: attn.k_norm.as_ref().map(|norm| self.head.norm(norm)),
+                relative_position_bias_table: attn
+                    .relative_position_bias_table
+                    .as_ref()
+                    .map(|table| self.heads.of(table, 0)),
+                norm: attn.norm.as_ref().map(|norm| self.attention.norm(norm)),
                 proj: linear(&attn.proj, &self.attention, width),
                 num_heads: config.num_heads,
                 head_dim: config.head_dim,
+                ..attn.clone()
             },
             ls1: block.ls1.as_ref().map(scale),
             norm2: width.norm(&block.norm2),
             mlp: Some(Mlp {
                 fc1: linear(&mlp.fc1, width, &self.fc1),
+                norm: mlp.norm.as_ref().map(|norm| self.mlp.norm(norm)),
                 fc2: linear(&mlp.fc2, &self.mlp, width),
                 activation: mlp.activation,
                 gated: mlp.gated,

@@ -55,6 +55,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
     let relu = VitOptions { activation: Activation::Relu, ..usual };
     let clip = VitOptions { activation: Activation::QuickGelu, pre_norm: true, patch_bias: false, ..usual };
     let normed = VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::Tokens, ..usual };
+    let beit = VitOptions { attn_norm: false, mlp_norm: false, ..crate::vit::biased() };
     vec![
         ("plain", tiny()),
         ("wider_heads", VitConfig { num_heads: 3, ..tiny() }),
@@ -73,6 +74,11 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("clip_with_bias", VitConfig { options: VitOptions { patch_bias: true, ..clip }, ..tiny() }),
         ("mean_of_normed", VitConfig { options: normed, pool: Pool::Avg, ..tiny() }),
         ("no_final_norm", VitConfig { options: VitOptions { final_norm: FinalNorm::None, ..relu }, ..tiny() }),
+        ("eva", VitConfig { num_heads: 3, layer_scale: true, options: crate::vit::turned(), ..tiny() }),
+        ("eva_of_usual_heads", VitConfig { pool: Pool::Avg, options: crate::vit::turned(), ..tiny() }),
+        ("dinov3", VitConfig { register_tokens: 4, pos_embed_prefix: false, options: crate::vit::centred(), ..tiny() }),
+        ("beit", VitConfig { pos_embed_prefix: false, layer_scale: true, options: beit, ..tiny() }),
+        ("beit_of_other_heads", VitConfig { num_heads: 5, head_dim: 12, options: beit, ..tiny() }),
     ]
 }
 

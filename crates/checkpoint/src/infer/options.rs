@@ -4,6 +4,7 @@
 //! the description or, of timm's models, from the architecture's name. Where all are silent it is said what was assumed.
 
 use super::super::error::CheckpointError;
+use super::super::naming::Style;
 use super::super::timm_names;
 use super::Reader;
 use heirloom_plan::config::{Activation, FinalNorm, Pool, VitOptions};
@@ -41,7 +42,7 @@ impl Reader<'_> {
         Ok((Pool::Avg, FinalNorm::Tokens))
     }
 
-    /// Everything else.
+    /// Everything else, but for rotary positions, which follow from it.
     pub(super) fn options(&mut self, final_norm: FinalNorm) -> Result<VitOptions, CheckpointError> {
         if self.any_block("norm1.weight").is_some() && self.any_block("norm1.bias").is_none() {
             return Err(self.unfit("a Vision Transformer with RMS norms (`norm1` without `bias`)".into()));
@@ -52,7 +53,18 @@ impl Reader<'_> {
         let (pre_norm, patch_bias) = (self.has("norm_pre.weight"), self.has("patch_embed.proj.bias"));
         let activation = self.activation(gated, pre_norm || final_norm != FinalNorm::Usual);
         // A usual model that lacks its bias is damaged, not another one.
-        Ok(VitOptions { activation, gated, pre_norm, patch_bias: patch_bias || !pre_norm, final_norm })
+        Ok(VitOptions {
+            activation,
+            gated,
+            pre_norm,
+            patch_bias: patch_bias || !pre_norm,
+            final_norm,
+            pos_embed: self.has("pos_embed"),
+            rope: None,
+            relative_bias: self.any_block("attn.relative_position_bias_table").is_some(),
+            attn_norm: self.any_block("attn.norm.weight").is_some(),
+            mlp_norm: self.any_block("mlp.norm.weight").is_some(),
+        })
     }
 
     /// `is_open`: whether models of this form are known with several activations.
@@ -66,6 +78,9 @@ impl Reader<'_> {
         if let Some(said) = self.hints.activation.or_else(|| name.and_then(timm_names::activation)) {
             return said;
         }
+        if let Some(usual) = self.usual_of_clip() {
+            return usual;
+        }
         let (usual, words) = match gated {
             true => (Activation::Silu, "SiLU"),
             false => (Activation::Gelu, "GELU in its erf form"),
@@ -75,5 +90,21 @@ impl Reader<'_> {
                 .push(format!("{words} as the activation: the file does not say which it was trained with"));
         }
         usual
+    }
+
+    /// What CLIP and SigLIP have where nothing says it.
+    fn usual_of_clip(&mut self) -> Option<Activation> {
+        match (self.found.style, self.hints.model_type.as_deref()) {
+            (Style::Clip, Some("clip" | "clip_vision_model")) => return Some(Activation::QuickGelu),
+            (Style::Clip, Some("siglip" | "siglip_vision_model")) => return Some(Activation::GeluTanh),
+            (Style::Clip | Style::OpenAiClip, _) => {}
+            _ => return None,
+        }
+        let (usual, words) = match self.has("cls_token") {
+            true => (Activation::QuickGelu, "QuickGELU as the activation, as in OpenAI's CLIP: later towers have GELU"),
+            false => (Activation::GeluTanh, "GELU by tanh as the activation, as in SigLIP"),
+        };
+        self.assumptions.push(words.into());
+        Some(usual)
     }
 }

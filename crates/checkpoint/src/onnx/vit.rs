@@ -1,5 +1,6 @@
 //! The Vision Transformer as a graph: line by line what [`heirloom_plan::config::Vit`] computes, in the same order.
 
+use super::attention::attention;
 use super::graph::{Attributes, Graph, Value};
 use heirloom_plan::config::{Pool, VitConfig};
 
@@ -52,6 +53,11 @@ fn placed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
         .collect();
     let registers = (config.register_tokens > 0)
         .then(|| for_each(graph, config, "reg_token", config.register_tokens as i64, &batch));
+    if !config.options.pos_embed {
+        front.extend(registers);
+        front.push(patches);
+        return graph.concat(&front, 1);
+    }
     let positions = graph.weight("pos_embed");
     if config.pos_embed_prefix {
         front.push(patches);
@@ -104,7 +110,10 @@ fn branches(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
     let normed = graph.layer_norm(&tokens, "norm2", config.norm_eps);
     let branch = graph.within("mlp", |graph| {
         let hidden = graph.linear(&normed, "fc1", true);
-        let hidden = feed(graph, config, hidden);
+        let mut hidden = feed(graph, config, hidden);
+        if config.options.mlp_norm {
+            hidden = graph.layer_norm(&hidden, "norm", config.norm_eps);
+        }
         graph.linear(&hidden, "fc2", true)
     });
     let branch = layer_scale(graph, config, "ls2", branch);
@@ -128,29 +137,6 @@ fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) 
     }
     let gamma = graph.within(key, |graph| graph.weight("gamma"));
     graph.mul(&branch, &gamma)
-}
-
-/// Self-attention; the heads together need not be as wide as the tokens.
-fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
-    let (heads, head_dim) = (config.num_heads as i64, config.head_dim as i64);
-    let qkv = graph.linear(tokens, "qkv", config.qkv_bias);
-    let qkv = graph.reshape(&qkv, &[0, config.tokens() as i64, 3, heads, head_dim]);
-    // `[3, batch, heads, tokens, head_dim]`.
-    let qkv = graph.transpose(&qkv, &[2, 0, 3, 1, 4]);
-    let [mut query, mut key, value] = [0, 1, 2].map(|part| graph.pick(&qkv, 0, part));
-    if config.qk_norm {
-        query = graph.layer_norm(&query, "q_norm", config.norm_eps);
-        key = graph.layer_norm(&key, "k_norm", config.norm_eps);
-    }
-    let key = graph.transpose(&key, &[0, 1, 3, 2]);
-    let scores = graph.node("MatMul", &[&query, &key], Attributes::none());
-    let scale = graph.number((1.0 / (config.head_dim as f64).sqrt()) as f32);
-    let scores = graph.mul(&scores, &scale);
-    let shares = graph.node("Softmax", &[&scores], Attributes::none().int("axis", -1));
-    let mixed = graph.node("MatMul", &[&shares, &value], Attributes::none());
-    let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
-    let mixed = graph.reshape(&mixed, &[0, 0, config.attention_dim() as i64]);
-    graph.linear(&mixed, "proj", true)
 }
 
 /// What the classifier sees: `[batch, embed_dim]`.

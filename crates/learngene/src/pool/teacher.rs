@@ -106,7 +106,7 @@ impl<F: Features> Teacher<F> {
     pub fn new(ancestor: Vit, mut blocks: Vec<usize>, features: F) -> Self {
         blocks.sort_unstable();
         blocks.dedup();
-        let device = ancestor.pos_embed.val().device();
+        let device = ancestor.device();
         Self { ancestor, blocks, features, device }
     }
 

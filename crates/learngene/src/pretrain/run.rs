@@ -56,7 +56,7 @@ pub struct Student {
 impl Student {
     /// A student of `vit` and, if there is one, of its teacher.
     pub fn start(vit: Vit, teacher: Option<&MapTeacher>, seed: u64) -> Self {
-        let (width, device) = (vit.config.embed_dim, vit.pos_embed.val().device());
+        let (width, device) = (vit.config.embed_dim, vit.device());
         let tell = teacher.map(|teacher| {
             let channels = teacher.channels();
             let weight = TensorData::new(RandomWeights { seed }.values("tell", width * channels), [width, channels]);
@@ -191,7 +191,7 @@ pub struct AncestorRun<B> {
 impl<B: Batches> AncestorRun<B> {
     /// A training at its first step.
     pub fn new(student: Student, plan: AncestorPlan, batches: B, teacher: Option<MapTeacher>) -> Self {
-        let (config, device) = (student.vit.config.clone(), student.vit.pos_embed.val().device());
+        let (config, device) = (student.vit.config.clone(), student.vit.device());
         Self { run: Run::new(student, plan.run.clone()), plan, batches, teacher, config, device }
     }
 
@@ -207,7 +207,7 @@ impl<B: Batches> AncestorRun<B> {
         teacher: Option<MapTeacher>,
         mut state: RunState,
     ) -> Result<Self, TrainError> {
-        let (config, device) = (student.vit.config.clone(), student.vit.pos_embed.val().device());
+        let (config, device) = (student.vit.config.clone(), student.vit.device());
         state.header.settings = plan.run.clone();
         Ok(Self { run: Run::restore(student, state)?, plan, batches, teacher, config, device })
     }

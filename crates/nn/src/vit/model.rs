@@ -3,7 +3,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::{Device, Tensor, assert_shape};
 
 use super::{Block, LayerNorm, Look, PatchEmbed, Pool, VitConfig};
 use crate::kernels::{AttentionDistance, PatchGeometry, linear};
@@ -18,7 +18,7 @@ pub type OnTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
 /// What to do and see on the way through the layers.
 #[derive(Default)]
 pub struct Hooks<'a> {
-    /// Shown the layer, its queries and its keys (`[batch, heads, tokens, head_dim]`, unscaled).
+    /// Shown the layer, its queries and its keys (see [`super::Attention::queries_and_keys`]).
     pub heads: Option<OnHeads<'a>>,
     /// Where the patches lie, and who is shown each layer's attention distance; the model then has no gradient.
     pub distance: Option<(PatchGeometry, OnDistance<'a>)>,
@@ -41,8 +41,8 @@ pub struct Vit {
     pub dist_token: Option<Param<Tensor<3>>>,
     /// `[1, registers, embed_dim]`.
     pub reg_token: Option<Param<Tensor<3>>>,
-    /// `[1, prefix rows + patches, embed_dim]`.
-    pub pos_embed: Param<Tensor<3>>,
+    /// `[1, prefix rows + patches, embed_dim]`, if tokens have positions.
+    pub pos_embed: Option<Param<Tensor<3>>>,
     /// Norm before the first layer, if any.
     pub norm_pre: Option<LayerNorm>,
     /// Layers.
@@ -61,6 +61,11 @@ pub struct Vit {
 }
 
 impl Vit {
+    /// Where its parameters are.
+    pub fn device(&self) -> Device {
+        self.patch_embed.proj.weight.val().device()
+    }
+
     /// Pictures to tokens with positions, as they enter the first layer.
     ///
     /// # Shapes
@@ -84,7 +89,9 @@ impl Vit {
         };
         let front = [&self.cls_token, &self.dist_token].into_iter().flatten().map(row);
         let registers = self.reg_token.iter().map(row);
-        let positions = self.pos_embed.val();
+        let Some(positions) = self.pos_embed.as_ref().map(Param::val) else {
+            return Tensor::cat(front.chain(registers).chain([patches]).collect(), 1);
+        };
         if config.pos_embed_prefix {
             // timm adds positions to CLS and patches, then slips the registers in between.
             let prefix = config.pos_embed_prefix_rows();
@@ -108,7 +115,7 @@ impl Vit {
         encode(&self.blocks, 0, tokens, hooks)
     }
 
-    /// Queries and keys of one layer, `[batch, heads, tokens, head_dim]` each, without computing the layers after it.
+    /// Queries and keys of one layer, without computing the layers after it; see [`super::Attention::queries_and_keys`].
     ///
     /// # Panics
     /// When there is no such layer.

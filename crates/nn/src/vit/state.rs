@@ -53,7 +53,7 @@ impl<W: Weights> Loader<'_, W> {
     }
 
     async fn attention(&mut self, key: &str) -> Result<Attention, W::Error> {
-        let VitConfig { embed_dim, num_heads, head_dim, qkv_bias, qk_norm, .. } = *self.config;
+        let VitConfig { embed_dim, num_heads, head_dim, qkv_bias, qk_norm, options, .. } = *self.config;
         let all = self.config.attention_dim();
         let qkv = self.linear(&format!("{key}.qkv"), embed_dim, 3 * all, qkv_bias).await?;
         let (q_norm, k_norm) = match qk_norm {
@@ -63,8 +63,36 @@ impl<W: Weights> Loader<'_, W> {
             ),
             false => (None, None),
         };
+        let relative_position_bias_table = match options.relative_bias {
+            true => Some(self.bias_table(&format!("{key}.relative_position_bias_table")).await?),
+            false => None,
+        };
+        let norm = match options.attn_norm {
+            true => Some(self.norm(&format!("{key}.norm"), all).await?),
+            false => None,
+        };
         let proj = self.linear(&format!("{key}.proj"), all, embed_dim, true).await?;
-        Ok(Attention { qkv, q_norm, k_norm, proj, num_heads, head_dim })
+        let (rope, prefix_tokens) = (options.rope, self.config.prefix_tokens());
+        Ok(Attention {
+            qkv,
+            q_norm,
+            k_norm,
+            relative_position_bias_table,
+            norm,
+            proj,
+            num_heads,
+            head_dim,
+            rope,
+            prefix_tokens,
+        })
+    }
+
+    /// Turned as the weights of a linear layer are: `[heads, rows]`.
+    async fn bias_table(&mut self, key: &str) -> Result<Param<Tensor<2>>, W::Error> {
+        let (rows, heads) = (self.config.relative_rows(), self.config.num_heads);
+        let host = self.weights.tensor(key, &[rows, heads]).await?;
+        let table = TensorData::new(transpose(&host.values, rows, heads), [heads, rows]);
+        Ok(Param::from_data(table, self.device))
     }
 
     async fn layer_scale(&mut self, key: &str) -> Result<Option<LayerScale>, W::Error> {
@@ -77,6 +105,10 @@ impl<W: Weights> Loader<'_, W> {
     async fn block(&mut self, layer: usize) -> Result<Block, W::Error> {
         let VitConfig { embed_dim, mlp_dim, options, .. } = *self.config;
         let key = |part: &str| format!("blocks.{layer}.{part}");
+        let mlp_norm = match options.mlp_norm {
+            true => Some(self.norm(&key("mlp.norm"), mlp_dim).await?),
+            false => None,
+        };
         Ok(Block {
             norm1: self.norm(&key("norm1"), embed_dim).await?,
             attn: self.attention(&key("attn")).await?,
@@ -84,6 +116,7 @@ impl<W: Weights> Loader<'_, W> {
             norm2: self.norm(&key("norm2"), embed_dim).await?,
             mlp: Some(Mlp {
                 fc1: self.linear(&key("mlp.fc1"), embed_dim, self.config.fc1_rows(), true).await?,
+                norm: mlp_norm,
                 fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, true).await?,
                 activation: options.activation,
                 gated: options.gated,
@@ -198,7 +231,10 @@ impl Vit {
             0 => None,
             count => Some(loader.param("reg_token", [1, count, width]).await?),
         };
-        let pos_embed = loader.param("pos_embed", [1, rows, width]).await?;
+        let pos_embed = match config.options.pos_embed {
+            true => Some(loader.param("pos_embed", [1, rows, width]).await?),
+            false => None,
+        };
         let patch_embed = loader.patch_embed().await?;
         let norm_pre = match config.options.pre_norm {
             true => Some(loader.norm("norm_pre", width).await?),

@@ -118,6 +118,14 @@ pub enum ExpandError {
         /// Layers of the ancestor.
         available: usize,
     },
+    /// Heads of another size than the ancestor's, whose channels turn with their places each at a speed of its own.
+    #[error("heads of `{channels}` channels cannot come from rotary ones of `{available}`: keep the size of the heads")]
+    TurnedHeads {
+        /// Channels of a head asked for.
+        channels: usize,
+        /// Channels of a head of the ancestor.
+        available: usize,
+    },
     /// A picture that is no whole number of patches.
     #[error("pictures of `{image_size}` px cannot be cut into patches of `{patch_size}` px: choose a multiple")]
     ImageSize {

@@ -72,7 +72,15 @@ impl VitConfig {
 
     /// Rows of `pos_embed` before those of the patches.
     pub fn pos_embed_prefix_rows(&self) -> usize {
-        if self.pos_embed_prefix { usize::from(self.cls_token) + usize::from(self.distilled) } else { 0 }
+        let is_there = self.options.pos_embed && self.pos_embed_prefix;
+        if is_there { usize::from(self.cls_token) + usize::from(self.distilled) } else { 0 }
+    }
+
+    /// Rows of `attn.relative_position_bias_table`: every step between two patches, then CLS to patch, patch to CLS and
+    /// CLS to itself.
+    pub fn relative_rows(&self) -> usize {
+        let steps = (2 * self.grid()).saturating_sub(1);
+        steps * steps + 3
     }
 
     /// All tokens: prefix and patches.
@@ -118,7 +126,9 @@ impl VitConfig {
         if self.register_tokens > 0 {
             add("reg_token", &[1, self.register_tokens, width]);
         }
-        add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
+        if self.options.pos_embed {
+            add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
+        }
         add("patch_embed.proj.weight", &[width, self.channels, self.patch_size, self.patch_size]);
         if self.options.patch_bias {
             add("patch_embed.proj.bias", &[width]);
@@ -141,6 +151,13 @@ impl VitConfig {
                     add(&format!("attn.{norm}.bias"), &[self.head_dim]);
                 }
             }
+            if self.options.relative_bias {
+                add("attn.relative_position_bias_table", &[self.relative_rows(), self.num_heads]);
+            }
+            if self.options.attn_norm {
+                add("attn.norm.weight", &[attention]);
+                add("attn.norm.bias", &[attention]);
+            }
             add("attn.proj.weight", &[width, attention]);
             add("attn.proj.bias", &[width]);
             if self.layer_scale {
@@ -150,6 +167,10 @@ impl VitConfig {
             add("norm2.bias", &[width]);
             add("mlp.fc1.weight", &[self.fc1_rows(), width]);
             add("mlp.fc1.bias", &[self.fc1_rows()]);
+            if self.options.mlp_norm {
+                add("mlp.norm.weight", &[self.mlp_dim]);
+                add("mlp.norm.bias", &[self.mlp_dim]);
+            }
             add("mlp.fc2.weight", &[width, self.mlp_dim]);
             add("mlp.fc2.bias", &[width]);
             if self.layer_scale {
