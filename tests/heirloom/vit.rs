@@ -6,7 +6,9 @@ mod zoo;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_nn::device::read;
-use heirloom_nn::vit::{Activation, FinalNorm, Hooks, Pool, RandomWeights, Rope, RopeGrid, Vit, VitConfig, VitOptions};
+use heirloom_nn::vit::{
+    Activation, AttentionPoolConfig, FinalNorm, Hooks, Pool, RandomWeights, Rope, RopeGrid, Vit, VitConfig, VitOptions,
+};
 
 use crate::support::assert_close;
 
@@ -58,6 +60,11 @@ pub fn centred() -> VitOptions {
     VitOptions { rope: Some(rope), pos_embed: false, ..Default::default() }
 }
 
+/// A learned query pools the tokens.
+pub fn asked() -> VitOptions {
+    VitOptions { attn_pool: Some(AttentionPoolConfig { heads: 2, mlp_dim: 20 }), ..Default::default() }
+}
+
 /// No norm at the end.
 pub fn bare() -> VitOptions {
     VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::None, ..Default::default() }
@@ -74,6 +81,7 @@ on_every_engine! {
             VitConfig { pool: Pool::Avg, options: bare(), ..small() },
             VitConfig { pos_embed_prefix: false, options: biased(), ..small() },
             VitConfig { head_dim: 8, options: turned(), ..small() },
+            VitConfig { pool: Pool::Map, options: asked(), ..small() },
             VitConfig { head_dim: 4, register_tokens: 2, pos_embed_prefix: false, options: centred(), ..small() },
         ] {
             let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;

@@ -74,7 +74,7 @@ class NumpyVit:
     def option(self, name, usual):
         return self.config.get("options", {}).get(name, usual)
 
-    def activate(self, x):
+    def activate(self, x, activation=None):
         sigmoid = lambda x: 1 / (1 + np.exp(-x))
         return {
             "gelu": lambda: x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
@@ -82,7 +82,7 @@ class NumpyVit:
             "quick_gelu": lambda: x * sigmoid(1.702 * x),
             "silu": lambda: x * sigmoid(x),
             "relu": lambda: np.maximum(x, 0),
-        }[self.option("activation", "gelu")]()
+        }[activation or self.option("activation", "gelu")]()
 
     def embed(self, pictures):
         x = self.placed(pictures)
@@ -168,6 +168,20 @@ class NumpyVit:
             hidden = self.norm(hidden, f"{key}.mlp.norm")
         return x + self.linear(hidden, f"{key}.mlp.fc2") * scale(2)
 
+    def asked(self, x):
+        """A learned query's answer to all tokens, and what follows it."""
+        pool, (batch, count, width) = self.option("attn_pool", None), x.shape
+        heads = pool["heads"]
+        query = self.linear(self.get("attn_pool.latent"), "attn_pool.q").reshape(heads, 1, width // heads)
+        kv = self.linear(x, "attn_pool.kv").reshape(batch, count, 2, heads, -1).transpose(2, 0, 3, 1, 4)
+        scores = query @ kv[0].transpose(0, 1, 3, 2) / math.sqrt(width // heads)
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = (shares / shares.sum(-1, keepdims=True) @ kv[1]).reshape(batch, width)
+        answer = self.linear(mixed, "attn_pool.proj")
+        hidden = self.linear(self.norm(answer, "attn_pool.norm"), "attn_pool.mlp.fc1")
+        hidden = self.activate(hidden, "gelu" if self.option("rope", None) else None)
+        return answer + self.linear(hidden, "attn_pool.mlp.fc2")
+
     def blocks(self, x, layers):
         for layer in layers:
             x = self.block(x, f"blocks.{layer}")
@@ -185,6 +199,8 @@ class NumpyVit:
         if is_mean:
             pooled = x[:, c["cls_token"] + c["distilled"] + c["register_tokens"] :].mean(1)
             pooled = self.norm(pooled, "fc_norm") if final == "usual" else pooled
+        if c["pool"] == "map":
+            pooled = self.asked(x)
         if c["classes"] is None:
             return pooled
         scores = self.linear(pooled, "head")

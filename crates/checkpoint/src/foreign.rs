@@ -14,7 +14,6 @@ const PATTERNS: &[Pattern] = &[
     (&["lora_down"], "a LoRA adapter, which is only a change to another model's weights"),
     (&["model.diffusion_model."], "a Stable Diffusion model"),
     (&["visual.trunk."], "a CLIP model"),
-    (&["attn_pool."], "a Vision Transformer with attention pooling (SigLIP)"),
     (&["attn.gate."], "a Vision Transformer with gated attention"),
     (&["visual.layer1.0."], "a CLIP model whose tower is a ResNet"),
     (&["attn.rel_pos_h"], "a Vision Transformer with relative positions (SAM or ViTDet)"),

@@ -112,6 +112,7 @@ impl Reader<'_> {
         let (pool, final_norm) = self.pool_and_norm()?;
         let mut options = self.options(final_norm)?;
         options.rope = self.rope(&options)?;
+        options.attn_pool = self.attn_pool(num_heads)?;
         let register_tokens = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied().unwrap_or(0);
         let (cls_token, distilled) = (self.has("cls_token"), self.has("dist_token"));
         let prefix = usize::from(cls_token) + usize::from(distilled);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::timm_eva;
-use heirloom_plan::config::{Activation, FinalNorm, Pool, VitConfig};
+use heirloom_plan::config::{Activation, AttentionPoolConfig, FinalNorm, Pool, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
 /// Epsilon of timm's layer norms.
@@ -24,7 +24,11 @@ pub(super) fn architecture(config: &VitConfig) -> &'static str {
 /// Whether words and numbers can tell timm what to build: heads that are together as wide as the tokens, no gates, and
 /// biases where it has them. A descendant may be otherwise.
 pub(super) fn is_usual(config: &VitConfig) -> bool {
-    timm_eva::class(config).is_none() && has_usual_heads(config) && !config.options.gated && has_usual_bias(config)
+    timm_eva::class(config).is_none()
+        && config.options.attn_pool.is_none()
+        && has_usual_heads(config)
+        && !config.options.gated
+        && has_usual_bias(config)
 }
 
 pub(super) fn has_usual_heads(config: &VitConfig) -> bool {
@@ -57,7 +61,7 @@ pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
         ("class_token", !config.cls_token, json!(false)),
         ("no_embed_class", config.cls_token && !config.pos_embed_prefix, json!(true)),
         ("reg_tokens", config.register_tokens > 0, json!(config.register_tokens)),
-        ("global_pool", config.pool == Pool::Avg, json!("avg")),
+        ("global_pool", config.pool != Pool::Cls, json!(if config.pool == Pool::Avg { "avg" } else { "map" })),
         ("fc_norm", config.pool == Pool::Avg && config.options.final_norm == FinalNorm::Tokens, json!(false)),
         ("final_norm", config.options.final_norm == FinalNorm::None, json!(false)),
         ("pre_norm", config.options.pre_norm, json!(true)),
@@ -101,7 +105,19 @@ fn build(config: &VitConfig) -> String {
         arguments_in_python(&arguments(config)),
         eps.unwrap_or_default(),
         if config.options.gated { gated(config.options.activation) } else { String::new() },
-        own_bias(config),
+        own_bias(config) + &own_pool(config),
+    )
+}
+
+/// An attention pooling of its own sizes.
+pub(super) fn own_pool(config: &VitConfig) -> String {
+    let Some(AttentionPoolConfig { heads, mlp_dim }) = config.options.attn_pool else { return String::new() };
+    let (width, norm) = (config.embed_dim, norm_layer(config));
+    let ratio = (mlp_dim as f64 + 0.5) / width as f64;
+    let activation = config.pool_activation().name();
+    format!(
+        "model.attn_pool = timm.layers.AttentionPoolLatent({width}, num_heads={heads}, mlp_ratio={ratio}, \
+         norm_layer={norm}, act_layer=timm.layers.get_act_layer(\"{activation}\"))\n"
     )
 }
 

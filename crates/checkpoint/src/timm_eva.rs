@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::timm::{arguments_in_python, has_usual_heads, norm_layer, own_bias};
+use super::timm::{arguments_in_python, has_usual_heads, norm_layer, own_bias, own_pool};
 use heirloom_plan::config::{Activation, FinalNorm, Pool, Rope, RopeGrid, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
@@ -72,6 +72,7 @@ pub(super) fn build(class: Class, config: &VitConfig) -> String {
         format!("model = timm.models.{name}({}, norm_layer={})\n", arguments(class, config), norm_layer(config));
     if class == Class::Eva {
         lines.push_str(&own_bias(config));
+        lines.push_str(&own_pool(config));
     }
     if !has_usual_heads(config) {
         lines.push_str(&own_heads(class, config));
@@ -93,7 +94,11 @@ fn arguments(class: Class, config: &VitConfig) -> String {
     // timm rounds `embed_dim * mlp_ratio` down.
     let ratio = (config.mlp_dim as f64 + if config.mlp_dim.is_multiple_of(config.embed_dim) { 0.0 } else { 0.5 })
         / config.embed_dim as f64;
-    let is_mean = config.pool == Pool::Avg;
+    let pool = match config.pool {
+        Pool::Cls => "token",
+        Pool::Avg => "avg",
+        Pool::Map => "map",
+    };
     let mut all = Map::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_string(), value);
     add("img_size", json!(config.image_size));
@@ -107,7 +112,7 @@ fn arguments(class: Class, config: &VitConfig) -> String {
     add("qkv_bias", json!(config.qkv_bias));
     add("swiglu_mlp", json!(options.gated));
     add("scale_mlp", json!(options.mlp_norm));
-    add("global_pool", json!(if is_mean { "avg" } else { "token" }));
+    add("global_pool", json!(pool));
     add("use_abs_pos_emb", json!(options.pos_embed));
     add("use_fc_norm", json!(config.has_fc_norm()));
     if config.layer_scale {

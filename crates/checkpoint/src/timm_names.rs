@@ -53,6 +53,11 @@ pub(super) fn head_dim(name: &str) -> Option<usize> {
     known.then(|| unusual.unwrap_or(64))
 }
 
+/// Heads of the attention pooling, where they are not as many as in the layers.
+pub(super) fn pool_heads(name: &str) -> Option<usize> {
+    bare(name).starts_with("vit_pe_").then_some(8)
+}
+
 /// The activation, where it is not GELU by erf.
 pub(super) fn activation(name: &str) -> Option<Activation> {
     let name = bare(name);

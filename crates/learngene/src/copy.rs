@@ -8,7 +8,9 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use heirloom_nn::device::{ReadError, read};
-use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{
+    Attention, AttentionPool, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig,
+};
 use heirloom_plan::resample::resample_pos_embed;
 
 /// A parameter of its own with the same values.
@@ -45,6 +47,19 @@ pub(super) fn detached_layer_scale(layer_scale: &LayerScale) -> LayerScale {
 /// A patch embedding of its own with the same values.
 fn fresh_patch_embed(patch_embed: &PatchEmbed) -> PatchEmbed {
     PatchEmbed { proj: detached_linear(&patch_embed.proj), patch_size: patch_embed.patch_size }
+}
+
+/// An attention pooling of its own with the same values.
+fn detached_attn_pool(pool: &AttentionPool) -> AttentionPool {
+    AttentionPool {
+        latent: detached_clone(&pool.latent),
+        q: detached_linear(&pool.q),
+        kv: detached_linear(&pool.kv),
+        proj: detached_linear(&pool.proj),
+        norm: detached_norm(&pool.norm),
+        mlp: detached_mlp(&pool.mlp),
+        num_heads: pool.num_heads,
+    }
 }
 
 /// A whole layer of its own with the same values.
@@ -93,6 +108,7 @@ pub(super) async fn assemble_vit(
         blocks,
         norm: ancestor.norm.as_ref().map(&norm),
         fc_norm: ancestor.fc_norm.as_ref().map(&norm),
+        attn_pool: ancestor.attn_pool.as_ref().map(detached_attn_pool),
         head: classifier(config, "head", random, &device),
         head_dist: if config.distilled { head_dist() } else { None },
         config: config.clone(),

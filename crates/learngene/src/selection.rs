@@ -12,7 +12,9 @@ use super::cluster::ExpandError;
 use super::copy::{classifier, detached_clone, detached_pos_embed, fit_relative_bias};
 use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{
+    Attention, AttentionPool, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, RandomWeights, Vit, VitConfig,
+};
 
 /// `count` evenly spaced places of `available`: place `i` is `⌊i · available / count⌋`. With more wanted than there are,
 /// places repeat.
@@ -32,8 +34,8 @@ impl WeightSelection {
     /// biases) must be as in the ancestor.
     ///
     /// # Errors
-    /// When it is deeper than the ancestor, its heads are of another size although they are turned by their places, or the
-    /// picture is no whole number of patches.
+    /// When it is deeper than the ancestor, its heads are of another size although they are turned by their places, the
+    /// heads of an attention pooling cannot share its width, or the picture is no whole number of patches.
     pub fn new(ancestor: Vit, config: VitConfig) -> Result<Self, ExpandError> {
         let VitConfig { image_size, patch_size, depth: layers, .. } = config;
         let available = ancestor.config.depth;
@@ -43,6 +45,9 @@ impl WeightSelection {
         let (heads, available) = (config.head_dim, ancestor.config.head_dim);
         if config.options.rope.is_some() && heads != available {
             return Err(ExpandError::TurnedHeads { channels: heads, available });
+        }
+        if let Some(pool) = config.options.attn_pool.filter(|pool| !config.embed_dim.is_multiple_of(pool.heads)) {
+            return Err(ExpandError::PooledHeads { heads: pool.heads, width: config.embed_dim });
         }
         if image_size == 0 || patch_size != ancestor.config.patch_size || !image_size.is_multiple_of(patch_size) {
             return Err(ExpandError::ImageSize { image_size, patch_size });
@@ -59,11 +64,16 @@ impl WeightSelection {
         let attention: Vec<usize> = heads.iter().flat_map(|&head| row(head)).collect();
         let part = |part: usize| attention.iter().map(move |row| part * from.attention_dim() + row);
         let qkv = (0..3).flat_map(part).collect();
-        let hidden = evenly(to.mlp_dim, from.mlp_dim);
+        let (width, hidden) = (evenly(to.embed_dim, from.embed_dim), evenly(to.mlp_dim, from.mlp_dim));
         // A gate keeps the channels of its value.
         let halves = 0..from.fc1_rows() / from.mlp_dim.max(1);
         Chosen {
-            width: Places::new(evenly(to.embed_dim, from.embed_dim), from.embed_dim, &device),
+            width: Places::new(width.clone(), from.embed_dim, &device),
+            kv: Places::new(
+                (0..2).flat_map(|half| width.iter().map(move |at| half * from.embed_dim + at)).collect(),
+                2 * from.embed_dim,
+                &device,
+            ),
             mlp: Places::new(hidden.clone(), from.mlp_dim, &device),
             fc1: Places::new(
                 halves.flat_map(|half| hidden.iter().map(move |at| half * from.mlp_dim + at)).collect(),
@@ -112,6 +122,7 @@ impl Initializer for WeightSelection {
             blocks,
             norm: ancestor.norm.as_ref().map(|norm| width.norm(norm)),
             fc_norm: ancestor.fc_norm.as_ref().map(|norm| width.norm(norm)),
+            attn_pool: ancestor.attn_pool.as_ref().map(|pool| chosen.attn_pool(pool)),
             head: classifier(config, "head", random, &device),
             head_dist: if config.distilled { head_dist() } else { None },
             config: config.clone(),
@@ -169,9 +180,31 @@ struct Chosen {
     attention: Places,
     /// Rows `[q, k, v][head][channel]`.
     qkv: Places,
+    /// Keys and values as wide as the tokens, one below the other.
+    kv: Places,
 }
 
 impl Chosen {
+    /// All its heads and hidden channels, of the tokens' channels that are taken.
+    fn attn_pool(&self, pool: &AttentionPool) -> AttentionPool {
+        let (width, all) = (&self.width, Places(None));
+        AttentionPool {
+            latent: width.of(&pool.latent, 2),
+            q: linear(&pool.q, width, width),
+            kv: linear(&pool.kv, width, &self.kv),
+            proj: linear(&pool.proj, width, width),
+            norm: width.norm(&pool.norm),
+            mlp: Mlp {
+                fc1: linear(&pool.mlp.fc1, width, &all),
+                norm: None,
+                fc2: linear(&pool.mlp.fc2, &all, width),
+                activation: pool.mlp.activation,
+                gated: pool.mlp.gated,
+            },
+            num_heads: pool.num_heads,
+        }
+    }
+
     fn block(&self, block: &Block, layer: usize, config: &VitConfig) -> Result<Block, InitError> {
         let mlp = block.mlp.as_ref().ok_or(InitError::NoFeedForward { layer })?;
         let (width, attn) = (&self.width, &block.attn);

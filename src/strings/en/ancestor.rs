@@ -11,7 +11,7 @@ pub(super) const ANCESTOR: Ancestor = Ancestor {
                 torchvision or Hugging Face names. Several parts of one model can be chosen together.",
     },
     input: "Choose a model file",
-    hint: "ViT, DeiT, DINOv2 and 3, EVA, BEiT, CLIP, ResNet, MobileNetV2 or VGG · .safetensors, .pth, or a .zip package saved here",
+    hint: "ViT, DeiT, DINOv2 and 3, EVA, BEiT, CLIP, SigLIP, ResNet, MobileNetV2 or VGG · .safetensors, .pth, or a .zip package saved here",
     again: "Choose another model",
     layers: "Layers",
     heads: "Heads per layer",

@@ -55,6 +55,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
     let relu = VitOptions { activation: Activation::Relu, ..usual };
     let clip = VitOptions { activation: Activation::QuickGelu, pre_norm: true, patch_bias: false, ..usual };
     let normed = VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::Tokens, ..usual };
+    let attn_pool = crate::vit::asked().attn_pool;
     let beit = VitOptions { attn_norm: false, mlp_norm: false, ..crate::vit::biased() };
     vec![
         ("plain", tiny()),
@@ -64,7 +65,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("registers", VitConfig { pos_embed_prefix: false, ..registers.clone() }),
         ("registers_and_cls_position", registers.clone()),
         ("average_with_registers", VitConfig { pool: Pool::Avg, num_heads: 5, head_dim: 8, ..registers }),
-        ("average_without_cls", no_cls),
+        ("average_without_cls", no_cls.clone()),
         ("distilled", VitConfig { distilled: true, ..tiny() }),
         ("no_classifier", VitConfig { classes: None, mlp_dim: 50, norm_eps: 1e-12, ..tiny() }),
         ("deep", VitConfig { depth: 6, embed_dim: 64, num_heads: 4, mlp_dim: 256, image_size: 32, ..tiny() }),
@@ -78,6 +79,11 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("eva_of_usual_heads", VitConfig { pool: Pool::Avg, options: crate::vit::turned(), ..tiny() }),
         ("dinov3", VitConfig { register_tokens: 4, pos_embed_prefix: false, options: crate::vit::centred(), ..tiny() }),
         ("beit", VitConfig { pos_embed_prefix: false, layer_scale: true, options: beit, ..tiny() }),
+        ("siglip", VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..no_cls.clone() }),
+        (
+            "perception",
+            VitConfig { pool: Pool::Map, options: VitOptions { attn_pool, ..crate::vit::turned() }, ..tiny() },
+        ),
         ("beit_of_other_heads", VitConfig { num_heads: 5, head_dim: 12, options: beit, ..tiny() }),
     ]
 }

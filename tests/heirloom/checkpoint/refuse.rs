@@ -5,7 +5,7 @@ use heirloom_checkpoint::{Checkpoint, CheckpointError};
 use heirloom_nn::vit::HostTensor;
 use heirloom_platform::file::FileHandle;
 
-const FITS: &str = "a Vision Transformer (ViT, DeiT, DINOv2 or 3, EVA, BEiT or CLIP, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
+const FITS: &str = "a Vision Transformer (ViT, DeiT, DINOv2 or 3, EVA, BEiT, CLIP or SigLIP, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 
 #[test]
 fn other_kinds_of_files_are_named_by_their_content() {

@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 20] = fixtures![
+const FIXTURES: [(&str, &[u8]); 23] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -40,6 +40,9 @@ const FIXTURES: [(&str, &[u8]); 20] = fixtures![
     "hf_beit",
     "hf_data2vec_shared",
     "hf_clip",
+    "vit_base_patch16_siglip_224",
+    "vit_pe_core_base_patch16_224",
+    "hf_siglip",
 ];
 
 fn reference() -> Value {

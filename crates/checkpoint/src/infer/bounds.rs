@@ -3,7 +3,7 @@
 use super::super::error::CheckpointError;
 use super::super::infer_cnn;
 use super::super::stored::MAX_ELEMENTS;
-use heirloom_plan::config::{ModelConfig, Rope, RopeGrid, StitchedConfig, VitConfig};
+use heirloom_plan::config::{ModelConfig, Pool, Rope, RopeGrid, StitchedConfig, VitConfig};
 
 /// Keeps absurd numbers from being multiplied, on 32-bit machines too.
 pub(super) fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
@@ -27,13 +27,14 @@ pub(super) fn check_bounds(file: &str, config: &VitConfig) -> Result<(), Checkpo
     if !c.image_size.is_multiple_of(c.patch_size) {
         return damaged(format!("patches of {} px do not tile pictures of {} px", c.patch_size, c.image_size));
     }
-    if let Some(problem) = odd_places(c) {
+    if let Some(problem) = odd_places(c).or_else(|| odd_pool(c)) {
         return damaged(problem);
     }
     let wide = |factors: &[usize]| factors.iter().map(|&factor| factor as u64).product::<u64>();
     let largest = [
         wide(&[3, c.num_heads, c.head_dim, c.embed_dim]),
         wide(&[c.mlp_dim, c.embed_dim]),
+        wide(&[c.options.attn_pool.map_or(1, |pool| pool.mlp_dim.max(2 * c.embed_dim)), c.embed_dim]),
         wide(&[c.embed_dim, c.channels, c.patch_size, c.patch_size]),
         wide(&[c.grid() + 1, c.grid() + 1, c.embed_dim]),
         wide(&[c.classes.unwrap_or(1), c.embed_dim]),
@@ -66,6 +67,19 @@ fn odd_places(config: &VitConfig) -> Option<String> {
     let has_cls_alone = config.cls_token && config.prefix_tokens() == 1;
     (options.relative_bias && !has_cls_alone)
         .then(|| "biases of relative places, but CLS is not the only token before the patches".to_string())
+}
+
+/// What does not add up of the attention pooling.
+fn odd_pool(config: &VitConfig) -> Option<String> {
+    let (width, pool) = (config.embed_dim, config.options.attn_pool);
+    match pool {
+        None => (config.pool == Pool::Map).then(|| "attention pooling without its sizes".to_string()),
+        Some(_) if config.pool != Pool::Map => Some("the sizes of an attention pooling that is not used".to_string()),
+        Some(pool) if pool.heads == 0 || !width.is_multiple_of(pool.heads) => {
+            Some(format!("{} heads of the attention pooling cannot share {width} channels", pool.heads))
+        }
+        Some(pool) => (!(1..=1 << 17).contains(&pool.mlp_dim)).then(|| format!("`mlp_dim` of {}", pool.mlp_dim)),
+    }
 }
 
 /// Keeps a description from being absurd before anybody allocates by it; `file` names where it stood.

@@ -7,13 +7,16 @@ use super::super::error::CheckpointError;
 use super::super::naming::Style;
 use super::super::timm_names;
 use super::Reader;
-use heirloom_plan::config::{Activation, FinalNorm, Pool, VitOptions};
+use heirloom_plan::config::{Activation, AttentionPoolConfig, FinalNorm, Pool, VitOptions};
 
 impl Reader<'_> {
     /// What the classifier sees, and how.
     pub(super) fn pool_and_norm(&mut self) -> Result<(Pool, FinalNorm), CheckpointError> {
         let said = self.hints.global_pool.as_deref();
         let cls = self.has("cls_token");
+        if self.has("attn_pool.latent") {
+            return self.norm_before_pool();
+        }
         match (self.has("norm.weight"), self.has("fc_norm.weight")) {
             (false, true) => Ok((Pool::Avg, FinalNorm::Usual)),
             (true, false) if said == Some("avg") => Ok((Pool::Avg, FinalNorm::Tokens)),
@@ -24,6 +27,35 @@ impl Reader<'_> {
             _ if cls => Ok((Pool::Cls, FinalNorm::Usual)),
             _ => Err(self.unfit("a Vision Transformer with neither `cls_token` nor `norm` nor `fc_norm`".into())),
         }
+    }
+
+    /// A learned query asks the tokens.
+    fn norm_before_pool(&mut self) -> Result<(Pool, FinalNorm), CheckpointError> {
+        match (self.has("norm.weight"), self.has("fc_norm.weight")) {
+            (_, true) => Err(self.unfit("a Vision Transformer with a norm behind its attention pooling".into())),
+            (true, false) => Ok((Pool::Map, FinalNorm::Usual)),
+            (false, false) => Ok((Pool::Map, FinalNorm::None)),
+        }
+    }
+
+    /// Sizes of the attention pooling, if there is one, in a model of so many heads.
+    pub(super) fn attn_pool(&mut self, heads: usize) -> Result<Option<AttentionPoolConfig>, CheckpointError> {
+        if !self.has("attn_pool.latent") {
+            return Ok(None);
+        }
+        let name = self.hints.architecture.as_deref();
+        if self.is_nameless() {
+            if self.has("norm_pre.weight") {
+                let found = "a Vision Transformer with a norm before its layers and attention pooling, which has rotary \
+                             positions if it is a Perception Encoder; the `config.json` saved with it would tell";
+                return Err(self.unfit(found.into()));
+            }
+            self.assumptions.push(format!("{heads} heads of the attention pooling, as many as in the layers"));
+        }
+        let heads = name.and_then(timm_names::pool_heads).unwrap_or(heads);
+        let key = "attn_pool.mlp.fc1.weight";
+        let mlp_dim = self.shapes.get(key).and_then(|shape| shape.first()).copied();
+        Ok(Some(AttentionPoolConfig { heads, mlp_dim: mlp_dim.ok_or_else(|| self.missing(key))? }))
     }
 
     /// Without a CLS token the classifier can see the mean only, unless another pooling is said.
@@ -42,7 +74,7 @@ impl Reader<'_> {
         Ok((Pool::Avg, FinalNorm::Tokens))
     }
 
-    /// Everything else, but for rotary positions, which follow from it.
+    /// Everything else, but for rotary positions and the sizes of the pooling, which follow from it.
     pub(super) fn options(&mut self, final_norm: FinalNorm) -> Result<VitOptions, CheckpointError> {
         if self.any_block("norm1.weight").is_some() && self.any_block("norm1.bias").is_none() {
             return Err(self.unfit("a Vision Transformer with RMS norms (`norm1` without `bias`)".into()));
@@ -64,6 +96,7 @@ impl Reader<'_> {
             relative_bias: self.any_block("attn.relative_position_bias_table").is_some(),
             attn_norm: self.any_block("attn.norm.weight").is_some(),
             mlp_norm: self.any_block("mlp.norm.weight").is_some(),
+            attn_pool: None,
         })
     }
 

@@ -49,7 +49,7 @@ impl Reader<'_> {
     }
 
     /// Whether nothing but the tensors says what this is.
-    fn is_nameless(&self) -> bool {
+    pub(super) fn is_nameless(&self) -> bool {
         let hints = self.hints;
         self.found.style == Style::Timm && hints.architecture.is_none() && hints.model_type.is_none()
     }

@@ -1,7 +1,7 @@
 //! Self-attention as a graph; the heads together need not be as wide as the tokens.
 
 use super::graph::{Attributes, Graph, Value};
-use heirloom_plan::config::{Rope, RopeGrid, VitConfig, relative_index};
+use heirloom_plan::config::{AttentionPoolConfig, Rope, RopeGrid, VitConfig, relative_index};
 
 /// Tokens `[batch, tokens, embed_dim]` to the same.
 pub(super) fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
@@ -81,4 +81,33 @@ fn relative_bias(graph: &mut Graph, config: &VitConfig) -> Value {
     let taken = graph.node("Gather", &[&table, &rows], Attributes::none().int("axis", 0));
     let square = graph.reshape(&taken, &[tokens as i64, tokens as i64, config.num_heads as i64]);
     graph.transpose(&square, &[2, 0, 1])
+}
+
+/// A learned query's answer to all tokens, and the feed-forward network behind it: `[batch, embed_dim]`.
+pub(super) fn attn_pool(graph: &mut Graph, config: &VitConfig, pool: AttentionPoolConfig, tokens: &str) -> Value {
+    let (heads, width) = (pool.heads as i64, config.embed_dim as i64);
+    let latent = graph.weight("latent");
+    let query = graph.linear(&latent, "q", true);
+    let query = graph.reshape(&query, &[1, 1, heads, width / heads]);
+    let query = graph.transpose(&query, &[0, 2, 1, 3]);
+    let kv = graph.linear(tokens, "kv", true);
+    let kv = graph.reshape(&kv, &[0, config.tokens() as i64, 2, heads, width / heads]);
+    let kv = graph.transpose(&kv, &[2, 0, 3, 1, 4]);
+    let [key, value] = [0, 1].map(|part| graph.pick(&kv, 0, part));
+    let key = graph.transpose(&key, &[0, 1, 3, 2]);
+    let scores = graph.node("MatMul", &[&query, &key], Attributes::none());
+    let scale = graph.number((heads as f32 / width as f32).sqrt());
+    let scores = graph.mul(&scores, &scale);
+    let shares = graph.node("Softmax", &[&scores], Attributes::none().int("axis", -1));
+    let mixed = graph.node("MatMul", &[&shares, &value], Attributes::none());
+    // One query: heads beside each other are its channels already.
+    let mixed = graph.reshape(&mixed, &[0, width]);
+    let answer = graph.linear(&mixed, "proj", true);
+    let normed = graph.layer_norm(&answer, "norm", config.norm_eps);
+    let branch = graph.within("mlp", |graph| {
+        let hidden = graph.linear(&normed, "fc1", true);
+        let hidden = graph.activation(&hidden, config.pool_activation());
+        graph.linear(&hidden, "fc2", true)
+    });
+    graph.add(&answer, &branch)
 }

@@ -1,6 +1,6 @@
 //! The Vision Transformer as a graph: line by line what [`heirloom_plan::config::Vit`] computes, in the same order.
 
-use super::attention::attention;
+use super::attention::{attention, attn_pool};
 use super::graph::{Attributes, Graph, Value};
 use heirloom_plan::config::{Pool, VitConfig};
 
@@ -18,7 +18,10 @@ pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> V
         true => graph.layer_norm(tokens, "norm", config.norm_eps),
         false => tokens.to_string(),
     };
-    let pooled = pooled(graph, config, &features);
+    let pooled = match config.options.attn_pool {
+        Some(pool) => graph.within("attn_pool", |graph| attn_pool(graph, config, pool, &features)),
+        None => pooled(graph, config, &features),
+    };
     match config.classes {
         None => pooled,
         Some(_) if config.distilled => {
@@ -142,7 +145,7 @@ fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) 
 /// What the classifier sees: `[batch, embed_dim]`.
 fn pooled(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
     match config.pool {
-        Pool::Cls => graph.pick(features, 1, 0),
+        Pool::Cls | Pool::Map => graph.pick(features, 1, 0),
         Pool::Avg => {
             let patches = match config.prefix_tokens() {
                 0 => features.to_string(),

@@ -32,7 +32,7 @@ impl Vit {
     }
 
     /// What the classifier's input sees of each patch: the CLS token's row, or the mean of the patches' rows where the
-    /// classifier sees their mean.
+    /// classifier sees their mean or a learned query asks them all.
     ///
     /// # Shapes
     /// `[batch, heads, tokens, tokens] -> [batch, heads, patches]`; the patches' shares sum to at most 1.
@@ -43,7 +43,7 @@ impl Vit {
         let to_patches = attention.narrow(3, prefix, patches);
         let row = match self.config.pool {
             Pool::Cls => to_patches.narrow(2, 0, 1),
-            Pool::Avg => to_patches.narrow(2, prefix, patches).mean_dim(2),
+            Pool::Avg | Pool::Map => to_patches.narrow(2, prefix, patches).mean_dim(2),
         };
         row.reshape([batch, heads, patches])
     }

@@ -1,6 +1,7 @@
 //! Vision Transformers.
 
 mod attention;
+mod attn_pool;
 mod init;
 mod layers;
 mod look;
@@ -12,8 +13,10 @@ mod state;
 mod stitched;
 
 pub use attention::Attention;
+pub use attn_pool::AttentionPool;
 pub use heirloom_plan::config::{
-    Activation, FinalNorm, Pool, Rope, RopeGrid, StitchedConfig, StitchedError, VitConfig, VitOptions,
+    Activation, AttentionPoolConfig, FinalNorm, Pool, Rope, RopeGrid, StitchedConfig, StitchedError, VitConfig,
+    VitOptions,
 };
 pub use heirloom_plan::weights::{HostTensor, StateError, Weights};
 pub use init::RandomWeights;

@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use super::{Block, LayerNorm, Look, PatchEmbed, Pool, VitConfig};
+use super::{AttentionPool, Block, LayerNorm, Look, PatchEmbed, Pool, VitConfig};
 use crate::kernels::{AttentionDistance, PatchGeometry, linear};
 
 /// Shown a layer, its queries and its keys.
@@ -51,6 +51,8 @@ pub struct Vit {
     pub norm: Option<LayerNorm>,
     /// Norm of the mean token, if the classifier sees that.
     pub fc_norm: Option<LayerNorm>,
+    /// What pools the tokens, if a learned query does.
+    pub attn_pool: Option<AttentionPool>,
     /// Classifier.
     pub head: Option<Linear>,
     /// Classifier on the distillation token.
@@ -137,7 +139,7 @@ impl Vit {
 
     /// What the classifier sees: `[batch, embed_dim]`.
     pub fn pooled(&self, features: Tensor<3>) -> Tensor<2> {
-        pooled(&self.config, self.fc_norm.as_ref(), features)
+        pooled(&self.config, self.fc_norm.as_ref(), self.attn_pool.as_ref(), features)
     }
 
     /// Class scores `[batch, classes]`; without a classifier the pooled features. A distilled model gives the mean of
@@ -176,10 +178,18 @@ pub(super) fn encode(blocks: &[Block], first: usize, mut tokens: Tensor<3>, hook
 }
 
 /// See [`Vit::pooled`].
-pub(super) fn pooled(config: &VitConfig, fc_norm: Option<&LayerNorm>, features: Tensor<3>) -> Tensor<2> {
+pub(super) fn pooled(
+    config: &VitConfig,
+    fc_norm: Option<&LayerNorm>,
+    attn_pool: Option<&AttentionPool>,
+    features: Tensor<3>,
+) -> Tensor<2> {
     let [batch, count, width] = features.dims();
+    if let Some(attn_pool) = attn_pool {
+        return attn_pool.forward(features);
+    }
     match config.pool {
-        Pool::Cls => features.narrow(1, 0, 1).reshape([batch, width]),
+        Pool::Cls | Pool::Map => features.narrow(1, 0, 1).reshape([batch, width]),
         Pool::Avg => {
             let prefix = config.prefix_tokens();
             let mean = features.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);

@@ -6,7 +6,9 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
-use super::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Vit, VitConfig};
+use super::{
+    Attention, AttentionPool, AttentionPoolConfig, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Vit, VitConfig,
+};
 use crate::device::{ReadError, read};
 use heirloom_plan::weights::{HostTensor, Weights, transpose};
 
@@ -95,6 +97,25 @@ impl<W: Weights> Loader<'_, W> {
         Ok(Param::from_data(table, self.device))
     }
 
+    async fn attn_pool(&mut self, pool: AttentionPoolConfig) -> Result<AttentionPool, W::Error> {
+        let (width, AttentionPoolConfig { heads, mlp_dim }) = (self.config.embed_dim, pool);
+        Ok(AttentionPool {
+            latent: self.param("attn_pool.latent", [1, 1, width]).await?,
+            q: self.linear("attn_pool.q", width, width, true).await?,
+            kv: self.linear("attn_pool.kv", width, 2 * width, true).await?,
+            proj: self.linear("attn_pool.proj", width, width, true).await?,
+            norm: self.norm("attn_pool.norm", width).await?,
+            mlp: Mlp {
+                fc1: self.linear("attn_pool.mlp.fc1", width, mlp_dim, true).await?,
+                norm: None,
+                fc2: self.linear("attn_pool.mlp.fc2", mlp_dim, width, true).await?,
+                activation: self.config.pool_activation(),
+                gated: false,
+            },
+            num_heads: heads,
+        })
+    }
+
     async fn layer_scale(&mut self, key: &str) -> Result<Option<LayerScale>, W::Error> {
         Ok(match self.config.layer_scale {
             true => Some(LayerScale { gamma: self.param(&format!("{key}.gamma"), [self.config.embed_dim]).await? }),
@@ -130,6 +151,7 @@ impl<W: Weights> Loader<'_, W> {
 pub(super) struct Ending {
     pub norm: Option<LayerNorm>,
     pub fc_norm: Option<LayerNorm>,
+    pub attn_pool: Option<AttentionPool>,
     pub head: Option<Linear>,
     pub head_dist: Option<Linear>,
 }
@@ -149,6 +171,10 @@ impl Ending {
             true => Some(loader.norm("fc_norm", width).await?),
             false => None,
         };
+        let attn_pool = match config.options.attn_pool {
+            Some(pool) => Some(loader.attn_pool(pool).await?),
+            None => None,
+        };
         let (mut head, mut head_dist) = (None, None);
         if let Some(classes) = config.classes {
             head = Some(loader.linear("head", width, classes, true).await?);
@@ -156,7 +182,7 @@ impl Ending {
                 head_dist = Some(loader.linear("head_dist", width, classes, true).await?);
             }
         }
-        Ok(Self { norm, fc_norm, head, head_dist })
+        Ok(Self { norm, fc_norm, attn_pool, head, head_dist })
     }
 }
 
@@ -206,8 +232,8 @@ impl Vit {
     /// The first error of `weights`.
     pub async fn load<W: Weights>(config: &VitConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
         let front = Self::load_front(config, weights, device).await?;
-        let Ending { norm, fc_norm, head, head_dist } = Ending::load(config, weights, device).await?;
-        Ok(Self { norm, fc_norm, head, head_dist, ..front })
+        let Ending { norm, fc_norm, attn_pool, head, head_dist } = Ending::load(config, weights, device).await?;
+        Ok(Self { norm, fc_norm, attn_pool, head, head_dist, ..front })
     }
 
     /// A model that ends with its last layer: no norm, no classifier.
@@ -252,6 +278,7 @@ impl Vit {
             blocks,
             norm,
             fc_norm,
+            attn_pool: None,
             head,
             head_dist,
             config,

@@ -126,6 +126,14 @@ pub enum ExpandError {
         /// Channels of a head of the ancestor.
         available: usize,
     },
+    /// A width that the heads of the attention pooling cannot share.
+    #[error("`{heads}` heads pool the tokens, which cannot share a width of `{width}`: choose a multiple")]
+    PooledHeads {
+        /// Heads of the pooling.
+        heads: usize,
+        /// Width asked for.
+        width: usize,
+    },
     /// A picture that is no whole number of patches.
     #[error("pictures of `{image_size}` px cannot be cut into patches of `{patch_size}` px: choose a multiple")]
     ImageSize {

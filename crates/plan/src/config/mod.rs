@@ -19,4 +19,4 @@ pub use relative::relative_index;
 pub use rope::{Rope, RopeGrid};
 pub use stitched::{StitchedConfig, StitchedError};
 pub use vit::{Pool, VitConfig};
-pub use vit_options::{Activation, FinalNorm, VitOptions};
+pub use vit_options::{Activation, AttentionPoolConfig, FinalNorm, VitOptions};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::vit_options::{FinalNorm, VitOptions};
+use super::vit_options::{Activation, AttentionPoolConfig, FinalNorm, VitOptions};
 
 /// What the classifier sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub enum Pool {
     /// The mean of the patch tokens, then `fc_norm` (and no `norm`), as timm's `global_pool="avg"`; other norms are
     /// [`FinalNorm`]'s.
     Avg,
+    /// The answer of a learned query to all tokens after `norm` (`attn_pool`, sizes in [`VitOptions::attn_pool`]), as
+    /// timm's `global_pool="map"`.
+    Map,
 }
 
 /// Hyper-parameters of a Vision Transformer.
@@ -96,7 +99,7 @@ impl VitConfig {
     /// Whether all tokens are normed behind the last layer (`norm`).
     pub fn has_norm(&self) -> bool {
         match self.options.final_norm {
-            FinalNorm::Usual => self.pool == Pool::Cls,
+            FinalNorm::Usual => self.pool != Pool::Avg,
             FinalNorm::Tokens => true,
             FinalNorm::None => false,
         }
@@ -105,6 +108,11 @@ impl VitConfig {
     /// Whether the mean of the tokens is normed (`fc_norm`).
     pub fn has_fc_norm(&self) -> bool {
         self.pool == Pool::Avg && self.options.final_norm == FinalNorm::Usual
+    }
+
+    /// Activation of the attention pooling: that of the layers, but for rotary models, where it is GELU.
+    pub fn pool_activation(&self) -> Activation {
+        if self.options.rope.is_some() { Activation::Gelu } else { self.options.activation }
     }
 
     /// Rows of `mlp.fc1`: two halves where a gate multiplies.
@@ -180,6 +188,22 @@ impl VitConfig {
         for (norm, _) in [("norm", self.has_norm()), ("fc_norm", self.has_fc_norm())].iter().filter(|(_, has)| *has) {
             add(&format!("{norm}.weight"), &[width]);
             add(&format!("{norm}.bias"), &[width]);
+        }
+        if let Some(AttentionPoolConfig { mlp_dim, .. }) = self.options.attn_pool {
+            let mut add = |key: &str, shape: &[usize]| add(&format!("attn_pool.{key}"), shape);
+            add("latent", &[1, 1, width]);
+            for (key, [output, input]) in [
+                ("q", [width, width]),
+                ("kv", [2 * width, width]),
+                ("proj", [width, width]),
+                ("mlp.fc1", [mlp_dim, width]),
+                ("mlp.fc2", [width, mlp_dim]),
+            ] {
+                add(&format!("{key}.weight"), &[output, input]);
+                add(&format!("{key}.bias"), &[output]);
+            }
+            add("norm.weight", &[width]);
+            add("norm.bias", &[width]);
         }
         if let Some(classes) = self.classes {
             for head in if self.distilled { &["head", "head_dist"][..] } else { &["head"] } {

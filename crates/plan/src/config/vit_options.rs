@@ -60,6 +60,15 @@ pub enum FinalNorm {
     None,
 }
 
+/// A learned query and what follows its answer (`attn_pool`; Lee et al. 2019, SigLIP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttentionPoolConfig {
+    /// Heads; together they are as wide as the tokens.
+    pub heads: usize,
+    /// Width of its feed-forward network.
+    pub mlp_dim: usize,
+}
+
 /// What a Vision Transformer is besides its sizes (docs/methods.md, section 6.10); the usual one is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -87,6 +96,9 @@ pub struct VitOptions {
     pub attn_norm: bool,
     /// Whether the hidden channels of the feed-forward network are normed before `mlp.fc2` (`mlp.norm`).
     pub mlp_norm: bool,
+    /// What pools the tokens, of [`Pool::Map`](super::Pool::Map).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attn_pool: Option<AttentionPoolConfig>,
 }
 
 impl Default for VitOptions {
@@ -102,6 +114,7 @@ impl Default for VitOptions {
             relative_bias: false,
             attn_norm: false,
             mlp_norm: false,
+            attn_pool: None,
         }
     }
 }
