@@ -82,6 +82,7 @@ on_every_engine! {
             VitConfig { pos_embed_prefix: false, options: biased(), ..small() },
             VitConfig { head_dim: 8, options: turned(), ..small() },
             VitConfig { pool: Pool::Map, options: asked(), ..small() },
+            VitConfig { pool: Pool::ClsAvg, ..small() },
             VitConfig { head_dim: 4, register_tokens: 2, pos_embed_prefix: false, options: centred(), ..small() },
         ] {
             let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;
@@ -126,7 +127,7 @@ on_every_engine! {
             let row = |head: usize, query: usize| &attention[head * 100 + query * 10 + 1..][..9];
             let expected: Vec<f32> = match config.pool {
                 Pool::Cls => (0..3).flat_map(|head| row(head, 0).to_vec()).collect(),
-                Pool::Avg => (0..3)
+                _ => (0..3)
                     .flat_map(|head| (0..9).map(move |to| (1..10).map(|from| row(head, from)[to]).sum::<f32>() / 9.0))
                     .collect(),
             };

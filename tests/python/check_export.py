@@ -201,6 +201,8 @@ class NumpyVit:
             pooled = self.norm(pooled, "fc_norm") if final == "usual" else pooled
         if c["pool"] == "map":
             pooled = self.asked(x)
+        elif c["pool"] == "clsavg":
+            pooled = np.concatenate([x[:, 0], x[:, c["cls_token"] + c["register_tokens"] :].mean(1)], 1)
         if c["classes"] is None:
             return pooled
         scores = self.linear(pooled, "head")

@@ -137,7 +137,7 @@ impl Reader<'_> {
             pool,
             options,
             norm_eps: self.norm_eps(&options),
-            classes: self.classes(embed_dim, pool, distilled),
+            classes: self.classes(embed_dim.saturating_mul(1 + usize::from(pool == Pool::ClsAvg)), pool, distilled),
         };
         Ok((config, rows > prefix))
     }
@@ -242,7 +242,7 @@ impl Reader<'_> {
         let shape = self.shapes.get("head.weight")?.clone();
         let pool_said = self.hints.global_pool.as_deref().filter(|&said| !matches!(said, "" | "token"));
         let why = if let Some(&wide) = shape.get(1).filter(|&&wide| wide != width) {
-            Some(format!("it reads {wide} channels (CLS and patches together), the model has {width}"))
+            Some(format!("it reads {wide} channels, the model gives {width}"))
         } else if self.shapes.keys().any(|key| key.starts_with("pre_logits.")) {
             Some("it reads through `pre_logits`, which this model does not have".into())
         } else if distilled && !self.has("head_dist.weight") {
@@ -251,7 +251,7 @@ impl Reader<'_> {
             Some("it reads through `norm` and `fc_norm` one after the other".into())
         } else {
             pool_said
-                .filter(|&said| pool == Pool::Cls || said != "avg")
+                .filter(|&said| pool == Pool::Cls || said != if pool == Pool::Map { "map" } else { "avg" })
                 .map(|said| format!("it pools by `{said}` after `norm`, this model reads the CLS token"))
         };
         let Some(why) = why else { return shape.first().copied() };

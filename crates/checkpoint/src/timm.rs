@@ -25,7 +25,7 @@ pub(super) fn architecture(config: &VitConfig) -> &'static str {
 /// biases where it has them. A descendant may be otherwise.
 pub(super) fn is_usual(config: &VitConfig) -> bool {
     timm_eva::class(config).is_none()
-        && config.options.attn_pool.is_none()
+        && matches!(config.pool, Pool::Cls | Pool::Avg)
         && has_usual_heads(config)
         && !config.options.gated
         && has_usual_bias(config)
@@ -44,6 +44,7 @@ fn has_usual_bias(config: &VitConfig) -> bool {
 pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
     // A descendant's own attention replaces that of the constructor, which wants heads that divide the width.
     let heads = if has_usual_heads(config) { config.num_heads } else { 1 };
+    let pool = pool_name(config);
     let mut all = Map::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_string(), value);
     add("img_size", json!(config.image_size));
@@ -61,7 +62,7 @@ pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
         ("class_token", !config.cls_token, json!(false)),
         ("no_embed_class", config.cls_token && !config.pos_embed_prefix, json!(true)),
         ("reg_tokens", config.register_tokens > 0, json!(config.register_tokens)),
-        ("global_pool", config.pool != Pool::Cls, json!(if config.pool == Pool::Avg { "avg" } else { "map" })),
+        ("global_pool", pool != "token", json!(pool)),
         ("fc_norm", config.pool == Pool::Avg && config.options.final_norm == FinalNorm::Tokens, json!(false)),
         ("final_norm", config.options.final_norm == FinalNorm::None, json!(false)),
         ("pre_norm", config.options.pre_norm, json!(true)),
@@ -88,7 +89,7 @@ fn mlp_ratio(config: &VitConfig) -> f64 {
 pub(super) fn python(config: &VitConfig, file: &str) -> String {
     let build = timm_eva::class(config).map_or_else(|| build(config), |class| timm_eva::build(class, config));
     let partial = if build.contains("partial(") { "from functools import partial\n" } else { "" };
-    let torch = if build.contains("torch.nn") { "import torch\n" } else { "" };
+    let torch = if build.contains("torch.") { "import torch\n" } else { "" };
     format!(
         "import timm\n{torch}{partial}from safetensors.torch import load_file\n\n{build}\
          model.load_state_dict(load_file(\"{file}\"), strict=True)\nmodel.eval()\n"
@@ -109,8 +110,25 @@ fn build(config: &VitConfig) -> String {
     )
 }
 
-/// An attention pooling of its own sizes.
+/// timm's name of the pooling.
+pub(super) fn pool_name(config: &VitConfig) -> &'static str {
+    match config.pool {
+        Pool::Cls | Pool::ClsAvg => "token",
+        Pool::Avg => "avg",
+        Pool::Map => "map",
+    }
+}
+
+/// An attention pooling of its own sizes, or CLS and mean side by side, which timm does not have.
 pub(super) fn own_pool(config: &VitConfig) -> String {
+    if config.pool == Pool::ClsAvg {
+        let head = match config.classes {
+            Some(classes) => format!("model.head = torch.nn.Linear({}, {classes})\n", config.pooled_dim()),
+            None => String::new(),
+        };
+        let prefix = config.prefix_tokens();
+        return format!("model.pool = lambda x, *_: torch.cat([x[:, 0], x[:, {prefix}:].mean(1)], 1)\n{head}");
+    }
     let Some(AttentionPoolConfig { heads, mlp_dim }) = config.options.attn_pool else { return String::new() };
     let (width, norm) = (config.embed_dim, norm_layer(config));
     let ratio = (mlp_dim as f64 + 0.5) / width as f64;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::timm::{arguments_in_python, has_usual_heads, norm_layer, own_bias, own_pool};
-use heirloom_plan::config::{Activation, FinalNorm, Pool, Rope, RopeGrid, VitConfig};
+use super::timm::{arguments_in_python, has_usual_heads, norm_layer, own_bias, own_pool, pool_name};
+use heirloom_plan::config::{Activation, FinalNorm, Rope, RopeGrid, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
 /// timm's class of a model.
@@ -94,11 +94,7 @@ fn arguments(class: Class, config: &VitConfig) -> String {
     // timm rounds `embed_dim * mlp_ratio` down.
     let ratio = (config.mlp_dim as f64 + if config.mlp_dim.is_multiple_of(config.embed_dim) { 0.0 } else { 0.5 })
         / config.embed_dim as f64;
-    let pool = match config.pool {
-        Pool::Cls => "token",
-        Pool::Avg => "avg",
-        Pool::Map => "map",
-    };
+    let pool = pool_name(config);
     let mut all = Map::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_string(), value);
     add("img_size", json!(config.image_size));

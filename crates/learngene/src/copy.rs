@@ -160,7 +160,7 @@ pub(super) async fn fit_relative_bias(blocks: &mut [Block], old: usize, new: usi
 
 /// A fresh classifier with the start that [`super::Scratch`] has for the same seed; `None` without classes.
 pub(super) fn classifier(config: &VitConfig, key: &str, random: RandomWeights, device: &Device) -> Option<Linear> {
-    let (width, classes) = (config.embed_dim, config.classes?);
+    let (width, classes) = (config.pooled_dim(), config.classes?);
     // Numbers are drawn in the file's order `[classes, width]`.
     let drawn = random.values(&format!("{key}.weight"), classes * width);
     let weight = (0..width * classes).map(|i| drawn[i % classes * width + i / classes]).collect();

@@ -84,6 +84,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
             "perception",
             VitConfig { pool: Pool::Map, options: VitOptions { attn_pool, ..crate::vit::turned() }, ..tiny() },
         ),
+        ("cls_and_mean", VitConfig { pool: Pool::ClsAvg, ..tiny() }),
         ("beit_of_other_heads", VitConfig { num_heads: 5, head_dim: 12, options: beit, ..tiny() }),
     ]
 }

@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 23] = fixtures![
+const FIXTURES: [(&str, &[u8]); 24] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -43,6 +43,7 @@ const FIXTURES: [(&str, &[u8]); 23] = fixtures![
     "vit_base_patch16_siglip_224",
     "vit_pe_core_base_patch16_224",
     "hf_siglip",
+    "hf_dinov2_classifier",
 ];
 
 fn reference() -> Value {

@@ -37,7 +37,7 @@ pub(super) fn check_bounds(file: &str, config: &VitConfig) -> Result<(), Checkpo
         wide(&[c.options.attn_pool.map_or(1, |pool| pool.mlp_dim.max(2 * c.embed_dim)), c.embed_dim]),
         wide(&[c.embed_dim, c.channels, c.patch_size, c.patch_size]),
         wide(&[c.grid() + 1, c.grid() + 1, c.embed_dim]),
-        wide(&[c.classes.unwrap_or(1), c.embed_dim]),
+        wide(&[c.classes.unwrap_or(1), 2, c.embed_dim]),
         // Every pair of tokens, and the table they are taken from.
         if c.options.relative_bias { wide(&[c.tokens(), c.tokens(), c.num_heads.max(4)]) } else { 0 },
     ];
@@ -65,6 +65,9 @@ fn odd_places(config: &VitConfig) -> Option<String> {
         }
     }
     let has_cls_alone = config.cls_token && config.prefix_tokens() == 1;
+    if config.pool == Pool::ClsAvg && !config.cls_token {
+        return Some("a classifier that sees CLS, which is not there".to_string());
+    }
     (options.relative_bias && !has_cls_alone)
         .then(|| "biases of relative places, but CLS is not the only token before the patches".to_string())
 }

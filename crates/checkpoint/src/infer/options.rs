@@ -18,6 +18,7 @@ impl Reader<'_> {
             return self.norm_before_pool();
         }
         match (self.has("norm.weight"), self.has("fc_norm.weight")) {
+            (true, false) if cls && self.has_double_classifier() => Ok((Pool::ClsAvg, FinalNorm::Usual)),
             (false, true) => Ok((Pool::Avg, FinalNorm::Usual)),
             (true, false) if said == Some("avg") => Ok((Pool::Avg, FinalNorm::Tokens)),
             (false, false) if self.hints.final_norm == Some(false) => {
@@ -27,6 +28,14 @@ impl Reader<'_> {
             _ if cls => Ok((Pool::Cls, FinalNorm::Usual)),
             _ => Err(self.unfit("a Vision Transformer with neither `cls_token` nor `norm` nor `fc_norm`".into())),
         }
+    }
+
+    /// Whether the classifier reads CLS and mean side by side: transformers' DINOv2.
+    fn has_double_classifier(&self) -> bool {
+        let wide = |key: &str| self.shapes.get(key).and_then(|shape| shape.get(1)).copied();
+        let width = self.shapes.get("norm.weight").and_then(|shape| shape.first()).copied();
+        let is_plain = self.found.style == Style::HuggingFace && !self.has("dist_token");
+        is_plain && wide("head.weight").is_some() && wide("head.weight") == width.and_then(|width| width.checked_mul(2))
     }
 
     /// A learned query asks the tokens.

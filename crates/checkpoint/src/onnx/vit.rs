@@ -146,16 +146,25 @@ fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) 
 fn pooled(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
     match config.pool {
         Pool::Cls | Pool::Map => graph.pick(features, 1, 0),
+        Pool::ClsAvg => {
+            let both = [graph.pick(features, 1, 0), mean(graph, config, features)];
+            graph.concat(&both, 1)
+        }
         Pool::Avg => {
-            let patches = match config.prefix_tokens() {
-                0 => features.to_string(),
-                prefix => graph.slice(features, 1, prefix as i64, i64::MAX),
-            };
-            let mean = graph.node("ReduceMean", &[&patches], Attributes::none().ints("axes", &[1]).int("keepdims", 0));
+            let mean = mean(graph, config, features);
             match config.has_fc_norm() {
                 true => graph.layer_norm(&mean, "fc_norm", config.norm_eps),
                 false => mean,
             }
         }
     }
+}
+
+/// The mean of the patch tokens, `[batch, embed_dim]`.
+fn mean(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
+    let patches = match config.prefix_tokens() {
+        0 => features.to_string(),
+        prefix => graph.slice(features, 1, prefix as i64, i64::MAX),
+    };
+    graph.node("ReduceMean", &[&patches], Attributes::none().ints("axes", &[1]).int("keepdims", 0))
 }

@@ -112,7 +112,7 @@ impl<F: Features> Teacher<F> {
 
     /// Width of its pooled features.
     pub fn width(&self) -> usize {
-        self.ancestor.config.embed_dim
+        self.ancestor.config.pooled_dim()
     }
 
     /// The ancestor.

@@ -243,7 +243,8 @@ impl<B: Batches> AncestorRun<B> {
         let (step, seed) = (run.steps_taken(), plan.run.seed);
         let batch = batches.training(seed, step).await?;
         let (images, labels) = (batch.images(device)?, batch.targets(device));
-        let (branches, classes, grid) = (2 * config.depth, config.classes.unwrap_or(config.embed_dim), config.grid());
+        let (branches, classes, grid) =
+            (2 * config.depth, config.classes.unwrap_or(config.pooled_dim()), config.grid());
         let count = batch.shape[0];
         let drop_path = (plan.run.drop_path > 0.0).then(|| {
             let factors = drop_path_factors(plan.run.drop_path, branches, count, seed, step);

@@ -42,7 +42,7 @@ impl Vit {
         let patches = tokens - prefix;
         let to_patches = attention.narrow(3, prefix, patches);
         let row = match self.config.pool {
-            Pool::Cls => to_patches.narrow(2, 0, 1),
+            Pool::Cls | Pool::ClsAvg => to_patches.narrow(2, 0, 1),
             Pool::Avg | Pool::Map => to_patches.narrow(2, prefix, patches).mean_dim(2),
         };
         row.reshape([batch, heads, patches])

@@ -137,7 +137,7 @@ impl Vit {
         self.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens))
     }
 
-    /// What the classifier sees: `[batch, embed_dim]`.
+    /// What the classifier sees: `[batch, pooled_dim]`.
     pub fn pooled(&self, features: Tensor<3>) -> Tensor<2> {
         pooled(&self.config, self.fc_norm.as_ref(), self.attn_pool.as_ref(), features)
     }
@@ -188,11 +188,16 @@ pub(super) fn pooled(
     if let Some(attn_pool) = attn_pool {
         return attn_pool.forward(features);
     }
+    let prefix = config.prefix_tokens();
+    let mean = |tokens: Tensor<3>| tokens.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
     match config.pool {
         Pool::Cls | Pool::Map => features.narrow(1, 0, 1).reshape([batch, width]),
+        Pool::ClsAvg => {
+            let cls = features.clone().narrow(1, 0, 1).reshape([batch, width]);
+            Tensor::cat(vec![cls, mean(features)], 1)
+        }
         Pool::Avg => {
-            let prefix = config.prefix_tokens();
-            let mean = features.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
+            let mean = mean(features);
             fc_norm.map_or(mean.clone(), |norm| norm.forward(mean))
         }
     }

@@ -177,9 +177,9 @@ impl Ending {
         };
         let (mut head, mut head_dist) = (None, None);
         if let Some(classes) = config.classes {
-            head = Some(loader.linear("head", width, classes, true).await?);
+            head = Some(loader.linear("head", config.pooled_dim(), classes, true).await?);
             if config.distilled {
-                head_dist = Some(loader.linear("head_dist", width, classes, true).await?);
+                head_dist = Some(loader.linear("head_dist", config.pooled_dim(), classes, true).await?);
             }
         }
         Ok(Self { norm, fc_norm, attn_pool, head, head_dist })

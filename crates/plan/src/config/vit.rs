@@ -13,6 +13,8 @@ pub enum Pool {
     /// The mean of the patch tokens, then `fc_norm` (and no `norm`), as timm's `global_pool="avg"`; other norms are
     /// [`FinalNorm`]'s.
     Avg,
+    /// The CLS token and the mean of the patch tokens side by side, after `norm`, as in transformers' DINOv2.
+    ClsAvg,
     /// The answer of a learned query to all tokens after `norm` (`attn_pool`, sizes in [`VitOptions::attn_pool`]), as
     /// timm's `global_pool="map"`.
     Map,
@@ -115,6 +117,11 @@ impl VitConfig {
         if self.options.rope.is_some() { Activation::Gelu } else { self.options.activation }
     }
 
+    /// Channels that the classifier sees.
+    pub fn pooled_dim(&self) -> usize {
+        if self.pool == Pool::ClsAvg { 2 * self.embed_dim } else { self.embed_dim }
+    }
+
     /// Rows of `mlp.fc1`: two halves where a gate multiplies.
     pub fn fc1_rows(&self) -> usize {
         if self.options.gated { 2 * self.mlp_dim } else { self.mlp_dim }
@@ -207,7 +214,7 @@ impl VitConfig {
         }
         if let Some(classes) = self.classes {
             for head in if self.distilled { &["head", "head_dist"][..] } else { &["head"] } {
-                add(&format!("{head}.weight"), &[classes, width]);
+                add(&format!("{head}.weight"), &[classes, self.pooled_dim()]);
                 add(&format!("{head}.bias"), &[classes]);
             }
         }
@@ -227,7 +234,7 @@ impl VitConfig {
         let projections = tokens * width * attention * 4;
         let scores = tokens * tokens * attention * 2;
         let mlp = tokens * width * (self.fc1_rows() + self.mlp_dim) as u64;
-        let head = self.classes.unwrap_or(0) as u64 * width;
+        let head = self.classes.unwrap_or(0) as u64 * self.pooled_dim() as u64;
         2 * (embed + self.depth as u64 * (projections + scores + mlp) + head)
     }
 }
