@@ -83,6 +83,7 @@ on_every_engine! {
             VitConfig { head_dim: 8, options: turned(), ..small() },
             VitConfig { pool: Pool::Map, options: asked(), ..small() },
             VitConfig { pool: Pool::ClsAvg, ..small() },
+            VitConfig { distilled: true, options: VitOptions { dist_head: false, ..Default::default() }, ..small() },
             VitConfig { head_dim: 4, register_tokens: 2, pos_embed_prefix: false, options: centred(), ..small() },
         ] {
             let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;

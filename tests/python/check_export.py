@@ -206,7 +206,7 @@ class NumpyVit:
         if c["classes"] is None:
             return pooled
         scores = self.linear(pooled, "head")
-        return (scores + self.linear(x[:, 1], "head_dist")) / 2 if c["distilled"] else scores
+        return (scores + self.linear(x[:, 1], "head_dist")) / 2 if c["distilled"] and self.option("dist_head", True) else scores
 
 
 class NumpyStitched:

@@ -115,7 +115,12 @@ impl Reader<'_> {
         options.attn_pool = self.attn_pool(num_heads)?;
         let register_tokens = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied().unwrap_or(0);
         let (cls_token, distilled) = (self.has("cls_token"), self.has("dist_token"));
+        // transformers' DeiT may have one classifier that reads CLS, beside the distillation token.
+        options.dist_head = !distilled || self.has("head_dist.weight") || self.found.style != Style::HuggingFace;
         let prefix = usize::from(cls_token) + usize::from(distilled);
+        if self.has("reg_token") && register_tokens == 0 {
+            self.left_out.push("reg_token".into());
+        }
         let (grid, rows) = self.grid(&options, [prefix, register_tokens], patch_size)?;
         self.refuse_look_alikes(&options, rows)?;
         let config = VitConfig {
@@ -137,7 +142,11 @@ impl Reader<'_> {
             pool,
             options,
             norm_eps: self.norm_eps(&options),
-            classes: self.classes(embed_dim.saturating_mul(1 + usize::from(pool == Pool::ClsAvg)), pool, distilled),
+            classes: self.classes(
+                embed_dim.saturating_mul(1 + usize::from(pool == Pool::ClsAvg)),
+                pool,
+                distilled && options.dist_head,
+            ),
         };
         Ok((config, rows > prefix))
     }

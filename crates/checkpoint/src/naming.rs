@@ -164,6 +164,11 @@ impl Naming {
             return role;
         }
         let Some(key) = key.strip_prefix(&self.prefix) else {
+            // transformers 5 saves the layers of a ViT-MSN beside `vit.`.
+            let layers = key.strip_prefix(&self.head_prefix).filter(|key| key.starts_with("encoder.layer."));
+            if let (Style::HuggingFace, Some(key)) = (self.style, layers) {
+                return hugging_face(key);
+            }
             // Beside `vit.` there is only the head, so anything else is a surprise; beside `model.` there may be
             // thousands of an optimiser's tensors.
             let beside = self.head_prefix != self.prefix && key.starts_with(&self.head_prefix);

@@ -26,6 +26,7 @@ pub(super) fn architecture(config: &VitConfig) -> &'static str {
 pub(super) fn is_usual(config: &VitConfig) -> bool {
     timm_eva::class(config).is_none()
         && matches!(config.pool, Pool::Cls | Pool::Avg)
+        && config.has_dist_head() == config.distilled
         && has_usual_heads(config)
         && !config.options.gated
         && has_usual_bias(config)
@@ -119,8 +120,13 @@ pub(super) fn pool_name(config: &VitConfig) -> &'static str {
     }
 }
 
-/// An attention pooling of its own sizes, or CLS and mean side by side, which timm does not have.
+/// An attention pooling of its own sizes, or what timm does not have: CLS and mean side by
+/// side, a distillation token without a classifier.
 pub(super) fn own_pool(config: &VitConfig) -> String {
+    if config.distilled && !config.has_dist_head() {
+        let one = "model.head_dist = torch.nn.Identity()\nmodel.forward_head = lambda x, **_: model.head(x[:, 0])\n";
+        return one.to_string();
+    }
     if config.pool == Pool::ClsAvg {
         let head = match config.classes {
             Some(classes) => format!("model.head = torch.nn.Linear({}, {classes})\n", config.pooled_dim()),

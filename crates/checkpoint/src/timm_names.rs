@@ -14,13 +14,14 @@ pub(super) const EVA02: Rope = Rope {
 };
 
 /// Channels of a head where they are not 64. The first part that occurs in the name decides.
-const HEAD_DIMS: [(&str, usize); 14] = [
+const HEAD_DIMS: [(&str, usize); 15] = [
     ("_giantopt_", 96),
     ("eva02_enormous_", 112),
     ("vit_7b_", 128),
     ("vit_giant_patch16_lingbot", 64),
     ("vit_pe_core_gigantic_", 96),
-    ("vit_pe_", 64),
+    ("vit_pe_lang_gigantic_", 96),
+    ("vit_pe_spatial_gigantic_", 96),
     ("vit_giant_patch14_dinov2", 64),
     ("vit_giant_patch14_reg", 64),
     ("_giant_", 88),

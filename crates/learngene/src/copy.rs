@@ -110,7 +110,7 @@ pub(super) async fn assemble_vit(
         fc_norm: ancestor.fc_norm.as_ref().map(&norm),
         attn_pool: ancestor.attn_pool.as_ref().map(detached_attn_pool),
         head: classifier(config, "head", random, &device),
-        head_dist: if config.distilled { head_dist() } else { None },
+        head_dist: if config.has_dist_head() { head_dist() } else { None },
         config: config.clone(),
     })
 }

@@ -124,7 +124,7 @@ impl Initializer for WeightSelection {
             fc_norm: ancestor.fc_norm.as_ref().map(|norm| width.norm(norm)),
             attn_pool: ancestor.attn_pool.as_ref().map(|pool| chosen.attn_pool(pool)),
             head: classifier(config, "head", random, &device),
-            head_dist: if config.distilled { head_dist() } else { None },
+            head_dist: if config.has_dist_head() { head_dist() } else { None },
             config: config.clone(),
         };
         Ok(vit.into())

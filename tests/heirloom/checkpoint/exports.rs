@@ -55,6 +55,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
     let relu = VitOptions { activation: Activation::Relu, ..usual };
     let clip = VitOptions { activation: Activation::QuickGelu, pre_norm: true, patch_bias: false, ..usual };
     let normed = VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::Tokens, ..usual };
+    let one_head = VitOptions { dist_head: false, ..usual };
     let attn_pool = crate::vit::asked().attn_pool;
     let beit = VitOptions { attn_norm: false, mlp_norm: false, ..crate::vit::biased() };
     vec![
@@ -84,6 +85,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
             "perception",
             VitConfig { pool: Pool::Map, options: VitOptions { attn_pool, ..crate::vit::turned() }, ..tiny() },
         ),
+        ("distilled_without_classifier", VitConfig { distilled: true, options: one_head, ..tiny() }),
         ("cls_and_mean", VitConfig { pool: Pool::ClsAvg, ..tiny() }),
         ("beit_of_other_heads", VitConfig { num_heads: 5, head_dim: 12, options: beit, ..tiny() }),
     ]

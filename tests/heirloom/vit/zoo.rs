@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 24] = fixtures![
+const FIXTURES: [(&str, &[u8]); 26] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -44,6 +44,8 @@ const FIXTURES: [(&str, &[u8]); 24] = fixtures![
     "vit_pe_core_base_patch16_224",
     "hf_siglip",
     "hf_dinov2_classifier",
+    "hf_deit_alone",
+    "hf_dinov3_alone",
 ];
 
 fn reference() -> Value {

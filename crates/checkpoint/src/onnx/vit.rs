@@ -24,7 +24,7 @@ pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> V
     };
     match config.classes {
         None => pooled,
-        Some(_) if config.distilled => {
+        Some(_) if config.has_dist_head() => {
             // The mean of both classifiers, as DeiT has it when it is not training.
             let distilled = graph.pick(&features, 1, 1);
             let (one, other) = (graph.linear(&pooled, "head", true), graph.linear(&distilled, "head_dist", true));

@@ -178,7 +178,7 @@ impl Ending {
         let (mut head, mut head_dist) = (None, None);
         if let Some(classes) = config.classes {
             head = Some(loader.linear("head", config.pooled_dim(), classes, true).await?);
-            if config.distilled {
+            if config.has_dist_head() {
                 head_dist = Some(loader.linear("head_dist", config.pooled_dim(), classes, true).await?);
             }
         }

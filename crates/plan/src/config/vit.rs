@@ -47,7 +47,7 @@ pub struct VitConfig {
     pub layer_scale: bool,
     /// Whether there is a CLS token.
     pub cls_token: bool,
-    /// Whether there is a distillation token (`dist_token`) and head (`head_dist`).
+    /// Whether there is a distillation token (`dist_token`); it usually has a classifier (`head_dist`).
     pub distilled: bool,
     /// Register tokens (`reg_token`), without positions, between CLS and patches.
     pub register_tokens: usize,
@@ -115,6 +115,11 @@ impl VitConfig {
     /// Activation of the attention pooling: that of the layers, but for rotary models, where it is GELU.
     pub fn pool_activation(&self) -> Activation {
         if self.options.rope.is_some() { Activation::Gelu } else { self.options.activation }
+    }
+
+    /// Whether a second classifier reads the distillation token (`head_dist`).
+    pub fn has_dist_head(&self) -> bool {
+        self.distilled && self.options.dist_head
     }
 
     /// Channels that the classifier sees.
@@ -213,7 +218,7 @@ impl VitConfig {
             add("norm.bias", &[width]);
         }
         if let Some(classes) = self.classes {
-            for head in if self.distilled { &["head", "head_dist"][..] } else { &["head"] } {
+            for head in if self.has_dist_head() { &["head", "head_dist"][..] } else { &["head"] } {
                 add(&format!("{head}.weight"), &[classes, self.pooled_dim()]);
                 add(&format!("{head}.bias"), &[classes]);
             }

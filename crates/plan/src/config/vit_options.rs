@@ -96,6 +96,8 @@ pub struct VitOptions {
     pub attn_norm: bool,
     /// Whether the hidden channels of the feed-forward network are normed before `mlp.fc2` (`mlp.norm`).
     pub mlp_norm: bool,
+    /// Whether the distillation token, where there is one, has a classifier of its own.
+    pub dist_head: bool,
     /// What pools the tokens, of [`Pool::Map`](super::Pool::Map).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attn_pool: Option<AttentionPoolConfig>,
@@ -114,6 +116,7 @@ impl Default for VitOptions {
             relative_bias: false,
             attn_norm: false,
             mlp_norm: false,
+            dist_head: true,
             attn_pool: None,
         }
     }
