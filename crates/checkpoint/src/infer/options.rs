@@ -105,6 +105,7 @@ impl Reader<'_> {
             relative_bias: self.any_block("attn.relative_position_bias_table").is_some(),
             attn_norm: self.any_block("attn.norm.weight").is_some(),
             mlp_norm: self.any_block("mlp.norm.weight").is_some(),
+            dist_head: true,
             attn_pool: None,
         })
     }
