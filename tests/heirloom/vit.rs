@@ -6,7 +6,9 @@ mod zoo;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_nn::device::read;
-use heirloom_nn::vit::{Activation, FinalNorm, Hooks, Pool, RandomWeights, Vit, VitConfig, VitOptions};
+use heirloom_nn::vit::{
+    Activation, AttentionPoolConfig, FinalNorm, Hooks, Pool, RandomWeights, Rope, RopeGrid, Vit, VitConfig, VitOptions,
+};
 
 use crate::support::assert_close;
 
@@ -40,6 +42,29 @@ pub fn gated() -> VitOptions {
     VitOptions { activation: Activation::Silu, gated: true, pre_norm: true, patch_bias: false, ..Default::default() }
 }
 
+/// Biases of relative places instead of positions, and norms inside the branches.
+pub fn biased() -> VitOptions {
+    VitOptions { pos_embed: false, relative_bias: true, attn_norm: true, mlp_norm: true, ..Default::default() }
+}
+
+/// Queries and keys turned by their places, neighbours in pairs; heads are of a multiple of 4 channels.
+pub fn turned() -> VitOptions {
+    let grid = RopeGrid::Index { reference: Some(5), offset: 1.0 };
+    let rope = Rope { grid, temperature: 100.0, columns_first: true, halves: false };
+    VitOptions { rope: Some(rope), gated: true, mlp_norm: true, activation: Activation::Silu, ..Default::default() }
+}
+
+/// The same as in DINOv3.
+pub fn centred() -> VitOptions {
+    let rope = Rope { grid: RopeGrid::Centred, temperature: 100.0, columns_first: false, halves: true };
+    VitOptions { rope: Some(rope), pos_embed: false, ..Default::default() }
+}
+
+/// A learned query pools the tokens.
+pub fn asked() -> VitOptions {
+    VitOptions { attn_pool: Some(AttentionPoolConfig { heads: 2, mlp_dim: 20 }), ..Default::default() }
+}
+
 /// No norm at the end.
 pub fn bare() -> VitOptions {
     VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::None, ..Default::default() }
@@ -54,6 +79,12 @@ on_every_engine! {
             VitConfig { pool: Pool::Avg, pos_embed_prefix: false, classes: None, ..small() },
             VitConfig { options: gated(), ..small() },
             VitConfig { pool: Pool::Avg, options: bare(), ..small() },
+            VitConfig { pos_embed_prefix: false, options: biased(), ..small() },
+            VitConfig { head_dim: 8, options: turned(), ..small() },
+            VitConfig { pool: Pool::Map, options: asked(), ..small() },
+            VitConfig { pool: Pool::ClsAvg, ..small() },
+            VitConfig { distilled: true, options: VitOptions { dist_head: false, ..Default::default() }, ..small() },
+            VitConfig { head_dim: 4, register_tokens: 2, pos_embed_prefix: false, options: centred(), ..small() },
         ] {
             let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;
             let state = model.state().await.unwrap();
@@ -73,7 +104,11 @@ on_every_engine! {
     }
 
     async fn rolled_out_attention_of_one_layer_is_half_its_mean_and_half_itself(device: Device) {
-        for config in [VitConfig { depth: 1, ..small() }, VitConfig { depth: 1, pool: Pool::Avg, ..small() }] {
+        for config in [
+            VitConfig { depth: 1, ..small() },
+            VitConfig { depth: 1, pool: Pool::Avg, ..small() },
+            VitConfig { depth: 1, pos_embed_prefix: false, options: biased(), ..small() },
+        ] {
             let Ok(model) = Vit::load(&config, &mut RandomWeights { seed: 3 }, &device).await;
             let pixels = (0..3 * 144).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
             let images = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 12, 12]), &device);
@@ -93,7 +128,7 @@ on_every_engine! {
             let row = |head: usize, query: usize| &attention[head * 100 + query * 10 + 1..][..9];
             let expected: Vec<f32> = match config.pool {
                 Pool::Cls => (0..3).flat_map(|head| row(head, 0).to_vec()).collect(),
-                Pool::Avg => (0..3)
+                _ => (0..3)
                     .flat_map(|head| (0..9).map(move |to| (1..10).map(|from| row(head, from)[to]).sum::<f32>() / 9.0))
                     .collect(),
             };

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import math
 import pathlib
+import re
 import struct
 import sys
 import tempfile
@@ -37,10 +38,24 @@ def read_safetensors(path):
     return tensors, metadata
 
 
+def usual_names(tensors):
+    """Under the names of timm's VisionTransformer what its Eva and Beit call otherwise."""
+    tensors = {re.sub(r"\.gamma_(\d)$", r".ls\1.gamma", key): value for key, value in tensors.items()}
+    for key in list(tensors):
+        if key.endswith(".q_bias"):
+            query, value = tensors.pop(key), tensors.pop(key.replace("q_bias", "v_bias"))
+            tensors[key.replace("q_bias", "qkv.bias")] = np.concatenate([query, np.zeros_like(query), value])
+        elif ".fc1_g." in key:
+            gate, value = tensors.pop(key), tensors.pop(key.replace("fc1_g", "fc1_x"))
+            tensors[key.replace("fc1_g", "fc1")] = np.concatenate([gate, value])
+    return tensors
+
+
 class NumpyVit:
     """A Vision Transformer in double precision, from the file's own description."""
 
     def __init__(self, tensors, config):
+        tensors = usual_names(tensors)
         self.config, self.unused = config, set(tensors)
         self.tensors = {key: value.astype(np.float64) for key, value in tensors.items()}
 
@@ -59,7 +74,7 @@ class NumpyVit:
     def option(self, name, usual):
         return self.config.get("options", {}).get(name, usual)
 
-    def activate(self, x):
+    def activate(self, x, activation=None):
         sigmoid = lambda x: 1 / (1 + np.exp(-x))
         return {
             "gelu": lambda: x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
@@ -67,7 +82,7 @@ class NumpyVit:
             "quick_gelu": lambda: x * sigmoid(1.702 * x),
             "silu": lambda: x * sigmoid(x),
             "relu": lambda: np.maximum(x, 0),
-        }[self.option("activation", "gelu")]()
+        }[activation or self.option("activation", "gelu")]()
 
     def embed(self, pictures):
         x = self.placed(pictures)
@@ -85,6 +100,8 @@ class NumpyVit:
         front = [key for key, there in (("cls_token", c["cls_token"]), ("dist_token", c["distilled"])) if there]
         front = [np.repeat(self.get(key), batch, 0) for key in front]
         registers = [np.repeat(self.get("reg_token"), batch, 0)] if c["register_tokens"] else []
+        if not self.option("pos_embed", True):
+            return np.concatenate([*front, *registers, patches], 1)
         if not c["pos_embed_prefix"]:
             return np.concatenate([*front, *registers, patches + self.get("pos_embed")], 1)
         tokens = np.concatenate([*front, patches], 1) + self.get("pos_embed")
@@ -96,10 +113,47 @@ class NumpyVit:
         q, k, v = qkv.reshape(batch, count, 3, c["num_heads"], c["head_dim"]).transpose(2, 0, 3, 1, 4)
         if c["qk_norm"]:
             q, k = self.norm(q, f"{key}.q_norm"), self.norm(k, f"{key}.k_norm")
+        if rope := self.option("rope", None):
+            q, k = self.turn(q, rope), self.turn(k, rope)
         scores = q @ k.transpose(0, 1, 3, 2) / math.sqrt(c["head_dim"])
+        if self.option("relative_bias", False):
+            scores = scores + self.relative_bias(f"{key}.relative_position_bias_table", count)
         shares = np.exp(scores - scores.max(-1, keepdims=True))
-        mixed = shares / shares.sum(-1, keepdims=True) @ v
-        return self.linear(mixed.transpose(0, 2, 1, 3).reshape(batch, count, -1), f"{key}.proj")
+        mixed = (shares / shares.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3).reshape(batch, count, -1)
+        if self.option("attn_norm", False):
+            mixed = self.norm(mixed, f"{key}.norm")
+        return self.linear(mixed, f"{key}.proj")
+
+    def turn(self, x, rope):
+        """Pairs of channels as complex numbers, turned by an angle a patch."""
+        c, grid = self.config, self.config["image_size"] // self.config["patch_size"]
+        bands, pairs = c["head_dim"] // 4, c["head_dim"] // 2
+        if rope["grid"] == "centred":
+            places = 2 * math.pi * ((np.arange(grid) + 0.5) / grid * 2 - 1)
+        else:
+            index = rope["grid"]["index"]
+            places = (np.arange(grid) + index["offset"]) * ((index["reference"] or grid) / grid)
+        angles = places[:, None] / rope["temperature"] ** (np.arange(bands) / bands)
+        rows, columns = np.repeat(angles, grid, 0), np.tile(angles, (grid, 1))
+        angles = np.concatenate([columns, rows] if rope["columns_first"] else [rows, columns], 1)
+        one, other = (x[..., :pairs], x[..., pairs:]) if rope["halves"] else (x[..., ::2], x[..., 1::2])
+        turned = one + 1j * other
+        turned[..., -grid * grid :, :] *= np.exp(1j * angles)
+        if rope["halves"]:
+            return np.concatenate([turned.real, turned.imag], -1)
+        return np.stack([turned.real, turned.imag], -1).reshape(x.shape)
+
+    def relative_bias(self, key, count):
+        table, grid = self.get(key), math.isqrt(count - 1)
+        bias, steps = np.empty((table.shape[1], count, count)), (2 * grid - 1) ** 2
+        bias[:, 0, :], bias[:, :, 0] = table[steps][:, None], table[steps + 1][:, None]
+        bias[:, 0, 0] = table[steps + 2]
+        places = [divmod(patch, grid) for patch in range(grid * grid)]
+        for query, (down, right) in enumerate(places):
+            for other, (row, column) in enumerate(places):
+                step = (down - row + grid - 1) * (2 * grid - 1) + right - column + grid - 1
+                bias[:, 1 + query, 1 + other] = table[step]
+        return bias
 
     def block(self, x, key):
         scale = (lambda n: self.get(f"{key}.ls{n}.gamma")) if self.config["layer_scale"] else lambda n: 1.0
@@ -110,7 +164,23 @@ class NumpyVit:
             hidden = self.activate(gate) * value
         else:
             hidden = self.activate(hidden)
+        if self.option("mlp_norm", False):
+            hidden = self.norm(hidden, f"{key}.mlp.norm")
         return x + self.linear(hidden, f"{key}.mlp.fc2") * scale(2)
+
+    def asked(self, x):
+        """A learned query's answer to all tokens, and what follows it."""
+        pool, (batch, count, width) = self.option("attn_pool", None), x.shape
+        heads = pool["heads"]
+        query = self.linear(self.get("attn_pool.latent"), "attn_pool.q").reshape(heads, 1, width // heads)
+        kv = self.linear(x, "attn_pool.kv").reshape(batch, count, 2, heads, -1).transpose(2, 0, 3, 1, 4)
+        scores = query @ kv[0].transpose(0, 1, 3, 2) / math.sqrt(width // heads)
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed = (shares / shares.sum(-1, keepdims=True) @ kv[1]).reshape(batch, width)
+        answer = self.linear(mixed, "attn_pool.proj")
+        hidden = self.linear(self.norm(answer, "attn_pool.norm"), "attn_pool.mlp.fc1")
+        hidden = self.activate(hidden, "gelu" if self.option("rope", None) else None)
+        return answer + self.linear(hidden, "attn_pool.mlp.fc2")
 
     def blocks(self, x, layers):
         for layer in layers:
@@ -129,10 +199,14 @@ class NumpyVit:
         if is_mean:
             pooled = x[:, c["cls_token"] + c["distilled"] + c["register_tokens"] :].mean(1)
             pooled = self.norm(pooled, "fc_norm") if final == "usual" else pooled
+        if c["pool"] == "map":
+            pooled = self.asked(x)
+        elif c["pool"] == "clsavg":
+            pooled = np.concatenate([x[:, 0], x[:, c["cls_token"] + c["register_tokens"] :].mean(1)], 1)
         if c["classes"] is None:
             return pooled
         scores = self.linear(pooled, "head")
-        return (scores + self.linear(x[:, 1], "head_dist")) / 2 if c["distilled"] else scores
+        return (scores + self.linear(x[:, 1], "head_dist")) / 2 if c["distilled"] and self.option("dist_head", True) else scores
 
 
 class NumpyStitched:

@@ -1,8 +1,9 @@
 """Opens a zoo of tiny random models by the command line and compares its answers with PyTorch's.
 
 Every name of timm's Vision Transformers, and the vision models of transformers, at two layers and a few channels, saved
-as their library saves them. Per model it says `right` (scores within 1e-4 of the largest), `refused` (with the
-sentence) or `wrong`; a panic is wrong.
+as their library saves them. Per model it says `right` (scores within 1e-4 of the largest, and attention distances),
+`left out` (a classifier, with the sentence), `refused` (with the sentence), `WRONG` or `PANIC`. With `--bare` the
+description beside the weights is left away: then `told` is another answer with a sentence on what was assumed.
 
     python tests/python/zoo.py target/debug/heirloom-cli --only vit_ --table zoo.json
 
@@ -81,19 +82,56 @@ def timm_model(name):
     return model, arguments
 
 
+def pictures_of(side):
+    return torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+
+def watched(model, pictures):
+    """What a model answers, and the queries, keys and biases of every attention on the first picture, as it uses them."""
+    attend, seen = torch.nn.functional.scaled_dot_product_attention, []
+
+    def watch(query, key, value, attn_mask=None, **arguments):
+        if query.shape[-2] == key.shape[-2]:
+            bias = 0 if attn_mask is None else attn_mask.double().numpy()
+            bias = bias[0] if getattr(bias, "ndim", 0) == 4 else bias
+            seen.append((query[0].double().numpy(), key[0].double().numpy(), bias))
+        return attend(query, key, value, attn_mask=attn_mask, **arguments)
+
+    torch.nn.functional.scaled_dot_product_attention = watch
+    try:
+        with torch.no_grad():
+            return model(pictures), seen
+    finally:
+        torch.nn.functional.scaled_dot_product_attention = attend
+
+
+def distances(seen, patch, grid=3):
+    """Mean attention distance of every head, px: what a patch attends to among the patches, by how far it lies away."""
+    places = numpy.array([(place % grid, place // grid) for place in range(grid * grid)], float)
+    apart = patch * numpy.linalg.norm(places[:, None] - places[None], axis=-1)
+    layers = []
+    for query, key, bias in seen:
+        scores = query @ key.transpose(0, 2, 1) / query.shape[-1] ** 0.5 + bias
+        shares = numpy.exp(scores - scores.max(-1, keepdims=True))
+        shares /= shares.sum(-1, keepdims=True)
+        prefix = scores.shape[-1] - grid * grid
+        layers.append((shares[:, prefix:, prefix:] * apart).sum(-1).mean(-1).tolist())
+    return layers
+
+
 def timm_case(name, folder):
     model, arguments = timm_model(name)
     randomise(model, 7)
     model.eval()
     safetensors.torch.save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
     # What timm writes beside the weights of a model of its own; heads and activation have to come from the name.
+    side = arguments["img_size"]
     config = {"architecture": name, "num_classes": 5, "num_features": model.num_features,
-              "global_pool": getattr(model, "global_pool", ""), "pretrained_cfg": {}}
+              "global_pool": getattr(model, "global_pool", ""), "pretrained_cfg": {"input_size": [3, side, side]}}
     (folder / "config.json").write_text(json.dumps(config))
-    patch = arguments["img_size"] // 3
-    pictures = torch.rand(2, 3, 3 * patch, 3 * patch, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    with torch.no_grad():
-        return pictures, model(pictures)
+    pictures = pictures_of(side)
+    answer, seen = watched(model, pictures)
+    return pictures, answer, distances(seen[:2], side // 3)
 
 
 def transformers_cases():
@@ -104,20 +142,37 @@ def transformers_cases():
     labels = dict(num_labels=5)
     def of(config, model, **more):
         return lambda: getattr(t, model)(getattr(t, config)(**size, **more))
+    beit, data2vec = "BeitForImageClassification", "Data2VecVisionForImageClassification"
+    own, shared = dict(use_relative_position_bias=True), dict(use_shared_relative_position_bias=True)
+    absolute = dict(use_absolute_position_embeddings=True)
     return {
         "hf_vit": of("ViTConfig", "ViTForImageClassification", **labels),
         "hf_vit_tanh": of("ViTConfig", "ViTForImageClassification", hidden_act="gelu_pytorch_tanh", **labels),
         "hf_vit_relu": of("ViTConfig", "ViTForImageClassification", hidden_act="relu", **labels),
         "hf_vit_msn": of("ViTMSNConfig", "ViTMSNForImageClassification", **labels),
         "hf_deit": of("DeiTConfig", "DeiTForImageClassificationWithTeacher", **labels),
+        "hf_deit_alone": of("DeiTConfig", "DeiTForImageClassification", **labels),
         "hf_ijepa": of("IJepaConfig", "IJepaForImageClassification", **labels),
         "hf_dinov2": of("Dinov2Config", "Dinov2Model"),
+        "hf_dinov2_classifier": of("Dinov2Config", "Dinov2ForImageClassification", **labels),
         "hf_dinov2_giant": of("Dinov2Config", "Dinov2Model", use_swiglu_ffn=True),
         "hf_dinov2_registers": of("Dinov2WithRegistersConfig", "Dinov2WithRegistersModel"),
-        "hf_beit": of("BeitConfig", "BeitForImageClassification", **labels),
-        "hf_data2vec": of("Data2VecVisionConfig", "Data2VecVisionForImageClassification", **labels),
-        "hf_dinov3": of("DINOv3ViTConfig", "DINOv3ViTModel"),
+        "hf_dinov2_registers_classifier": of("Dinov2WithRegistersConfig", "Dinov2WithRegistersForImageClassification",
+                                             **labels),
+        "hf_beit": of("BeitConfig", beit, **labels, **own),
+        "hf_beit_shared": of("BeitConfig", beit, **labels, **shared),
+        "hf_beit_both": of("BeitConfig", beit, **labels, **own, **shared),
+        "hf_beit_absolute": of("BeitConfig", beit, **labels, **absolute),
+        "hf_beit_cls": of("BeitConfig", "BeitModel", use_mean_pooling=False, **own),
+        "hf_beit_nowhere": of("BeitConfig", beit, **labels),
+        "hf_data2vec": of("Data2VecVisionConfig", data2vec, **labels, **own),
+        "hf_data2vec_shared": of("Data2VecVisionConfig", data2vec, **labels, **shared),
+        "hf_dinov3": of("DINOv3ViTConfig", "DINOv3ViTModel", num_register_tokens=4),
+        "hf_dinov3_alone": of("DINOv3ViTConfig", "DINOv3ViTModel"),
+        "hf_dinov3_gated": of("DINOv3ViTConfig", "DINOv3ViTModel", num_register_tokens=4, use_gated_mlp=True,
+                              hidden_act="silu", rope_theta=50.0, key_bias=True),
         "hf_clip": of("CLIPVisionConfig", "CLIPVisionModel"),
+        "hf_clip_gelu": of("CLIPVisionConfig", "CLIPVisionModel", hidden_act="gelu"),
         "hf_siglip": of("SiglipVisionConfig", "SiglipVisionModel"),
     }
 
@@ -127,42 +182,49 @@ def transformers_case(make, folder):
     randomise(model, 7)
     model.eval()
     model.save_pretrained(folder)
-    pictures = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    with torch.no_grad():
-        answer = model(pictures)
+    pictures = pictures_of(12)
+    answer, seen = watched(model, pictures)
     logits = getattr(answer, "logits", None)
     if logits is None and "dinov" in model.config.model_type:
         logits = answer.last_hidden_state[:, 0]
-    return pictures, answer.pooler_output if logits is None else logits
+    return pictures, answer.pooler_output if logits is None else logits, distances(seen[:2], 4)
 
 
-def judge(cli, folder, pictures, expected):
+def judge(cli, folder, pictures, expected, distance, bare):
     (folder / "pictures.f32").write_bytes(pictures.numpy().astype("<f4").tobytes())
     weights = folder / "zoo"
     weights.mkdir()
     for file in list(folder.iterdir()):
-        if file.suffix in (".json", ".safetensors"):
+        if file.suffix == ".safetensors" or file.suffix == ".json" and not bare:
             file.rename(weights / file.name)
     ran = subprocess.run([cli, "logits", weights, folder / "pictures.f32"], capture_output=True, text=True, timeout=120)
     if ran.returncode:
-        said = ran.stderr.strip().splitlines()
-        return ("wrong", "panic: " + ran.stderr.strip()[-300:]) if "panicked" in ran.stderr else ("refused", said[-1])
+        if ran.returncode < 0 or "panicked" in ran.stderr:
+            return "PANIC", ran.stderr.strip()[-300:]
+        return "refused", ran.stderr.strip().splitlines()[-1]
     answer = json.loads(ran.stdout)
     got, expected = numpy.array(answer["outputs"]), expected.numpy()
-    if answer["unexpected"]:
-        return "wrong", f"opened with tensors it does not know: {answer['unexpected'][:3]}"
+    said = answer["assumptions"]
     if answer["classes"] is None and got.shape != expected.shape:
-        return "left out", "; ".join(answer["assumptions"])
+        return "left out", "; ".join(said)
     if got.shape != expected.shape:
-        return "wrong", f"shape {got.shape} instead of {expected.shape}"
+        return "WRONG", f"shape {got.shape} instead of {expected.shape}"
     far = float(numpy.abs(got - expected).max() / max(1.0, numpy.abs(expected).max()))
-    return ("right" if far < TOLERANCE else "wrong"), f"{far:.1e}" + "".join(f"; {a}" for a in answer["assumptions"])
+    far_heads = answer["config"].get("num_heads") != len(distance[0])
+    wide = numpy.inf if far_heads else float(numpy.abs(numpy.array(answer["distance"]) - distance).max())
+    words = f"{far:.1e}, distance {wide:.1e}" + "".join(f"; {one}" for one in said)
+    if far < TOLERANCE and wide < 1e-3:
+        return "right", words
+    # That heads are assumed is no excuse for anything else.
+    is_told = far_heads or any(" heads of " not in one for one in said)
+    return ("told" if bare and is_told else "WRONG"), words
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("cli")
     parser.add_argument("--only", default="", help="a part of the name")
+    parser.add_argument("--bare", action="store_true", help="leaves the description beside the weights away")
     parser.add_argument("--table", help="writes all results there as JSON")
     options = parser.parse_args()
     cases = {name: (module, lambda folder, name=name: timm_case(name, folder))
@@ -176,20 +238,20 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             try:
-                pictures, expected = build(folder)
+                case = build(folder)
             except Exception as error:  # the library, not the project
                 results[name] = (module, "not made", repr(error)[:160])
             else:
-                results[name] = (module, *judge(options.cli, folder, pictures, expected))
+                results[name] = (module, *judge(options.cli, folder, *case, options.bare))
         print(name, *results[name][1:], flush=True)
     if options.table:
         pathlib.Path(options.table).write_text(json.dumps(results, indent=1))
-    kinds = ("right", "left out", "refused", "wrong", "not made")
+    kinds = ("right", "told", "left out", "refused", "WRONG", "PANIC", "not made")
     print(f"\n{'':20}" + "".join(f"{kind:>10}" for kind in kinds))
     for module in (*MODULES, "transformers"):
         counts = collections.Counter(kind for where, kind, _ in results.values() if where == module)
         print(f"{module:20}" + "".join(f"{counts[kind]:10}" for kind in kinds))
-    return any(kind == "wrong" for _, kind, _ in results.values())
+    return any(kind in ("WRONG", "PANIC") for _, kind, _ in results.values())
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ pub(super) struct Hints {
     pub activation: Option<Activation>,
     /// Whether there is a norm behind the last layer.
     pub final_norm: Option<bool>,
+    /// `rope_theta` of Hugging Face's DINOv3.
+    pub rope_temperature: Option<f64>,
     /// timm's `global_pool`.
     pub global_pool: Option<String>,
     /// Names of the classes.
@@ -102,6 +104,8 @@ impl Hints {
             return Ok(false);
         }
         (self.model_type, self.architecture, self.source) = (model_type, architecture, name.into());
+        // The description of a CLIP is that of two towers.
+        let json = json.get("vision_config").filter(|tower| tower.is_object()).unwrap_or(json);
         self.refuse_other_models(name, json)?;
         let arguments = json.get("model_args").unwrap_or(&Value::Null);
         // Older files of timm say it all at the top.
@@ -116,6 +120,8 @@ impl Hints {
             .or_else(|| first(picture.get("input_size")?, 1));
         let argument = |key: &str| arguments.get(key).and_then(Value::as_str).map(String::from);
         self.global_pool = argument("global_pool").or(text("global_pool"));
+        let rope = json.get("rope_theta").or_else(|| json.get("rope_parameters")?.get("rope_theta"));
+        self.rope_temperature = rope.and_then(Value::as_f64);
         self.final_norm = arguments.get("final_norm").and_then(Value::as_bool);
         if let Some(name) = &self.architecture {
             self.final_norm = self.final_norm.or_else(|| timm_names::final_norm(name));
@@ -134,6 +140,11 @@ impl Hints {
         if let Some(found) = self.architecture.as_deref().and_then(timm_names::other) {
             return other(found);
         }
+        if let Some(key) =
+            json.get("model_args").and_then(Value::as_object).and_then(|all| all.keys().find(unknown_argument))
+        {
+            return other(format!("a Vision Transformer built with `{key}`, which is not known here"));
+        }
         let said = json.get("hidden_act").or_else(|| json.get("model_args")?.get("act_layer"));
         let Some(said) = said.and_then(Value::as_str) else { return Ok(()) };
         self.activation = Activation::named(said);
@@ -142,6 +153,12 @@ impl Hints {
             None => other(format!("a Vision Transformer with the activation `{said}`, which is not known here")),
         }
     }
+}
+
+/// Arguments of timm's constructors that change what the same tensors compute.
+fn unknown_argument(key: &&String) -> bool {
+    let known = ["rope_", "ref_feat_shape", "use_post_norm", "use_rot_pos_emb", "block_fn", "attn_type", "scale_"];
+    known.iter().any(|part| key.starts_with(part))
 }
 
 fn floats(value: &Value) -> Option<[f32; 3]> {

@@ -3,7 +3,7 @@
 use heirloom_platform::file::FileError;
 
 /// What would fit instead; the end of every refusal.
-pub const WOULD_FIT: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet, a \
+pub const WOULD_FIT: &str = "a Vision Transformer (ViT, DeiT, DINOv2 or 3, EVA, BEiT, CLIP or SigLIP, from timm or Hugging Face), a ResNet, a \
                              MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 
 /// Why weights could not be read.

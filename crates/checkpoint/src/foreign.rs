@@ -10,16 +10,12 @@ const PATTERNS: &[Pattern] = &[
     (&["attn.cpb_mlp"], "a Swin Transformer V2"),
     (&["relative_position_bias_table", "^layers."], "a Swin Transformer"),
     (&["relative_position_bias_table", "encoder.layers."], "a Swin Transformer"),
-    (&["relative_position_bias"], "a BEiT"),
     (&["lora_A"], "a LoRA adapter, which is only a change to another model's weights"),
     (&["lora_down"], "a LoRA adapter, which is only a change to another model's weights"),
     (&["model.diffusion_model."], "a Stable Diffusion model"),
-    (&["vision_model.embeddings."], "a CLIP or SigLIP model"),
-    (&["visual.conv1."], "a CLIP model"),
     (&["visual.trunk."], "a CLIP model"),
-    (&["attn_pool."], "a Vision Transformer with attention pooling (SigLIP)"),
-    (&["rope_embed"], "a Vision Transformer with rotary positions (DINOv3 or EVA)"),
-    (&["attention.q_proj.", "embeddings.patch_embeddings.", "mlp.up_proj."], "a DINOv3"),
+    (&["attn.gate."], "a Vision Transformer with gated attention"),
+    (&["visual.layer1.0."], "a CLIP model whose tower is a ResNet"),
     (&["attn.rel_pos_h"], "a Vision Transformer with relative positions (SAM or ViTDet)"),
     (&["word_embeddings"], "a language model (BERT)"),
     (&["embed_tokens."], "a language model"),
@@ -38,10 +34,6 @@ const PATTERNS: &[Pattern] = &[
     (&["^features.3.squeeze."], "a SqueezeNet"),
     (&["^patch_embed.backbone."], "a hybrid of ResNet and Vision Transformer"),
     (&["^patch_embed.conv1."], "a Vision Transformer with a convolutional stem (XCiT or LeViT)"),
-    (&["mlp.fc1_g."], "a Vision Transformer with gated feed-forward networks (SwiGLU, as in EVA)"),
-    (&["^blocks.0.attn.norm."], "a Vision Transformer with a norm inside its attention"),
-    (&["^blocks.0.mlp.norm."], "a Vision Transformer with a norm inside its feed-forward networks"),
-    (&["^blocks.0.attn.q_bias"], "a Vision Transformer with split query and value biases (EVA)"),
     (&["^blocks.0.in_proj."], "a Vision Transformer whose attention and feed-forward networks are parallel"),
     (&["^blocks.0.attns.0."], "a Vision Transformer with parallel branches"),
     (&["^blocks.0.attn.lambda_"], "a Vision Transformer with differential attention"),
@@ -59,9 +51,38 @@ pub(super) fn recognise(keys: &[&str]) -> Option<String> {
     Some(format!("{what} (`{key}`)"))
 }
 
+/// What a tensor of a layer belongs to that no Vision Transformer here has.
+pub(super) fn part(key: &str) -> Option<&'static str> {
+    const PARTS: [(&str, &str); 7] = [
+        ("relative_position_bias", "a Vision Transformer with relative positions of another form than BEiT's"),
+        ("rel_pos", "a Vision Transformer with relative positions of another form than BEiT's"),
+        ("rope", "a Vision Transformer with rotary positions of a form that is not known here"),
+        ("attn_pool", "a Vision Transformer with attention pooling of a form that is not known here"),
+        ("_norm.", "a Vision Transformer with norms where none stand here"),
+        (".norm", "a Vision Transformer with norms where none stand here"),
+        ("adapter", "a Vision Transformer with adapters"),
+    ];
+    PARTS.iter().find(|(part, _)| key.contains(part)).map(|(_, what)| *what)
+}
+
 /// Models that a Hugging Face `config.json` may name although their keys look like a ViT's.
 pub(super) fn recognise_model_type(model_type: &str) -> Option<String> {
-    let ours = ["vit", "deit", "dinov2", "dinov2_with_registers", "vit_msn", "vit_mae", "ijepa"];
+    let ours = [
+        "vit",
+        "deit",
+        "dinov2",
+        "dinov2_with_registers",
+        "dinov3_vit",
+        "beit",
+        "data2vec-vision",
+        "clip",
+        "clip_vision_model",
+        "siglip",
+        "siglip_vision_model",
+        "vit_msn",
+        "vit_mae",
+        "ijepa",
+    ];
     (!ours.contains(&model_type)).then(|| format!("a model of type `{model_type}`"))
 }
 

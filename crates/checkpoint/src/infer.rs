@@ -3,7 +3,11 @@
 //! Shapes are facts and win over descriptions; what they cannot tell (heads, epsilon) is taken from the description,
 //! and where that is silent assumed, in a sentence that the person gets to read.
 
+mod bounds;
 mod options;
+mod places;
+
+pub use bounds::check_config;
 
 use super::description::Hints;
 use super::error::CheckpointError;
@@ -11,10 +15,9 @@ use super::infer_cnn::{self, CnnReader};
 use super::infer_mobilenet::{numbered_blocks, timm_blocks};
 use super::naming::{Style, layer_of};
 use super::nearest::nearest;
-use super::stored::MAX_ELEMENTS;
 use super::timm_names;
-use heirloom_plan::config::ModelConfig;
-use heirloom_plan::config::{Pool, StitchedConfig, VitConfig};
+use bounds::check_bounds;
+use heirloom_plan::config::{ModelConfig, Pool, RopeGrid, VitConfig, VitOptions};
 use std::collections::BTreeMap;
 
 /// Channels of a head in ViT, DeiT, DINO and DINOv2 up to size L.
@@ -49,18 +52,27 @@ impl Inferred {
     }
 }
 
+/// What the keys tell besides the shapes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// Who named the tensors.
+    pub style: Style,
+    /// Whether queries and values have biases and keys have none.
+    pub is_keyless: bool,
+}
+
 struct Reader<'a> {
     file: &'a str,
     shapes: &'a Shapes,
     hints: &'a Hints,
-    style: Style,
+    found: Found,
     assumptions: Vec<String>,
     left_out: Vec<String>,
 }
 
 /// Infers the configuration. `file` names the weights in errors.
-pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) -> Result<Inferred, CheckpointError> {
-    let own = hints.own.as_ref().map(|own| &own.config);
+pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, found: Found) -> Result<Inferred, CheckpointError> {
+    let (style, own) = (found.style, hints.own.as_ref().map(|own| &own.config));
     match (own, style) {
         (Some(config), _) => {
             check_config(file, config)?;
@@ -76,8 +88,11 @@ pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, style: Style) ->
             let blocks = if style == Style::MobileNet { timm_blocks(shapes) } else { numbered_blocks(shapes) };
             CnnReader { file, shapes, hints, assumptions: Vec::new() }.mobilenet(&blocks)
         }
-        (None, Style::Timm | Style::HuggingFace | Style::Torchvision) => {
-            let mut reader = Reader { file, shapes, hints, style, assumptions: Vec::new(), left_out: Vec::new() };
+        (
+            None,
+            Style::Timm | Style::HuggingFace | Style::Dinov3 | Style::Clip | Style::OpenAiClip | Style::Torchvision,
+        ) => {
+            let mut reader = Reader { file, shapes, hints, found, assumptions: Vec::new(), left_out: Vec::new() };
             let (config, registers_have_positions) = reader.config()?;
             check_bounds(file, &config)?;
             let Reader { assumptions, left_out, .. } = reader;
@@ -95,11 +110,19 @@ impl Reader<'_> {
         let qk_norm = self.any_block("attn.q_norm.weight").is_some();
         let (num_heads, head_dim) = self.heads(qkv_rows / 3)?;
         let (pool, final_norm) = self.pool_and_norm()?;
-        let options = self.options(final_norm)?;
+        let mut options = self.options(final_norm)?;
+        options.rope = self.rope(&options)?;
+        options.attn_pool = self.attn_pool(num_heads)?;
         let register_tokens = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied().unwrap_or(0);
         let (cls_token, distilled) = (self.has("cls_token"), self.has("dist_token"));
+        // transformers' DeiT may have one classifier that reads CLS, beside the distillation token.
+        options.dist_head = !distilled || self.has("head_dist.weight") || self.found.style != Style::HuggingFace;
         let prefix = usize::from(cls_token) + usize::from(distilled);
-        let (grid, rows) = self.grid(prefix, register_tokens, patch_size)?;
+        if self.has("reg_token") && register_tokens == 0 {
+            self.left_out.push("reg_token".into());
+        }
+        let (grid, rows) = self.grid(&options, [prefix, register_tokens], patch_size)?;
+        self.refuse_look_alikes(&options, rows)?;
         let config = VitConfig {
             image_size: grid.saturating_mul(patch_size),
             patch_size,
@@ -118,8 +141,12 @@ impl Reader<'_> {
             pos_embed_prefix: rows > 0,
             pool,
             options,
-            norm_eps: self.norm_eps(options.pre_norm),
-            classes: self.classes(embed_dim, pool, distilled),
+            norm_eps: self.norm_eps(&options),
+            classes: self.classes(
+                embed_dim.saturating_mul(1 + usize::from(pool == Pool::ClsAvg)),
+                pool,
+                distilled && options.dist_head,
+            ),
         };
         Ok((config, rows > prefix))
     }
@@ -162,33 +189,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Patches along one side, and the rows of `pos_embed` before those of the patches.
-    fn grid(&mut self, prefix: usize, registers: usize, patch: usize) -> Result<(usize, usize), CheckpointError> {
-        let shape = self.shapes.get("pos_embed").ok_or_else(|| self.missing("pos_embed"))?;
-        let &[1, all, _] = shape.as_slice() else {
-            return Err(self.unfit(format!("position embeddings of shape {shape:?} instead of [1, tokens, width]")));
-        };
-        let side = |rows: usize| {
-            let patches = all.checked_sub(rows).filter(|&patches| patches > 0)?;
-            let side = patches.isqrt();
-            (side * side == patches).then_some((side, rows))
-        };
-        let possible: Vec<_> = [prefix, 0, prefix + registers].into_iter().filter_map(side).collect();
-        let said = self.hints.image_size.filter(|_| patch > 0).map(|size| size / patch);
-        let chosen = possible.iter().find(|(side, _)| Some(*side) == said).or(possible.first()).copied();
-        let Some((side, rows)) = chosen else {
-            return Err(self.unfit(format!("{all} position embeddings, which do not form a square of patches")));
-        };
-        if let Some(size) = self.hints.image_size.filter(|&size| said != Some(side) && size > 0) {
-            self.assumptions.push(format!(
-                "pictures of {} px, because there are {side} × {side} position embeddings; `{}` says {size} px",
-                side * patch,
-                self.hints.source
-            ));
-        }
-        Ok((side, rows))
-    }
-
     /// Heads and channels of each.
     fn heads(&mut self, all: usize) -> Result<(usize, usize), CheckpointError> {
         let exact = self.any_block("attn.q_norm.weight").and_then(|(_, shape)| shape.first().copied());
@@ -217,20 +217,26 @@ impl Reader<'_> {
         Ok((heads, head_dim))
     }
 
-    fn norm_eps(&mut self, pre_norm: bool) -> f64 {
+    fn norm_eps(&mut self, options: &VitOptions) -> f64 {
         let name = self.hints.architecture.as_deref();
+        let is_dinov3 = Self::is_dinov3(options);
         match (self.hints.norm_eps.or_else(|| timm_names::norm_eps(name?)), self.hints.model_type.as_deref()) {
             (Some(said), _) => said,
-            (None, None) if pre_norm && name.is_none() => {
+            (None, None) if options.pre_norm && name.is_none() => {
                 let said = "layer norms with epsilon 1e-5, the habit of models with a norm before their layers";
                 self.assumptions.push(said.into());
                 1e-5
             }
+            (None, None) if is_dinov3 && name.is_none() => {
+                self.assumptions.push("layer norms with epsilon 1e-5, as DINOv3 has them".into());
+                1e-5
+            }
             // What transformers takes when a `config.json` is silent.
-            (None, Some("vit" | "deit" | "vit_mae" | "ijepa")) => 1e-12,
+            (None, Some("vit" | "deit" | "vit_mae" | "ijepa" | "beit" | "data2vec-vision")) => 1e-12,
+            (None, Some("dinov3_vit" | "clip" | "clip_vision_model")) => 1e-5,
             (None, Some(_)) => 1e-6,
             (None, None) => {
-                if self.style == Style::HuggingFace {
+                if self.found.style == Style::HuggingFace {
                     let said = "layer norms with epsilon 1e-6, because no `config.json` says another (older ViT files \
                                 have 1e-12)";
                     self.assumptions.push(said.into());
@@ -245,7 +251,7 @@ impl Reader<'_> {
         let shape = self.shapes.get("head.weight")?.clone();
         let pool_said = self.hints.global_pool.as_deref().filter(|&said| !matches!(said, "" | "token"));
         let why = if let Some(&wide) = shape.get(1).filter(|&&wide| wide != width) {
-            Some(format!("it reads {wide} channels (CLS and patches together), the model has {width}"))
+            Some(format!("it reads {wide} channels, the model gives {width}"))
         } else if self.shapes.keys().any(|key| key.starts_with("pre_logits.")) {
             Some("it reads through `pre_logits`, which this model does not have".into())
         } else if distilled && !self.has("head_dist.weight") {
@@ -254,7 +260,7 @@ impl Reader<'_> {
             Some("it reads through `norm` and `fc_norm` one after the other".into())
         } else {
             pool_said
-                .filter(|&said| pool == Pool::Cls || said != "avg")
+                .filter(|&said| pool == Pool::Cls || said != if pool == Pool::Map { "map" } else { "avg" })
                 .map(|said| format!("it pools by `{said}` after `norm`, this model reads the CLS token"))
         };
         let Some(why) = why else { return shape.first().copied() };
@@ -264,63 +270,6 @@ impl Reader<'_> {
         self.left_out.extend(self.shapes.keys().filter(belongs).cloned());
         None
     }
-}
-
-/// Keeps absurd numbers from being multiplied, on 32-bit machines too.
-fn check_bounds(file: &str, config: &VitConfig) -> Result<(), CheckpointError> {
-    let c = config;
-    let bounds = [
-        ("image_size", c.image_size, 1 << 14),
-        ("patch_size", c.patch_size, 1 << 10),
-        ("channels", c.channels, 64),
-        ("embed_dim", c.embed_dim, 1 << 14),
-        ("depth", c.depth, 1 << 9),
-        ("num_heads", c.num_heads, 1 << 10),
-        ("head_dim", c.head_dim, 1 << 12),
-        ("mlp_dim", c.mlp_dim, 1 << 17),
-        ("classes", c.classes.unwrap_or(1), 1 << 20),
-        ("register_tokens", c.register_tokens + 1, 1 << 10),
-    ];
-    let damaged = |problem: String| Err(CheckpointError::Damaged { name: file.into(), problem });
-    if let Some((name, value, most)) = bounds.into_iter().find(|(_, value, most)| !(1..=*most).contains(value)) {
-        return damaged(format!("`{name}` would be {value}, between 1 and {most} makes sense"));
-    }
-    if !c.image_size.is_multiple_of(c.patch_size) {
-        return damaged(format!("patches of {} px do not tile pictures of {} px", c.patch_size, c.image_size));
-    }
-    let wide = |factors: &[usize]| factors.iter().map(|&factor| factor as u64).product::<u64>();
-    let largest = [
-        wide(&[3, c.num_heads, c.head_dim, c.embed_dim]),
-        wide(&[c.mlp_dim, c.embed_dim]),
-        wide(&[c.embed_dim, c.channels, c.patch_size, c.patch_size]),
-        wide(&[c.grid() + 1, c.grid() + 1, c.embed_dim]),
-        wide(&[c.classes.unwrap_or(1), c.embed_dim]),
-    ];
-    match largest.into_iter().max() {
-        Some(elements) if elements > MAX_ELEMENTS as u64 => {
-            damaged(format!("one tensor would have {elements} elements"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Keeps a description from being absurd before anybody allocates by it; `file` names where it stood.
-///
-/// # Errors
-/// Names the number that makes no sense.
-pub fn check_config(file: &str, config: &ModelConfig) -> Result<(), CheckpointError> {
-    match config {
-        ModelConfig::Vit(config) => check_bounds(file, config),
-        ModelConfig::Stitched(config) => check_stitched(file, config),
-        ModelConfig::Cnn(config) => infer_cnn::check_bounds(file, config),
-    }
-}
-
-/// As [`check_bounds`], of both parts of a stitched model, and whether they fit.
-fn check_stitched(file: &str, config: &StitchedConfig) -> Result<(), CheckpointError> {
-    check_bounds(file, &config.front)?;
-    check_bounds(file, &config.end)?;
-    config.check().map_err(|error| CheckpointError::Damaged { name: file.into(), problem: error.to_string() })
 }
 
 /// Family and naming style in words, e.g. `DINOv2 with registers (Hugging Face names)`.
@@ -335,7 +284,18 @@ pub(super) fn family(config: &ModelConfig, hints: &Hints, style: Style, has_mask
     }
     let model_type = hints.model_type.as_deref().unwrap_or("");
     let dinov2 = model_type.starts_with("dinov2") || has_mask_token && config.layer_scale;
+    let centred = config.options.rope.map(|rope| rope.grid == RopeGrid::Centred);
+    let known = match (centred, style, config.options.relative_bias) {
+        (Some(true), ..) => Some("DINOv3"),
+        (Some(false), ..) if config.options.gated => Some("EVA-02"),
+        (Some(false), ..) => Some("ViT with rotary positions"),
+        (None, Style::OpenAiClip, _) => Some("CLIP"),
+        (None, Style::Clip, _) => Some(if config.cls_token { "CLIP" } else { "SigLIP" }),
+        (None, _, true) => Some("BEiT"),
+        _ => None,
+    };
     let mut family = match (dinov2, config.distilled || model_type == "deit") {
+        _ if known.is_some() => known.unwrap_or_default().to_string(),
         (true, _) => "DINOv2".to_string(),
         (_, true) => "DeiT".to_string(),
         _ => "ViT".to_string(),

@@ -28,6 +28,7 @@ mod sniff;
 mod sorted;
 mod stored;
 mod timm;
+mod timm_eva;
 mod timm_mobile;
 mod timm_names;
 mod torch_file;

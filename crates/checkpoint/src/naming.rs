@@ -2,11 +2,13 @@
 
 mod beside;
 mod hugging_face;
+mod keys;
 
 use super::error::CheckpointError;
 use super::foreign;
 use beside::classifier_beside;
 use hugging_face::hugging_face;
+use keys::{clip, convolutional, dinov3, openai_clip, timm, torchvision, vgg};
 
 /// Who named the tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,12 @@ pub(super) enum Style {
     Timm,
     /// Hugging Face transformers.
     HuggingFace,
+    /// transformers' DINOv3.
+    Dinov3,
+    /// The pictures' towers of transformers' CLIP and SigLIP.
+    Clip,
+    /// That of OpenAI's CLIP, which OpenCLIP shares.
+    OpenAiClip,
     /// torchvision's `vit_b_16` and its like.
     Torchvision,
     /// A stitched model of ours: timm's names behind `front.` and `end.`, and `stitch`.
@@ -30,9 +38,12 @@ pub(super) enum Style {
 }
 
 /// All of them.
-const STYLES: [Style; 8] = [
+const STYLES: [Style; 11] = [
     Style::Timm,
     Style::HuggingFace,
+    Style::Dinov3,
+    Style::Clip,
+    Style::OpenAiClip,
     Style::Torchvision,
     Style::Stitched,
     Style::ResNet,
@@ -47,6 +58,9 @@ impl Style {
         match self {
             Self::Timm => "patch_embed.proj.weight",
             Self::HuggingFace => "embeddings.patch_embeddings.projection.weight",
+            Self::Dinov3 => "embeddings.patch_embeddings.weight",
+            Self::Clip => "embeddings.patch_embedding.weight",
+            Self::OpenAiClip => "visual.conv1.weight",
             Self::Torchvision => "conv_proj.weight",
             Self::Stitched => "stitch.weight",
             Self::ResNet => "layer1.0.conv1.weight",
@@ -60,7 +74,8 @@ impl Style {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Timm | Self::Stitched | Self::MobileNet => "timm names",
-            Self::HuggingFace => "Hugging Face names",
+            Self::HuggingFace | Self::Dinov3 | Self::Clip => "Hugging Face names",
+            Self::OpenAiClip => "OpenAI names",
             Self::Torchvision | Self::ResNet | Self::Vgg | Self::NumberedMobileNet => "torchvision names",
         }
     }
@@ -88,8 +103,16 @@ pub(super) enum Role {
     Whole(String),
     /// The tensor with this key, a convolution over all there is, which is written as a matrix here.
     Flat(String),
+    /// The same, with axes of length 1 in front.
+    Lifted(String),
     /// The first, second or third part of the fused tensor with this timm key.
     Part(String, usize),
+    /// Several tensors one below the other, each with the share of rows it takes.
+    Rows(Vec<(String, usize)>),
+    /// The tensor that every layer has under this key.
+    EveryLayer(String),
+    /// Says that the key's part of the fused biases with this timm key counts for nothing.
+    KeyMask(String),
     /// A tensor of the same family that this model has no use for.
     Unused,
     /// A tensor nobody knows.
@@ -127,7 +150,7 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
         return Err(unknown(name, keys));
     }
     let (style, prefix) = found.remove(0);
-    let inner = ["vit.", "deit.", "ijepa.", "dinov2.", "dinov2_with_registers."];
+    let inner = ["vit.", "deit.", "ijepa.", "dinov2.", "dinov2_with_registers.", "beit.", "data2vec_vision."];
     let head_prefix = inner.iter().find_map(|inner| prefix.strip_suffix(inner)).unwrap_or(&prefix).to_string();
     let beside = classifier_beside(style, &prefix, keys);
     Ok(Naming { style, prefix, head_prefix, others: found.into_iter().map(|(_, prefix)| prefix).collect(), beside })
@@ -155,6 +178,11 @@ impl Naming {
             return Role::Whole(format!("{ours}{kind}"));
         }
         let Some(key) = key.strip_prefix(&self.prefix) else {
+            // transformers 5 saves the layers of a ViT-MSN beside `vit.`.
+            let layers = key.strip_prefix(&self.head_prefix).filter(|key| key.starts_with("encoder.layer."));
+            if let (Style::HuggingFace, Some(key)) = (self.style, layers) {
+                return hugging_face(key);
+            }
             // Beside `vit.` there is only the head, so anything else is a surprise; beside `model.` there may be
             // thousands of an optimiser's tensors.
             let beside = self.head_prefix != self.prefix && key.starts_with(&self.head_prefix);
@@ -163,6 +191,9 @@ impl Naming {
         match self.style {
             Style::Timm => timm(key),
             Style::HuggingFace => hugging_face(key),
+            Style::Dinov3 => dinov3(key),
+            Style::Clip => clip(key),
+            Style::OpenAiClip => openai_clip(key),
             Style::Torchvision => torchvision(key),
             Style::Stitched => Role::Whole(key.into()),
             Style::Vgg => vgg(key),
@@ -170,8 +201,39 @@ impl Naming {
         }
     }
 
+    /// Whether a tensor would be of the stem, a layer, a norm or the classifier, and not something that was saved beside
+    /// them.
+    pub(super) fn is_part(&self, key: &str) -> bool {
+        const PARTS: [&str; 20] = [
+            "blocks",
+            "encoder",
+            "layer",
+            "model",
+            "embeddings",
+            "patch_embed",
+            "conv_proj",
+            "head",
+            "heads",
+            "head_dist",
+            "classifier",
+            "norm",
+            "fc_norm",
+            "norm_pre",
+            "layernorm",
+            "attn_pool",
+            "rope",
+            "rel_pos_bias",
+            "visual",
+            "pos_embed",
+        ];
+        let key = key.strip_prefix(&self.prefix).unwrap_or(key);
+        let first = key.split('.').next().unwrap_or(key);
+        PARTS.contains(&first)
+            || ["cls_", "dist_", "reg_", "pos_", "pre_", "post_"].iter().any(|part| key.starts_with(part))
+    }
+
     fn head(&self, key: &str) -> Option<Role> {
-        if self.style != Style::HuggingFace {
+        if !matches!(self.style, Style::HuggingFace | Style::Dinov3) {
             return None;
         }
         let (module, kind) = key.rsplit_once('.')?;
@@ -181,80 +243,6 @@ impl Naming {
             _ => return None,
         };
         Some(Role::Whole(format!("{module}.{kind}")))
-    }
-}
-
-fn timm(key: &str) -> Role {
-    match key {
-        "mask_token" => return Role::Unused,
-        "register_tokens" => return Role::Whole("reg_token".into()),
-        _ => {}
-    }
-    if let Some((layer, rest)) = layer_of(key, "blocks.") {
-        return match rest {
-            "gamma_1" => Role::Whole(format!("blocks.{layer}.ls1.gamma")),
-            "gamma_2" => Role::Whole(format!("blocks.{layer}.ls2.gamma")),
-            // DINOv2's own names of its gated networks, gate first.
-            _ if rest.starts_with("mlp.w12.") => Role::Whole(format!("blocks.{layer}.{}", rest.replace("w12", "fc1"))),
-            _ if rest.starts_with("mlp.w3.") => Role::Whole(format!("blocks.{layer}.{}", rest.replace("w3", "fc2"))),
-            _ => Role::Whole(key.into()),
-        };
-    }
-    Role::Whole(key.into())
-}
-
-fn torchvision(key: &str) -> Role {
-    let whole = match key {
-        "class_token" => "cls_token",
-        "encoder.pos_embedding" => "pos_embed",
-        "conv_proj.weight" => "patch_embed.proj.weight",
-        "conv_proj.bias" => "patch_embed.proj.bias",
-        "encoder.ln.weight" => "norm.weight",
-        "encoder.ln.bias" => "norm.bias",
-        "heads.head.weight" => "head.weight",
-        "heads.head.bias" => "head.bias",
-        _ => "",
-    };
-    if !whole.is_empty() {
-        return Role::Whole(whole.into());
-    }
-    let Some((layer, rest)) = layer_of(key, "encoder.layers.encoder_layer_") else { return Role::Unknown };
-    let rest = match rest {
-        "self_attention.in_proj_weight" => "attn.qkv.weight",
-        "self_attention.in_proj_bias" => "attn.qkv.bias",
-        "self_attention.out_proj.weight" => "attn.proj.weight",
-        "self_attention.out_proj.bias" => "attn.proj.bias",
-        "ln_1.weight" => "norm1.weight",
-        "ln_1.bias" => "norm1.bias",
-        "ln_2.weight" => "norm2.weight",
-        "ln_2.bias" => "norm2.bias",
-        "mlp.0.weight" | "mlp.linear_1.weight" => "mlp.fc1.weight",
-        "mlp.0.bias" | "mlp.linear_1.bias" => "mlp.fc1.bias",
-        "mlp.3.weight" | "mlp.linear_2.weight" => "mlp.fc2.weight",
-        "mlp.3.bias" | "mlp.linear_2.bias" => "mlp.fc2.bias",
-        _ => return Role::Unknown,
-    };
-    Role::Whole(format!("blocks.{layer}.{rest}"))
-}
-
-/// The steps that a batch norm has counted are of no use: its momentum is fixed.
-fn convolutional(key: &str) -> Role {
-    if key.ends_with("num_batches_tracked") {
-        return Role::Unused;
-    }
-    match key.strip_prefix("linear.") {
-        Some(kind) => Role::Whole(format!("fc.{kind}")),
-        None => Role::Whole(key.replace(".shortcut.", ".downsample.")),
-    }
-}
-
-/// timm has VGG's three last layers as convolutions under names of their own; here they have torchvision's numbers.
-fn vgg(key: &str) -> Role {
-    let layers =
-        [("pre_logits.fc1.", "classifier.0."), ("pre_logits.fc2.", "classifier.3."), ("head.fc.", "classifier.6.")];
-    match layers.into_iter().find_map(|(theirs, ours)| Some((ours, key.strip_prefix(theirs)?))) {
-        Some((ours, kind)) => Role::Flat(format!("{ours}{kind}")),
-        None => convolutional(key),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::description::Preprocessing;
 use super::error::CheckpointError;
+use super::foreign;
 use super::gather::{Gathered, gather};
-use super::infer::{Inferred, family, infer};
-use super::naming::{self, Naming};
+use super::infer::{Found, Inferred, family, infer};
+use super::naming::{self, Naming, Style};
 use super::nearest::nearest;
-use super::sorted::{Recipe, Sorted, flat_shape};
+use super::sorted::{Recipe, Sorted, flat_shape, lifted};
 use super::stored::Stored;
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::weights::{HostTensor, Weights};
@@ -60,10 +61,13 @@ impl Checkpoint {
         let keys: Vec<&str> = gathered.tensors.keys().map(String::as_str).collect();
         let naming = naming::recognise(&gathered.name, &keys)?;
         let mut sorted = Sorted::new(&gathered, &naming)?;
-        let inferred = infer(&gathered.name, &sorted.shapes(&gathered), &gathered.hints, naming.style)?;
+        let found = Found { style: naming.style, is_keyless: sorted.is_keyless };
+        let inferred = infer(&gathered.name, &sorted.shapes(&gathered), &gathered.hints, found)?;
         sorted.apply(&inferred);
         sorted.check_shapes(&gathered, &inferred)?;
-        Ok(build(gathered, naming, sorted, inferred))
+        let checkpoint = build(gathered, &naming, sorted, inferred);
+        checkpoint.check_claimed(&naming)?;
+        Ok(checkpoint)
     }
 
     /// Reads one tensor of the model by its timm key, as `f32`. Nothing else is kept in memory.
@@ -78,7 +82,23 @@ impl Checkpoint {
                 let tensor = self.read(raw).await?;
                 HostTensor { shape: flat_shape(tensor.shape), ..tensor }
             }
-            Recipe::Fused(parts) => self.read_fused(parts).await?,
+            Recipe::Lifted(raw) => {
+                let HostTensor { shape, values } = self.read(raw).await?;
+                HostTensor { shape: lifted(shape), values }
+            }
+            Recipe::Stacked(parts) => self.read_stacked(parts).await?,
+            Recipe::KeyMasked(raw) => {
+                let mut biases = self.read(raw).await?;
+                let third = biases.values.len() / 3;
+                biases.values[third..2 * third].fill(0.0);
+                biases
+            }
+            Recipe::Rows { whole, first, count } => {
+                let HostTensor { mut shape, values } = self.read(whole).await?;
+                let width = values.len() / shape[0].max(1);
+                shape[0] = *count;
+                HostTensor { shape, values: values[first * width..(first + count) * width].to_vec() }
+            }
             Recipe::RegistersWithPositions { registers, positions, first } => {
                 let (mut registers, positions) = (self.read(registers).await?, self.read(positions).await?);
                 let rows = &positions.values[first * registers.shape[2]..];
@@ -119,29 +139,54 @@ impl Checkpoint {
         Ok(HostTensor { shape: stored.shape.clone(), values })
     }
 
-    async fn read_fused(&self, parts: &[String; 3]) -> Result<HostTensor, CheckpointError> {
-        let mut fused = HostTensor { shape: self.stored[&parts[0]].shape.clone(), values: Vec::new() };
-        fused.shape[0] *= 3;
-        // All the room at once: growing would hold a copy beside it.
-        fused.values.reserve_exact(fused.shape.iter().product());
-        for part in parts {
-            let stored = &self.stored[part];
-            stored.read(part, &self.files[stored.file], &mut fused.values).await?;
+    async fn read_stacked(&self, parts: &[Option<String>]) -> Result<HostTensor, CheckpointError> {
+        let shape = parts.iter().flatten().next().map(|raw| self.stored[raw].shape.clone()).unwrap_or_default();
+        let (rows, one) = (shape.first().copied().unwrap_or(0), shape.iter().product::<usize>());
+        let mut stacked = HostTensor { shape, values: Vec::new() };
+        if let Some(first) = stacked.shape.first_mut() {
+            *first = rows * parts.len();
         }
-        Ok(fused)
+        // All the room at once: growing would hold a copy beside it.
+        stacked.values.reserve_exact(one * parts.len());
+        for part in parts {
+            match part {
+                Some(part) => {
+                    let stored = &self.stored[part];
+                    stored.read(part, &self.files[stored.file], &mut stacked.values).await?;
+                }
+                None => stacked.values.resize(stacked.values.len() + one, 0.0),
+            }
+        }
+        Ok(stacked)
+    }
+
+    /// Refuses a Vision Transformer with tensors in its stem, layers or head that it has no place for: it would compute
+    /// something else than the model it was saved from. What is missing is told by [`Checkpoint::check_complete`].
+    fn check_claimed(&self, naming: &Naming) -> Result<(), CheckpointError> {
+        if self.config.vit().is_none() || !self.missing.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> =
+            self.unexpected.iter().map(|(raw, _)| raw.as_str()).filter(|raw| naming.is_part(raw)).collect();
+        let Some(first) = keys.first() else { return Ok(()) };
+        let some = keys.iter().take(3).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let what = foreign::part(first).unwrap_or("a Vision Transformer of a form that is not known here");
+        let found = format!("{what}: {} of its tensors have no place here ({some})", keys.len());
+        Err(CheckpointError::OtherModel { name: self.name.clone(), found })
     }
 }
 
-fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Inferred) -> Checkpoint {
+fn build(gathered: Gathered, naming: &Naming, mut sorted: Sorted, inferred: Inferred) -> Checkpoint {
     let Inferred { config, mut assumptions, .. } = inferred;
     let known: Vec<String> = config.tensors().into_iter().map(|(key, _)| key).collect();
     let known_set: HashSet<&str> = known.iter().map(String::as_str).collect();
     for (key, recipe) in &sorted.recipes {
-        if let (false, Recipe::Whole(raw) | Recipe::Flat(raw)) = (known_set.contains(key.as_str()), recipe) {
-            sorted.unknown.push(raw.clone());
+        if !known_set.contains(key.as_str()) {
+            sorted.unknown.extend(recipe.sources().into_iter().cloned());
         }
     }
     sorted.unknown.sort();
+    sorted.unknown.dedup();
     sorted.recipes.retain(|key, _| known_set.contains(key.as_str()));
     let lacks = known.iter().filter(|key| !sorted.recipes.contains_key(*key));
     let near = |key: &String| nearest(key, sorted.unknown.iter().map(String::as_str)).map(String::from);
@@ -152,7 +197,7 @@ fn build(gathered: Gathered, naming: Naming, mut sorted: Sorted, inferred: Infer
     });
     let preprocessing = preprocessing(&gathered, &config);
     assumptions.extend(unsaid(&gathered, &config));
-    assumptions.extend(notes(&gathered, &naming, &sorted));
+    assumptions.extend(notes(&gathered, naming, &sorted));
     let labels = gathered.hints.own.as_ref().map_or(gathered.hints.labels.clone(), |own| own.labels.clone());
     let has_mask_token = sorted.unused.iter().any(|key| key.ends_with("mask_token"));
     Checkpoint {
@@ -179,6 +224,8 @@ fn notes(gathered: &Gathered, naming: &Naming, sorted: &Sorted) -> Vec<String> {
     if !naming.others.is_empty() {
         let others = naming.others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ");
         notes.push(format!("the file holds several models; `{}` is used, not {others}", naming.prefix));
+    } else if sorted.outside > 0 && matches!(naming.style, Style::Clip | Style::OpenAiClip) {
+        notes.push(format!("the tower of pictures is taken, {} tensors beside it are left alone", sorted.outside));
     } else if sorted.outside > 0 {
         let (count, prefix) = (sorted.outside, &naming.prefix);
         let what = match sorted.surprises.as_slice() {
@@ -190,6 +237,9 @@ fn notes(gathered: &Gathered, naming: &Naming, sorted: &Sorted) -> Vec<String> {
     if sorted.unused.iter().any(|key| key.contains("pooler.")) {
         notes.push("`pooler` is left out: the model's feature is the CLS token after its last norm".into());
     }
+    if sorted.unused.iter().any(|key| key.ends_with("visual.proj")) {
+        notes.push("`visual.proj` is left out: the model's feature is what it projects".into());
+    }
     notes
 }
 
@@ -199,12 +249,7 @@ fn dtypes(gathered: &Gathered, sorted: &Sorted) -> String {
         let stored = &gathered.tensors[raw];
         *elements.entry(stored.dtype.name()).or_default() += stored.elements().unwrap_or(0);
     };
-    for recipe in sorted.recipes.values() {
-        match recipe {
-            Recipe::Fused(parts) => parts.iter().for_each(|part| count(part)),
-            other => count(other.first_key()),
-        }
-    }
+    sorted.recipes.values().flat_map(Recipe::sources).for_each(|raw| count(raw));
     let mut names: Vec<_> = elements.into_iter().collect();
     names.sort_by_key(|(_, elements)| std::cmp::Reverse(*elements));
     names.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")

@@ -3,9 +3,9 @@
 use super::error::CheckpointError;
 use super::gather::Gathered;
 use super::infer::{Inferred, Shapes};
-use super::naming::{Naming, Role};
+use super::naming::{Naming, Role, layer_of};
 use super::torch_file::is_training_state;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a tensor of the model comes from those of the file.
 #[derive(Clone, Debug)]
@@ -14,8 +14,14 @@ pub(super) enum Recipe {
     Whole(String),
     /// All axes but the first made one.
     Flat(String),
-    /// Query, key and value, one below the other.
-    Fused([String; 3]),
+    /// With axes of length 1 in front, until there are three.
+    Lifted(String),
+    /// Tensors of one shape one below the other: query, key and value, or gate and value. What is `None` is 0.
+    Stacked(Vec<Option<String>>),
+    /// Biases of query, key and value, of which the key's count for nothing.
+    KeyMasked(String),
+    /// `count` rows from `first` on.
+    Rows { whole: String, first: usize, count: usize },
     /// `reg_token` plus its rows of `pos_embed`, which begin at row `first`.
     RegistersWithPositions { registers: String, positions: String, first: usize },
     /// `pos_embed` without the rows of the registers.
@@ -23,12 +29,17 @@ pub(super) enum Recipe {
 }
 
 impl Recipe {
-    /// The file's first key of it.
-    pub(super) fn first_key(&self) -> &str {
+    /// The tensors that it takes, each once.
+    pub(super) fn sources(&self) -> Vec<&String> {
         match self {
-            Self::Whole(raw) | Self::Flat(raw) | Self::Fused([raw, ..]) => raw,
-            Self::RegistersWithPositions { registers, .. } => registers,
-            Self::PositionsWithoutRegisters { positions, .. } => positions,
+            Self::Whole(raw)
+            | Self::Flat(raw)
+            | Self::Lifted(raw)
+            | Self::KeyMasked(raw)
+            | Self::Rows { whole: raw, .. } => vec![raw],
+            Self::Stacked(parts) => parts.iter().flatten().collect(),
+            Self::RegistersWithPositions { registers, .. } => vec![registers],
+            Self::PositionsWithoutRegisters { positions, .. } => vec![positions],
         }
     }
 }
@@ -45,6 +56,10 @@ pub(super) struct Sorted {
     pub outside: usize,
     /// Some of those that are no optimiser's.
     pub surprises: Vec<String>,
+    /// Whether queries and values have biases and keys have none.
+    pub is_keyless: bool,
+    /// A tensor of the model that two of the file want to be, and these.
+    twice: Option<[String; 3]>,
 }
 
 /// How many tensors outside the model are named.
@@ -54,19 +69,30 @@ impl Sorted {
     /// # Errors
     /// When two tensors of the file are the same one of the model, as where only some copies are wrapped.
     pub(super) fn new(gathered: &Gathered, naming: &Naming) -> Result<Self, CheckpointError> {
-        let mut parts: BTreeMap<String, [Option<String>; 3]> = BTreeMap::new();
-        let (recipes, surprises) = (BTreeMap::new(), Vec::new());
-        let mut sorted = Self { recipes, unknown: vec![], unused: vec![], outside: 0, surprises };
+        let mut parts: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
+        let (mut shared, mut masks) = (Vec::new(), Vec::new());
+        let mut sorted = Self {
+            recipes: BTreeMap::new(),
+            unknown: vec![],
+            unused: vec![],
+            outside: 0,
+            surprises: vec![],
+            is_keyless: false,
+            twice: None,
+        };
         for raw in gathered.tensors.keys() {
             match naming.role(raw) {
-                Role::Whole(key) => sorted.insert(gathered, key, Recipe::Whole(raw.clone()))?,
-                Role::Flat(key) => sorted.insert(gathered, key, Recipe::Flat(raw.clone()))?,
+                Role::Whole(key) => sorted.claim(key, Recipe::Whole(raw.clone())),
+                Role::Flat(key) => sorted.claim(key, Recipe::Flat(raw.clone())),
+                Role::Lifted(key) => sorted.claim(key, Recipe::Lifted(raw.clone())),
                 Role::Part(key, part) => {
-                    if let Some(first) = parts.entry(key.clone()).or_default()[part].replace(raw.clone()) {
-                        let (name, second) = (gathered.name.clone(), raw.clone());
-                        return Err(CheckpointError::Twice { name, key, first, second });
+                    if let Some(first) = parts.entry(key.clone()).or_default().insert(part, raw.clone()) {
+                        sorted.twice = Some([key, first, raw.clone()]);
                     }
                 }
+                Role::Rows(keys) => sorted.share_out(gathered, raw, &keys),
+                Role::EveryLayer(tail) => shared.push((tail, raw.clone())),
+                Role::KeyMask(key) => masks.push(key),
                 Role::Unused => sorted.unused.push(raw.clone()),
                 Role::Unknown => sorted.unknown.push(raw.clone()),
                 Role::Outside => {
@@ -77,35 +103,100 @@ impl Sorted {
                 }
             }
         }
-        for (key, parts) in parts {
-            match parts {
-                [Some(query), Some(k), Some(value)] => {
-                    sorted.insert(gathered, key, Recipe::Fused([query, k, value]))?
-                }
-                parts => sorted.unknown.extend(parts.into_iter().flatten()),
+        sorted.stack(parts);
+        for key in masks {
+            if let Some(Recipe::Whole(raw)) = sorted.recipes.get(&key) {
+                let masked = Recipe::KeyMasked(raw.clone());
+                sorted.recipes.insert(key, masked);
+                sorted.is_keyless = true;
             }
         }
-        Ok(sorted)
+        for (tail, raw) in shared {
+            sorted.spread(&tail, &raw);
+        }
+        match sorted.twice.take() {
+            Some([key, first, second]) => {
+                Err(CheckpointError::Twice { name: gathered.name.clone(), key, first, second })
+            }
+            None => Ok(sorted),
+        }
     }
 
-    fn insert(&mut self, gathered: &Gathered, key: String, recipe: Recipe) -> Result<(), CheckpointError> {
-        let second = recipe.first_key().to_owned();
-        match self.recipes.insert(key.clone(), recipe) {
-            Some(before) => {
-                let (name, first) = (gathered.name.clone(), before.first_key().to_owned());
-                Err(CheckpointError::Twice { name, key, first, second })
-            }
-            None => Ok(()),
+    fn claim(&mut self, key: String, recipe: Recipe) {
+        let second = recipe.sources().first().map(|raw| (*raw).clone());
+        if let Some(other) = self.recipes.insert(key.clone(), recipe) {
+            let first = other.sources().first().map(|raw| (*raw).clone());
+            self.twice = Some([key, first.unwrap_or_default(), second.unwrap_or_default()]);
         }
+    }
+
+    /// Stacks parts. All have to be there but for the key's bias where no layer has one.
+    fn stack(&mut self, parts: BTreeMap<String, BTreeMap<usize, String>>) {
+        let is_bias = |key: &str| key.ends_with("attn.qkv.bias");
+        let mut biases = parts.iter().filter(|(key, _)| is_bias(key)).map(|(_, parts)| parts).peekable();
+        self.is_keyless = biases.peek().is_some() && biases.all(|parts| !parts.contains_key(&1));
+        for (key, mut found) in parts {
+            let count = if key.contains("attn.qkv.") { 3 } else { 2 };
+            let parts: Vec<Option<String>> = (0..count).map(|part| found.remove(&part)).collect();
+            let is_whole = parts
+                .iter()
+                .enumerate()
+                .all(|(at, part)| part.is_some() || at == 1 && self.is_keyless && is_bias(&key));
+            // transformers' DINOv3 names the only first layer and the half behind a gate alike.
+            let is_ungated = matches!(&parts[..], [None, Some(raw)] if raw.contains(".up_proj."));
+            match is_whole || is_ungated {
+                true if is_ungated => {
+                    parts.into_iter().flatten().for_each(|raw| self.claim(key.clone(), Recipe::Whole(raw)))
+                }
+                true => self.claim(key, Recipe::Stacked(parts)),
+                false => self.unknown.extend(parts.into_iter().flatten()),
+            }
+        }
+    }
+
+    /// Shares the rows of a tensor evenly out to several.
+    fn share_out(&mut self, gathered: &Gathered, raw: &str, keys: &[(String, usize)]) {
+        let rows = gathered.tensors[raw].shape.first().copied().unwrap_or(0);
+        let parts: usize = keys.iter().map(|(_, parts)| parts).sum();
+        if rows == 0 || !rows.is_multiple_of(parts) {
+            self.unknown.push(raw.into());
+            return;
+        }
+        let mut first = 0;
+        for (key, parts_of_it) in keys {
+            let count = rows / parts * parts_of_it;
+            self.claim(key.clone(), Recipe::Rows { whole: raw.into(), first, count });
+            first += count;
+        }
+    }
+
+    /// Gives every layer a tensor that all share; one that has such a tensor of its own would have to add them.
+    fn spread(&mut self, tail: &str, raw: &str) {
+        let layers: BTreeSet<usize> = self.recipes.keys().filter_map(|key| Some(layer_of(key, "blocks.")?.0)).collect();
+        let keys: Vec<String> = layers.iter().map(|layer| format!("blocks.{layer}.{tail}")).collect();
+        if keys.is_empty() || keys.iter().any(|key| self.recipes.contains_key(key)) {
+            self.unknown.push(raw.into());
+            return;
+        }
+        self.recipes.extend(keys.into_iter().map(|key| (key, Recipe::Whole(raw.into()))));
     }
 
     /// Shapes by timm key.
     pub(super) fn shapes(&self, gathered: &Gathered) -> Shapes {
         let shape = |raw: &String| gathered.tensors[raw].shape.clone();
         let of = |recipe: &Recipe| match recipe {
-            Recipe::Whole(raw) => shape(raw),
+            Recipe::Whole(raw) | Recipe::KeyMasked(raw) => shape(raw),
             Recipe::Flat(raw) => flat_shape(shape(raw)),
-            Recipe::Fused(parts) => fused_shape(&parts.each_ref().map(shape)),
+            Recipe::Lifted(raw) => lifted(shape(raw)),
+            Recipe::Stacked(parts) => {
+                let shapes: Vec<Vec<usize>> = parts.iter().flatten().map(shape).collect();
+                stacked_shape(&shapes, parts.len())
+            }
+            Recipe::Rows { whole, count, .. } => {
+                let mut shape = shape(whole);
+                shape[0] = *count;
+                shape
+            }
             Recipe::RegistersWithPositions { registers, .. } => shape(registers),
             Recipe::PositionsWithoutRegisters { positions, count, .. } => {
                 let mut shape = shape(positions);
@@ -174,13 +265,22 @@ pub(super) fn flat_shape(shape: Vec<usize>) -> Vec<usize> {
     product.map_or_else(Vec::new, |product| vec![first, product])
 }
 
-/// Shape of query, key and value one below the other; of unequal ones no shape that fits anything.
-fn fused_shape(parts: &[Vec<usize>; 3]) -> Vec<usize> {
-    let [query, key, value] = parts;
-    let mut fused = query.clone();
-    match fused.first_mut() {
-        Some(rows) if query == key && query == value => *rows = rows.saturating_mul(3),
-        _ => fused.clear(),
+/// With axes of length 1 in front, until there are three.
+pub(super) fn lifted(mut shape: Vec<usize>) -> Vec<usize> {
+    while shape.len() < 3 {
+        shape.insert(0, 1);
     }
-    fused
+    shape
+}
+
+/// Shape of `count` tensors one below the other, of which these are some; of unequal ones no shape that fits anything.
+fn stacked_shape(shapes: &[Vec<usize>], count: usize) -> Vec<usize> {
+    let Some(first) = shapes.first().filter(|first| shapes.iter().all(|shape| shape == *first)) else {
+        return Vec::new();
+    };
+    let mut stacked = first.clone();
+    if let Some(rows) = stacked.first_mut() {
+        *rows = rows.saturating_mul(count);
+    }
+    stacked
 }

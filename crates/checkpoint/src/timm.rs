@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use heirloom_plan::config::{Activation, FinalNorm, Pool, VitConfig};
+use super::timm_eva;
+use heirloom_plan::config::{Activation, AttentionPoolConfig, FinalNorm, Pool, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
 /// Epsilon of timm's layer norms.
@@ -23,10 +24,15 @@ pub(super) fn architecture(config: &VitConfig) -> &'static str {
 /// Whether words and numbers can tell timm what to build: heads that are together as wide as the tokens, no gates, and
 /// biases where it has them. A descendant may be otherwise.
 pub(super) fn is_usual(config: &VitConfig) -> bool {
-    has_usual_heads(config) && !config.options.gated && has_usual_bias(config)
+    timm_eva::class(config).is_none()
+        && matches!(config.pool, Pool::Cls | Pool::Avg)
+        && config.has_dist_head() == config.distilled
+        && has_usual_heads(config)
+        && !config.options.gated
+        && has_usual_bias(config)
 }
 
-fn has_usual_heads(config: &VitConfig) -> bool {
+pub(super) fn has_usual_heads(config: &VitConfig) -> bool {
     config.attention_dim() == config.embed_dim
 }
 
@@ -39,6 +45,7 @@ fn has_usual_bias(config: &VitConfig) -> bool {
 pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
     // A descendant's own attention replaces that of the constructor, which wants heads that divide the width.
     let heads = if has_usual_heads(config) { config.num_heads } else { 1 };
+    let pool = pool_name(config);
     let mut all = Map::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_string(), value);
     add("img_size", json!(config.image_size));
@@ -56,7 +63,7 @@ pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
         ("class_token", !config.cls_token, json!(false)),
         ("no_embed_class", config.cls_token && !config.pos_embed_prefix, json!(true)),
         ("reg_tokens", config.register_tokens > 0, json!(config.register_tokens)),
-        ("global_pool", config.pool == Pool::Avg, json!("avg")),
+        ("global_pool", pool != "token", json!(pool)),
         ("fc_norm", config.pool == Pool::Avg && config.options.final_norm == FinalNorm::Tokens, json!(false)),
         ("final_norm", config.options.final_norm == FinalNorm::None, json!(false)),
         ("pre_norm", config.options.pre_norm, json!(true)),
@@ -81,24 +88,71 @@ fn mlp_ratio(config: &VitConfig) -> f64 {
 
 /// Lines of Python that load `file` into timm; `model` is then ready to use.
 pub(super) fn python(config: &VitConfig, file: &str) -> String {
-    let words: Vec<String> = arguments(config).iter().map(|(key, value)| format!("{key}={}", literal(value))).collect();
-    let eps = (config.norm_eps != USUAL_EPS)
-        .then(|| format!(", norm_layer=partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps));
-    let build = format!(
-        "model = timm.create_model(\"{}\", {}{}{})\n{}",
-        architecture(config),
-        words.join(", "),
-        eps.as_deref().unwrap_or_default(),
-        if config.options.gated { gated(config.options.activation) } else { String::new() },
-        own_bias(config),
-    );
-    let partial = if eps.is_some() || config.options.gated { "from functools import partial\n" } else { "" };
-    let torch = if config.options.patch_bias && config.options.pre_norm { "import torch\n" } else { "" };
-    let attention = if has_usual_heads(config) { String::new() } else { own_attention(config) };
+    let build = timm_eva::class(config).map_or_else(|| build(config), |class| timm_eva::build(class, config));
+    let partial = if build.contains("partial(") { "from functools import partial\n" } else { "" };
+    let torch = if build.contains("torch.") { "import torch\n" } else { "" };
     format!(
-        "import timm\n{torch}{partial}from safetensors.torch import load_file\n\n{build}{attention}\
+        "import timm\n{torch}{partial}from safetensors.torch import load_file\n\n{build}\
          model.load_state_dict(load_file(\"{file}\"), strict=True)\nmodel.eval()\n"
     )
+}
+
+/// Lines that build timm's `VisionTransformer`.
+fn build(config: &VitConfig) -> String {
+    let eps = (config.norm_eps != USUAL_EPS).then(|| format!(", norm_layer={}", norm_layer(config)));
+    let attention = if has_usual_heads(config) { String::new() } else { own_attention(config) };
+    format!(
+        "model = timm.create_model(\"{}\", {}{}{})\n{}{attention}",
+        architecture(config),
+        arguments_in_python(&arguments(config)),
+        eps.unwrap_or_default(),
+        if config.options.gated { gated(config.options.activation) } else { String::new() },
+        own_bias(config) + &own_pool(config),
+    )
+}
+
+/// timm's name of the pooling.
+pub(super) fn pool_name(config: &VitConfig) -> &'static str {
+    match config.pool {
+        Pool::Cls | Pool::ClsAvg => "token",
+        Pool::Avg => "avg",
+        Pool::Map => "map",
+    }
+}
+
+/// An attention pooling of its own sizes, or what timm does not have: CLS and mean side by
+/// side, a distillation token without a classifier.
+pub(super) fn own_pool(config: &VitConfig) -> String {
+    if config.distilled && !config.has_dist_head() {
+        let one = "model.head_dist = torch.nn.Identity()\nmodel.forward_head = lambda x, **_: model.head(x[:, 0])\n";
+        return one.to_string();
+    }
+    if config.pool == Pool::ClsAvg {
+        let head = match config.classes {
+            Some(classes) => format!("model.head = torch.nn.Linear({}, {classes})\n", config.pooled_dim()),
+            None => String::new(),
+        };
+        let prefix = config.prefix_tokens();
+        return format!("model.pool = lambda x, *_: torch.cat([x[:, 0], x[:, {prefix}:].mean(1)], 1)\n{head}");
+    }
+    let Some(AttentionPoolConfig { heads, mlp_dim }) = config.options.attn_pool else { return String::new() };
+    let (width, norm) = (config.embed_dim, norm_layer(config));
+    let ratio = (mlp_dim as f64 + 0.5) / width as f64;
+    let activation = config.pool_activation().name();
+    format!(
+        "model.attn_pool = timm.layers.AttentionPoolLatent({width}, num_heads={heads}, mlp_ratio={ratio}, \
+         norm_layer={norm}, act_layer=timm.layers.get_act_layer(\"{activation}\"))\n"
+    )
+}
+
+/// A norm of the model's epsilon.
+pub(super) fn norm_layer(config: &VitConfig) -> String {
+    format!("partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps)
+}
+
+/// Words of a call in Python.
+pub(super) fn arguments_in_python(all: &Map<String, Value>) -> String {
+    all.iter().map(|(key, value)| format!("{key}={}", literal(value))).collect::<Vec<_>>().join(", ")
 }
 
 /// The feed-forward networks of which half is a gate.
@@ -108,7 +162,7 @@ fn gated(activation: Activation) -> String {
 }
 
 /// A patch embedding with biases before a norm, or without them where there is none.
-fn own_bias(config: &VitConfig) -> String {
+pub(super) fn own_bias(config: &VitConfig) -> String {
     if has_usual_bias(config) {
         return String::new();
     }
@@ -168,9 +222,25 @@ pub(super) fn description(config: &VitConfig, labels: Option<&[String]>) -> Opti
     Some(all)
 }
 
-/// The same function in the form that timm can hold. It has no model whose CLS token has a position but whose registers
-/// have none; there the positions of CLS and distillation token become part of the tokens themselves.
-pub fn timm_form(config: &VitConfig, mut tensors: Vec<(String, HostTensor)>) -> (VitConfig, Vec<(String, HostTensor)>) {
+/// The same function in the form that timm can hold, under the names that it has there.
+///
+/// timm has no model whose CLS token has a position but whose registers have none; there the positions of CLS and
+/// distillation token become part of the tokens themselves.
+pub fn timm_form(config: &VitConfig, tensors: Vec<(String, HostTensor)>) -> (VitConfig, Vec<(String, HostTensor)>) {
+    let (config, tensors) = with_positions_in_tokens(config, tensors);
+    match timm_eva::class(&config) {
+        Some(class) => {
+            let tensors = timm_eva::renamed(class, &config, tensors);
+            (config, tensors)
+        }
+        None => (config, tensors),
+    }
+}
+
+fn with_positions_in_tokens(
+    config: &VitConfig,
+    mut tensors: Vec<(String, HostTensor)>,
+) -> (VitConfig, Vec<(String, HostTensor)>) {
     let rows = config.pos_embed_prefix_rows();
     if config.register_tokens == 0 || rows == 0 {
         return (config.clone(), tensors);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Tensor, TensorData};
 use clap::Args;
-use heirloom_checkpoint::{Checkpoint, Description, write_safetensors};
+use heirloom_checkpoint::{Checkpoint, Description, timm_form, write_safetensors};
 use heirloom_data::model_files;
 use heirloom_learngene::cluster::measure;
 use heirloom_nn::device::read;
@@ -50,8 +50,15 @@ pub async fn run(options: &LogitsOptions) -> Result<(), Failure> {
         None => None,
     };
     if let Some(path) = &options.export {
-        let description = Description { config: config.clone(), labels: None, preprocessing: None };
-        std::fs::write(path, write_safetensors(model.state().await?, &description))?;
+        let (config, state) = match config.vit() {
+            Some(vit) => {
+                let (vit, state) = timm_form(vit, model.state().await?);
+                (vit.into(), state)
+            }
+            None => (config.clone(), model.state().await?),
+        };
+        let description = Description { config, labels: None, preprocessing: None };
+        std::fs::write(path, write_safetensors(state, &description))?;
     }
     let answers: Vec<&[f32]> = output.chunks(output.len() / count).collect();
     let unexpected: Vec<&String> = checkpoint.unexpected.iter().map(|(key, _)| key).collect();

@@ -374,7 +374,7 @@ async fn teacher(place: &Path, vit: &Vit) -> Result<MapTeacher, Failure> {
     let checkpoint = Checkpoint::open(&[FileHandle::from_path("teacher", place)?]).await?;
     checkpoint.check_complete()?;
     let config = checkpoint.config.cnn().ok_or("the teacher must be a convolutional network")?;
-    let cnn = Cnn::load(config, &mut &checkpoint, &vit.pos_embed.val().device()).await?;
+    let cnn = Cnn::load(config, &mut &checkpoint, &vit.device()).await?;
     let own = normalise(&checkpoint);
     Ok(MapTeacher::new(cnn, [own.mean, own.std], vit, [NORMALISE.mean, NORMALISE.std])?)
 }

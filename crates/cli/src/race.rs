@@ -213,7 +213,7 @@ fn stored(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
         }
         // Two layers are all that a line needs.
         Init::Line => whole_layers_parameters(ancestor, 2),
-        Init::Selection => run.parameters - ((ancestor.embed_dim + 1) * race.classes.len()) as u64,
+        Init::Selection => run.parameters - ((ancestor.pooled_dim() + 1) * race.classes.len()) as u64,
     })
 }
 

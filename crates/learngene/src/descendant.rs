@@ -122,8 +122,8 @@ impl Descendant {
         let mut trained = Trained::default();
         match &self.model {
             Model::Vit(vit) => {
-                let tokens = [&vit.cls_token, &vit.dist_token, &vit.reg_token].into_iter().flatten();
-                trained.found.extend(tokens.chain([&vit.pos_embed]).map(|token| token.id));
+                let tokens = [&vit.cls_token, &vit.dist_token, &vit.reg_token, &vit.pos_embed].into_iter().flatten();
+                trained.found.extend(tokens.map(|token| token.id));
                 vit.patch_embed.visit(&mut trained);
                 vit.blocks[..self.inherited].iter().for_each(|block| block.visit(&mut trained));
             }

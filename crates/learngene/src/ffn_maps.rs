@@ -48,8 +48,9 @@ impl SharedFfn {
             weight: self.lend(&shared.weight, position),
             bias: shared.bias.as_ref().map(|bias| self.lend(bias, position)),
         };
-        let Mlp { fc1, fc2, activation, gated } = &self.mlp;
-        Mlp { fc1: linear(fc1), fc2: linear(fc2), activation: *activation, gated: *gated }
+        // A norm is the layers' as it is: the map is of weights.
+        let Mlp { fc1, norm, fc2, activation, gated } = &self.mlp;
+        Mlp { fc1: linear(fc1), norm: norm.clone(), fc2: linear(fc2), activation: *activation, gated: *gated }
     }
 
     fn lend<const D: usize>(&self, shared: &Param<Tensor<D>>, position: usize) -> Param<Tensor<D>> {

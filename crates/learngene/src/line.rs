@@ -116,14 +116,16 @@ impl Line<'_> {
                 qkv: self.linear(|block| Some(&block.attn.qkv))?,
                 q_norm: self.norm(|block| block.attn.q_norm.as_ref()),
                 k_norm: self.norm(|block| block.attn.k_norm.as_ref()),
+                relative_position_bias_table: self.param(|block| block.attn.relative_position_bias_table.as_ref()),
+                norm: self.norm(|block| block.attn.norm.as_ref()),
                 proj: self.linear(|block| Some(&block.attn.proj))?,
-                num_heads: first.attn.num_heads,
-                head_dim: first.attn.head_dim,
+                ..first.attn.clone()
             },
             ls1: self.scale(|block| block.ls1.as_ref()),
             norm2: self.norm(|block| Some(&block.norm2))?,
             mlp: Some(Mlp {
                 fc1: self.linear(|block| Some(&block.mlp.as_ref()?.fc1))?,
+                norm: self.norm(|block| block.mlp.as_ref()?.norm.as_ref()),
                 fc2: self.linear(|block| Some(&block.mlp.as_ref()?.fc2))?,
                 activation: form.activation,
                 gated: form.gated,

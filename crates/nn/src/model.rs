@@ -92,8 +92,8 @@ impl Model {
     /// Where its parameters are.
     pub fn device(&self) -> Device {
         match self {
-            Self::Vit(vit) => vit.pos_embed.val().device(),
-            Self::Stitched(stitched) => stitched.front.pos_embed.val().device(),
+            Self::Vit(vit) => vit.device(),
+            Self::Stitched(stitched) => stitched.front.device(),
             Self::Cnn(cnn) => cnn.device(),
         }
     }

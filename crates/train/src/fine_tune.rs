@@ -368,7 +368,7 @@ impl Classifier for Vit {
     }
 
     fn classes(&self) -> usize {
-        self.config.classes.unwrap_or(self.config.embed_dim)
+        self.config.classes.unwrap_or(self.config.pooled_dim())
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) const ANCESTOR: Ancestor = Ancestor {
                 dropped.",
     },
     input: "Choose a model file",
-    hint: "ViT, DeiT, DINOv2, ResNet, MobileNetV2 or VGG · .safetensors, .pth, or a .zip package saved here",
+    hint: "ViT, DeiT, DINOv2 and 3, EVA, BEiT, CLIP, SigLIP, ResNet, MobileNetV2 or VGG · .safetensors, .pth, or a .zip package saved here",
     again: "Choose another model",
     layers: "Layers",
     heads: "Heads per layer",

@@ -55,6 +55,9 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
     let relu = VitOptions { activation: Activation::Relu, ..usual };
     let clip = VitOptions { activation: Activation::QuickGelu, pre_norm: true, patch_bias: false, ..usual };
     let normed = VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::Tokens, ..usual };
+    let one_head = VitOptions { dist_head: false, ..usual };
+    let attn_pool = crate::vit::asked().attn_pool;
+    let beit = VitOptions { attn_norm: false, mlp_norm: false, ..crate::vit::biased() };
     vec![
         ("plain", tiny()),
         ("wider_heads", VitConfig { num_heads: 3, ..tiny() }),
@@ -63,7 +66,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("registers", VitConfig { pos_embed_prefix: false, ..registers.clone() }),
         ("registers_and_cls_position", registers.clone()),
         ("average_with_registers", VitConfig { pool: Pool::Avg, num_heads: 5, head_dim: 8, ..registers }),
-        ("average_without_cls", no_cls),
+        ("average_without_cls", no_cls.clone()),
         ("distilled", VitConfig { distilled: true, ..tiny() }),
         ("no_classifier", VitConfig { classes: None, mlp_dim: 50, norm_eps: 1e-12, ..tiny() }),
         ("deep", VitConfig { depth: 6, embed_dim: 64, num_heads: 4, mlp_dim: 256, image_size: 32, ..tiny() }),
@@ -73,6 +76,18 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("clip_with_bias", VitConfig { options: VitOptions { patch_bias: true, ..clip }, ..tiny() }),
         ("mean_of_normed", VitConfig { options: normed, pool: Pool::Avg, ..tiny() }),
         ("no_final_norm", VitConfig { options: VitOptions { final_norm: FinalNorm::None, ..relu }, ..tiny() }),
+        ("eva", VitConfig { num_heads: 3, layer_scale: true, options: crate::vit::turned(), ..tiny() }),
+        ("eva_of_usual_heads", VitConfig { pool: Pool::Avg, options: crate::vit::turned(), ..tiny() }),
+        ("dinov3", VitConfig { register_tokens: 4, pos_embed_prefix: false, options: crate::vit::centred(), ..tiny() }),
+        ("beit", VitConfig { pos_embed_prefix: false, layer_scale: true, options: beit, ..tiny() }),
+        ("siglip", VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..no_cls.clone() }),
+        (
+            "perception",
+            VitConfig { pool: Pool::Map, options: VitOptions { attn_pool, ..crate::vit::turned() }, ..tiny() },
+        ),
+        ("distilled_without_classifier", VitConfig { distilled: true, options: one_head, ..tiny() }),
+        ("cls_and_mean", VitConfig { pool: Pool::ClsAvg, ..tiny() }),
+        ("beit_of_other_heads", VitConfig { num_heads: 5, head_dim: 12, options: beit, ..tiny() }),
     ]
 }
 

@@ -167,14 +167,21 @@ fn a_misspelt_key_is_listed_with_its_neighbour_and_refused_when_read() {
 }
 
 #[test]
-fn a_classifier_that_reads_more_than_the_cls_token_is_left_out() {
-    let mut tensors = crate_tensors("hf_dinov2_registers/model.safetensors");
-    tensors.insert("classifier.weight".into(), HostTensor { shape: vec![5, 64], values: vec![0.0; 320] });
-    tensors.insert("classifier.bias".into(), HostTensor { shape: vec![5], values: vec![0.0; 5] });
-    let bytes = FileHandle::from_bytes("model.safetensors", plain(&tensors));
-    let checkpoint = open(&[bytes, fixture("hf_dinov2_registers/config.json")]).unwrap();
+fn a_classifier_of_cls_and_mean_side_by_side_opens_and_a_wider_one_is_left_out() {
+    let with_classifier = |width: usize| {
+        let mut tensors = crate_tensors("hf_dinov2_registers/model.safetensors");
+        let weight = HostTensor { shape: vec![5, width], values: vec![0.0; 5 * width] };
+        tensors.insert("classifier.weight".into(), weight);
+        tensors.insert("classifier.bias".into(), HostTensor { shape: vec![5], values: vec![0.0; 5] });
+        let bytes = FileHandle::from_bytes("model.safetensors", plain(&tensors));
+        open(&[bytes, fixture("hf_dinov2_registers/config.json")]).unwrap()
+    };
+    let checkpoint = with_classifier(64);
+    assert_eq!((checkpoint.config.classes(), checkpoint.config.vit().unwrap().pool), (Some(5), Pool::ClsAvg));
+    assert!(checkpoint.assumptions.is_empty() && checkpoint.unexpected.is_empty(), "{:?}", checkpoint.assumptions);
+    let checkpoint = with_classifier(96);
     assert_eq!((checkpoint.config.classes(), checkpoint.unexpected.len()), (None, 0));
-    let said = "the classifier is left out: it reads 64 channels (CLS and patches together), the model has 32";
+    let said = "the classifier is left out: it reads 96 channels, the model gives 32";
     assert_eq!(checkpoint.assumptions, [said, UNSAID]);
 }
 

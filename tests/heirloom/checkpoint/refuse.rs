@@ -1,10 +1,11 @@
 //! Refusals: what was found, what would fit.
 
 use super::files::*;
+use heirloom_checkpoint::{Checkpoint, CheckpointError};
 use heirloom_nn::vit::HostTensor;
 use heirloom_platform::file::FileHandle;
 
-const FITS: &str = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
+const FITS: &str = "a Vision Transformer (ViT, DeiT, DINOv2 or 3, EVA, BEiT, CLIP or SigLIP, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with batch norm would fit, as `.safetensors` or `.pth`";
 
 #[test]
 fn other_kinds_of_files_are_named_by_their_content() {
@@ -72,18 +73,14 @@ fn other_models_are_named_by_their_keys() {
             "a ResNet with several convolutions in its stem (`conv1.0.weight`)",
         ),
         (&["features.0.weight", "features.3.squeeze.weight"], "a SqueezeNet (`features.3.squeeze.weight`)"),
-        (&["visual.conv1.weight", "token_embedding.weight"], "a CLIP model (`visual.conv1.weight`)"),
-        (
-            &["vision_model.embeddings.patch_embedding.weight"],
-            "a CLIP or SigLIP model (`vision_model.embeddings.patch_embedding.weight`)",
-        ),
+        (&["visual.layer1.0.conv1.weight"], "a CLIP model whose tower is a ResNet (`visual.layer1.0.conv1.weight`)"),
         (
             &["bert.embeddings.word_embeddings.weight"],
             "a language model (BERT) (`bert.embeddings.word_embeddings.weight`)",
         ),
         (
-            &["beit.encoder.layer.0.attention.attention.relative_position_bias.x"],
-            "a BEiT (`beit.encoder.layer.0.attention.attention.relative_position_bias.x`)",
+            &["patch_embed.proj.weight", "blocks.0.attn.gate.weight"],
+            "a Vision Transformer with gated attention (`blocks.0.attn.gate.weight`)",
         ),
         (
             &["patch_embed.proj.weight", "blocks.0.attn.lambda_q1"],
@@ -237,4 +234,66 @@ fn positions_that_form_no_square_are_refused() {
     let said = "`pos_embed` is missing from the weights, the nearest name is `pos_embeding`; \
                 save or fetch the whole model again";
     assert_eq!(sentence(open_bytes("m.safetensors", plain(&tensors))), said);
+}
+
+/// The tensors of a fixture under their keys and others, changed by `change`.
+fn changed(name: &str, change: impl Fn(&mut Tensors)) -> Result<Checkpoint, CheckpointError> {
+    let mut tensors = crate_tensors(name);
+    change(&mut tensors);
+    open_bytes("m.safetensors", plain(&tensors))
+}
+
+fn vector(count: usize) -> HostTensor {
+    HostTensor { shape: vec![count], values: vec![0.5; count] }
+}
+
+#[test]
+fn a_tensor_that_has_no_place_in_a_layer_the_stem_or_the_head_is_named() {
+    let table = [
+        ("blocks.1.attn.surplus", "a Vision Transformer of a form that is not known here"),
+        ("blocks.0.attn.k_post_norm.weight", "a Vision Transformer with norms where none stand here"),
+        ("head.scale", "a Vision Transformer of a form that is not known here"),
+        ("patch_embed.norm.weight", "a Vision Transformer with norms where none stand here"),
+        ("fc_norm.weight", ""),
+    ];
+    for (key, what) in table {
+        let opened = changed("vit.safetensors", |tensors| _ = tensors.insert(key.into(), vector(32)));
+        match what {
+            // It takes the classifier with it, and that is said.
+            "" => assert_eq!(opened.unwrap().config.classes(), None),
+            _ => {
+                let found = format!("{what}: 1 of its tensors have no place here (`{key}`)");
+                assert_eq!(sentence(opened), format!("`m.safetensors` holds {found}; {FITS}"));
+            }
+        }
+    }
+    // What was saved beside the model is listed, and it opens.
+    let beside = changed("vit.safetensors", |tensors| _ = tensors.insert("decoder.weight".into(), vector(32))).unwrap();
+    assert_eq!(beside.unexpected.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["decoder.weight"]);
+}
+
+#[test]
+fn one_tensor_under_two_names_is_refused() {
+    let twice = |tensors: &mut Tensors| {
+        let gamma = tensors["blocks.1.ls2.gamma"].clone();
+        tensors.insert("blocks.1.gamma_2".into(), gamma);
+    };
+    let said = sentence(changed("layer_scale.safetensors", twice));
+    assert!(said.contains("1 of its tensors have no place here (`blocks.1.gamma_2`)"), "{said}");
+}
+
+#[test]
+fn norms_behind_the_branches_are_refused_although_the_tensors_are_those_of_a_vit() {
+    // No CLS token, no biases of queries, keys and values, a norm of the mean: timm's `_rpn_` models.
+    let said = sentence(changed("average_pool_without_cls.safetensors", |tensors| {
+        tensors.retain(|key, _| !key.ends_with("qkv.bias"));
+    }));
+    assert!(said.contains("may be one whose norms follow its branches (timm's `_rpn_` models)"), "{said}");
+    assert!(changed("average_pool_without_cls.safetensors", |_| ()).is_ok());
+}
+
+#[test]
+fn learned_rotary_frequencies_are_refused() {
+    let said = sentence(changed("vit.safetensors", |tensors| _ = tensors.insert("rope.freqs".into(), vector(8))));
+    assert!(said.contains("whose rotary positions have learned frequencies"), "{said}");
 }

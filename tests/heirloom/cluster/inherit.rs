@@ -73,6 +73,10 @@ on_every_engine! {
         let variants = [
             small(),
             VitConfig { layer_scale: true, qkv_bias: false, register_tokens: 2, qk_norm: true, ..small() },
+            // What belongs to a head: its biases of relative places, its part of a norm; how it is turned belongs to all.
+            VitConfig { pos_embed_prefix: false, options: crate::vit::biased(), ..small() },
+            VitConfig { options: crate::vit::turned(), pool: Pool::ClsAvg, ..small() },
+            VitConfig { pos_embed_prefix: false, register_tokens: 2, options: crate::vit::centred(), ..small() },
         ];
         for config in variants {
             let ancestor = Vit::load(&config, &mut state(&config, 1), &device).await.unwrap();

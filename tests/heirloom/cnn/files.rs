@@ -130,7 +130,7 @@ fn torchvisions_networks_are_told_by_their_shapes_alone() {
 
 #[test]
 fn networks_of_other_kinds_and_broken_ones_are_refused_in_sentences() {
-    let fits = "a Vision Transformer (ViT, DeiT or DINOv2, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with \
+    let fits = "a Vision Transformer (ViT, DeiT, DINOv2 or 3, EVA, BEiT, CLIP or SigLIP, from timm or Hugging Face), a ResNet, a MobileNetV2 or a VGG with \
                 batch norm would fit, as `.safetensors` or `.pth`";
     let holds = |found: &str| format!("`m.safetensors` holds {found}; {fits}");
     let said = refusal(&[("features.0.weight", &[4, 3, 3, 3]), ("features.0.bias", &[4])]);

@@ -2,7 +2,7 @@
 
 use heirloom_learngene::pool::{Positions, auxiliary_config};
 use heirloom_learngene::stitch::{Configuration, StitchError, StitchNet, slide};
-use heirloom_nn::vit::StitchedError;
+use heirloom_nn::vit::{AttentionPoolConfig, Pool, StitchedError, VitConfig};
 use heirloom_plan::protocol::{
     Basis, Budget, Method, PoolConfiguration, PoolReport, PoolSettings, PoolStage, RaceState, StitchInit,
 };
@@ -172,4 +172,23 @@ fn the_best_configuration_within_a_budget_is_chosen() {
     assert_eq!(best(Budget::Flops(199)), Some(0));
     assert_eq!(best(Budget::Milliseconds(0.25)), Some(2));
     assert_eq!(best(Budget::Flops(1)), None);
+}
+
+#[test]
+fn an_auxiliary_model_turns_its_heads_only_where_they_can_be_turned() {
+    let ancestor =
+        VitConfig { head_dim: 8, pos_embed_prefix: false, options: crate::vit::centred(), ..crate::vit::small() };
+    let of_width = |width| auxiliary_config(&ancestor, [1, width], 5, 12).unwrap();
+    let turned = of_width(12);
+    assert_eq!((turned.head_dim, turned.options.rope, turned.options.pos_embed), (4, ancestor.options.rope, false));
+    let placed = of_width(6);
+    assert_eq!((placed.head_dim, placed.options.rope, placed.options.pos_embed), (6, None, true));
+}
+
+#[test]
+fn an_auxiliary_models_pooling_has_heads_that_share_its_width() {
+    let ancestor = VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..crate::vit::small() };
+    let config = auxiliary_config(&ancestor, [1, 15], 5, 12).unwrap();
+    let pool = AttentionPoolConfig { heads: config.num_heads, mlp_dim: 60 };
+    assert_eq!((config.num_heads, config.options.attn_pool), (3, Some(pool)));
 }

@@ -118,6 +118,9 @@ fn gradients_of_every_tensor_of_every_variant_agree_with_finite_differences() {
             VitConfig { pool: Pool::Avg, pos_embed_prefix: false, ..odd() },
             VitConfig { options: crate::vit::gated(), ..odd() },
             VitConfig { options: crate::vit::bare(), ..odd() },
+            VitConfig { pos_embed_prefix: false, options: crate::vit::biased(), ..odd() },
+            VitConfig { head_dim: 4, options: crate::vit::turned(), ..odd() },
+            VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..odd() },
         ];
         for config in &variants {
             let Ok(model) = Vit::load(config, &mut Lively { seed: 1 }, &device).await;

@@ -326,7 +326,7 @@ fn a_diverging_arm_leaves_the_race_with_a_sentence_and_the_others_go_on() {
         async fn start(&mut self, arm: usize, seed: u64) -> Result<Vit, TrainError> {
             let mut model = self.0.start(arm, seed).await?;
             if arm == 0 {
-                model.pos_embed = model.pos_embed.map(|tensor| tensor * f32::NAN);
+                model.pos_embed = model.pos_embed.map(|positions| positions.map(|tensor| tensor * f32::NAN));
             }
             Ok(model)
         }

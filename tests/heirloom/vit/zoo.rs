@@ -2,7 +2,7 @@
 //! written of it, and whether descendants of it train.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom_checkpoint::{Checkpoint, CheckpointError, Description, write_onnx, write_safetensors};
+use heirloom_checkpoint::{Checkpoint, CheckpointError, Description, timm_form, write_onnx, write_safetensors};
 use heirloom_learngene::cluster::measure;
 use heirloom_learngene::{Initializer, LayersOnALine, WeightSelection};
 use heirloom_nn::device::read;
@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 7] = fixtures![
+const FIXTURES: [(&str, &[u8]); 26] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -27,6 +27,25 @@ const FIXTURES: [(&str, &[u8]); 7] = fixtures![
     "vit_base_patch32_siglip_gap_256",
     "vit_so150m_patch16_reg4_gap_256",
     "vit_intern300m_patch14_448",
+    "vit_small_patch16_dinov3_qkvb",
+    "vit_small_plus_patch16_dinov3",
+    "eva02_base_patch14_224",
+    "eva02_base_patch16_clip_224",
+    "eva02_tiny_patch14_224",
+    "vit_small_patch16_rope_ape_224",
+    "vit_base_patch16_rope_reg1_gap_256",
+    "vit_pe_lang_large_patch14_448",
+    "beit_base_patch16_224",
+    "hf_dinov3_gated",
+    "hf_beit",
+    "hf_data2vec_shared",
+    "hf_clip",
+    "vit_base_patch16_siglip_224",
+    "vit_pe_core_base_patch16_224",
+    "hf_siglip",
+    "hf_dinov2_classifier",
+    "hf_deit_alone",
+    "hf_dinov3_alone",
 ];
 
 fn reference() -> Value {
@@ -66,10 +85,15 @@ on_every_engine! {
             let description = Description { config: checkpoint.config.clone(), labels: None, preprocessing: None };
             let state = model.state().await.unwrap();
             assert!(write_onnx(state.clone(), &description).is_ok(), "{name}");
-            let again = open(write_safetensors(state, &description), None).await.unwrap();
-            assert_eq!(again.config, checkpoint.config, "{name}");
-            let again = Vit::load(vit, &mut &again, &device).await.unwrap();
-            assert_close(&scores(&again, &pictures, &device).await, &expected, 1e-4);
+            // As it is, and under the names that timm has for it.
+            let (timm, renamed) = timm_form(vit, state.clone());
+            let timm = Description { config: timm.into(), ..description.clone() };
+            for (description, state) in [(description, state), (timm, renamed)] {
+                let again = open(write_safetensors(state, &description), None).await.unwrap();
+                assert_eq!((&again.config, again.unexpected.len()), (&description.config, 0), "{name}");
+                let again = Vit::load(again.config.vit().unwrap(), &mut &again, &device).await.unwrap();
+                assert_close(&scores(&again, &pictures, &device).await, &expected, 1e-4);
+            }
         }
     }
 }
@@ -125,5 +149,59 @@ fn what_leaves_no_trace_in_the_weights_is_said_when_it_is_assumed() {
         let open_end = open(bare("vit_intern300m_patch14_448"), None).await.unwrap();
         let said = open_end.check_complete().unwrap_err().to_string();
         assert!(said.starts_with("`norm.weight` is missing"), "{said}");
+    });
+}
+
+/// Tensors as the file has them.
+fn keys(bytes: &[u8]) -> Vec<String> {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let mut keys: Vec<String> = header.as_object().unwrap().keys().cloned().collect();
+    keys.retain(|key| key != "__metadata__");
+    keys.sort();
+    keys
+}
+
+#[test]
+fn what_timm_keeps_in_other_classes_is_written_under_their_names() {
+    pollster::block_on(async {
+        let (device, reference) = (heirloom_nn::device::cpu(), reference());
+        for (name, bytes) in FIXTURES.iter().filter(|(name, _)| name.starts_with("beit_") || name.contains("rope")) {
+            let checkpoint = open(bytes.to_vec(), Some(&reference["models"][name]["config"])).await.unwrap();
+            let vit = checkpoint.config.vit().unwrap();
+            let state = Vit::load(vit, &mut &checkpoint, &device).await.unwrap().state().await.unwrap();
+            let (config, state) = timm_form(vit, state);
+            let description = Description { config: config.into(), labels: None, preprocessing: None };
+            let mut expected = keys(bytes);
+            // Whole biases: a class of timm that has them for keys too.
+            expected.retain(|key| name.starts_with("beit_") || !key.ends_with("_bias"));
+            let mut found = keys(&write_safetensors(state, &description));
+            found.retain(|key| name.starts_with("beit_") || !name.contains("reg1") || !key.ends_with("qkv.bias"));
+            assert_eq!(found, expected, "{name}");
+        }
+    });
+}
+
+#[test]
+fn rotary_positions_are_known_by_the_tensors_where_no_other_model_has_them() {
+    pollster::block_on(async {
+        let bare = |name: &str| FIXTURES.iter().find(|(one, _)| *one == name).unwrap().1.to_vec();
+        for (name, said) in [
+            ("vit_small_patch16_dinov3_qkvb", "rotary positions as in DINOv3"),
+            ("eva02_base_patch14_224", "rotary positions as in EVA-02"),
+            ("eva02_tiny_patch14_224", "rotary positions as in EVA-02"),
+        ] {
+            let named = open(bare(name), Some(&reference()["models"][name]["config"])).await.unwrap();
+            let opened = open(bare(name), None).await.unwrap();
+            let [found, expected] = [&opened, &named].map(|one| one.config.vit().unwrap().clone());
+            assert_eq!((found.options.rope, found.norm_eps), (expected.options.rope, expected.norm_eps), "{name}");
+            assert!(opened.assumptions.iter().any(|one| one.contains(said)), "{name}: {:?}", opened.assumptions);
+        }
+        // DeiT III and RoPE-ViT share their tensors: what is taken is said.
+        let open_end = open(bare("vit_small_patch16_rope_ape_224"), None).await.unwrap();
+        assert!(open_end.assumptions.iter().any(|one| one.contains("RoPE-ViT")), "{:?}", open_end.assumptions);
+        // Without positions of any kind nothing is known.
+        let said = open(bare("vit_base_patch16_rope_reg1_gap_256"), None).await.unwrap_err().to_string();
+        assert!(said.starts_with("`pos_embed` is missing"), "{said}");
     });
 }

@@ -4,16 +4,21 @@
 //! the description or, of timm's models, from the architecture's name. Where all are silent it is said what was assumed.
 
 use super::super::error::CheckpointError;
+use super::super::naming::Style;
 use super::super::timm_names;
 use super::Reader;
-use heirloom_plan::config::{Activation, FinalNorm, Pool, VitOptions};
+use heirloom_plan::config::{Activation, AttentionPoolConfig, FinalNorm, Pool, VitOptions};
 
 impl Reader<'_> {
     /// What the classifier sees, and how.
     pub(super) fn pool_and_norm(&mut self) -> Result<(Pool, FinalNorm), CheckpointError> {
         let said = self.hints.global_pool.as_deref();
         let cls = self.has("cls_token");
+        if self.has("attn_pool.latent") {
+            return self.norm_before_pool();
+        }
         match (self.has("norm.weight"), self.has("fc_norm.weight")) {
+            (true, false) if cls && self.has_double_classifier() => Ok((Pool::ClsAvg, FinalNorm::Usual)),
             (false, true) => Ok((Pool::Avg, FinalNorm::Usual)),
             (true, false) if said == Some("avg") => Ok((Pool::Avg, FinalNorm::Tokens)),
             (false, false) if self.hints.final_norm == Some(false) => {
@@ -23,6 +28,43 @@ impl Reader<'_> {
             _ if cls => Ok((Pool::Cls, FinalNorm::Usual)),
             _ => Err(self.unfit("a Vision Transformer with neither `cls_token` nor `norm` nor `fc_norm`".into())),
         }
+    }
+
+    /// Whether the classifier reads CLS and mean side by side: transformers' DINOv2.
+    fn has_double_classifier(&self) -> bool {
+        let wide = |key: &str| self.shapes.get(key).and_then(|shape| shape.get(1)).copied();
+        let width = self.shapes.get("norm.weight").and_then(|shape| shape.first()).copied();
+        let is_plain = self.found.style == Style::HuggingFace && !self.has("dist_token");
+        is_plain && wide("head.weight").is_some() && wide("head.weight") == width.and_then(|width| width.checked_mul(2))
+    }
+
+    /// A learned query asks the tokens.
+    fn norm_before_pool(&mut self) -> Result<(Pool, FinalNorm), CheckpointError> {
+        match (self.has("norm.weight"), self.has("fc_norm.weight")) {
+            (_, true) => Err(self.unfit("a Vision Transformer with a norm behind its attention pooling".into())),
+            (true, false) => Ok((Pool::Map, FinalNorm::Usual)),
+            (false, false) => Ok((Pool::Map, FinalNorm::None)),
+        }
+    }
+
+    /// Sizes of the attention pooling, if there is one, in a model of so many heads.
+    pub(super) fn attn_pool(&mut self, heads: usize) -> Result<Option<AttentionPoolConfig>, CheckpointError> {
+        if !self.has("attn_pool.latent") {
+            return Ok(None);
+        }
+        let name = self.hints.architecture.as_deref();
+        if self.is_nameless() {
+            if self.has("norm_pre.weight") {
+                let found = "a Vision Transformer with a norm before its layers and attention pooling, which has rotary \
+                             positions if it is a Perception Encoder; the `config.json` saved with it would tell";
+                return Err(self.unfit(found.into()));
+            }
+            self.assumptions.push(format!("{heads} heads of the attention pooling, as many as in the layers"));
+        }
+        let heads = name.and_then(timm_names::pool_heads).unwrap_or(heads);
+        let key = "attn_pool.mlp.fc1.weight";
+        let mlp_dim = self.shapes.get(key).and_then(|shape| shape.first()).copied();
+        Ok(Some(AttentionPoolConfig { heads, mlp_dim: mlp_dim.ok_or_else(|| self.missing(key))? }))
     }
 
     /// Without a CLS token the classifier can see the mean only, unless another pooling is said.
@@ -41,7 +83,7 @@ impl Reader<'_> {
         Ok((Pool::Avg, FinalNorm::Tokens))
     }
 
-    /// Everything else.
+    /// Everything else, but for rotary positions and the sizes of the pooling, which follow from it.
     pub(super) fn options(&mut self, final_norm: FinalNorm) -> Result<VitOptions, CheckpointError> {
         if self.any_block("norm1.weight").is_some() && self.any_block("norm1.bias").is_none() {
             return Err(self.unfit("a Vision Transformer with RMS norms (`norm1` without `bias`)".into()));
@@ -52,7 +94,20 @@ impl Reader<'_> {
         let (pre_norm, patch_bias) = (self.has("norm_pre.weight"), self.has("patch_embed.proj.bias"));
         let activation = self.activation(gated, pre_norm || final_norm != FinalNorm::Usual);
         // A usual model that lacks its bias is damaged, not another one.
-        Ok(VitOptions { activation, gated, pre_norm, patch_bias: patch_bias || !pre_norm, final_norm })
+        Ok(VitOptions {
+            activation,
+            gated,
+            pre_norm,
+            patch_bias: patch_bias || !pre_norm,
+            final_norm,
+            pos_embed: self.has("pos_embed"),
+            rope: None,
+            relative_bias: self.any_block("attn.relative_position_bias_table").is_some(),
+            attn_norm: self.any_block("attn.norm.weight").is_some(),
+            mlp_norm: self.any_block("mlp.norm.weight").is_some(),
+            dist_head: true,
+            attn_pool: None,
+        })
     }
 
     /// `is_open`: whether models of this form are known with several activations.
@@ -66,6 +121,9 @@ impl Reader<'_> {
         if let Some(said) = self.hints.activation.or_else(|| name.and_then(timm_names::activation)) {
             return said;
         }
+        if let Some(usual) = self.usual_of_clip() {
+            return usual;
+        }
         let (usual, words) = match gated {
             true => (Activation::Silu, "SiLU"),
             false => (Activation::Gelu, "GELU in its erf form"),
@@ -75,5 +133,21 @@ impl Reader<'_> {
                 .push(format!("{words} as the activation: the file does not say which it was trained with"));
         }
         usual
+    }
+
+    /// What CLIP and SigLIP have where nothing says it.
+    fn usual_of_clip(&mut self) -> Option<Activation> {
+        match (self.found.style, self.hints.model_type.as_deref()) {
+            (Style::Clip, Some("clip" | "clip_vision_model")) => return Some(Activation::QuickGelu),
+            (Style::Clip, Some("siglip" | "siglip_vision_model")) => return Some(Activation::GeluTanh),
+            (Style::Clip | Style::OpenAiClip, _) => {}
+            _ => return None,
+        }
+        let (usual, words) = match self.has("cls_token") {
+            true => (Activation::QuickGelu, "QuickGELU as the activation, as in OpenAI's CLIP: later towers have GELU"),
+            false => (Activation::GeluTanh, "GELU by tanh as the activation, as in SigLIP"),
+        };
+        self.assumptions.push(words.into());
+        Some(usual)
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn classifier_beside(style: Style, prefix: &str, keys: &[&str]) -> Op
         Style::ResNet => "fc",
         Style::MobileNet => "classifier",
         Style::NumberedMobileNet => "classifier.1",
-        Style::Vgg | Style::Stitched => return None,
+        Style::Vgg | Style::Stitched | Style::Dinov3 | Style::Clip | Style::OpenAiClip => return None,
     };
     let is_whole = |outer: &&str| outer.is_empty() || outer.ends_with('.');
     let outer = NETWORKS.iter().find_map(|network| prefix.strip_suffix(network)).filter(is_whole)?;

@@ -1,5 +1,6 @@
 //! Names of Hugging Face transformers: those of its files, and those that `state_dict()` has since transformers 5.
 
+use super::keys::BIAS_TABLE;
 use super::{Role, layer_of};
 
 /// What stands before the number of a layer.
@@ -22,6 +23,10 @@ pub(super) fn hugging_face(key: &str) -> Role {
         "embeddings.patch_embeddings.projection.bias" => "patch_embed.proj.bias",
         "layernorm.weight" => "norm.weight",
         "layernorm.bias" => "norm.bias",
+        "pooler.layernorm.weight" => "fc_norm.weight",
+        "pooler.layernorm.bias" => "fc_norm.bias",
+        "encoder.relative_position_bias.relative_position_bias_table" => return Role::EveryLayer(BIAS_TABLE.into()),
+        _ if key.ends_with("relative_position_index") => return Role::Unused,
         "embeddings.mask_token" | "pooler.dense.weight" | "pooler.dense.bias" => return Role::Unused,
         _ => "",
     };
@@ -29,6 +34,14 @@ pub(super) fn hugging_face(key: &str) -> Role {
         return Role::Whole(whole.into());
     }
     let Some((layer, rest)) = LAYERS.iter().find_map(|before| layer_of(key, before)) else { return Role::Unknown };
+    match rest {
+        "lambda_1" => return Role::Whole(format!("blocks.{layer}.ls1.gamma")),
+        "lambda_2" => return Role::Whole(format!("blocks.{layer}.ls2.gamma")),
+        "attention.attention.relative_position_bias.relative_position_bias_table" => {
+            return Role::Whole(format!("blocks.{layer}.{BIAS_TABLE}"));
+        }
+        _ => {}
+    }
     let Some((module, kind)) = rest.rsplit_once('.') else { return Role::Unknown };
     if let Some(part) = PARTS.iter().position(|names| names.contains(&module)) {
         return Role::Part(format!("blocks.{layer}.attn.qkv.{kind}"), part);

@@ -77,6 +77,12 @@ impl Graph {
         self.constant(format!("[{name}]"), INT64, &[values.len()], &bytes)
     }
 
+    /// Many whole numbers under a name of their own, `[count]`.
+    pub fn indices(&mut self, name: &str, values: &[i64]) -> Value {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name.to_string(), INT64, &[values.len()], &bytes)
+    }
+
     /// A whole number without dimensions.
     pub fn int(&mut self, value: i64) -> Value {
         self.constant(value.to_string(), INT64, &[], &value.to_le_bytes())

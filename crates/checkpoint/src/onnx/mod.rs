@@ -4,6 +4,7 @@
 //! of models has one file here that builds its graph; weights then follow one tensor after the other, so that only the
 //! file grows in memory. Numbers of fields are those of `onnx.proto`.
 
+mod attention;
 mod cnn;
 mod graph;
 mod proto;

@@ -1,5 +1,6 @@
 //! The Vision Transformer as a graph: line by line what [`heirloom_plan::config::Vit`] computes, in the same order.
 
+use super::attention::{attention, attn_pool};
 use super::graph::{Attributes, Graph, Value};
 use heirloom_plan::config::{Pool, VitConfig};
 
@@ -17,10 +18,13 @@ pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> V
         true => graph.layer_norm(tokens, "norm", config.norm_eps),
         false => tokens.to_string(),
     };
-    let pooled = pooled(graph, config, &features);
+    let pooled = match config.options.attn_pool {
+        Some(pool) => graph.within("attn_pool", |graph| attn_pool(graph, config, pool, &features)),
+        None => pooled(graph, config, &features),
+    };
     match config.classes {
         None => pooled,
-        Some(_) if config.distilled => {
+        Some(_) if config.has_dist_head() => {
             // The mean of both classifiers, as DeiT has it when it is not training.
             let distilled = graph.pick(&features, 1, 1);
             let (one, other) = (graph.linear(&pooled, "head", true), graph.linear(&distilled, "head_dist", true));
@@ -52,6 +56,11 @@ fn placed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
         .collect();
     let registers = (config.register_tokens > 0)
         .then(|| for_each(graph, config, "reg_token", config.register_tokens as i64, &batch));
+    if !config.options.pos_embed {
+        front.extend(registers);
+        front.push(patches);
+        return graph.concat(&front, 1);
+    }
     let positions = graph.weight("pos_embed");
     if config.pos_embed_prefix {
         front.push(patches);
@@ -104,7 +113,10 @@ fn branches(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
     let normed = graph.layer_norm(&tokens, "norm2", config.norm_eps);
     let branch = graph.within("mlp", |graph| {
         let hidden = graph.linear(&normed, "fc1", true);
-        let hidden = feed(graph, config, hidden);
+        let mut hidden = feed(graph, config, hidden);
+        if config.options.mlp_norm {
+            hidden = graph.layer_norm(&hidden, "norm", config.norm_eps);
+        }
         graph.linear(&hidden, "fc2", true)
     });
     let branch = layer_scale(graph, config, "ls2", branch);
@@ -130,43 +142,29 @@ fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) 
     graph.mul(&branch, &gamma)
 }
 
-/// Self-attention; the heads together need not be as wide as the tokens.
-fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
-    let (heads, head_dim) = (config.num_heads as i64, config.head_dim as i64);
-    let qkv = graph.linear(tokens, "qkv", config.qkv_bias);
-    let qkv = graph.reshape(&qkv, &[0, config.tokens() as i64, 3, heads, head_dim]);
-    // `[3, batch, heads, tokens, head_dim]`.
-    let qkv = graph.transpose(&qkv, &[2, 0, 3, 1, 4]);
-    let [mut query, mut key, value] = [0, 1, 2].map(|part| graph.pick(&qkv, 0, part));
-    if config.qk_norm {
-        query = graph.layer_norm(&query, "q_norm", config.norm_eps);
-        key = graph.layer_norm(&key, "k_norm", config.norm_eps);
-    }
-    let key = graph.transpose(&key, &[0, 1, 3, 2]);
-    let scores = graph.node("MatMul", &[&query, &key], Attributes::none());
-    let scale = graph.number((1.0 / (config.head_dim as f64).sqrt()) as f32);
-    let scores = graph.mul(&scores, &scale);
-    let shares = graph.node("Softmax", &[&scores], Attributes::none().int("axis", -1));
-    let mixed = graph.node("MatMul", &[&shares, &value], Attributes::none());
-    let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
-    let mixed = graph.reshape(&mixed, &[0, 0, config.attention_dim() as i64]);
-    graph.linear(&mixed, "proj", true)
-}
-
 /// What the classifier sees: `[batch, embed_dim]`.
 fn pooled(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
     match config.pool {
-        Pool::Cls => graph.pick(features, 1, 0),
+        Pool::Cls | Pool::Map => graph.pick(features, 1, 0),
+        Pool::ClsAvg => {
+            let both = [graph.pick(features, 1, 0), mean(graph, config, features)];
+            graph.concat(&both, 1)
+        }
         Pool::Avg => {
-            let patches = match config.prefix_tokens() {
-                0 => features.to_string(),
-                prefix => graph.slice(features, 1, prefix as i64, i64::MAX),
-            };
-            let mean = graph.node("ReduceMean", &[&patches], Attributes::none().ints("axes", &[1]).int("keepdims", 0));
+            let mean = mean(graph, config, features);
             match config.has_fc_norm() {
                 true => graph.layer_norm(&mean, "fc_norm", config.norm_eps),
                 false => mean,
             }
         }
     }
+}
+
+/// The mean of the patch tokens, `[batch, embed_dim]`.
+fn mean(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
+    let patches = match config.prefix_tokens() {
+        0 => features.to_string(),
+        prefix => graph.slice(features, 1, prefix as i64, i64::MAX),
+    };
+    graph.node("ReduceMean", &[&patches], Attributes::none().ints("axes", &[1]).int("keepdims", 0))
 }

@@ -18,7 +18,7 @@ use heirloom_platform::image::RgbImage8;
 pub async fn take_heads(workspace: &mut Workspace, emitter: &Emitter, saved: SavedHeads, pictures: Vec<RgbImage8>) {
     let Ok(vit) = workspace.vit() else { return };
     let flat = TensorData::new(saved.report.distance.concat(), [vit.config.depth, vit.config.num_heads]);
-    let distance = Tensor::from_data(flat, &vit.pos_embed.val().device());
+    let distance = Tensor::from_data(flat, &vit.device());
     let clusters = Clusters { layers: Vec::new(), ffn_groups: Vec::new() };
     emitter.emit(Event::Heads(saved.report.clone()));
     let settings = saved.clusters;

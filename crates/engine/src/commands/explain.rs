@@ -51,7 +51,7 @@ pub async fn look(
         LookAt::Layer(layer) => LookAt::Layer(layer.min(layers.saturating_sub(1))),
     };
     let maps = attention_maps(vit, image, at).await?;
-    let is_cls = vit.config.pool == Pool::Cls;
+    let is_cls = matches!(vit.config.pool, Pool::Cls | Pool::ClsAvg);
     Ok(Event::Look(Look { picture, url, at, layers, grid: vit.config.grid(), is_cls, maps }))
 }
 

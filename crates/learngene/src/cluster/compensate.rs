@@ -10,7 +10,7 @@ use super::{ExpansionPlan, LayerPlan};
 use crate::Matrix;
 use crate::copy::detached_linear;
 use heirloom_nn::device::{ReadError, read, read_all};
-use heirloom_nn::kernels::{attention, linear, linear_gelu};
+use heirloom_nn::kernels::linear;
 use heirloom_nn::vit::{Block, Look, Vit};
 
 /// Pictures that a fit is made on.
@@ -86,7 +86,7 @@ pub(super) async fn fit(
         let fed = sides.feed(layer.source_layer);
         let mut second = None;
         if let (Some(ridge), Some(mlp), false, false) = (ridge, &mut block.mlp, has_own_ffn, is_shared) {
-            let hidden = |tokens: &Tensor<3>| linear_gelu(&mlp.fc1, block.norm2.forward(tokens.clone()));
+            let hidden = |tokens: &Tensor<3>| mlp.hidden(block.norm2.forward(tokens.clone()));
             let inputs = sides.ours.iter().map(hidden).collect();
             mlp.fc2 = fit_linear(&mlp.fc2, inputs, &fed, ridge).await?;
             second = Some(detached_linear(&mlp.fc2));
@@ -163,7 +163,7 @@ impl Sides<'_> {
         };
         let mixed = self.ours.iter().map(|tokens| {
             let qkv = block.attn.qkv(block.norm1.forward(tokens.clone()));
-            attention(qkv, heads).narrow(2, 0, kept * width)
+            block.attn.mixed(qkv).narrow(2, 0, kept * width)
         });
         let fitted = fit_linear(&start, mixed.collect(), attended, ridge).await?;
         let copies =

@@ -11,7 +11,7 @@ use crate::copy::{assemble_vit, detached_clone, detached_layer_scale, detached_m
 use crate::{Descendant, InitError, Initializer, SharedFfn};
 use heirloom_nn::kernels::{HeadWeights, expand_heads};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::{Attention, Block, Mlp, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{Attention, Block, LayerNorm, Mlp, RandomWeights, Vit, VitConfig};
 
 /// The learngene, expanded: heads by priority sharing, feed-forward networks of the kept layers, everything else as in
 /// the ancestor, and a fresh classifier.
@@ -83,7 +83,7 @@ impl Inherited {
     }
 
     fn device(&self) -> Device {
-        self.ancestor.pos_embed.val().device()
+        self.ancestor.device()
     }
 
     fn block(&self, layer: &LayerPlan) -> Result<Block, InitError> {
@@ -122,10 +122,11 @@ impl Initializer for Inherited {
 }
 
 /// The attention of a descendant's layer: rows of q, k, v with their biases and scaled projection columns of the
-/// centroid heads; the projection's bias belongs to no head and stays.
+/// centroid heads, with their biases of relative places; the projection's bias belongs to no head and stays.
 fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> Attention {
     let count = layer.heads.len();
     let heads: Vec<i32> = layer.heads.iter().map(|source| source.head as i32).collect();
+    let heads = Tensor::<1, Int>::from_data(TensorData::new(heads, [count]), device);
     let scales: Vec<f32> = layer.heads.iter().map(|source| source.scale).collect();
     let expanded = expand_heads(
         HeadWeights {
@@ -133,7 +134,7 @@ fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> A
             qkv_bias: source.qkv.bias.as_ref().map(Param::val),
             proj: source.proj.weight.val(),
         },
-        Tensor::<1, Int>::from_data(TensorData::new(heads, [count]), device),
+        heads.clone(),
         Tensor::from_data(TensorData::new(scales, [count]), device),
         source.head_dim,
     );
@@ -141,8 +142,23 @@ fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> A
         qkv: Linear { weight: Param::from_tensor(expanded.qkv), bias: expanded.qkv_bias.map(Param::from_tensor) },
         q_norm: source.q_norm.as_ref().map(detached_norm),
         k_norm: source.k_norm.as_ref().map(detached_norm),
+        relative_position_bias_table: source
+            .relative_position_bias_table
+            .as_ref()
+            .map(|table| Param::from_tensor(table.val().inner().select(0, heads.clone()))),
+        norm: source.norm.as_ref().map(|norm| norm_of_heads(norm, heads, source.head_dim)),
         proj: Linear { weight: Param::from_tensor(expanded.proj), bias: source.proj.bias.as_ref().map(detached_clone) },
         num_heads: count,
-        head_dim: source.head_dim,
+        ..source.clone()
     }
+}
+
+/// The norm's weights of some heads' channels.
+fn norm_of_heads(norm: &LayerNorm, heads: Tensor<1, Int>, head_dim: usize) -> LayerNorm {
+    let ([count], [all]) = (heads.dims(), norm.gamma.dims());
+    let of = |vector: &Param<Tensor<1>>| {
+        let rows = vector.val().inner().reshape([all / head_dim, head_dim]).select(0, heads.clone());
+        Param::from_tensor(rows.reshape([count * head_dim]))
+    };
+    LayerNorm { gamma: of(&norm.gamma), beta: of(&norm.beta), epsilon: norm.epsilon }
 }

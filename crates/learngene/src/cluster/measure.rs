@@ -23,7 +23,7 @@ pub struct Measurement {
 /// When the device is lost.
 pub async fn measure(model: &Vit, pixels: Vec<f32>, renormalise: bool) -> Result<Measurement, ReadError> {
     let VitConfig { channels, image_size, patch_size, depth, num_heads, .. } = model.config;
-    let device = model.pos_embed.val().device();
+    let device = model.device();
     let images = Tensor::from_data(TensorData::new(pixels, [1, channels, image_size, image_size]), &device);
     let prefix_tokens = model.config.prefix_tokens();
     let geometry = PatchGeometry { grid: model.config.grid(), patch_size, prefix_tokens, renormalise };
@@ -68,7 +68,7 @@ pub async fn attention_of(
     [layer, head, patch]: [usize; 3],
 ) -> Result<Received, ReadError> {
     let VitConfig { channels, image_size, cls_token, .. } = model.config;
-    let device = model.pos_embed.val().device();
+    let device = model.device();
     let images = Tensor::from_data(TensorData::new(pixels, [1, channels, image_size, image_size]), &device);
     let (prefix, grid) = (model.config.prefix_tokens(), model.config.grid());
     let patches = grid * grid;

@@ -64,7 +64,7 @@ async fn start_vit(
     config: &VitConfig,
     mut random: RandomWeights,
 ) -> Result<Descendant, InitError> {
-    let device = ancestor.pos_embed.val().device();
+    let device = ancestor.device();
     let mut blocks = Vec::with_capacity(config.depth);
     for &layer in &plan.chosen {
         let block = &ancestor.blocks[layer];

@@ -57,7 +57,7 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         }
         if self.live_head.is_none() {
             let classes = self.plan.auxiliaries[auxiliary].config.classes.unwrap_or(1);
-            let probe = Probe::start([anchor.config.embed_dim, classes], self.plan.seed, &self.device);
+            let probe = Probe::start([anchor.config.pooled_dim(), classes], self.plan.seed, &self.device);
             self.live_head = Some(Run::new(probe, RunSettings { seed: self.plan.seed, ..self.plan.head.clone() }));
         }
         let Some(run) = self.live_head.as_mut() else { return Err(TrainError::ModelLost) };

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::AuxiliaryPlan;
-use heirloom_nn::vit::{Hooks, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{AttentionPoolConfig, Hooks, RandomWeights, Rope, Vit, VitConfig, VitOptions};
 use heirloom_plan::pool::Basis;
 
 /// Where the auxiliary model listens to the ancestor.
@@ -75,7 +75,7 @@ pub enum AuxiliaryError {
 
 /// The configuration of an auxiliary model: the ancestor's patches and tokens, so that tokens can be compared one by
 /// one, its own depth and width. Heads are of the ancestor's size where that divides the width, else of the largest
-/// smaller size that does.
+/// smaller size that does; an attention pooling has as many of them as the layers.
 ///
 /// # Errors
 /// When there are no blocks, channels or classes, or the picture is no whole number of patches.
@@ -94,17 +94,29 @@ pub fn auxiliary_config(
     if image_size == 0 || !image_size.is_multiple_of(patch_size) {
         return Err(AuxiliaryError::ImageSize { image_size, patch_size });
     }
-    let head_dim = (1..=ancestor.head_dim).rev().find(|&size| width.is_multiple_of(size)).unwrap_or(1);
+    let largest =
+        |fits: fn(usize) -> bool| (1..=ancestor.head_dim).rev().find(|&size| width.is_multiple_of(size) && fits(size));
+    // Heads that cannot be turned by their places leave positions to the tokens.
+    let turned = ancestor.options.rope.and_then(|rope| Some((rope, largest(Rope::fits)?)));
+    let head_dim = turned.map(|(_, size)| size).or_else(|| largest(|_| true)).unwrap_or(1);
+    let num_heads = width / head_dim;
+    let options = VitOptions {
+        rope: turned.map(|(rope, _)| rope),
+        pos_embed: ancestor.options.pos_embed || ancestor.options.rope.is_some() && turned.is_none(),
+        attn_pool: ancestor.options.attn_pool.map(|_| AttentionPoolConfig { heads: num_heads, mlp_dim: 4 * width }),
+        ..ancestor.options
+    };
     Ok(VitConfig {
         image_size,
         embed_dim: width,
         depth,
-        num_heads: width / head_dim,
+        num_heads,
         head_dim,
         mlp_dim: 4 * width,
         qkv_bias: true,
         qk_norm: false,
         layer_scale: false,
+        options,
         classes: Some(classes),
         ..ancestor.clone()
     })

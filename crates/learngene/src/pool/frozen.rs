@@ -1,11 +1,10 @@
 //! The ancestor as a teacher: of the pool's picture size, without classifier, without autodiff.
 
-use burn::module::{Module, Param};
-use burn::tensor::TensorData;
+use burn::module::Module;
 
-use heirloom_nn::device::{ReadError, read};
+use crate::copy::{detached_pos_embed, fit_relative_bias};
+use heirloom_nn::device::ReadError;
 use heirloom_nn::vit::{Vit, VitConfig};
-use heirloom_plan::resample::resample_pos_embed;
 
 /// The ancestor for pictures of `image_size` px. Its own classifier, if any, names other classes than the person's and
 /// is left out: a linear head is fitted on its features instead.
@@ -19,10 +18,8 @@ pub async fn frozen(ancestor: &Vit, image_size: usize) -> Result<Vit, ReadError>
     (frozen.head, frozen.head_dist) = (None, None);
     let (from, to) = (old.grid(), frozen.config.grid());
     if from != to {
-        let (rows, width) = (old.pos_embed_prefix_rows(), old.embed_dim);
-        let (positions, device) = (frozen.pos_embed.val(), frozen.pos_embed.val().device());
-        let values = resample_pos_embed(&read(positions).await?, rows, (from, from), (to, to), width);
-        frozen.pos_embed = Param::from_data(TensorData::new(values, [1, rows + to * to, width]), &device);
+        frozen.pos_embed = detached_pos_embed(ancestor, &frozen.config).await?;
+        fit_relative_bias(&mut frozen.blocks, from, to).await?;
     }
     Ok(frozen)
 }

@@ -88,7 +88,7 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
             let expected = "at least 2, with classifiers".into();
             return Err(TrainError::Mismatch { what: "auxiliary models of a pool".into(), found, expected });
         }
-        let device = ancestor.pos_embed.val().device();
+        let device = ancestor.device();
         let depth = ancestor.config.depth;
         let pairs = |one: &AuxiliaryPlan| one.positions.pairs(one.config.depth, depth);
         let blocks = plan.auxiliaries.iter().flat_map(pairs).map(|(_, ancestor)| ancestor).collect();

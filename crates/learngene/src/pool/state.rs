@@ -167,7 +167,7 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
             pool.distilled.push(load_model(model, &saved)?.valid());
         }
         if let (Some(live), Some(next)) = (header.live_head, pool.plan.auxiliaries.get(header.distilled)) {
-            let widths = [next.config.embed_dim, next.config.classes.unwrap_or(1)];
+            let widths = [next.config.pooled_dim(), next.config.classes.unwrap_or(1)];
             let probe = Probe::start(widths, pool.plan.seed, &pool.device);
             pool.live_head = Some(restore_run(probe, live, "live_head.", tensors).await?);
         }

@@ -108,7 +108,7 @@ impl<F: Features> Teacher<F> {
     pub fn new(ancestor: Vit, mut blocks: Vec<usize>, features: F) -> Self {
         blocks.sort_unstable();
         blocks.dedup();
-        let device = ancestor.pos_embed.val().device();
+        let device = ancestor.device();
         Self { ancestor, blocks, has_attention: true, features, device }
     }
 
@@ -120,7 +120,7 @@ impl<F: Features> Teacher<F> {
 
     /// Width of its pooled features.
     pub fn width(&self) -> usize {
-        self.ancestor.config.embed_dim
+        self.ancestor.config.pooled_dim()
     }
 
     /// The ancestor.

@@ -56,7 +56,7 @@ pub struct Student {
 impl Student {
     /// A student of `vit` and, if there is one, of its teacher.
     pub fn start(vit: Vit, teacher: Option<&MapTeacher>, seed: u64) -> Self {
-        let (width, device) = (vit.config.embed_dim, vit.pos_embed.val().device());
+        let (width, device) = (vit.config.embed_dim, vit.device());
         let tell = teacher.map(|teacher| {
             let channels = teacher.channels();
             let weight = TensorData::new(RandomWeights { seed }.values("tell", width * channels), [width, channels]);
@@ -191,7 +191,7 @@ pub struct AncestorRun<B> {
 impl<B: Batches> AncestorRun<B> {
     /// A training at its first step.
     pub fn new(student: Student, plan: AncestorPlan, batches: B, teacher: Option<MapTeacher>) -> Self {
-        let (config, device) = (student.vit.config.clone(), student.vit.pos_embed.val().device());
+        let (config, device) = (student.vit.config.clone(), student.vit.device());
         Self { run: Run::new(student, plan.run.clone()), plan, batches, teacher, config, device }
     }
 
@@ -207,7 +207,7 @@ impl<B: Batches> AncestorRun<B> {
         teacher: Option<MapTeacher>,
         mut state: RunState,
     ) -> Result<Self, TrainError> {
-        let (config, device) = (student.vit.config.clone(), student.vit.pos_embed.val().device());
+        let (config, device) = (student.vit.config.clone(), student.vit.device());
         state.header.settings = plan.run.clone();
         Ok(Self { run: Run::restore(student, state)?, plan, batches, teacher, config, device })
     }
@@ -243,7 +243,8 @@ impl<B: Batches> AncestorRun<B> {
         let (step, seed) = (run.steps_taken(), plan.run.seed);
         let batch = batches.training(seed, step).await?;
         let (images, labels) = (batch.images(device)?, batch.targets(device));
-        let (branches, classes, grid) = (2 * config.depth, config.classes.unwrap_or(config.embed_dim), config.grid());
+        let (branches, classes, grid) =
+            (2 * config.depth, config.classes.unwrap_or(config.pooled_dim()), config.grid());
         let count = batch.shape[0];
         let drop_path = (plan.run.drop_path > 0.0).then(|| {
             let factors = drop_path_factors(plan.run.drop_path, branches, count, seed, step);

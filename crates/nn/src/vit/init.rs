@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use heirloom_plan::weights::{HostTensor, Weights, generator_of};
 
 /// Timm's start of a Vision Transformer: weights, tokens and positions from a normal distribution of deviation 0.02
-/// cut at two deviations, norms at one, biases at zero, layer scale at 1e-5.
+/// cut at two deviations, norms at one, biases (those of relative places
+/// too) at zero, layer scale at 1e-5.
 ///
 /// Each tensor's numbers depend on the seed and its key alone, so models that share a tensor share its start, and
 /// every engine starts from the same numbers.
@@ -23,7 +24,7 @@ impl RandomWeights {
     pub fn values(&self, key: &str, count: usize) -> Vec<f32> {
         let part = key.rsplit('.').next().unwrap_or(key);
         match part {
-            "bias" => vec![0.0; count],
+            "bias" | "relative_position_bias_table" => vec![0.0; count],
             "gamma" => vec![1e-5; count],
             "weight" if key.contains("norm") => vec![1.0; count],
             _ => {

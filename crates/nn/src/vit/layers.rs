@@ -7,8 +7,8 @@ use burn::nn::Linear;
 use burn::tensor::activation::{relu, sigmoid, silu};
 use burn::tensor::{Tensor, assert_shape};
 
-use super::{Activation, LayerNorm};
-use crate::kernels::{AttentionDistance, PatchGeometry, attention, attention_measured, gelu, linear, linear_gelu};
+use super::{Activation, Attention, LayerNorm};
+use crate::kernels::{AttentionDistance, PatchGeometry, gelu, linear, linear_gelu};
 
 /// Cuts a picture into patches and projects each (`patch_embed`).
 #[derive(Module, Debug)]
@@ -36,65 +36,13 @@ impl PatchEmbed {
     }
 }
 
-/// Multi-head self-attention with a fused `qkv` (`attn`); its heads together need not be as wide as the tokens.
-#[derive(Module, Debug)]
-pub struct Attention {
-    /// `[embed_dim, 3 * heads * head_dim]`; columns ordered `[q, k, v][head][channel]`.
-    pub qkv: Linear,
-    /// Norm of each head's queries, if any.
-    pub q_norm: Option<LayerNorm>,
-    /// Norm of each head's keys, if any.
-    pub k_norm: Option<LayerNorm>,
-    /// `[heads * head_dim, embed_dim]`.
-    pub proj: Linear,
-    /// Heads.
-    #[module(skip)]
-    pub num_heads: usize,
-    /// Channels of a head.
-    #[module(skip)]
-    pub head_dim: usize,
-}
-
-impl Attention {
-    /// Queries, keys and values side by side, normed where the model norms them: `[batch, tokens, 3 * heads * head_dim]`.
-    pub fn qkv(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let qkv = linear(&self.qkv, tokens);
-        let (Some(q_norm), Some(k_norm)) = (&self.q_norm, &self.k_norm) else { return qkv };
-        let [batch, count, width] = qkv.dims();
-        let part = |i: usize| qkv.clone().narrow(2, i * width / 3, width / 3);
-        let normed = |norm: &LayerNorm, part: Tensor<3>| {
-            let heads = part.reshape([batch, count, self.num_heads, self.head_dim]);
-            norm.forward(heads).reshape([batch, count, width / 3])
-        };
-        Tensor::cat(vec![normed(q_norm, part(0)), normed(k_norm, part(1)), part(2)], 2)
-    }
-
-    /// Queries and keys of `qkv`, `[batch, heads, tokens, head_dim]` each, unscaled.
-    pub fn queries_and_keys(&self, qkv: &Tensor<3>) -> [Tensor<4>; 2] {
-        let [batch, count, width] = qkv.dims();
-        [0, 1].map(|i| {
-            let part = qkv.clone().narrow(2, i * width / 3, width / 3);
-            part.reshape([batch, count, self.num_heads, self.head_dim]).swap_dims(1, 2)
-        })
-    }
-
-    /// Values mixed by attention and projected: `[batch, tokens, embed_dim]`.
-    pub fn forward(&self, qkv: Tensor<3>) -> Tensor<3> {
-        linear(&self.proj, attention(qkv, self.num_heads))
-    }
-
-    /// [`Attention::forward`] and how far the heads look; without a gradient.
-    pub fn forward_measured(&self, qkv: Tensor<3>, geometry: PatchGeometry) -> (Tensor<3>, AttentionDistance) {
-        let (mixed, distance) = attention_measured(qkv, self.num_heads, geometry);
-        (linear(&self.proj, mixed), distance)
-    }
-}
-
 /// The feed-forward network (`mlp`).
 #[derive(Module, Debug)]
 pub struct Mlp {
     /// `[embed_dim, mlp_dim]`; `[embed_dim, 2 * mlp_dim]` of a gated one, columns ordered `[gate, value]`.
     pub fc1: Linear,
+    /// Norm of the hidden channels, if any.
+    pub norm: Option<LayerNorm>,
     /// `[mlp_dim, embed_dim]`.
     pub fc2: Linear,
     /// What bends the numbers between the two.
@@ -108,6 +56,11 @@ pub struct Mlp {
 impl Mlp {
     /// `[batch, tokens, embed_dim]` to the same.
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+        linear(&self.fc2, self.hidden(tokens))
+    }
+
+    /// What `fc2` reads: `[batch, tokens, embed_dim]` to `[batch, tokens, mlp_dim]`.
+    pub fn hidden(&self, tokens: Tensor<3>) -> Tensor<3> {
         let hidden = match (self.activation, self.gated) {
             (Activation::Gelu, false) => linear_gelu(&self.fc1, tokens),
             (activation, false) => activate(activation, linear(&self.fc1, tokens)),
@@ -118,7 +71,7 @@ impl Mlp {
                 activate(activation, gate) * value
             }
         };
-        linear(&self.fc2, hidden)
+        self.norm.as_ref().map_or(hidden.clone(), |norm| norm.forward(hidden))
     }
 }
 
@@ -151,7 +104,7 @@ impl LayerScale {
     }
 }
 
-/// Shown the queries and keys of a layer, `[batch, heads, tokens, head_dim]` each, unscaled.
+/// Shown the queries and keys of a layer; see [`Attention::queries_and_keys`].
 pub type OnLayerHeads<'a> = &'a mut dyn FnMut(&Tensor<4>, &Tensor<4>);
 /// Shown how far each head looks.
 pub type OnLayerDistance<'a> = &'a mut dyn FnMut(AttentionDistance);

@@ -3,9 +3,9 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::{Device, Tensor, assert_shape};
 
-use super::{Block, LayerNorm, Look, PatchEmbed, Pool, VitConfig};
+use super::{AttentionPool, Block, LayerNorm, Look, PatchEmbed, Pool, VitConfig};
 use crate::kernels::{AttentionDistance, PatchGeometry, linear};
 
 /// Shown a layer, its queries and its keys.
@@ -18,7 +18,7 @@ pub type OnTokens<'a> = &'a mut dyn FnMut(usize, &Tensor<3>);
 /// What to do and see on the way through the layers.
 #[derive(Default)]
 pub struct Hooks<'a> {
-    /// Shown the layer, its queries and its keys (`[batch, heads, tokens, head_dim]`, unscaled).
+    /// Shown the layer, its queries and its keys (see [`super::Attention::queries_and_keys`]).
     pub heads: Option<OnHeads<'a>>,
     /// Where the patches lie, and who is shown each layer's attention distance; the model then has no gradient.
     pub distance: Option<(PatchGeometry, OnDistance<'a>)>,
@@ -41,8 +41,8 @@ pub struct Vit {
     pub dist_token: Option<Param<Tensor<3>>>,
     /// `[1, registers, embed_dim]`.
     pub reg_token: Option<Param<Tensor<3>>>,
-    /// `[1, prefix rows + patches, embed_dim]`.
-    pub pos_embed: Param<Tensor<3>>,
+    /// `[1, prefix rows + patches, embed_dim]`, if tokens have positions.
+    pub pos_embed: Option<Param<Tensor<3>>>,
     /// Norm before the first layer, if any.
     pub norm_pre: Option<LayerNorm>,
     /// Layers.
@@ -51,6 +51,8 @@ pub struct Vit {
     pub norm: Option<LayerNorm>,
     /// Norm of the mean token, if the classifier sees that.
     pub fc_norm: Option<LayerNorm>,
+    /// What pools the tokens, if a learned query does.
+    pub attn_pool: Option<AttentionPool>,
     /// Classifier.
     pub head: Option<Linear>,
     /// Classifier on the distillation token.
@@ -61,6 +63,11 @@ pub struct Vit {
 }
 
 impl Vit {
+    /// Where its parameters are.
+    pub fn device(&self) -> Device {
+        self.patch_embed.proj.weight.val().device()
+    }
+
     /// Pictures to tokens with positions, as they enter the first layer.
     ///
     /// # Shapes
@@ -84,7 +91,9 @@ impl Vit {
         };
         let front = [&self.cls_token, &self.dist_token].into_iter().flatten().map(row);
         let registers = self.reg_token.iter().map(row);
-        let positions = self.pos_embed.val();
+        let Some(positions) = self.pos_embed.as_ref().map(Param::val) else {
+            return Tensor::cat(front.chain(registers).chain([patches]).collect(), 1);
+        };
         if config.pos_embed_prefix {
             // timm adds positions to CLS and patches, then slips the registers in between.
             let prefix = config.pos_embed_prefix_rows();
@@ -108,7 +117,7 @@ impl Vit {
         encode(&self.blocks, 0, tokens, hooks)
     }
 
-    /// Queries and keys of one layer, `[batch, heads, tokens, head_dim]` each, without computing the layers after it.
+    /// Queries and keys of one layer, without computing the layers after it; see [`super::Attention::queries_and_keys`].
     ///
     /// # Panics
     /// When there is no such layer.
@@ -128,9 +137,9 @@ impl Vit {
         self.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens))
     }
 
-    /// What the classifier sees: `[batch, embed_dim]`.
+    /// What the classifier sees: `[batch, pooled_dim]`.
     pub fn pooled(&self, features: Tensor<3>) -> Tensor<2> {
-        pooled(&self.config, self.fc_norm.as_ref(), features)
+        pooled(&self.config, self.fc_norm.as_ref(), self.attn_pool.as_ref(), features)
     }
 
     /// Class scores `[batch, classes]`; without a classifier the pooled features. A distilled model gives the mean of
@@ -169,13 +178,26 @@ pub(super) fn encode(blocks: &[Block], first: usize, mut tokens: Tensor<3>, hook
 }
 
 /// See [`Vit::pooled`].
-pub(super) fn pooled(config: &VitConfig, fc_norm: Option<&LayerNorm>, features: Tensor<3>) -> Tensor<2> {
+pub(super) fn pooled(
+    config: &VitConfig,
+    fc_norm: Option<&LayerNorm>,
+    attn_pool: Option<&AttentionPool>,
+    features: Tensor<3>,
+) -> Tensor<2> {
     let [batch, count, width] = features.dims();
+    if let Some(attn_pool) = attn_pool {
+        return attn_pool.forward(features);
+    }
+    let prefix = config.prefix_tokens();
+    let mean = |tokens: Tensor<3>| tokens.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
     match config.pool {
-        Pool::Cls => features.narrow(1, 0, 1).reshape([batch, width]),
+        Pool::Cls | Pool::Map => features.narrow(1, 0, 1).reshape([batch, width]),
+        Pool::ClsAvg => {
+            let cls = features.clone().narrow(1, 0, 1).reshape([batch, width]);
+            Tensor::cat(vec![cls, mean(features)], 1)
+        }
         Pool::Avg => {
-            let prefix = config.prefix_tokens();
-            let mean = features.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);
+            let mean = mean(features);
             fc_norm.map_or(mean.clone(), |norm| norm.forward(mean))
         }
     }

@@ -6,7 +6,9 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 
-use super::{Attention, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Vit, VitConfig};
+use super::{
+    Attention, AttentionPool, AttentionPoolConfig, Block, LayerNorm, LayerScale, Mlp, PatchEmbed, Vit, VitConfig,
+};
 use crate::device::{ReadError, read};
 use heirloom_plan::weights::{HostTensor, Weights, transpose};
 
@@ -53,7 +55,7 @@ impl<W: Weights> Loader<'_, W> {
     }
 
     async fn attention(&mut self, key: &str) -> Result<Attention, W::Error> {
-        let VitConfig { embed_dim, num_heads, head_dim, qkv_bias, qk_norm, .. } = *self.config;
+        let VitConfig { embed_dim, num_heads, head_dim, qkv_bias, qk_norm, options, .. } = *self.config;
         let all = self.config.attention_dim();
         let qkv = self.linear(&format!("{key}.qkv"), embed_dim, 3 * all, qkv_bias).await?;
         let (q_norm, k_norm) = match qk_norm {
@@ -63,8 +65,55 @@ impl<W: Weights> Loader<'_, W> {
             ),
             false => (None, None),
         };
+        let relative_position_bias_table = match options.relative_bias {
+            true => Some(self.bias_table(&format!("{key}.relative_position_bias_table")).await?),
+            false => None,
+        };
+        let norm = match options.attn_norm {
+            true => Some(self.norm(&format!("{key}.norm"), all).await?),
+            false => None,
+        };
         let proj = self.linear(&format!("{key}.proj"), all, embed_dim, true).await?;
-        Ok(Attention { qkv, q_norm, k_norm, proj, num_heads, head_dim })
+        let (rope, prefix_tokens) = (options.rope, self.config.prefix_tokens());
+        Ok(Attention {
+            qkv,
+            q_norm,
+            k_norm,
+            relative_position_bias_table,
+            norm,
+            proj,
+            num_heads,
+            head_dim,
+            rope,
+            prefix_tokens,
+        })
+    }
+
+    /// Turned as the weights of a linear layer are: `[heads, rows]`.
+    async fn bias_table(&mut self, key: &str) -> Result<Param<Tensor<2>>, W::Error> {
+        let (rows, heads) = (self.config.relative_rows(), self.config.num_heads);
+        let host = self.weights.tensor(key, &[rows, heads]).await?;
+        let table = TensorData::new(transpose(&host.values, rows, heads), [heads, rows]);
+        Ok(Param::from_data(table, self.device))
+    }
+
+    async fn attn_pool(&mut self, pool: AttentionPoolConfig) -> Result<AttentionPool, W::Error> {
+        let (width, AttentionPoolConfig { heads, mlp_dim }) = (self.config.embed_dim, pool);
+        Ok(AttentionPool {
+            latent: self.param("attn_pool.latent", [1, 1, width]).await?,
+            q: self.linear("attn_pool.q", width, width, true).await?,
+            kv: self.linear("attn_pool.kv", width, 2 * width, true).await?,
+            proj: self.linear("attn_pool.proj", width, width, true).await?,
+            norm: self.norm("attn_pool.norm", width).await?,
+            mlp: Mlp {
+                fc1: self.linear("attn_pool.mlp.fc1", width, mlp_dim, true).await?,
+                norm: None,
+                fc2: self.linear("attn_pool.mlp.fc2", mlp_dim, width, true).await?,
+                activation: self.config.pool_activation(),
+                gated: false,
+            },
+            num_heads: heads,
+        })
     }
 
     async fn layer_scale(&mut self, key: &str) -> Result<Option<LayerScale>, W::Error> {
@@ -77,6 +126,10 @@ impl<W: Weights> Loader<'_, W> {
     async fn block(&mut self, layer: usize) -> Result<Block, W::Error> {
         let VitConfig { embed_dim, mlp_dim, options, .. } = *self.config;
         let key = |part: &str| format!("blocks.{layer}.{part}");
+        let mlp_norm = match options.mlp_norm {
+            true => Some(self.norm(&key("mlp.norm"), mlp_dim).await?),
+            false => None,
+        };
         Ok(Block {
             norm1: self.norm(&key("norm1"), embed_dim).await?,
             attn: self.attention(&key("attn")).await?,
@@ -84,6 +137,7 @@ impl<W: Weights> Loader<'_, W> {
             norm2: self.norm(&key("norm2"), embed_dim).await?,
             mlp: Some(Mlp {
                 fc1: self.linear(&key("mlp.fc1"), embed_dim, self.config.fc1_rows(), true).await?,
+                norm: mlp_norm,
                 fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, true).await?,
                 activation: options.activation,
                 gated: options.gated,
@@ -97,6 +151,7 @@ impl<W: Weights> Loader<'_, W> {
 pub(super) struct Ending {
     pub norm: Option<LayerNorm>,
     pub fc_norm: Option<LayerNorm>,
+    pub attn_pool: Option<AttentionPool>,
     pub head: Option<Linear>,
     pub head_dist: Option<Linear>,
 }
@@ -116,14 +171,18 @@ impl Ending {
             true => Some(loader.norm("fc_norm", width).await?),
             false => None,
         };
+        let attn_pool = match config.options.attn_pool {
+            Some(pool) => Some(loader.attn_pool(pool).await?),
+            None => None,
+        };
         let (mut head, mut head_dist) = (None, None);
         if let Some(classes) = config.classes {
-            head = Some(loader.linear("head", width, classes, true).await?);
-            if config.distilled {
-                head_dist = Some(loader.linear("head_dist", width, classes, true).await?);
+            head = Some(loader.linear("head", config.pooled_dim(), classes, true).await?);
+            if config.has_dist_head() {
+                head_dist = Some(loader.linear("head_dist", config.pooled_dim(), classes, true).await?);
             }
         }
-        Ok(Self { norm, fc_norm, head, head_dist })
+        Ok(Self { norm, fc_norm, attn_pool, head, head_dist })
     }
 }
 
@@ -173,8 +232,8 @@ impl Vit {
     /// The first error of `weights`.
     pub async fn load<W: Weights>(config: &VitConfig, weights: &mut W, device: &Device) -> Result<Self, W::Error> {
         let front = Self::load_front(config, weights, device).await?;
-        let Ending { norm, fc_norm, head, head_dist } = Ending::load(config, weights, device).await?;
-        Ok(Self { norm, fc_norm, head, head_dist, ..front })
+        let Ending { norm, fc_norm, attn_pool, head, head_dist } = Ending::load(config, weights, device).await?;
+        Ok(Self { norm, fc_norm, attn_pool, head, head_dist, ..front })
     }
 
     /// A model that ends with its last layer: no norm, no classifier.
@@ -198,7 +257,10 @@ impl Vit {
             0 => None,
             count => Some(loader.param("reg_token", [1, count, width]).await?),
         };
-        let pos_embed = loader.param("pos_embed", [1, rows, width]).await?;
+        let pos_embed = match config.options.pos_embed {
+            true => Some(loader.param("pos_embed", [1, rows, width]).await?),
+            false => None,
+        };
         let patch_embed = loader.patch_embed().await?;
         let norm_pre = match config.options.pre_norm {
             true => Some(loader.norm("norm_pre", width).await?),
@@ -216,6 +278,7 @@ impl Vit {
             blocks,
             norm,
             fc_norm,
+            attn_pool: None,
             head,
             head_dist,
             config,

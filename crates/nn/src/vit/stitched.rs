@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::model::{classify, encode, pooled};
 use super::state::{Ending, load_blocks, load_linear, state};
-use super::{Block, Hooks, HostTensor, LayerNorm, StitchedConfig, Vit, Weights};
+use super::{AttentionPool, Block, Hooks, HostTensor, LayerNorm, StitchedConfig, Vit, Weights};
 use crate::device::ReadError;
 use crate::kernels::linear;
 
@@ -20,6 +20,8 @@ pub struct End {
     pub norm: Option<LayerNorm>,
     /// Norm of the mean token, if the classifier sees that.
     pub fc_norm: Option<LayerNorm>,
+    /// What pools the tokens, if a learned query does.
+    pub attn_pool: Option<AttentionPool>,
     /// Classifier.
     pub head: Option<Linear>,
     /// Classifier on the distillation token.
@@ -47,12 +49,13 @@ impl Stitched {
     /// When the models have fewer layers than `config` says; [`StitchedConfig::check`] tells before.
     pub fn cut(front: &Vit, stitch: &Linear, end: &Vit, config: &StitchedConfig) -> Self {
         let blocks = end.blocks[config.end_layer..].to_vec();
-        let (norm, fc_norm) = (end.norm.clone(), end.fc_norm.clone());
-        let end = End { blocks, norm, fc_norm, head: end.head.clone(), head_dist: end.head_dist.clone() };
+        let (norm, fc_norm, attn_pool) = (end.norm.clone(), end.fc_norm.clone(), end.attn_pool.clone());
+        let end = End { blocks, norm, fc_norm, attn_pool, head: end.head.clone(), head_dist: end.head_dist.clone() };
         let front = Vit {
             blocks: front.blocks[..=config.front_layer].to_vec(),
             norm: None,
             fc_norm: None,
+            attn_pool: None,
             head: None,
             head_dist: None,
             config: config.front_part(),
@@ -72,19 +75,19 @@ impl Stitched {
         let stitch = load_linear(widths, &config.end, part.weights, device).await?;
         part.prefix = "end.";
         let blocks = load_blocks(&config.end, config.end_layer..config.end.depth, &mut part, device).await?;
-        let Ending { norm, fc_norm, head, head_dist } = Ending::load(&config.end, &mut part, device).await?;
-        let end = End { blocks, norm, fc_norm, head, head_dist };
+        let Ending { norm, fc_norm, attn_pool, head, head_dist } = Ending::load(&config.end, &mut part, device).await?;
+        let end = End { blocks, norm, fc_norm, attn_pool, head, head_dist };
         Ok(Self { front, stitch, end, config: config.clone() })
     }
 
     /// Class scores `[batch, classes]` of pictures `[batch, channels, image_size, image_size]`; without a classifier
     /// the pooled features. Hooks count the layers through: those of the end follow those of the front.
     pub fn logits(&self, images: Tensor<4>, hooks: &mut Hooks<'_>) -> Tensor<2> {
-        let End { blocks, norm, fc_norm, head, head_dist } = &self.end;
+        let End { blocks, norm, fc_norm, attn_pool, head, head_dist } = &self.end;
         let tokens = self.front.encode(self.front.embed(images), hooks);
         let tokens = encode(blocks, self.front.blocks.len(), linear(&self.stitch, tokens), hooks);
         let features = norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens));
-        let pooled = pooled(&self.config.end, fc_norm.as_ref(), features.clone());
+        let pooled = pooled(&self.config.end, fc_norm.as_ref(), attn_pool.as_ref(), features.clone());
         classify([head.as_ref(), head_dist.as_ref()], features, pooled)
     }
 

@@ -118,6 +118,22 @@ pub enum ExpandError {
         /// Layers of the ancestor.
         available: usize,
     },
+    /// Heads of another size than the ancestor's, whose channels turn with their places each at a speed of its own.
+    #[error("heads of `{channels}` channels cannot come from rotary ones of `{available}`: keep the size of the heads")]
+    TurnedHeads {
+        /// Channels of a head asked for.
+        channels: usize,
+        /// Channels of a head of the ancestor.
+        available: usize,
+    },
+    /// A width that the heads of the attention pooling cannot share.
+    #[error("`{heads}` heads pool the tokens, which cannot share a width of `{width}`: choose a multiple")]
+    PooledHeads {
+        /// Heads of the pooling.
+        heads: usize,
+        /// Width asked for.
+        width: usize,
+    },
     /// A picture that is no whole number of patches.
     #[error("pictures of `{image_size}` px cannot be cut into patches of `{patch_size}` px: choose a multiple")]
     ImageSize {

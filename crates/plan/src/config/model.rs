@@ -77,8 +77,8 @@ impl ModelConfig {
     /// Numbers that a model gives for a picture.
     pub fn outputs(&self) -> usize {
         match self {
-            Self::Vit(config) => config.classes.unwrap_or(config.embed_dim),
-            Self::Stitched(config) => config.end.classes.unwrap_or(config.end.embed_dim),
+            Self::Vit(config) => config.classes.unwrap_or(config.pooled_dim()),
+            Self::Stitched(config) => config.end.classes.unwrap_or(config.end.pooled_dim()),
             Self::Cnn(config) => config.classes.unwrap_or(config.pooled()),
         }
     }

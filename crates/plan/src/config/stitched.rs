@@ -85,7 +85,12 @@ impl StitchedConfig {
     /// Every tensor with its key and PyTorch shape: timm's keys behind `front.` and `end.` (layers keep their numbers),
     /// and `stitch`.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let is_ending = |key: &str| key.starts_with("norm.") || key.starts_with("fc_norm.") || key.starts_with("head");
+        let is_ending = |key: &str| {
+            key.starts_with("norm.")
+                || key.starts_with("fc_norm.")
+                || key.starts_with("attn_pool.")
+                || key.starts_with("head")
+        };
         let layer = |key: &str| key.strip_prefix("blocks.")?.split('.').next()?.parse::<usize>().ok();
         let front = self.front_part().tensors().into_iter().filter(|(key, _)| !is_ending(key));
         let end = self.end.tensors().into_iter();

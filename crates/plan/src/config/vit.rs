@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::vit_options::{FinalNorm, VitOptions};
+use super::vit_options::{Activation, AttentionPoolConfig, FinalNorm, VitOptions};
 
 /// What the classifier sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,11 @@ pub enum Pool {
     /// The mean of the patch tokens, then `fc_norm` (and no `norm`), as timm's `global_pool="avg"`; other norms are
     /// [`FinalNorm`]'s.
     Avg,
+    /// The CLS token and the mean of the patch tokens side by side, after `norm`, as in transformers' DINOv2.
+    ClsAvg,
+    /// The answer of a learned query to all tokens after `norm` (`attn_pool`, sizes in [`VitOptions::attn_pool`]), as
+    /// timm's `global_pool="map"`.
+    Map,
 }
 
 /// Hyper-parameters of a Vision Transformer.
@@ -42,7 +47,7 @@ pub struct VitConfig {
     pub layer_scale: bool,
     /// Whether there is a CLS token.
     pub cls_token: bool,
-    /// Whether there is a distillation token (`dist_token`) and head (`head_dist`).
+    /// Whether there is a distillation token (`dist_token`); it usually has a classifier (`head_dist`).
     pub distilled: bool,
     /// Register tokens (`reg_token`), without positions, between CLS and patches.
     pub register_tokens: usize,
@@ -72,7 +77,15 @@ impl VitConfig {
 
     /// Rows of `pos_embed` before those of the patches.
     pub fn pos_embed_prefix_rows(&self) -> usize {
-        if self.pos_embed_prefix { usize::from(self.cls_token) + usize::from(self.distilled) } else { 0 }
+        let is_there = self.options.pos_embed && self.pos_embed_prefix;
+        if is_there { usize::from(self.cls_token) + usize::from(self.distilled) } else { 0 }
+    }
+
+    /// Rows of `attn.relative_position_bias_table`: every step between two patches, then CLS to patch, patch to CLS and
+    /// CLS to itself.
+    pub fn relative_rows(&self) -> usize {
+        let steps = (2 * self.grid()).saturating_sub(1);
+        steps * steps + 3
     }
 
     /// All tokens: prefix and patches.
@@ -88,7 +101,7 @@ impl VitConfig {
     /// Whether all tokens are normed behind the last layer (`norm`).
     pub fn has_norm(&self) -> bool {
         match self.options.final_norm {
-            FinalNorm::Usual => self.pool == Pool::Cls,
+            FinalNorm::Usual => self.pool != Pool::Avg,
             FinalNorm::Tokens => true,
             FinalNorm::None => false,
         }
@@ -106,13 +119,28 @@ impl VitConfig {
         let norm = self.options.final_norm;
         let (pool, final_norm) = match (self.pool, norm) {
             _ if !self.cls_token || self.distilled => return None,
-            (Pool::Avg, FinalNorm::Usual) => return None,
+            (Pool::Avg, FinalNorm::Usual) | (Pool::ClsAvg | Pool::Map, _) => return None,
             (Pool::Cls, FinalNorm::None) => (Pool::Avg, FinalNorm::None),
             (Pool::Cls, _) => (Pool::Avg, FinalNorm::Tokens),
             (Pool::Avg, FinalNorm::None) => (Pool::Cls, FinalNorm::None),
             (Pool::Avg, FinalNorm::Tokens) => (Pool::Cls, FinalNorm::Usual),
         };
         Some(Self { pool, options: VitOptions { final_norm, ..self.options }, ..self.clone() })
+    }
+
+    /// Activation of the attention pooling: that of the layers, but for rotary models, where it is GELU.
+    pub fn pool_activation(&self) -> Activation {
+        if self.options.rope.is_some() { Activation::Gelu } else { self.options.activation }
+    }
+
+    /// Whether a second classifier reads the distillation token (`head_dist`).
+    pub fn has_dist_head(&self) -> bool {
+        self.distilled && self.options.dist_head
+    }
+
+    /// Channels that the classifier sees.
+    pub fn pooled_dim(&self) -> usize {
+        if self.pool == Pool::ClsAvg { 2 * self.embed_dim } else { self.embed_dim }
     }
 
     /// Rows of `mlp.fc1`: two halves where a gate multiplies.
@@ -134,7 +162,9 @@ impl VitConfig {
         if self.register_tokens > 0 {
             add("reg_token", &[1, self.register_tokens, width]);
         }
-        add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
+        if self.options.pos_embed {
+            add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
+        }
         add("patch_embed.proj.weight", &[width, self.channels, self.patch_size, self.patch_size]);
         if self.options.patch_bias {
             add("patch_embed.proj.bias", &[width]);
@@ -157,6 +187,13 @@ impl VitConfig {
                     add(&format!("attn.{norm}.bias"), &[self.head_dim]);
                 }
             }
+            if self.options.relative_bias {
+                add("attn.relative_position_bias_table", &[self.relative_rows(), self.num_heads]);
+            }
+            if self.options.attn_norm {
+                add("attn.norm.weight", &[attention]);
+                add("attn.norm.bias", &[attention]);
+            }
             add("attn.proj.weight", &[width, attention]);
             add("attn.proj.bias", &[width]);
             if self.layer_scale {
@@ -166,6 +203,10 @@ impl VitConfig {
             add("norm2.bias", &[width]);
             add("mlp.fc1.weight", &[self.fc1_rows(), width]);
             add("mlp.fc1.bias", &[self.fc1_rows()]);
+            if self.options.mlp_norm {
+                add("mlp.norm.weight", &[self.mlp_dim]);
+                add("mlp.norm.bias", &[self.mlp_dim]);
+            }
             add("mlp.fc2.weight", &[width, self.mlp_dim]);
             add("mlp.fc2.bias", &[width]);
             if self.layer_scale {
@@ -176,9 +217,25 @@ impl VitConfig {
             add(&format!("{norm}.weight"), &[width]);
             add(&format!("{norm}.bias"), &[width]);
         }
+        if let Some(AttentionPoolConfig { mlp_dim, .. }) = self.options.attn_pool {
+            let mut add = |key: &str, shape: &[usize]| add(&format!("attn_pool.{key}"), shape);
+            add("latent", &[1, 1, width]);
+            for (key, [output, input]) in [
+                ("q", [width, width]),
+                ("kv", [2 * width, width]),
+                ("proj", [width, width]),
+                ("mlp.fc1", [mlp_dim, width]),
+                ("mlp.fc2", [width, mlp_dim]),
+            ] {
+                add(&format!("{key}.weight"), &[output, input]);
+                add(&format!("{key}.bias"), &[output]);
+            }
+            add("norm.weight", &[width]);
+            add("norm.bias", &[width]);
+        }
         if let Some(classes) = self.classes {
-            for head in if self.distilled { &["head", "head_dist"][..] } else { &["head"] } {
-                add(&format!("{head}.weight"), &[classes, width]);
+            for head in if self.has_dist_head() { &["head", "head_dist"][..] } else { &["head"] } {
+                add(&format!("{head}.weight"), &[classes, self.pooled_dim()]);
                 add(&format!("{head}.bias"), &[classes]);
             }
         }
@@ -198,7 +255,7 @@ impl VitConfig {
         let projections = tokens * width * attention * 4;
         let scores = tokens * tokens * attention * 2;
         let mlp = tokens * width * (self.fc1_rows() + self.mlp_dim) as u64;
-        let head = self.classes.unwrap_or(0) as u64 * width;
+        let head = self.classes.unwrap_or(0) as u64 * self.pooled_dim() as u64;
         2 * (embed + self.depth as u64 * (projections + scores + mlp) + head)
     }
 }

@@ -1,6 +1,9 @@
-//! What Vision Transformers of equal sizes differ in: their activation, gates, and where norms stand.
+//! What Vision Transformers of equal sizes differ in: their activation, gates, where norms stand, and how attention knows
+//! places.
 
 use serde::{Deserialize, Serialize};
+
+use super::rope::Rope;
 
 /// What bends the numbers between the two layers of a feed-forward network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +60,17 @@ pub enum FinalNorm {
     None,
 }
 
-/// What a Vision Transformer is besides its sizes (docs/methods.md, section 6.10); the usual one is the default.
+/// A learned query and what follows its answer (`attn_pool`; Lee et al. 2019, SigLIP).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttentionPoolConfig {
+    /// Heads; together they are as wide as the tokens.
+    pub heads: usize,
+    /// Width of its feed-forward network.
+    pub mlp_dim: usize,
+}
+
+/// What a Vision Transformer is besides its sizes (docs/methods.md, section 6.10); the usual one is the default.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VitOptions {
     /// Activation of the feed-forward networks.
@@ -72,6 +84,23 @@ pub struct VitOptions {
     pub patch_bias: bool,
     /// The norm behind the last layer.
     pub final_norm: FinalNorm,
+    /// Whether tokens get a position embedding (`pos_embed`).
+    pub pos_embed: bool,
+    /// How queries and keys are turned by their places, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rope: Option<Rope>,
+    /// Whether each layer's scores get a bias by head and relative place (`attn.relative_position_bias_table`), as in
+    /// BEiT; then CLS is the only token before the patches.
+    pub relative_bias: bool,
+    /// Whether what the heads gave is normed before the projection (`attn.norm`).
+    pub attn_norm: bool,
+    /// Whether the hidden channels of the feed-forward network are normed before `mlp.fc2` (`mlp.norm`).
+    pub mlp_norm: bool,
+    /// Whether the distillation token, where there is one, has a classifier of its own.
+    pub dist_head: bool,
+    /// What pools the tokens, of [`Pool::Map`](super::Pool::Map).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attn_pool: Option<AttentionPoolConfig>,
 }
 
 impl Default for VitOptions {
@@ -82,6 +111,13 @@ impl Default for VitOptions {
             pre_norm: false,
             patch_bias: true,
             final_norm: FinalNorm::Usual,
+            pos_embed: true,
+            rope: None,
+            relative_bias: false,
+            attn_norm: false,
+            mlp_norm: false,
+            dist_head: true,
+            attn_pool: None,
         }
     }
 }

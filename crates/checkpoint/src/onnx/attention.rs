@@ -1,0 +1,113 @@
+//! Self-attention as a graph; the heads together need not be as wide as the tokens.
+
+use super::graph::{Attributes, Graph, Value};
+use heirloom_plan::config::{AttentionPoolConfig, Rope, RopeGrid, VitConfig, relative_index};
+
+/// Tokens `[batch, tokens, embed_dim]` to the same.
+pub(super) fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
+    let (heads, head_dim) = (config.num_heads as i64, config.head_dim as i64);
+    let qkv = graph.linear(tokens, "qkv", config.qkv_bias);
+    let qkv = graph.reshape(&qkv, &[0, config.tokens() as i64, 3, heads, head_dim]);
+    // `[3, batch, heads, tokens, head_dim]`.
+    let qkv = graph.transpose(&qkv, &[2, 0, 3, 1, 4]);
+    let [mut query, mut key, value] = [0, 1, 2].map(|part| graph.pick(&qkv, 0, part));
+    if config.qk_norm {
+        query = graph.layer_norm(&query, "q_norm", config.norm_eps);
+        key = graph.layer_norm(&key, "k_norm", config.norm_eps);
+    }
+    if let Some(rope) = &config.options.rope {
+        [query, key] = [query, key].map(|heads| turn(graph, config, rope, &heads));
+    }
+    let key = graph.transpose(&key, &[0, 1, 3, 2]);
+    let scores = graph.node("MatMul", &[&query, &key], Attributes::none());
+    let scale = graph.number((1.0 / (config.head_dim as f64).sqrt()) as f32);
+    let mut scores = graph.mul(&scores, &scale);
+    if config.options.relative_bias {
+        let bias = relative_bias(graph, config);
+        scores = graph.add(&scores, &bias);
+    }
+    let shares = graph.node("Softmax", &[&scores], Attributes::none().int("axis", -1));
+    let mixed = graph.node("MatMul", &[&shares, &value], Attributes::none());
+    let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
+    let mut mixed = graph.reshape(&mixed, &[0, 0, config.attention_dim() as i64]);
+    if config.options.attn_norm {
+        mixed = graph.layer_norm(&mixed, "norm", config.norm_eps);
+    }
+    graph.linear(&mixed, "proj", true)
+}
+
+/// Turns queries or keys by their places: `[batch, heads, tokens, head_dim]` to the same. Sines and cosines are constants
+/// of the graph, one row a token; the tokens before the patches are not turned.
+fn turn(graph: &mut Graph, config: &VitConfig, rope: &Rope, heads: &str) -> Value {
+    let (count, pairs) = (config.tokens(), config.head_dim / 2);
+    let mut angles = vec![0.0; config.prefix_tokens() * pairs];
+    angles.extend(rope.angles(config.grid(), config.head_dim));
+    let (number, tokens, half) = (config.num_heads as i64, count as i64, pairs as i64);
+    // Channels as pairs: two halves, or neighbours.
+    let (shape, axis) = if rope.halves { ([0, number, tokens, 2, half], 3) } else { ([0, number, tokens, half, 2], 4) };
+    let mut table = |name: &str, of: fn(f32) -> f32| {
+        let values: Vec<f32> = angles.iter().map(|&angle| of(angle)).collect();
+        graph.numbers(&format!("rope.{name}.{count}x{pairs}.{}", tag(rope)), &[count, pairs], &values)
+    };
+    let (cos, sin) = (table("cos", f32::cos), table("sin", f32::sin));
+    let split = graph.reshape(heads, &shape);
+    let [one, other] = [0, 1].map(|at| graph.pick(&split, axis, at));
+    let mut product = |a: &str, b: &str| graph.mul(a, b);
+    let [one_cos, other_sin, other_cos, one_sin] =
+        [product(&one, &cos), product(&other, &sin), product(&other, &cos), product(&one, &sin)];
+    let first = graph.node("Sub", &[&one_cos, &other_sin], Attributes::none());
+    let second = graph.add(&other_cos, &one_sin);
+    let alone = if rope.halves { [0, number, tokens, 1, half] } else { [0, number, tokens, half, 1] };
+    let turned = [first, second].map(|part| graph.reshape(&part, &alone));
+    let turned = graph.concat(&turned, axis);
+    graph.reshape(&turned, &[0, number, tokens, config.head_dim as i64])
+}
+
+/// What tells the tables of two models apart: a stitched one may hold both.
+fn tag(rope: &Rope) -> String {
+    let places = match rope.grid {
+        RopeGrid::Index { reference, offset } => format!("{}+{offset}", reference.unwrap_or(0)),
+        RopeGrid::Centred => "centred".to_string(),
+    };
+    format!("{places}.{}.{}", rope.temperature, if rope.columns_first { "xy" } else { "yx" })
+}
+
+/// What is added to the scores: `[heads, tokens, tokens]` of a table `[rows, heads]`.
+fn relative_bias(graph: &mut Graph, config: &VitConfig) -> Value {
+    let tokens = config.tokens();
+    let table = graph.weight("relative_position_bias_table");
+    let rows: Vec<i64> = relative_index(tokens).into_iter().map(|row| row as i64).collect();
+    let rows = graph.indices(&format!("relative_position_index.{tokens}"), &rows);
+    let taken = graph.node("Gather", &[&table, &rows], Attributes::none().int("axis", 0));
+    let square = graph.reshape(&taken, &[tokens as i64, tokens as i64, config.num_heads as i64]);
+    graph.transpose(&square, &[2, 0, 1])
+}
+
+/// A learned query's answer to all tokens, and the feed-forward network behind it: `[batch, embed_dim]`.
+pub(super) fn attn_pool(graph: &mut Graph, config: &VitConfig, pool: AttentionPoolConfig, tokens: &str) -> Value {
+    let (heads, width) = (pool.heads as i64, config.embed_dim as i64);
+    let latent = graph.weight("latent");
+    let query = graph.linear(&latent, "q", true);
+    let query = graph.reshape(&query, &[1, 1, heads, width / heads]);
+    let query = graph.transpose(&query, &[0, 2, 1, 3]);
+    let kv = graph.linear(tokens, "kv", true);
+    let kv = graph.reshape(&kv, &[0, config.tokens() as i64, 2, heads, width / heads]);
+    let kv = graph.transpose(&kv, &[2, 0, 3, 1, 4]);
+    let [key, value] = [0, 1].map(|part| graph.pick(&kv, 0, part));
+    let key = graph.transpose(&key, &[0, 1, 3, 2]);
+    let scores = graph.node("MatMul", &[&query, &key], Attributes::none());
+    let scale = graph.number((heads as f32 / width as f32).sqrt());
+    let scores = graph.mul(&scores, &scale);
+    let shares = graph.node("Softmax", &[&scores], Attributes::none().int("axis", -1));
+    let mixed = graph.node("MatMul", &[&shares, &value], Attributes::none());
+    // One query: heads beside each other are its channels already.
+    let mixed = graph.reshape(&mixed, &[0, width]);
+    let answer = graph.linear(&mixed, "proj", true);
+    let normed = graph.layer_norm(&answer, "norm", config.norm_eps);
+    let branch = graph.within("mlp", |graph| {
+        let hidden = graph.linear(&normed, "fc1", true);
+        let hidden = graph.activation(&hidden, config.pool_activation());
+        graph.linear(&hidden, "fc2", true)
+    });
+    graph.add(&answer, &branch)
+}
