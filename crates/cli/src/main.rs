@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn commands_of_the_evidence_are_understood() {
         for line in [
-            "race m p --arms inherited,scratch,tleg --size 32 --layers 4 --lr 5e-4 --share 0.1 --heads 6 --seeds 1 --json",
+            "race m p --arms inherited,scratch,line --size 32 --layers 4 --lr 5e-4 --share 0.1 --heads 6 --seeds 1 --json",
             "layers m p --arms inherited,whole --k 3 --pseudo-layers 3 --every 10 --engine cpu --first-seed 2 --json",
             "pool m p --blocks 6 --widths 64,128 --start least-squares --seeds 1 --json",
             "pool m p --basis random --no-standardising --no-tying --no-nesting --places three --feature-weight 3",

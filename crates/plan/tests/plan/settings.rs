@@ -33,6 +33,7 @@ fn unusual() -> Settings {
         shares: vec![12.5],
         copy_scale: CopyScale::Literal,
         small: [1, 2, 0].map(|blocks| SmallModel { blocks, width: 384 }),
+        likeness: Likeness::Influence,
         basis: Basis::Random,
         stitch_start: StitchInit::Random,
         ..settings
@@ -122,7 +123,8 @@ fn words_of_earlier_links_mean_what_they_meant() {
     for (said, likeness) in [("0", Likeness::Cka), ("1", Likeness::Learned), ("influence", Likeness::Influence)] {
         assert_eq!(Settings::from_fragment(&format!("#learned={said}")).likeness, likeness);
     }
-    assert_eq!(Settings::from_fragment("#arms=tleg+ends").arms, [Init::Line, Init::Ends]);
+    // In the order in which they are shown.
+    assert_eq!(Settings::from_fragment("#arms=tleg+ends").arms, [Init::Ends, Init::Line]);
     assert_eq!(serde_json::from_str::<Init>("\"tleg\"").ok(), Some(Init::Line));
 }
 
