@@ -170,6 +170,8 @@ class NumpyVit:
 
     def asked(self, x):
         """A learned query's answer to all tokens, and what follows it."""
+        if not self.option("rope", None):
+            x = x[:, self.config["cls_token"] + self.config["distilled"] + self.config["register_tokens"] :]
         pool, (batch, count, width) = self.option("attn_pool", None), x.shape
         heads = pool["heads"]
         query = self.linear(self.get("attn_pool.latent"), "attn_pool.q").reshape(heads, 1, width // heads)

@@ -157,7 +157,16 @@ impl Hints {
 
 /// Arguments of timm's constructors that change what the same tensors compute.
 fn unknown_argument(key: &&String) -> bool {
-    let known = ["rope_", "ref_feat_shape", "use_post_norm", "use_rot_pos_emb", "block_fn", "attn_type", "scale_"];
+    let known = [
+        "rope_",
+        "ref_feat_shape",
+        "use_post_norm",
+        "use_rot_pos_emb",
+        "block_fn",
+        "attn_type",
+        "scale_",
+        "pool_include_prefix",
+    ];
     known.iter().any(|part| key.starts_with(part))
 }
 

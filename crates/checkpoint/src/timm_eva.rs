@@ -43,7 +43,9 @@ pub(super) fn renamed(
             let [query, _, value] = &parts::<3>(tensor)[..] else { continue };
             renamed.push((format!("{module}q_bias"), query.clone()));
             renamed.push((format!("{module}v_bias"), value.clone()));
-        } else if let (true, Some((module, kind))) = (has_split_gate, key.rsplit_once(".fc1.")) {
+        } else if let (true, Some((module, kind))) =
+            (has_split_gate && key.starts_with("blocks."), key.rsplit_once(".fc1."))
+        {
             let halves = ["fc1_g", "fc1_x"].into_iter().zip(parts::<2>(tensor));
             renamed.extend(halves.map(|(half, tensor)| (format!("{module}.{half}.{kind}"), tensor)));
         } else {
@@ -169,8 +171,17 @@ fn own_heads(class: Class, config: &VitConfig) -> String {
     if class == Class::Beit {
         words.insert("window_size".into(), json!([side, side]));
         let words = arguments_in_python(&words);
+        let bias = if qkv_bias { "torch.cat((self.q_bias, self.k_bias, self.v_bias))" } else { "None" };
+        // timm's own takes heads for as wide as the tokens where it joins them again.
         return format!(
-            "for block in model.blocks:\n    block.attn = timm.models.beit.Attention({embed_dim}, {words})\n"
+            "def attend(self, x, shared_rel_pos_bias=None):\n    \
+             qkv = torch.nn.functional.linear(x, self.qkv.weight, {bias})\n    \
+             q, k, v = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)\n    \
+             bias = self._get_rel_pos_bias()\n    \
+             x = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)\n    \
+             return self.proj(x.transpose(1, 2).flatten(2))\n\n\
+             timm.models.beit.Attention.forward = attend\n\
+             for block in model.blocks:\n    block.attn = timm.models.beit.Attention({embed_dim}, {words})\n"
         );
     }
     words.insert("num_prefix_tokens".into(), json!(config.prefix_tokens()));

@@ -122,6 +122,7 @@ pub(super) fn other(name: &str) -> Option<String> {
     let what = match name {
         _ if name.contains("_rpn_") || name.starts_with("eva02_enormous_") => "whose norms follow its branches",
         _ if name.contains("_rope_mixed_") => "whose rotary positions have learned frequencies",
+        "test_vit3" => "whose attention pooling sees the tokens before the patches",
         _ => return None,
     };
     Some(format!("a Vision Transformer {what} (`{name}`)"))

@@ -81,6 +81,7 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         ("dinov3", VitConfig { register_tokens: 4, pos_embed_prefix: false, options: crate::vit::centred(), ..tiny() }),
         ("beit", VitConfig { pos_embed_prefix: false, layer_scale: true, options: beit, ..tiny() }),
         ("siglip", VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..no_cls.clone() }),
+        ("asked_beside_cls", VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..tiny() }),
         (
             "perception",
             VitConfig { pool: Pool::Map, options: VitOptions { attn_pool, ..crate::vit::turned() }, ..tiny() },

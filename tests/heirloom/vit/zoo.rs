@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 26] = fixtures![
+const FIXTURES: [(&str, &[u8]); 27] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -42,6 +42,7 @@ const FIXTURES: [(&str, &[u8]); 26] = fixtures![
     "hf_clip",
     "vit_base_patch16_siglip_224",
     "vit_pe_core_base_patch16_224",
+    "vit_so150m_patch16_reg4_map_256",
     "hf_siglip",
     "hf_dinov2_classifier",
     "hf_deit_alone",

@@ -60,6 +60,9 @@ impl Reader<'_> {
                 return Err(self.unfit(found.into()));
             }
             self.assumptions.push(format!("{heads} heads of the attention pooling, as many as in the layers"));
+            if self.has("cls_token") || self.has("reg_token") {
+                self.assumptions.push("an attention pooling that sees the patches alone".into());
+            }
         }
         let heads = name.and_then(timm_names::pool_heads).unwrap_or(heads);
         let key = "attn_pool.mlp.fc1.weight";

@@ -83,15 +83,17 @@ fn relative_bias(graph: &mut Graph, config: &VitConfig) -> Value {
     graph.transpose(&square, &[2, 0, 1])
 }
 
-/// A learned query's answer to all tokens, and the feed-forward network behind it: `[batch, embed_dim]`.
+/// A learned query's answer to the tokens it sees, and the feed-forward network behind it: `[batch, embed_dim]`.
 pub(super) fn attn_pool(graph: &mut Graph, config: &VitConfig, pool: AttentionPoolConfig, tokens: &str) -> Value {
     let (heads, width) = (pool.heads as i64, config.embed_dim as i64);
     let latent = graph.weight("latent");
     let query = graph.linear(&latent, "q", true);
     let query = graph.reshape(&query, &[1, 1, heads, width / heads]);
     let query = graph.transpose(&query, &[0, 2, 1, 3]);
-    let kv = graph.linear(tokens, "kv", true);
-    let kv = graph.reshape(&kv, &[0, config.tokens() as i64, 2, heads, width / heads]);
+    let first = if config.pool_sees_prefix() { 0 } else { config.prefix_tokens() };
+    let seen = if first == 0 { tokens.to_string() } else { graph.slice(tokens, 1, first as i64, i64::MAX) };
+    let kv = graph.linear(&seen, "kv", true);
+    let kv = graph.reshape(&kv, &[0, (config.tokens() - first) as i64, 2, heads, width / heads]);
     let kv = graph.transpose(&kv, &[2, 0, 3, 1, 4]);
     let [key, value] = [0, 1].map(|part| graph.pick(&kv, 0, part));
     let key = graph.transpose(&key, &[0, 1, 3, 2]);

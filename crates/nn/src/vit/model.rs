@@ -186,7 +186,8 @@ pub(super) fn pooled(
 ) -> Tensor<2> {
     let [batch, count, width] = features.dims();
     if let Some(attn_pool) = attn_pool {
-        return attn_pool.forward(features);
+        let first = if config.pool_sees_prefix() { 0 } else { config.prefix_tokens() };
+        return attn_pool.forward(features.narrow(1, first, count - first));
     }
     let prefix = config.prefix_tokens();
     let mean = |tokens: Tensor<3>| tokens.narrow(1, prefix, count - prefix).mean_dim(1).reshape([batch, width]);

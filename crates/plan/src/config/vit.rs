@@ -15,7 +15,7 @@ pub enum Pool {
     Avg,
     /// The CLS token and the mean of the patch tokens side by side, after `norm`, as in transformers' DINOv2.
     ClsAvg,
-    /// The answer of a learned query to all tokens after `norm` (`attn_pool`, sizes in [`VitOptions::attn_pool`]), as
+    /// The answer of a learned query to the tokens after `norm` (`attn_pool`, sizes in [`VitOptions::attn_pool`]), as
     /// timm's `global_pool="map"`.
     Map,
 }
@@ -126,6 +126,11 @@ impl VitConfig {
             (Pool::Avg, FinalNorm::Tokens) => (Pool::Cls, FinalNorm::Usual),
         };
         Some(Self { pool, options: VitOptions { final_norm, ..self.options }, ..self.clone() })
+    }
+
+    /// Whether the attention pooling sees the tokens before the patches too: of rotary models it does.
+    pub fn pool_sees_prefix(&self) -> bool {
+        self.options.rope.is_some()
     }
 
     /// Activation of the attention pooling: that of the layers, but for rotary models, where it is GELU.

@@ -221,6 +221,7 @@ pub enum Command {
 }
 
 /// What the engine tells the page.
+#[allow(clippy::large_enum_variant, reason = "an event is written as JSON at once; few are held")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The device is ready (answer to [`Command::Start`]).
