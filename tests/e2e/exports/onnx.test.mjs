@@ -11,7 +11,7 @@ const TOLERANCE = 1e-4;
 const CASES = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)).sort();
 
 // Vision transformers, stitched pairs and convolutional networks of exports.rs.
-test('there are models to check', () => assert.equal(CASES.length, 17 + 3 + 7, `${CASES} in ${FOLDER}`));
+test('there are models to check', () => assert.equal(CASES.length, 27 + 3 + 7, `${CASES} in ${FOLDER}`));
 
 let [worst, compared] = [0, 0];
 for (const name of CASES) {
