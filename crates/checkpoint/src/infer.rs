@@ -195,6 +195,11 @@ impl Reader<'_> {
         if let Some(head_dim) = exact.filter(|&head_dim| head_dim > 0 && all.is_multiple_of(head_dim)) {
             return Ok((all / head_dim, head_dim));
         }
+        // A column for each head.
+        let biased = self.any_block("attn.relative_position_bias_table").and_then(|(_, shape)| shape.get(1).copied());
+        if let Some(heads) = biased.filter(|&heads| heads > 0 && all.is_multiple_of(heads)) {
+            return Ok((heads, all / heads));
+        }
         if let Some(heads) = self.hints.num_heads {
             if heads == 0 || !all.is_multiple_of(heads) {
                 let problem = format!("it says {heads} heads, which cannot share {all} channels evenly");

@@ -95,7 +95,8 @@ impl Reader<'_> {
         let (fc1, fc2) = (rows("mlp.fc1.weight", 0), rows("mlp.fc2.weight", 1));
         let gated = fc2.and_then(|width| width.checked_mul(2)).is_some_and(|both| fc1 == Some(both));
         let (pre_norm, patch_bias) = (self.has("norm_pre.weight"), self.has("patch_embed.proj.bias"));
-        let activation = self.activation(gated, pre_norm || final_norm != FinalNorm::Usual);
+        let is_open = pre_norm || final_norm != FinalNorm::Usual || self.has("attn_pool.latent");
+        let activation = self.activation(gated, is_open);
         // A usual model that lacks its bias is damaged, not another one.
         Ok(VitOptions {
             activation,
