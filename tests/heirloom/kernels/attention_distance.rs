@@ -140,14 +140,15 @@ async fn a_call_is_one_launch_for_all_heads_and_the_reference_is_none() {
     count_launches(&crate::support::device().await).await;
 }
 
-/// 6 heads, 257 tokens, 64 channels: the matrix `[heads, tokens, tokens]` would take 1.6 MB.
+/// 32 heads, 257 tokens, 16 channels: the matrix `[heads, tokens, tokens]` would take 8.5 MB; the library that multiplies
+/// matrices takes up to 2 MB for itself, by the machine's caches.
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn measuring_holds_less_than_one_attention_matrix() {
     let device = heirloom_nn::device::cpu();
     let tensor = |key| {
-        let values = RandomWeights { seed: 1 }.values(key, 6 * 257 * 64);
-        Tensor::<4>::from_data(TensorData::new(values, [1, 6, 257, 64]), &device)
+        let values = RandomWeights { seed: 1 }.values(key, 32 * 257 * 16);
+        Tensor::<4>::from_data(TensorData::new(values, [1, 32, 257, 16]), &device)
     };
     let (query, key) = (tensor("q.weight"), tensor("k.weight"));
     let geometry = PatchGeometry { grid: 16, patch_size: 14, prefix_tokens: 1, renormalise: false };
@@ -156,7 +157,7 @@ fn measuring_holds_less_than_one_attention_matrix() {
         crate::support::heap::peak(|| pollster::block_on(read(work(query, key, geometry).distance))).0
     };
     let (fused, composed) = (peak_of(attention_distance), peak_of(attention_distance_composed));
-    let matrix = 6 * 257 * 257 * 4;
+    let matrix = 32 * 257 * 257 * 4;
     println!("peak heap: fused {fused} bytes, composed {composed} bytes, one attention matrix {matrix} bytes");
     assert!(fused < matrix, "peak was {fused} bytes");
     assert!(composed > matrix, "the counter counts nothing: {composed} bytes");
