@@ -122,7 +122,7 @@ impl Reader<'_> {
             self.left_out.push("reg_token".into());
         }
         let (grid, rows) = self.grid(&options, [prefix, register_tokens], patch_size)?;
-        self.refuse_look_alikes(&options, rows)?;
+        self.refuse_what_looks_alike(&options, rows)?;
         let config = VitConfig {
             image_size: grid.saturating_mul(patch_size),
             patch_size,

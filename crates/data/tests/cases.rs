@@ -1,5 +1,7 @@
 //! Folders and zips as people have them: `tests/fixtures/cases`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -154,7 +156,7 @@ fn strips_are_seen_without_a_giant_between() {
 fn the_same_file_name_in_two_classes_is_two_paths() {
     let mut set = PictureSet::new();
     for (class, value) in [("cat", 1), ("dog", 100), ("dog", 200)] {
-        let files: Vec<_> = (1..9).map(|i| FileHandle::from_bytes(&format!("{i}.png"), png(8, 8, value + i))).collect();
+        let files: Vec<_> = (1..9).map(|i| FileHandle::from_bytes(format!("{i}.png"), png(8, 8, value + i))).collect();
         add(&mut set, &files, Some(class)).unwrap();
     }
     let mut paths: Vec<_> = set.pictures().iter().map(|picture| picture.path.clone()).collect();
@@ -162,7 +164,7 @@ fn the_same_file_name_in_two_classes_is_two_paths() {
     paths.sort();
     paths.dedup();
     assert_eq!((paths.len(), set.duplicates().len()), (24, 0));
-    let again: Vec<_> = (1..9).map(|i| FileHandle::from_bytes(&format!("{i}.png"), png(8, 8, 200 + i))).collect();
+    let again: Vec<_> = (1..9).map(|i| FileHandle::from_bytes(format!("{i}.png"), png(8, 8, 200 + i))).collect();
     assert_eq!(add(&mut set, &again, Some("dog")).unwrap().repeated, 8);
 }
 

@@ -56,7 +56,7 @@ impl Reader<'_> {
 
     /// Refuses what has the tensors of a usual Vision Transformer and may compute something else, or says that it may.
     /// `rows`: those of `pos_embed` before the patches.
-    pub(super) fn refuse_look_alikes(&mut self, options: &VitOptions, rows: usize) -> Result<(), CheckpointError> {
+    pub(super) fn refuse_what_looks_alike(&mut self, options: &VitOptions, rows: usize) -> Result<(), CheckpointError> {
         if !self.is_nameless() || options.rope.is_some() || options.relative_bias {
             return Ok(());
         }
