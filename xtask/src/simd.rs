@@ -17,7 +17,7 @@ type Loop = (&'static str, usize);
 const LOOPS: [Loop; 21] = [
     ("heirloom_lanes::adamw::adamw", 10),
     ("heirloom_lanes::depthwise::add_scaled", 2),
-    ("heirloom_lanes::depthwise::correlate", 4),
+    ("heirloom_lanes::depthwise::product_sum", 4),
     ("heirloom_lanes::depthwise::weigh", 12),
     ("heirloom_lanes::distance::DistanceTable::row_of_probabilities", 10),
     ("heirloom_lanes::gelu::gelu", 26),

@@ -211,22 +211,24 @@ fn add_scaled(to: &mut [f32], run: &[f32], weight: f32) {
 }
 
 /// What each of the nine runs and the gradient have in common: the sums of their products.
-#[inline(never)]
 fn correlate(phases: &[f32], run: &[f32], starts: [usize; 9]) -> [f32; 9] {
-    let (gradients, _) = run.as_chunks::<PAIR>();
-    starts.map(|start| {
-        let (values, _) = phases[start..][..run.len()].as_chunks::<PAIR>();
-        let mut sums = [F32x4::splat(0.0); 2];
-        for (gradient, value) in gradients.iter().zip(values) {
-            let (gradient, value) = (gradient.as_chunks::<4>().0, value.as_chunks::<4>().0);
-            for half in 0..2 {
-                sums[half] = sums[half].plus_product(F32x4::load(&gradient[half]), F32x4::load(&value[half]));
-            }
+    starts.map(|start| product_sum(run, &phases[start..][..run.len()]))
+}
+
+/// The sum of the products of two runs of whole pairs of vectors.
+#[inline(never)]
+fn product_sum(run: &[f32], values: &[f32]) -> f32 {
+    let ((run, _), (values, _)) = (run.as_chunks::<PAIR>(), values.as_chunks::<PAIR>());
+    let mut sums = [F32x4::splat(0.0); 2];
+    for (a, b) in run.iter().zip(values) {
+        let (a, b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);
+        for half in 0..2 {
+            sums[half] = sums[half].plus_product(F32x4::load(&a[half]), F32x4::load(&b[half]));
         }
-        let mut lanes = [0.0; 4];
-        sums[0].plus(sums[1]).store(&mut lanes);
-        lanes.iter().sum()
-    })
+    }
+    let mut lanes = [0.0; 4];
+    sums[0].plus(sums[1]).store(&mut lanes);
+    lanes.iter().sum()
 }
 
 #[cfg(test)]
