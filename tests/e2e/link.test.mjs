@@ -26,7 +26,9 @@ test('a copied link opens with the same settings', { timeout: 120_000 }, async (
     await step.waitFor(visit, 'copy-link-status', /copied/i);
     const link = await visit.page.evaluate(() => navigator.clipboard.readText());
     const fragment = new URLSearchParams(new URL(link).hash.slice(1));
-    assert.deepEqual(Object.fromEntries(fragment), { engine: 'cpu', seed: '5', steps: '77', lr: '0.0005' });
+    // A link without starts is from before the yardstick and means those of then; what is copied says so.
+    const expected = { engine: 'cpu', seed: '5', arms: 'inherited scratch', steps: '77', lr: '0.0005' };
+    assert.deepEqual(Object.fromEntries(fragment), expected);
     assert.equal(new URL(link).search, '', 'the engine stands in the fragment, not twice');
 
     // A request of the old page may end with it.
@@ -51,7 +53,7 @@ test('where the clipboard is denied, the link stands selected in a field', { tim
     await visit.at('copy-link').click();
     const field = visit.at('copy-link-field');
     await field.waitFor();
-    assert.match(await field.inputValue(), /^http:.*#engine=cpu&steps=12$/);
+    assert.match(await field.inputValue(), /^http:.*#engine=cpu&arms=inherited\+scratch&steps=12$/);
     await visit.page.waitForFunction(() => document.activeElement?.dataset.testid === 'copy-link-field');
     const selected = await field.evaluate((input) => input.value.slice(input.selectionStart, input.selectionEnd));
     assert.equal(selected, await field.inputValue());
@@ -102,7 +104,7 @@ test('what an address says wrongly is told and left as usual', { timeout: 60_000
     }
     assert.match(said, /whole number from 1 to 1000000/);
     assert.match(said, /no such setting/);
-    assert.match(await now(visit), /^Settings: The usual settings, with changes: Learning rate 0\.001 \(there 0\.00003\)\.$/);
+    assert.match(await now(visit), /^Settings: The usual settings, with changes: Starts to compare \(arms\) inherited\+scratch \(there .*\), Learning rate 0\.001 \(there 0\.00003\)\.$/);
     await step.closeNotices(visit);
     // An anchor of the page is no setting.
     await visit.page.evaluate(() => { location.hash = '#trial'; });

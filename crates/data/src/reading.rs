@@ -178,7 +178,8 @@ pub fn read(paths: &[&str], level: Level) -> Reading {
             let (at, level) =
                 if chosen == outermost { (innermost, Level::Innermost) } else { (outermost, Level::Outermost) };
             let name = |chain: &Chain, at: usize| chain.folders[at].to_owned();
-            let found = deep.first();
+            // The same example in whatever order the files came.
+            let found = deep.iter().min_by(|a, b| a.folders.cmp(&b.folders));
             let found = found.map(|one| ReadOtherwise { chosen: name(one, chosen), other: name(one, at), level });
             reading.otherwise = reading.otherwise.or(found);
         }

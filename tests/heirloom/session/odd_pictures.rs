@@ -126,7 +126,7 @@ fn folders_inside_folders_are_read_the_other_way_and_back() {
         let (mut engine, summary) = engine_with(files).await;
         let outer = [("blue", 6, 2), ("red", 6, 2)];
         assert_eq!(classes(&summary), outer);
-        let choice = FolderChoice { chosen: "red".into(), other: "session1".into(), level: FolderLevel::Innermost };
+        let choice = FolderChoice { chosen: "blue".into(), other: "session1".into(), level: FolderLevel::Innermost };
         assert_eq!(summary.folders, Some(choice));
         engine.send(Command::MeasureHeads(MeasureSettings { pictures: 2, renormalise: false }), Vec::new()).await;
         let read = async |engine: &mut TestEngine, level| {
@@ -139,7 +139,7 @@ fn folders_inside_folders_are_read_the_other_way_and_back() {
         let choice = inner.folders.clone().unwrap();
         assert_eq!(
             (choice.chosen.as_str(), choice.other.as_str(), choice.level),
-            ("session1", "red", FolderLevel::Outermost)
+            ("session1", "blue", FolderLevel::Outermost)
         );
         assert!(inner.classes.iter().all(|class| class.thumbnails.len() == 4));
         assert_eq!(classes(&read(&mut engine, FolderLevel::Outermost).await), outer);
