@@ -1,13 +1,11 @@
 //! The ancestor as it is: what its classifier is fitted to, and the model with the fitted one.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom_checkpoint::{Checkpoint, Description, write_safetensors};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers};
 use heirloom_learngene::yardstick::{as_it_is, head_features, kinds, put_head};
 use heirloom_nn::cnn::{CnnConfig, Shortcut};
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_nn::vit::{FinalNorm, Pool, VitConfig, VitOptions};
-use heirloom_platform::file::FileHandle;
 use heirloom_train::LinearHead;
 
 use crate::cnn::{lively, small};
@@ -124,6 +122,8 @@ on_every_engine! {
 #[test]
 fn the_mean_of_the_patches_is_written_and_opened_as_such() {
     pollster::block_on(async {
+        use heirloom_checkpoint::{Checkpoint, Description, write_safetensors};
+        use heirloom_platform::file::FileHandle;
         let mut model = vit(of_options(Pool::Cls, FinalNorm::Usual), &crate::support::device().await).await;
         put_head(&mut model, &head(1, 32));
         let description = Description { config: model.config(), labels: None, preprocessing: None };

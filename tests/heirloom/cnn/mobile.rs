@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use heirloom_checkpoint::Checkpoint;
 use heirloom_learngene::Descendant;
 use heirloom_nn::cnn::{BlockKind, Cnn, CnnConfig, Shortcut, StageConfig, StemConfig, Unit};
-use heirloom_nn::device::{read, uniform};
+use heirloom_nn::device::uniform;
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::layers::{LayersPlan, descendant_config, layer_names, layer_parameters, pseudo_config};
 use heirloom_platform::file::FileHandle;
@@ -206,7 +206,7 @@ fn the_shipped_mobilenet_names_the_daisy_as_pytorch_does() {
         let mut pixels = vec![0.0; 3 * 224 * 224];
         Normalise::default().write(&image, false, &mut pixels);
         let images = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 224, 224]), &device);
-        let got = read(cnn.logits(images, &mut heirloom_nn::cnn::Hooks::default())).await.unwrap();
+        let got = heirloom_nn::device::read(cnn.logits(images, &mut heirloom_nn::cnn::Hooks::default())).await.unwrap();
         assert_close(&got, &numbers(&reference()["shipped"]["logits"]), 1e-4);
         let best = (0..got.len()).max_by(|&a, &b| got[a].total_cmp(&got[b])).unwrap();
         assert_eq!(checkpoint.labels.unwrap()[best], "daisy");

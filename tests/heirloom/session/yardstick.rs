@@ -5,6 +5,7 @@ fn race_of(heard: &[(Event, Option<Vec<u8>>)]) -> RaceReport {
     find(heard, |event| if let Event::Race(race) = event { Some(race.clone()) } else { None }).unwrap()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn report_of(heard: &[(Event, Option<Vec<u8>>)]) -> ExperimentReport {
     find(heard, |event| if let Event::Experiment(report) = event { Some(report.clone()) } else { None }).unwrap()
 }
