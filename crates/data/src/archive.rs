@@ -210,12 +210,15 @@ impl Archive {
         if start >= self.file.len() {
             return Err(PictureError::Zip("it stands behind the end of the zip; zip the folder again".to_owned()));
         }
+        // The directory may announce what it likes: room is made for what pictures shrink by, and more as it comes.
+        let room =
+            len.min(limit).min(MAX_FILE_BYTES).min(entry.compressed_size().min(self.file.len()).saturating_mul(4));
         let mut pieces = Pieces::new(&self.file);
         let head = 30 + entry.name_raw().len() as u64 + 512;
         pieces.fetch(&self.file, start, head + packed).await?;
         pieces
             .run(&self.file, |reader| {
-                let mut bytes = Vec::with_capacity(len.min(limit).min(MAX_FILE_BYTES) as usize);
+                let mut bytes = Vec::with_capacity(room as usize);
                 let mut content = self.directory.entry(index)?.with_reader(reader, ZipReadOptions::new())?;
                 // One byte more than announced shows that the directory lies.
                 (&mut content).take(limit.min(len.saturating_add(1))).read_to_end(&mut bytes)?;
