@@ -38,14 +38,21 @@ fn hear(store: Store, report: Report) {
 fn apply(store: Store, Said { answers, event }: Said, attachment: Option<Uint8Array>) {
     match event {
         Event::Engine(report) => engine_ready(store, report),
-        Event::Ancestor(summary) => ancestor_opened(store, summary),
+        Event::Ancestor(summary) => {
+            store.survival.set(None);
+            ancestor_opened(store, summary);
+        }
         Event::Pictures(summary) => {
             end_job(store, JobKind::Pictures);
             store.pictures.set(Some(summary));
+            store.survival.set(None);
         }
         Event::Progress(progress) => move_job(store, progress),
         Event::JobEnded { job, finished } => job_ended(store, job, finished),
-        Event::Heads(report) => heads_measured(store, report),
+        Event::Heads(report) => {
+            store.survival.set(None);
+            heads_measured(store, report);
+        }
         Event::Speed(speed) => store.engine.speed.set(Some(speed)),
         Event::Clusters(report) => knows_clusters(store, &report),
         Event::Attention(map) => store.heads.attention.set(Some(map)),

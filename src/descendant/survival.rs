@@ -11,7 +11,10 @@ pub fn SurvivalView() -> impl IntoView {
     let t = &text().descendant;
     let look = Press::new("survival-start", t.survival, move |_| see(store)).quiet().off_while(move || is_busy(store));
     // Of another plan it says nothing.
-    let shown = move || store.survival.get().filter(|report| planned(store).as_ref() == Some(&report.settings));
+    let shown = move || {
+        store.plans.clusters.track();
+        store.survival.get().filter(|report| planned(store).as_ref() == Some(&report.settings))
+    };
     view! {
         {row(vec![look])}
         <p class="hint">{t.survival_hint}</p>
@@ -54,13 +57,17 @@ fn table(report: SurvivalReport) -> impl IntoView {
 }
 
 fn one(point: Survival) -> impl IntoView {
+    let store = expect_context::<Store>();
+    let in_use = store.plans.clusters.with_untracked(|all| all.as_ref().map(|clusters| clusters.settings.eps));
+    let is_current = in_use == Some(point.eps);
     let eps = digits(f64::from(point.eps));
-    let eps = if point.is_current { (text().descendant.survival_current)(&eps) } else { eps };
+    let eps = if is_current { (text().descendant.survival_current)(&eps) } else { eps };
     let [plain, compensated] = [point.plain, point.compensated].map(|near| percent(near.cosine.max(0.0)));
     view! {
-        <tr aria-current=point.is_current.then_some("true")>
+        <tr aria-current=is_current.then_some("true")>
             <th scope="row">{eps}</th>
             <td class="number">{point.heads}</td>
+            <td class="number">{point.ffns}</td>
             <td class="number">{short(point.taken)}</td>
             <td class="number">{plain}</td>
             <td class="number">{compensated}</td>

@@ -268,7 +268,7 @@ pub struct Descendant {
     pub survival: &'static str,
     pub survival_hint: &'static str,
     pub survival_of: fn(usize, &str) -> String,
-    pub survival_columns: [&'static str; 5],
+    pub survival_columns: [&'static str; 6],
     pub survival_current: fn(&str) -> String,
     pub compensate: &'static str,
     pub compensate_hint: &'static str,

@@ -88,6 +88,8 @@ impl Engine {
             Command::SetPreparation(_) if job.is_some() => emitter.notify_error(EngineError::Busy),
             Command::SetPreparation(preparation) => emitter.answer(open::set_preparation(workspace, preparation)),
             Command::AddPictures { class, .. } => pictures::add(workspace, emitter, &files, class.as_deref()).await,
+            // A job knows its pictures by their place in the set.
+            Command::ReadFolders(_) if job.is_some() => emitter.notify_error(EngineError::Busy),
             Command::ReadFolders(level) => pictures::read_folders(workspace, emitter, level).await,
             Command::ClearPictures => pictures::clear(workspace, emitter).await,
             Command::SetSplit(settings) => pictures::set_split(workspace, emitter, settings).await,

@@ -36,7 +36,7 @@ pub(super) const DESCENDANT: Descendant = Descendant {
     survival_hint: "Before any training: for a larger and a smaller eps, how alike the descendant's tokens point to the \
                     ancestor's. 100 % is the ancestor itself, 0 % has nothing to do with it.",
     survival_of: |pictures, time| format!("Compared on {} in {time}.", plural(pictures, "picture", "pictures")),
-    survival_columns: ["eps, px", "Heads kept", "Parameters taken", "Survives", "Survives, compensated"],
+    survival_columns: ["eps, px", "Heads kept", "FFNs kept", "Parameters taken", "Survives", "Survives, compensated"],
     survival_current: |eps| format!("{eps} (chosen)"),
     compensate: "Fit the kept heads to the pictures",
     compensate_hint: "so that they make up for those left out; takes seconds, before training",

@@ -30,7 +30,6 @@ struct SurvivalJob {
     seen: [Vec<Tensor<4>>; 2],
     compared: usize,
     waiting: std::vec::IntoIter<ClusterSettings>,
-    current: f32,
     points: Vec<Survival>,
     started: f64,
 }
@@ -88,7 +87,6 @@ impl SurvivalJob {
             seen: [Vec::new(), Vec::new()],
             compared: 0,
             waiting: all.into_iter(),
-            current: current.eps,
             points: Vec::new(),
             started: now_ms(),
         })
@@ -122,14 +120,18 @@ impl SurvivalJob {
             layer.heads.iter().map(|head| head.cluster).collect::<std::collections::BTreeSet<_>>().len()
         };
         let heads = plan.layers.iter().map(kept).sum();
+        let ffns = plan.layers.iter().map(|layer| layer.ffn_layer).collect::<std::collections::BTreeSet<_>>().len();
         let plain = Inherited::new(vit.clone(), plan, 2, self.settings.image_size)?;
         let [fit_to, compared] = &self.seen;
+        // Nothing seen is not nothing left.
+        if compared.is_empty() {
+            return Err(EngineError::NothingToMeasureOn);
+        }
         let fit_to = if fit_to.is_empty() { compared } else { fit_to };
         let before = plain.likeness(compared).await?;
         let fitted = plain.fitted(fit_to, FIT_RIDGE).await?;
         let compensated = nearness(fitted.likeness_on(compared).await?);
-        let is_current = settings.eps.total_cmp(&self.current).is_eq();
-        Ok(Survival { eps: settings.eps, is_current, heads, taken, plain: nearness(before), compensated })
+        Ok(Survival { eps: settings.eps, heads, ffns, taken, plain: nearness(before), compensated })
     }
 }
 

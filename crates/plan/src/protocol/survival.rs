@@ -22,10 +22,10 @@ pub struct SurvivalReport {
 pub struct Survival {
     /// Largest distance between neighbours in a cluster, px at the ancestor's image size.
     pub eps: f32,
-    /// Whether it is the eps in use.
-    pub is_current: bool,
     /// Heads that are kept of the ancestor's layers that the descendant uses.
     pub heads: usize,
+    /// Feed-forward networks that its layers start from: layers with equally many clusters may share one.
+    pub ffns: usize,
     /// Parameters that the descendant takes from the learngene.
     pub taken: u64,
     /// As expanded.
