@@ -1,9 +1,39 @@
-// Starts the page. Trunk writes the names of the built files into this script's tag; being a file of its own, it needs
+// Starts the page, and compiles the engine beside it. Trunk writes the names of the built files into this script's tag; being a file of its own, it needs
 // no exception in the content-security policy.
 "use strict";
 {
   const { js, wasm } = document.currentScript.dataset;
   const at = (name) => new URL(name, document.baseURI).href;
+  // A worker cannot tell before it runs whether there is an adapter, and by then the wrong program would be there.
+  const hasAdapter = async () => {
+    try {
+      return Boolean(await navigator.gpu?.requestAdapter());
+    } catch {
+      return false;
+    }
+  };
+  const compile = async (name) => {
+    // After the page's own files: what a person sees first comes first.
+    const response = await fetch(at(name + "_bg.wasm"), { priority: "low" });
+    if (!response.ok) throw new Error(`${name}_bg.wasm could not be fetched (${response.status})`);
+    const isTyped = response.headers.get("Content-Type")?.startsWith("application/wasm");
+    return isTyped ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  };
+  const modules = new Map();
+  const compiled = (name) => {
+    if (!modules.has(name)) modules.set(name, compile(name));
+    // What failed is tried anew when it is asked for again.
+    modules.get(name).catch(() => modules.delete(name));
+    return modules.get(name);
+  };
+  // The engine's program for `wanted`, "cpu" or "webgpu", or else the one this browser can use. `src/engine/program.rs`
+  // asks for it.
+  globalThis.heirloomProgram = async (wanted) => {
+    const isCpu = wanted ? wanted === "cpu" : !(await hasAdapter());
+    const name = isCpu ? "engine-cpu" : "engine";
+    return [at(name + ".js"), await compiled(name)];
+  };
+  globalThis.heirloomProgram(new URLSearchParams(location.search).get("engine")).catch(() => {});
   import(at(js))
     .then((page) => page.default({ module_or_path: at(wasm) }))
     .catch((error) => {

@@ -9,8 +9,10 @@ use std::rc::Rc;
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{Blob, BlobPropertyBag, ErrorEvent, File, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{ErrorEvent, File, MessageEvent, Worker};
 
+use super::program;
 use heirloom_plan::journal::Journal;
 use heirloom_plan::protocol::{Asked, Command, Engine, Event, JobKind, ProjectCommand, ProjectEvent, Said};
 
@@ -63,6 +65,8 @@ struct Inner {
     asked: u64,
     journal: Journal<File>,
     engine: Option<Engine>,
+    /// Workers asked for so far.
+    spawned: u64,
     report: Rc<dyn Fn(Report)>,
 }
 
@@ -82,6 +86,7 @@ impl Link {
             asked: 0,
             journal: Journal::default(),
             engine,
+            spawned: 0,
             report: Rc::new(report),
         };
         let link = Self { inner: Rc::new(RefCell::new(inner)) };
@@ -125,12 +130,25 @@ impl Link {
     }
 
     fn spawn(&self) {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = match loader().and_then(|loader| Worker::new_with_options(&loader, &options)) {
-            Ok(worker) => worker,
-            Err(error) => return self.tell(Report::GaveUp { reason: words(&error) }),
-        };
+        let mut inner = self.inner.borrow_mut();
+        inner.spawned += 1;
+        let (spawned, engine) = (inner.spawned, inner.engine);
+        drop(inner);
+        let link = self.clone();
+        spawn_local(async move {
+            let worker = program::worker(engine).await;
+            // Meanwhile the person may have asked for another one.
+            if link.inner.borrow().spawned != spawned {
+                return;
+            }
+            match worker {
+                Ok(worker) => link.listen(worker),
+                Err(error) => link.tell(Report::GaveUp { reason: words(&error) }),
+            }
+        });
+    }
+
+    fn listen(&self, worker: Worker) {
         let on_message = self.handler(|link, value| link.hear(&value.unchecked_into::<MessageEvent>().data()));
         let on_error = self.handler(|link, value| link.die(&error_words(&value)));
         let on_garbled = self.handler(|link, _| link.die("a message from the engine could not be read"));
@@ -272,18 +290,6 @@ impl Inner {
         self.alive = false;
         self.ready = false;
     }
-}
-
-/// Address of a tiny script that loads the engine. A worker fetched from a server has no policy but its own headers',
-/// and a plain static server sends none; one from a blob inherits the page's content-security policy, so that not even
-/// the engine can reach another place.
-fn loader() -> Result<String, JsValue> {
-    let base = web_sys::window().and_then(|window| window.document()).and_then(|document| document.base_uri().ok()?);
-    let engine = Url::new_with_base("engine_loader.js", &base.unwrap_or_default())?.href();
-    let kind = BlobPropertyBag::new();
-    kind.set_type("text/javascript");
-    let script = Array::of1(&format!("import {};", js_sys::JSON::stringify(&engine.into())?).into());
-    Url::create_object_url_with_blob(&Blob::new_with_str_sequence_and_options(&script, &kind)?)
 }
 
 /// A JavaScript error in words.

@@ -2,5 +2,6 @@
 
 pub mod bench;
 pub mod link;
+mod program;
 pub mod restart;
 pub mod send;

@@ -29,5 +29,7 @@ test('an engine that dies is replaced, and ancestor, pictures and heads are ther
     await visit.page.waitForFunction((count) => document.querySelectorAll('[data-testid=heads-table] tbody tr').length === count, rows.length);
     assert.notEqual(visit.page.workers()[0], engine, 'a new worker');
     assert.deepEqual(await step.headsTable(visit), rows, 'the new engine measures the same');
+    const programs = visit.site.requests.filter((name) => /engine.*\.wasm$/.test(name)).map((name) => path.basename(name));
+    assert.deepEqual(programs, ['engine-cpu_bg.wasm'], 'the new engine starts from the module that is there');
   });
 });

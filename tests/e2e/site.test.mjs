@@ -33,8 +33,16 @@ test('nothing of the page names another place', () => {
   assert.deepEqual(addresses.filter((address) => /^(?:[a-z]+:)?\/\/|^\//i.test(address)), []);
 });
 
-test('the engine lies beside the page', () => {
-  for (const file of ['engine_loader.js', 'engine.js', 'engine_bg.wasm']) {
+test('both engines lie beside the page', () => {
+  for (const file of ['engine.js', 'engine_bg.wasm', 'engine-cpu.js', 'engine-cpu_bg.wasm']) {
     assert.ok(fs.existsSync(path.join(SITE, file)), `${file} is missing`);
   }
+});
+
+test('a browser without WebGPU fetches the engine on the CPU alone, once', async () => {
+  await visit(SITE, {}, async ({ page, site }) => {
+    await page.waitForSelector('[data-testid=engine-status]:has-text("CPU")');
+    const programs = site.requests.filter((name) => /engine.*\.wasm$/.test(name)).map((name) => path.basename(name));
+    assert.deepEqual(programs, ['engine-cpu_bg.wasm']);
+  });
 });

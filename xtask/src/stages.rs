@@ -122,6 +122,8 @@ fn clippy_wasm(house: &House, _: &mut Tally) -> Result<()> {
     let wasm = ["--release", "--target", WASM];
     lint::lint(house, &[&wasm[..], &["-p", "heirloom-tests", "--test", "heirloom"]].concat())?;
     lint::lint(house, &[&wasm[..], &["-p", "heirloom-worker", "--bin", "engine"]].concat())?;
+    let cpu = ["-p", "heirloom-worker", "--bin", "engine-cpu", "--no-default-features"];
+    lint::lint(house, &[&wasm[..], &cpu].concat())?;
     lint::lint(house, &[&wasm[..], &["-p", "heirloom", "--bin", "heirloom"]].concat())
 }
 
@@ -131,7 +133,9 @@ fn walls(house: &House, _: &mut Tally) -> Result<()> {
     let devices = ["burn", "cubecl", "cubek", "wgpu", "naga", "gemm", "heirloom-nn", "heirloom-engine"];
     wall(house, "the page", &["-p", "heirloom", "--target", "all"], &devices)?;
     let gpus = ["burn-cubecl", "burn-fusion", "burn-wgpu", "cubecl-core", "cubek", "wgpu", "naga"];
-    wall(house, "a native build", &["--workspace"], &gpus)
+    wall(house, "a native build", &["--workspace"], &gpus)?;
+    let cpu = ["-p", "heirloom-worker", "--no-default-features", "--target", WASM];
+    wall(house, "the engine on the CPU", &cpu, &gpus)
 }
 
 /// Fails when one of the crates of `packages` stands on one whose name starts as one of `far`.

@@ -76,9 +76,13 @@ pub async fn webgpu() -> Result<Device, DeviceError> {
     Ok(start_webgpu().await?.0)
 }
 
-/// What stands in a build for the CPU alone, so that nobody who asks for WebGPU needs to know of features.
+/// What stands in a build for the CPU alone, so that nobody who asks for WebGPU needs to know of features. In a browser
+/// the page chose that build because there was no adapter.
 #[cfg(not(feature = "webgpu"))]
 async fn start_webgpu() -> Result<(Device, String), DeviceError> {
+    if cfg!(target_arch = "wasm32") {
+        return Err(DeviceError::NoAdapter("the page asked for one".into()));
+    }
     Err(DeviceError::NotBuilt)
 }
 

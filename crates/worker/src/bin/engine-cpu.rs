@@ -1,0 +1,5 @@
+//! The engine on the CPU alone: built without the feature `webgpu`.
+
+fn main() {
+    heirloom_worker::run();
+}
