@@ -9,6 +9,7 @@ use crate::descendant::method::MethodChoice;
 use crate::descendant::stack_view::StackStep;
 use crate::descendant::view::DescendantStep;
 use crate::engine::bench;
+use crate::engine::cores::{self, CoresChoice};
 use crate::engine::send::restart_engine;
 use crate::events::connect;
 use crate::export::view::HomeStep;
@@ -44,6 +45,7 @@ pub fn Page() -> impl IntoView {
     read_address(store);
     let forced = query("engine").and_then(|name| Engine::from_name(&name));
     connect(store, forced.or_else(|| store.settings.with_untracked(|settings| settings.engine)));
+    cores::tell(store);
     if !is_bench {
         begin_keeping(store);
     }
@@ -133,6 +135,7 @@ fn Header() -> impl IntoView {
                         <ul>{move || self_test().into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
                     </details>
                 </Show>
+                <CoresChoice/>
                 <Show when=can_restart>
                     <p class="silent">{move || store.engine.is_silent.get().then_some(t.engine.silent)}</p>
                     <button type="button" class="quiet" data-testid="engine-restart" on:click=move |_| restart_engine(store)>

@@ -93,6 +93,8 @@ pub struct EngineWords {
     pub gone: &'static str,
     pub again: &'static str,
     pub self_test: &'static str,
+    pub cores: &'static str,
+    pub cores_why: &'static str,
     pub asked_restart: &'static str,
     pub silent: &'static str,
     pub fallback: fn(&str) -> String,

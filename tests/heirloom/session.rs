@@ -1,6 +1,8 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
 mod cnn;
 #[cfg(not(target_arch = "wasm32"))]
+mod crew;
+#[cfg(not(target_arch = "wasm32"))]
 mod odd_pictures;
 pub mod pool;
 mod survival;

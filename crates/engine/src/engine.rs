@@ -12,12 +12,14 @@ use crate::commands::export::Format;
 use crate::commands::{
     bench, classify, clusters, descendant, device, end_job, evaluate, explain, export, open, pictures, pools,
 };
+use crate::crew::Cores;
 use crate::emitter::{Emitter, Outlet};
 use crate::error::EngineError;
 use crate::jobs::{self, Session, Step};
 use crate::store::{Autosave, Turn};
 use crate::workspace::Change;
 use heirloom_plan::protocol::{Asked, Command, Event};
+use heirloom_plan::threads::MOST_CORES;
 use heirloom_platform::clock::yield_now;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::storage::Storage;
@@ -84,6 +86,7 @@ impl Engine {
         let (emitter, Session { workspace, job }) = (&self.emitter, &mut self.session);
         match command {
             Command::Start { engine } => emitter.answer(device::start(workspace, engine).await),
+            Command::SetCores(cores) => workspace.cores = Cores(cores.clamp(1, MOST_CORES)),
             Command::OpenAncestor { .. } => open::open_ancestor(workspace, emitter, &files).await,
             Command::SetPreparation(_) if job.is_some() => emitter.notify_error(EngineError::Busy),
             Command::SetPreparation(preparation) => emitter.answer(open::set_preparation(workspace, preparation)),

@@ -27,6 +27,7 @@
 
 mod batches;
 mod commands;
+pub mod crew;
 mod emitter;
 mod engine;
 mod error;

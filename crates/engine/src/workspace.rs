@@ -14,6 +14,7 @@ pub use self::dataset::Dataset;
 pub use self::id::Id;
 pub use self::planned::{Planned, PlannedInit};
 pub use self::pools::{FinishedPool, Pools};
+use crate::crew::{Cores, Helpers};
 use crate::error::EngineError;
 use crate::saved::SavedHeads;
 use heirloom_data::{Normalise, Split};
@@ -30,6 +31,10 @@ use heirloom_platform::image::RgbImage8;
 #[derive(Default)]
 pub struct Workspace {
     pub acquired: Option<Acquired>,
+    /// Other threads of the CPU engine, once a job has use for them.
+    pub helpers: Helpers,
+    /// Threads that may compute.
+    pub cores: Cores,
     /// Floating-point operations per second that training reached on this machine.
     pub flops_per_second: Option<f64>,
     pub ancestor: Option<Ancestor>,

@@ -9,8 +9,10 @@ use super::layers::LayersError;
 use heirloom_nn::cnn::Statistics;
 use heirloom_nn::device::ReadError;
 use heirloom_nn::model::{Model, ModelConfig};
-use heirloom_nn::vit::{Mlp, Vit};
+use heirloom_nn::vit::{Mlp, RandomWeights, Vit};
 use heirloom_train::Classifier;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// Why a descendant cannot start.
 #[derive(Debug, thiserror::Error, serde::Serialize)]
@@ -141,6 +143,24 @@ impl Descendant {
         self.model.config()
     }
 
+    /// A descendant of the architecture that [`Classifier::blueprint`] describes, whose weights are about to be replaced.
+    ///
+    /// # Errors
+    /// When it is no such description.
+    pub async fn of_blueprint(blueprint: &str, device: &Device) -> Result<Self, serde_json::Error> {
+        let Blueprint { config, ffn_maps, inherited } = serde_json::from_str(blueprint)?;
+        let mut model = Model::random(&config, 0, device).await;
+        let Model::Vit(vit) = &mut model else { return Ok(Self { model, ffn_maps: Vec::new(), inherited }) };
+        let mut groups = Vec::new();
+        for layers in ffn_maps {
+            let mlps = layers.iter().map(|&layer| vit.blocks.get_mut(layer).and_then(|block| block.mlp.take()));
+            if let Some(mlp) = mlps.collect::<Vec<_>>().into_iter().flatten().next() {
+                groups.push(SharedFfn::new(mlp, layers, RandomWeights { seed: 0 }, "", device));
+            }
+        }
+        Ok(Self { model, ffn_maps: groups, inherited })
+    }
+
     /// Groups of layers that share a feed-forward network.
     pub fn ffn_maps(&self) -> &[SharedFfn] {
         &self.ffn_maps
@@ -189,7 +209,22 @@ impl Descendant {
     }
 }
 
+/// What a descendant is, its weights aside.
+#[derive(Serialize, Deserialize)]
+struct Blueprint {
+    config: ModelConfig,
+    /// Layers of each group that shares a feed-forward network.
+    ffn_maps: Vec<Vec<usize>>,
+    inherited: usize,
+}
+
 impl Classifier for Descendant {
+    fn blueprint(&self) -> Option<Rc<str>> {
+        let ffn_maps = self.ffn_maps.iter().map(|group| group.layers.clone()).collect();
+        let blueprint = Blueprint { config: self.config(), ffn_maps, inherited: self.inherited };
+        serde_json::to_string(&blueprint).ok().map(Rc::from)
+    }
+
     fn learngene(&self) -> Vec<ParamId> {
         self.learngene()
     }

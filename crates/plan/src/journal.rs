@@ -14,6 +14,7 @@ pub type Entry<F> = (Command, Vec<F>);
 #[derive(Clone, Debug)]
 pub struct Journal<F> {
     start: Option<Command>,
+    cores: Option<Command>,
     begin: Option<Command>,
     /// The engine is opening a project.
     opening: bool,
@@ -34,6 +35,7 @@ impl<F> Default for Journal<F> {
     fn default() -> Self {
         Self {
             start: None,
+            cores: None,
             begin: None,
             opening: false,
             ancestor: None,
@@ -53,6 +55,7 @@ impl<F: Clone> Journal<F> {
     pub fn sent(&mut self, id: u64, command: &Command, files: &[F]) {
         match command {
             Command::Start { .. } => self.start = Some(command.clone()),
+            Command::SetCores(_) => self.cores = Some(command.clone()),
             Command::Project(ProjectCommand::Begin { .. }) => self.begin = Some(command.clone()),
             command if job_of(command).is_some() => self.pending.push((id, (command.clone(), files.to_vec()))),
             Command::ClearPictures => {
@@ -129,6 +132,7 @@ impl<F: Clone> Journal<F> {
         let guilty = waiting.next().and_then(|(command, _)| job_of(&command));
         let mut entries: Vec<Entry<F>> = Vec::new();
         entries.extend(self.start.clone().map(|command| (command, Vec::new())));
+        entries.extend(self.cores.clone().map(|command| (command, Vec::new())));
         entries.extend(self.begin.clone().map(|command| (command, Vec::new())));
         entries.extend(self.ancestor.take());
         entries.extend(self.preparation.take().map(|command| (command, Vec::new())));

@@ -44,3 +44,35 @@ pub async fn yield_now() {
         let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
     }
 }
+
+/// Processors that this program may use at the same time; 1 where that is unknown.
+pub fn cores() -> usize {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use wasm_bindgen::JsCast;
+        let global = js_sys::global();
+        let worker = global.dyn_ref::<web_sys::WorkerGlobalScope>();
+        worker.map_or(1, |worker| worker.navigator().hardware_concurrency() as usize).max(1)
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Waits; never natively, where nobody has to be given up on.
+pub async fn sleep(ms: f64) {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use wasm_bindgen::JsCast;
+        let promise = js_sys::Promise::new(&mut |wake, _| {
+            if let Some(scope) = js_sys::global().dyn_ref::<web_sys::WorkerGlobalScope>() {
+                let _ = scope.set_timeout_with_callback_and_timeout_and_arguments_0(&wake, ms as i32);
+            }
+        });
+        let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let _ = ms;
+        std::future::pending::<()>().await;
+    }
+}

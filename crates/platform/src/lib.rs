@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod constructors;
 pub mod file;
+pub mod helper;
 pub mod image;
 #[cfg(target_arch = "wasm32")]
 pub mod side_module;

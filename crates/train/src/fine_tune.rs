@@ -1,18 +1,22 @@
 //! One run: a model, its optimiser and its schedule, one step at a time.
 
+use super::crew::{PassTensors, Passed, bounds, flat_weights, join, make_up, next_version, pass_parts, shares};
 use super::optimiser::add_gradients;
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
 use super::{
-    AdamWSettings, ClassificationMetrics, LrScale, Optimiser, OptimiserState, Schedule, TrainError, Updated,
-    cross_entropy, drop_path_factors, smoothed_targets,
+    AdamWSettings, ClassificationMetrics, Crew, Errand, LrScale, Optimiser, OptimiserState, Schedule, TrainError,
+    Updated, drop_path_factors, smoothed_targets,
 };
 use burn::module::{Module, ParamGroup, ParamId};
-use burn::tensor::{Gradients, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
+use futures::future::join_all;
 use heirloom_nn::cnn::Statistics;
 use heirloom_nn::device::{read, read_all};
 use heirloom_nn::model::Model;
 use heirloom_nn::vit::{Hooks, Vit};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::rc::Rc;
 
 /// A model that names pictures; whatever implements it can be trained, raced, saved and restored.
 pub trait Classifier: Module {
@@ -44,6 +48,11 @@ pub trait Classifier: Module {
 
     /// Classes it tells apart.
     fn classes(&self) -> usize;
+
+    /// What another thread makes the same architecture of, its weights aside; `None` where there is no way to.
+    fn blueprint(&self) -> Option<Rc<str>> {
+        None
+    }
 
     /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
     fn learngene(&self) -> Vec<ParamId> {
@@ -95,13 +104,9 @@ pub struct Run<M> {
     step: usize,
     /// Pictures of one pass through the model; 0 = the whole batch.
     micro_batch: usize,
-}
-
-/// Where the forward and backward passes of a batch lead.
-struct Passed {
-    gradients: Gradients,
-    /// Mean over the whole batch, `[1]`, without autodiff.
-    loss: Tensor<1>,
+    /// Parts of a batch whose gradients are added, see [`crate::Crew`].
+    parts: usize,
+    crew: Option<Rc<dyn Crew>>,
 }
 
 impl<M: Classifier> Run<M> {
@@ -115,7 +120,7 @@ impl<M: Classifier> Run<M> {
     fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
         let model = if step < settings.freeze_steps { hold(model, true) } else { model };
         let optimiser = optimiser.with_lr_scales(settings.lr_scales.clone());
-        Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0 }
+        Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0, parts: 1, crew: None }
     }
 
     /// The settings.
@@ -133,6 +138,12 @@ impl<M: Classifier> Run<M> {
     /// in a model with batch norm, which normalises each part by the part's own statistics: there it is another step.
     pub fn set_micro_batch(&mut self, pictures: usize) {
         self.micro_batch = pictures;
+    }
+
+    /// Divides every batch into so many parts, and lets a crew compute some of them. The parts show in the last bits of a
+    /// step, the crew does not. A model with batch norm is better left with one: its statistics are the whole batch's.
+    pub fn set_crew(&mut self, parts: usize, crew: Option<Rc<dyn Crew>>) {
+        (self.parts, self.crew) = (parts.max(1), crew);
     }
 
     /// The model as it stands, without autodiff. Drop it before the next step: a second holder of the weights makes the
@@ -168,8 +179,13 @@ impl<M: Classifier> Run<M> {
         }
         let model = self.begin()?;
         let mut statistics = Statistics::default();
-        let passed = self.pass(&model, images, labels, &mut statistics);
-        self.finish(model, passed, &statistics).await
+        match self.pass(&model, images, labels, &mut statistics).await {
+            Ok(passed) => self.finish(model, passed, &statistics).await,
+            Err(error) => {
+                self.model = Some(model);
+                Err(error)
+            }
+        }
     }
 
     /// One optimiser step on a loss of the caller's, `[1]`, of a model without batch norms; otherwise as [`Run::step`].
@@ -213,19 +229,26 @@ impl<M: Classifier> Run<M> {
     }
 
     /// Loss and gradients of a batch, part by part: what a part keeps for its backward pass is let go before the next.
-    fn pass(&self, model: &M, images: Tensor<4>, labels: Tensor<1, Int>, statistics: &mut Statistics) -> Passed {
+    async fn pass(
+        &self,
+        model: &M,
+        images: Tensor<4>,
+        labels: Tensor<1, Int>,
+        statistics: &mut Statistics,
+    ) -> Result<Passed, TrainError> {
         let [batch, ..] = images.dims();
         let targets = smoothed_targets(labels, model.classes(), self.settings.label_smoothing);
         let drop_path = self.drop_path(model, &images);
-        let most = if self.micro_batch == 0 { batch } else { self.micro_batch };
+        let tensors = PassTensors { images, targets, drop_path };
+        let parts = self.parts.min(batch);
+        if self.micro_batch == 0 || self.micro_batch >= batch.div_ceil(parts) {
+            return self.pass_with_crew(model, tensors, parts, statistics).await;
+        }
+        // There is less memory than the tree of sums needs.
+        let most = self.micro_batch;
         let mut pass = |from: usize| {
             let count = most.min(batch - from);
-            let part = |all: &Tensor<2>| all.clone().narrow(1, from, count);
-            let images = images.clone().narrow(0, from, count);
-            let logits = model.forward_train(images, drop_path.as_ref().map(part), statistics);
-            let loss = cross_entropy(logits, targets.clone().narrow(0, from, count));
-            let loss = if count == batch { loss } else { loss.mul_scalar(count as f64 / batch as f64) };
-            Passed { gradients: loss.backward(), loss: loss.inner() }
+            pass_parts(model, tensors.part(from, count), (&[count], batch), statistics)
         };
         let mut whole = pass(0);
         for from in (most..batch).step_by(most) {
@@ -233,7 +256,53 @@ impl<M: Classifier> Run<M> {
             add_gradients(model, &mut whole.gradients, gradients);
             whole.loss = whole.loss + loss;
         }
-        whole
+        Ok(whole)
+    }
+
+    /// The crew computes whole branches of the tree of parts, this thread the first.
+    async fn pass_with_crew(
+        &self,
+        model: &M,
+        tensors: PassTensors,
+        parts: usize,
+        statistics: &mut Statistics,
+    ) -> Result<Passed, TrainError> {
+        let [batch, ..] = tensors.images.dims();
+        let bounds = bounds(batch, parts);
+        let sizes: Vec<usize> = bounds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let helped = self.crew.as_ref().filter(|crew| parts > 1 && crew.hands() > 0).zip(model.blueprint());
+        let Some((crew, blueprint)) = helped else {
+            return Ok(pass_parts(model, tensors, (&sizes, batch), statistics));
+        };
+        let shares = shares(parts, crew.hands() + 1);
+        let part = |share: &Range<usize>| {
+            let from = bounds[share.start];
+            (tensors.part(from, bounds[share.end] - from), (&sizes[share.clone()], batch))
+        };
+        let (version, weights) = (next_version(), Rc::new(flat_weights(model).await?));
+        let is_held = self.step < self.settings.freeze_steps;
+        let mut asked = Vec::new();
+        for (hand, share) in shares[1..].iter().enumerate() {
+            let (tensors, parts) = part(share);
+            let (blueprint, weights) = (blueprint.clone(), weights.clone());
+            let shape = tensors.images.dims();
+            let (pixels, work) = tensors.to_errand(parts, is_held).await?;
+            asked.push(crew.ask(hand, Errand { version, blueprint, weights, pixels, shape, work }));
+        }
+        let (own, own_parts) = part(&shares[0]);
+        let own = pass_parts(model, own, own_parts, statistics);
+        let mut answers = Vec::new();
+        for (share, answer) in shares[1..].iter().zip(join_all(asked).await) {
+            let (tensors, parts) = part(share);
+            answers.push((
+                share.len(),
+                match answer {
+                    Some(answer) => answer,
+                    None => make_up(model, tensors, parts).await?,
+                },
+            ));
+        }
+        join(model, (own, shares[0].len()), parts, &mut answers.into_iter().peekable())
     }
 
     fn drop_path(&self, model: &M, images: &Tensor<4>) -> Option<Tensor<2>> {
@@ -353,7 +422,7 @@ impl<M: Classifier> Run<M> {
 }
 
 /// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics) stays so.
-fn hold<M: Classifier>(model: M, still: bool) -> M {
+pub(super) fn hold<M: Classifier>(model: M, still: bool) -> M {
     let learngene = ParamGroup::from_ids(model.learngene());
     model.set_require_grad_group(learngene, !still)
 }

@@ -4,6 +4,7 @@
 //! so everything here advances in small asynchronous pieces and owns its whole state, which can be saved and restored.
 
 mod batches;
+mod crew;
 mod drop_path;
 mod error;
 mod fine_tune;
@@ -16,6 +17,7 @@ mod race_state;
 mod state;
 
 pub use batches::{Batch, Batches, Initializers};
+pub use crew::{Answer, Crew, Errand, Pass, Work, do_errand, with_weights};
 pub use drop_path::drop_path_factors;
 pub use error::TrainError;
 pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, evaluate_batch};

@@ -5,12 +5,13 @@
 //! curves grow together, each batch is prepared once for all of them, and only one seed's moments lie in memory. Or they
 //! run one after the other, so that only one model is in training at a time: the same curves, in less memory.
 
+use super::crew::Lent;
 use super::{
-    Batch, Batches, ClassificationMetrics, Classifier, CurvePoint, Initializers, Run, RunSettings, TrainError,
-    evaluate_batch,
+    Batch, Batches, ClassificationMetrics, Classifier, Crew, CurvePoint, Initializers, Run, RunSettings, TrainError,
 };
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// What is raced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,13 @@ pub struct RacePlan {
     /// Pictures that one pass has memory for, where that is known beforehand.
     #[serde(default)]
     pub room: Option<usize>,
+    /// Parts that every batch is divided into, see [`Run::set_crew`]; plans of earlier versions have one.
+    #[serde(default = "one")]
+    pub parts: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 fn yes() -> bool {
@@ -119,7 +127,7 @@ pub(super) enum Phase {
 
 /// The judging of one arm under way.
 struct Judging<M> {
-    model: M,
+    model: Lent<M>,
     tally: ClassificationMetrics,
     next: usize,
 }
@@ -145,6 +153,7 @@ pub struct Race<M, B, S> {
     judging: Option<Judging<M>>,
     /// Milliseconds of the last steps of each arm.
     paces: Vec<Vec<f64>>,
+    pub(super) crew: Option<Rc<dyn Crew>>,
 }
 
 /// Steps [`RunProgress::steps_per_second`] looks back on.
@@ -180,6 +189,7 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
             live: Vec::new(),
             batch: None,
             judging: None,
+            crew: None,
         }
     }
 
@@ -271,7 +281,7 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         }
         let model = self.starts.start(start, seed).await?;
         let mut run = Run::new(model, RunSettings { seed, ..self.plan.run.clone() });
-        run.set_micro_batch(self.plan.micro_batch);
+        self.equip(&mut run);
         self.live.push(Some(run));
         let last = arm + 1 == self.parallel_arms();
         self.phase = if last { Phase::Judge { arm: 0 } } else { Phase::Start { arm: arm + 1 } };
@@ -306,7 +316,8 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
     }
 
     fn pictures_a_pass(&self, batch: usize) -> usize {
-        if self.plan.micro_batch == 0 { batch } else { self.plan.micro_batch.min(batch) }
+        let part = batch.div_ceil(self.plan.parts.clamp(1, batch.max(1)));
+        if self.plan.micro_batch == 0 { part } else { self.plan.micro_batch.min(part) }
     }
 
     /// Halves what goes through a model at a time; the step is tried again.
@@ -411,14 +422,15 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         let run = self.run_index(arm);
         if self.judging.is_none() {
             let model = self.live[arm].as_ref().ok_or(TrainError::ModelLost)?.model()?;
-            self.judging = Some(Judging { tally: ClassificationMetrics::new(model.classes()), model, next: 0 });
+            let tally = ClassificationMetrics::new(model.classes());
+            self.judging = Some(Judging { tally, model: Lent::new(model), next: 0 });
         }
         let Some(judging) = self.judging.as_mut() else { return Err(TrainError::ModelLost) };
         if judging.next < self.batches.validation_batches() {
             let batch = self.batches.validation(judging.next).await?;
             if !batch.labels.is_empty() {
-                let images = batch.images(&self.device)?;
-                match evaluate_batch(&judging.model, images, &batch.labels, &mut judging.tally).await {
+                let scores = judging.model.scores(&batch, &self.device, self.plan.parts, self.crew.as_ref()).await?;
+                match judging.tally.add(&scores, &batch.labels) {
                     Err(error @ TrainError::LogitsNotFinite { .. }) => {
                         self.judging = None;
                         self.fail(arm, &error);

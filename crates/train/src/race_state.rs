@@ -1,10 +1,12 @@
 //! A whole race on the host and back.
 
+use super::Crew;
 use super::race::{Phase, Race, RacePlan, RunProgress};
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts, take};
 use super::{Batches, Classifier, Initializers, Run, RunHeader, RunState, TrainError};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// What a saved race says besides its tensors; serialise it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +102,18 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         self.live.iter_mut().flatten().for_each(|run| run.set_micro_batch(pictures));
     }
 
+    /// Lets a crew compute with it, from now on; what comes of the race has the same bits.
+    pub fn set_crew(&mut self, crew: Option<Rc<dyn Crew>>) {
+        self.crew = crew;
+        let (parts, crew) = (self.plan.parts, &self.crew);
+        self.live.iter_mut().flatten().for_each(|run| run.set_crew(parts, crew.clone()));
+    }
+
+    pub(super) fn equip(&self, run: &mut Run<M>) {
+        run.set_micro_batch(self.plan.micro_batch);
+        run.set_crew(self.plan.parts, self.crew.clone());
+    }
+
     /// Whole passes over the training pictures, over all seeds.
     pub fn passes(&self) -> usize {
         let steps = self.group * self.plan.steps + self.step;
@@ -132,7 +146,7 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
             return Err(TrainError::State("its runs are not those of its plan".into()));
         }
         // It may have been halved on the way.
-        race.plan.micro_batch = header.plan.micro_batch;
+        (race.plan.micro_batch, race.plan.parts) = (header.plan.micro_batch, header.plan.parts);
         (race.phase, race.group, race.step, race.reports) = (header.phase, header.group, header.step, header.reports);
         for (run, _) in header.trained.iter().enumerate().filter(|(_, is_trained)| **is_trained) {
             let (arm, seed) = (race.reports[run].arm, race.reports[run].seed);
@@ -146,7 +160,7 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
                     let model = race.starts.blank(start, header.settings.seed).await?;
                     let tensors = tensors.take(&format!("live.{arm}.")).await?;
                     let mut run = Run::restore(model, RunState { header, tensors })?;
-                    run.set_micro_batch(race.plan.micro_batch);
+                    race.equip(&mut run);
                     Some(run)
                 }
                 None => None,

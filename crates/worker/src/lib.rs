@@ -5,11 +5,15 @@
 #[cfg(target_arch = "wasm32")]
 mod serve;
 
-/// Serves the page that started this worker until it is ended; natively there is none, and nothing happens.
+/// Serves the page that started this worker until it is ended, or helps the engine that did; natively there is neither,
+/// and nothing happens.
 pub fn run() {
     #[cfg(target_arch = "wasm32")]
     {
         let _ = console_log::init_with_level(log::Level::Warn);
-        serve::serve();
+        serve::tell_of_panics();
+        if !heirloom_platform::helper::serve(heirloom_engine::crew::answer) {
+            serve::serve();
+        }
     }
 }

@@ -16,7 +16,6 @@ use heirloom_platform::file::FileHandle;
 /// Serves the page that started this worker until it is ended.
 pub fn serve() {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    tell_of_panics();
     let stop = Rc::new(Cell::new(false));
     let (sender, inbox) = unbounded();
     let raised = stop.clone();
@@ -85,7 +84,7 @@ fn post(page: &DedicatedWorkerGlobalScope, said: &Said, bytes: Option<Vec<u8>>) 
 }
 
 /// A panic ends this worker for good; its last words tell the page to start another.
-fn tell_of_panics() {
+pub fn tell_of_panics() {
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();

@@ -73,6 +73,8 @@ const ENGINE: EngineWords = EngineWords {
     gone: "No engine",
     again: "Start the engine again",
     self_test: "Self-test at the start",
+    cores: "Cores",
+    cores_why: "Cores that the next training may use; the results are the same with any number",
     asked_restart: "you asked for a new one",
     silent: "The engine has not answered for a minute. A big step may simply take long; if you think it hangs, start it \
              again. Ancestor and pictures are opened again by themselves.",

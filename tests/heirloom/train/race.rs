@@ -79,6 +79,7 @@ fn plan(arms: usize, seeds: &[u64], steps: usize, validate_every: usize) -> Race
         is_interleaved: true,
         micro_batch: 0,
         room: None,
+        parts: 1,
     }
 }
 

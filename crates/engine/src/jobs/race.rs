@@ -5,6 +5,8 @@ pub mod arms;
 mod report;
 pub mod set_up;
 
+use std::rc::Rc;
+
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
@@ -192,7 +194,11 @@ impl RaceJob {
         let settings = queue.current().ok_or(EngineError::NoRace)?;
         let RaceParts { plan, batches, starts, configs, classes, cost, fit, remark } =
             RaceParts::new(workspace, &settings, &fits)?;
-        let race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
+        let mut race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
+        if race.plan().parts > 1 {
+            workspace.helpers.set(workspace.cores.0.min(race.plan().parts) - 1);
+            race.set_crew(Some(Rc::new(workspace.helpers.clone())));
+        }
         let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
         // Of the races on the same pictures the first fits the classifier.
         let mut fitted: Vec<String> = fit.into_iter().collect();

@@ -80,6 +80,8 @@ pub enum Command {
         /// Forced by `?engine=`.
         engine: Option<Engine>,
     },
+    /// Compute with so many threads on the CPU engine, from the next race on; this is one of them.
+    SetCores(usize),
     /// Checkpoint files (one file, several shards, optionally a `config.json`).
     OpenAncestor {
         /// The dropped files.

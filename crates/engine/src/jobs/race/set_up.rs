@@ -12,6 +12,7 @@ use heirloom_nn::model::ModelConfig;
 use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
 use heirloom_plan::forecast::Cost;
 use heirloom_plan::protocol::{DescendantPlan, TrainSettings};
+use heirloom_plan::threads::PARTS;
 use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
 
 /// Memory a tab's CPU engine can have: wasm ends at 4 GiB, and pictures, ancestor and finished models need some of it.
@@ -95,6 +96,9 @@ impl RaceParts {
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
+        // What a batch norm takes is of the whole batch.
+        let has_batch_norm = configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
+        let divides = !acquired.is_webgpu && !has_batch_norm && settings.batch >= 2 * PARTS;
         let trains = configs.iter().zip(&settings.arms).filter(|(_, arm)| !arm.is_frozen());
         let in_training: Vec<ModelConfig> = trains.map(|(config, _)| config.clone()).collect();
         let plan = RacePlan {
@@ -105,6 +109,7 @@ impl RaceParts {
             validate_every: settings.validate_every,
             is_interleaved: settings.is_interleaved,
             micro_batch: settings.micro_batch,
+            parts: if divides { PARTS } else { 1 },
             room: in_tab.then(|| room(&in_training, settings.is_interleaved, TAB_BYTES.saturating_sub(features))),
         };
         let (batches, classes) = (RaceBatches::new(loader), split.classes.clone());

@@ -1,0 +1,101 @@
+//! Helpers: whoever computes a part, and however many are lost, a race has the same bits.
+
+use super::{TestEngine, find, training};
+use burn::tensor::{Device, Tensor, TensorData};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use heirloom_engine::crew::Helpers;
+use heirloom_learngene::Descendant;
+use heirloom_nn::device::{cpu, uniform};
+use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_plan::protocol::{Command, CurvePoint, Event, TrainSettings};
+use heirloom_train::{Answer, Crew, Errand, HostTensors, Run, read_model};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::train::models::plain_settings;
+
+/// The curves of a race with so many threads, and the weights of its models.
+async fn raced(cores: usize) -> (Vec<Vec<CurvePoint>>, Vec<Vec<u8>>) {
+    let mut engine = TestEngine::with_everything_measured().await;
+    engine.send(Command::SetCores(cores), Vec::new()).await;
+    let settings = TrainSettings { batch: 8, steps: 6, drop_path: 0.2, ..training() };
+    let heard = engine.send(Command::Train(settings), Vec::new()).await;
+    let race = find(&heard, |event| if let Event::Race(race) = event { Some(race.clone()) } else { None }).unwrap();
+    let mut files = Vec::new();
+    for run in 0..race.runs.len() {
+        let heard = engine.send(Command::ExportSafetensors { run: Some(run) }, Vec::new()).await;
+        files.extend(heard.into_iter().filter_map(|(_, bytes)| bytes));
+    }
+    (race.runs.into_iter().map(|run| run.points).collect(), files)
+}
+
+#[test]
+fn a_race_has_the_same_bits_with_one_to_four_threads() {
+    pollster::block_on(async {
+        let alone = raced(1).await;
+        assert_eq!((alone.0.len(), alone.1.len()), (2, 2));
+        for cores in 2..=4 {
+            assert_eq!(raced(cores).await, alone, "with {cores} threads");
+        }
+    });
+}
+
+/// Hands of which every third answer is lost, and that count what they were asked.
+#[derive(Debug)]
+struct Unreliable {
+    helpers: Helpers,
+    asked: Cell<usize>,
+}
+
+impl Crew for Unreliable {
+    fn hands(&self) -> usize {
+        self.helpers.hands()
+    }
+
+    fn ask(&self, hand: usize, errand: Errand) -> LocalBoxFuture<'static, Option<Answer>> {
+        self.asked.set(self.asked.get() + 1);
+        let is_lost = self.asked.get() % 3 == 0;
+        let answer = self.helpers.ask(hand, errand);
+        async move { answer.await.filter(|_| !is_lost) }.boxed_local()
+    }
+}
+
+async fn stepped(parts: usize, crew: Option<Rc<dyn Crew>>, device: &Device) -> HostTensors {
+    let config = ModelConfig::Vit(super::config());
+    let model: Descendant = Model::random(&config, 3, device).await.into();
+    let mut run = Run::new(model, plain_settings(1e-2));
+    run.set_crew(parts, crew);
+    for step in 0..5 {
+        let pixels = uniform(9 * 3 * 32 * 32, step, 1.0);
+        let images = Tensor::from_data(TensorData::new(pixels, [9, 3, 32, 32]), device);
+        let labels = Tensor::from_data(TensorData::new((0..9).map(|i| i % 3).collect::<Vec<i32>>(), [9]), device);
+        run.step(images, labels).await.unwrap();
+    }
+    read_model(&run.model().unwrap()).await.unwrap()
+}
+
+#[test]
+fn a_hand_that_is_lost_in_the_middle_of_a_step_changes_no_bit() {
+    pollster::block_on(async {
+        let device = cpu();
+        let alone = stepped(4, None, &device).await;
+        let helpers = Helpers::default();
+        helpers.set(3);
+        let crew = Rc::new(Unreliable { helpers, asked: Cell::new(0) });
+        assert_eq!(stepped(4, Some(crew.clone()), &device).await, alone);
+        assert_eq!(crew.asked.get(), 15, "three hands in each of five steps");
+    });
+}
+
+#[test]
+fn parts_of_a_batch_make_the_step_of_the_whole_batch() {
+    pollster::block_on(async {
+        let device = cpu();
+        let (whole, parts) = (stepped(1, None, &device).await, stepped(4, None, &device).await);
+        for (name, tensor) in &whole {
+            // A step of AdamW is as long as the rate, whatever the gradient: five of them amplify the last bits.
+            crate::support::assert_close(&tensor.values, &parts[name].values, 2e-3);
+        }
+    });
+}
