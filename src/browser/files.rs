@@ -59,13 +59,14 @@ impl Dropped {
         open.reverse();
         while let Some(entry) = open.pop() {
             let path = entry.full_path().trim_start_matches('/').to_owned();
-            if let Some(folder) = entry.dyn_ref::<FileSystemDirectoryEntry>() {
-                match children(folder).await {
+            // Asked, not cast: Chromium has no classes of these names to compare with.
+            if entry.is_directory() {
+                match children(entry.unchecked_ref()).await {
                     Ok(children) => open.extend(children.into_iter().rev()),
                     Err(_) => failed.push(path),
                 }
-            } else if let Some(entry) = entry.dyn_ref::<FileSystemFileEntry>() {
-                match file_of(entry).await {
+            } else {
+                match file_of(entry.unchecked_ref()).await {
                     Ok(file) => picked.push(Picked { path, file }),
                     Err(_) => failed.push(path),
                 }

@@ -41,3 +41,14 @@ header["seal"] = {"dtype": "U8", "shape": [32], "data_offsets": [24, 56]}
 header = json.dumps(header).encode()
 state = struct.pack("<Q", len(header)) + header + bytes(24)
 write("sealed", "small", state + hashlib.sha256(state).digest())
+# Row-major views, one behind the other.
+views, offset = [], 0
+shapes = [[1, 1, 4], [1, 5, 4], [4, 1, 2, 2], [4], [4], [4], [12, 4], [12], [4, 4], [4], [4], [4], [6, 4], [6], [4, 6], [4]]
+for shape in [*shapes, [4], [4], [3, 4]]:
+    strides = [1]
+    for size in reversed(shape[1:]):
+        strides.insert(0, strides[0] * size)
+    views.append(b"\xff" + struct.pack("<i", offset) + bytes(strides))
+    offset += strides[0] * shape[0]
+write("strided", "row_major", b"".join(views))
+write("strided", "transposed", b"".join(view[:5] + view[:4:-1] for view in views))

@@ -3,6 +3,7 @@
 #![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 mod handing_on;
+mod hostile;
 mod pools;
 mod projects;
 mod resume;

@@ -1,4 +1,6 @@
 //! The engine as the page drives it: commands in, events out, on a tiny ancestor and painted pictures.
+#[cfg(not(target_arch = "wasm32"))]
+mod brought;
 mod cnn;
 #[cfg(not(target_arch = "wasm32"))]
 mod crew;

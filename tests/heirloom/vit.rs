@@ -60,6 +60,22 @@ pub fn centred() -> VitOptions {
     VitOptions { rope: Some(rope), pos_embed: false, ..Default::default() }
 }
 
+/// Queries and keys turned by frequencies that every head learns, besides positions.
+pub fn mixed() -> VitOptions {
+    let rope = Rope { grid: RopeGrid::Learned, temperature: 10.0, columns_first: true, halves: false };
+    VitOptions { rope: Some(rope), ..Default::default() }
+}
+
+/// RMS norms, one of them behind the patches, and few biases (AIMv2).
+pub fn rms() -> VitOptions {
+    VitOptions { rms_norm: true, patch_norm: true, proj_bias: false, ..Default::default() }
+}
+
+/// DINOv3 with RMS norms and no layer scale in the feed-forward branch (Sapiens2).
+pub fn centred_rms() -> VitOptions {
+    VitOptions { rms_norm: true, attn_only_layer_scale: true, ..centred() }
+}
+
 /// A learned query pools the tokens.
 pub fn asked() -> VitOptions {
     VitOptions { attn_pool: Some(AttentionPoolConfig { heads: 2, mlp_dim: 20 }), ..Default::default() }
@@ -81,6 +97,9 @@ on_every_engine! {
             VitConfig { pool: Pool::Avg, options: bare(), ..small() },
             VitConfig { pos_embed_prefix: false, options: biased(), ..small() },
             VitConfig { head_dim: 8, options: turned(), ..small() },
+            VitConfig { head_dim: 8, options: mixed(), ..small() },
+            VitConfig { qk_norm: true, options: rms(), ..small() },
+            VitConfig { head_dim: 4, layer_scale: true, pos_embed_prefix: false, options: centred_rms(), ..small() },
             VitConfig { pool: Pool::Map, options: asked(), ..small() },
             VitConfig { pool: Pool::ClsAvg, ..small() },
             VitConfig { distilled: true, options: VitOptions { dist_head: false, ..Default::default() }, ..small() },

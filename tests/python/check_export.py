@@ -48,6 +48,9 @@ def usual_names(tensors):
         elif ".fc1_g." in key:
             gate, value = tensors.pop(key), tensors.pop(key.replace("fc1_g", "fc1_x"))
             tensors[key.replace("fc1_g", "fc1")] = np.concatenate([gate, value])
+        elif key == "rope.freqs":
+            for layer, freqs in enumerate(tensors.pop(key).swapaxes(0, 1)):
+                tensors[f"blocks.{layer}.attn.rope_freqs"] = freqs
     return tensors
 
 
@@ -68,6 +71,8 @@ class NumpyVit:
         return y + self.get(f"{key}.bias") if bias else y
 
     def norm(self, x, key):
+        if self.option("rms_norm", False):
+            return x / np.sqrt((x * x).mean(-1, keepdims=True) + self.config["norm_eps"]) * self.get(f"{key}.weight")
         mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
         return (x - mean) / np.sqrt(var + self.config["norm_eps"]) * self.get(f"{key}.weight") + self.get(f"{key}.bias")
 
@@ -97,6 +102,8 @@ class NumpyVit:
         patches = cut.reshape(batch, grid * grid, -1) @ weight.T
         if self.option("patch_bias", True):
             patches = patches + self.get("patch_embed.proj.bias")
+        if self.option("patch_norm", False):
+            patches = self.norm(patches, "patch_embed.norm")
         front = [key for key, there in (("cls_token", c["cls_token"]), ("dist_token", c["distilled"])) if there]
         front = [np.repeat(self.get(key), batch, 0) for key in front]
         registers = [np.repeat(self.get("reg_token"), batch, 0)] if c["register_tokens"] else []
@@ -114,7 +121,8 @@ class NumpyVit:
         if c["qk_norm"]:
             q, k = self.norm(q, f"{key}.q_norm"), self.norm(k, f"{key}.k_norm")
         if rope := self.option("rope", None):
-            q, k = self.turn(q, rope), self.turn(k, rope)
+            freqs = self.get(f"{key}.rope_freqs") if rope["grid"] == "learned" else None
+            q, k = self.turn(q, rope, freqs), self.turn(k, rope, freqs)
         scores = q @ k.transpose(0, 1, 3, 2) / math.sqrt(c["head_dim"])
         if self.option("relative_bias", False):
             scores = scores + self.relative_bias(f"{key}.relative_position_bias_table", count)
@@ -122,13 +130,13 @@ class NumpyVit:
         mixed = (shares / shares.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3).reshape(batch, count, -1)
         if self.option("attn_norm", False):
             mixed = self.norm(mixed, f"{key}.norm")
-        return self.linear(mixed, f"{key}.proj")
+        return self.linear(mixed, f"{key}.proj", self.option("proj_bias", True))
 
-    def turn(self, x, rope):
+    def turn(self, x, rope, freqs):
         """Pairs of channels as complex numbers, turned by an angle a patch."""
         c, grid = self.config, self.config["image_size"] // self.config["patch_size"]
         bands, pairs = c["head_dim"] // 4, c["head_dim"] // 2
-        if rope["grid"] == "centred":
+        if rope["grid"] in ("centred", "learned"):
             places = 2 * math.pi * ((np.arange(grid) + 0.5) / grid * 2 - 1)
         else:
             index = rope["grid"]["index"]
@@ -136,6 +144,9 @@ class NumpyVit:
         angles = places[:, None] / rope["temperature"] ** (np.arange(bands) / bands)
         rows, columns = np.repeat(angles, grid, 0), np.tile(angles, (grid, 1))
         angles = np.concatenate([columns, rows] if rope["columns_first"] else [rows, columns], 1)
+        if freqs is not None:
+            row, column = np.divmod(np.arange(grid * grid), grid)
+            angles = column[:, None] * freqs[0][:, None] + row[:, None] * freqs[1][:, None]
         one, other = (x[..., :pairs], x[..., pairs:]) if rope["halves"] else (x[..., ::2], x[..., 1::2])
         turned = one + 1j * other
         turned[..., -grid * grid :, :] *= np.exp(1j * angles)
@@ -156,9 +167,11 @@ class NumpyVit:
         return bias
 
     def block(self, x, key):
-        scale = (lambda n: self.get(f"{key}.ls{n}.gamma")) if self.config["layer_scale"] else lambda n: 1.0
+        scaled = (1, 2)[: 2 - self.option("attn_only_layer_scale", False)] if self.config["layer_scale"] else ()
+        scale = lambda n: self.get(f"{key}.ls{n}.gamma") if n in scaled else 1.0
+        bias = self.option("proj_bias", True)
         x = x + self.attention(self.norm(x, f"{key}.norm1"), f"{key}.attn") * scale(1)
-        hidden = self.linear(self.norm(x, f"{key}.norm2"), f"{key}.mlp.fc1")
+        hidden = self.linear(self.norm(x, f"{key}.norm2"), f"{key}.mlp.fc1", bias)
         if self.option("gated", False):
             gate, value = np.split(hidden, 2, -1)
             hidden = self.activate(gate) * value
@@ -166,7 +179,7 @@ class NumpyVit:
             hidden = self.activate(hidden)
         if self.option("mlp_norm", False):
             hidden = self.norm(hidden, f"{key}.mlp.norm")
-        return x + self.linear(hidden, f"{key}.mlp.fc2") * scale(2)
+        return x + self.linear(hidden, f"{key}.mlp.fc2", bias) * scale(2)
 
     def asked(self, x):
         """A learned query's answer to all tokens, and what follows it."""

@@ -33,6 +33,9 @@ def randomise(model, seed):
         for parameter in model.parameters():
             number = torch.rand(parameter.shape, generator=generator) - 0.5
             parameter.copy_(1 + 0.4 * number if is_scale(model, parameter) else 0.3 * number)
+        for name, buffer in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                buffer.copy_(name.endswith("var") + 0.4 * (torch.rand(buffer.shape, generator=generator) - 0.5))
 
 
 def is_scale(model, parameter):
@@ -77,7 +80,8 @@ def timm_model(name):
     patch = patch if isinstance(patch, int) else patch[0]
     arguments = {"depth": 2, "num_heads": 2, "embed_dim": 2 * size, "num_classes": 5, "img_size": 3 * patch}
     if "num_kv_heads" in seen:
-        arguments["num_kv_heads"] = (2, 2)
+        # Some layers of some sizes share keys and values.
+        arguments["num_kv_heads"] = (2, 2 if set(seen["num_kv_heads"]) == {seen["num_heads"]} else 1)
     model = timm.create_model(name, **arguments)
     return model, arguments
 
@@ -90,12 +94,12 @@ def watched(model, pictures):
     """What a model answers, and the queries, keys and biases of every attention on the first picture, as it uses them."""
     attend, seen = torch.nn.functional.scaled_dot_product_attention, []
 
-    def watch(query, key, value, attn_mask=None, **arguments):
+    def watch(query, key, value, attn_mask=None, *more, **arguments):
         if query.shape[-2] == key.shape[-2]:
             bias = 0 if attn_mask is None else attn_mask.double().numpy()
             bias = bias[0] if getattr(bias, "ndim", 0) == 4 else bias
             seen.append((query[0].double().numpy(), key[0].double().numpy(), bias))
-        return attend(query, key, value, attn_mask=attn_mask, **arguments)
+        return attend(query, key, value, attn_mask, *more, **arguments)
 
     torch.nn.functional.scaled_dot_product_attention = watch
     try:
@@ -174,6 +178,12 @@ def transformers_cases():
         "hf_clip": of("CLIPVisionConfig", "CLIPVisionModel"),
         "hf_clip_gelu": of("CLIPVisionConfig", "CLIPVisionModel", hidden_act="gelu"),
         "hf_siglip": of("SiglipVisionConfig", "SiglipVisionModel"),
+        "hf_vit_mae": of("ViTMAEConfig", "ViTMAEForPreTraining", mask_ratio=0.0, decoder_hidden_size=16,
+                         decoder_num_hidden_layers=1, decoder_num_attention_heads=2, decoder_intermediate_size=32),
+        "hf_resnet": lambda: t.ResNetForImageClassification(t.ResNetConfig(
+            embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], layer_type="basic", **labels)),
+        "hf_resnet_bottleneck": lambda: t.ResNetForImageClassification(t.ResNetConfig(
+            embedding_size=8, hidden_sizes=[16, 32], depths=[1, 2], **labels)),
     }
 
 
@@ -182,12 +192,27 @@ def transformers_case(make, folder):
     randomise(model, 7)
     model.eval()
     model.save_pretrained(folder)
+    if model.config.model_type == "resnet":
+        pictures = pictures_of(224)
+        with torch.no_grad():
+            return pictures, model(pictures).logits, []
     pictures = pictures_of(12)
-    answer, seen = watched(model, pictures)
+    scores, seen = answered(model, pictures)
+    return pictures, scores, distances(seen[:2], 4)
+
+
+def answered(model, pictures):
+    """Scores or, without a classifier, the feature; and what the attention saw."""
+    kind, call = model.config.model_type, model
+    if kind == "vit_mae":
+        # In the order of the patches, of which none are masked.
+        call = lambda images: model.vit(images, noise=torch.arange(9.0).repeat(2, 1))  # noqa: E731
+    answer, seen = watched(call, pictures)
     logits = getattr(answer, "logits", None)
-    if logits is None and "dinov" in model.config.model_type:
-        logits = answer.last_hidden_state[:, 0]
-    return pictures, answer.pooler_output if logits is None else logits, distances(seen[:2], 4)
+    if logits is None:
+        has_cls = kind == "vit_mae" or "dinov" in kind
+        logits = answer.last_hidden_state[:, 0] if has_cls else answer.pooler_output
+    return logits, seen
 
 
 def judge(cli, folder, pictures, expected, distance, bare):
@@ -210,10 +235,11 @@ def judge(cli, folder, pictures, expected, distance, bare):
     if got.shape != expected.shape:
         return "WRONG", f"shape {got.shape} instead of {expected.shape}"
     far = float(numpy.abs(got - expected).max() / max(1.0, numpy.abs(expected).max()))
-    far_heads = answer["config"].get("num_heads") != len(distance[0])
-    wide = numpy.inf if far_heads else float(numpy.abs(numpy.array(answer["distance"]) - distance).max())
-    words = f"{far:.1e}, distance {wide:.1e}" + "".join(f"; {one}" for one in said)
-    if far < TOLERANCE and wide < 1e-3:
+    # A convolutional network has no heads.
+    far_heads = bool(distance) and answer["config"].get("num_heads") != len(distance[0])
+    wide = float(numpy.abs(numpy.array(answer["distance"]) - distance).max()) if distance and not far_heads else 0.0
+    words = f"{far:.1e}, distance {'of other heads' if far_heads else f'{wide:.1e}'}" + "".join(f"; {one}" for one in said)
+    if far < TOLERANCE and wide < 1e-3 and not far_heads:
         return "right", words
     # That heads are assumed is no excuse for anything else.
     is_told = far_heads or any(" heads of " not in one for one in said)

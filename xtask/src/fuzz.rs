@@ -9,7 +9,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
-const TARGETS: [&str; 6] = ["safetensors", "pickle", "zip", "picture", "description", "sealed"];
+const TARGETS: [&str; 7] = ["safetensors", "pickle", "strided", "zip", "picture", "description", "sealed"];
 /// Coverage counters, comparisons led back to the input, and checks that a release build leaves out.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Channels of a head of OpenCLIP's towers, where nothing says others.
+const OPEN_CLIP_HEAD: usize = 64;
+
 /// Key under which our own exports keep their [`Description`] in the metadata of a safetensors file.
 pub const METADATA_KEY: &str = "heirloom";
 
@@ -98,6 +101,9 @@ impl Hints {
             self.normalisation = Some(found);
             return Ok(true);
         }
+        if let Some(model) = json.get("model_cfg").filter(|model| model.get("vision_cfg").is_some()) {
+            return self.add_open_clip(name, model, json.get("preprocess_cfg").unwrap_or(&Value::Null));
+        }
         let text = |key: &str| json.get(key).and_then(Value::as_str).map(String::from);
         let (model_type, architecture) = (text("model_type"), text("architecture"));
         if model_type.is_none() && architecture.is_none() && json.get("hidden_size").is_none() {
@@ -131,6 +137,29 @@ impl Hints {
         Ok(true)
     }
 
+    /// Adds OpenCLIP's `open_clip_config.json`.
+    fn add_open_clip(&mut self, name: &str, model: &Value, picture: &Value) -> Result<bool, CheckpointError> {
+        let tower = model.get("vision_cfg").unwrap_or(&Value::Null);
+        let number = |key: &str| tower.get(key).and_then(Value::as_u64).map(|n| n as usize);
+        let is_set = |at: &Value, key: &str| at.get(key).and_then(Value::as_bool) == Some(true);
+        // Of whatever changes the tower without another name for its tensors.
+        let unknown = ["attentional_pool", "no_ln_pre", "final_ln_after_pool", "input_patchnorm"];
+        let pools_otherwise = tower.get("pool_type").and_then(Value::as_str).filter(|&pool| pool != "tok");
+        if let Some(key) = unknown.into_iter().find(|key| is_set(tower, key)).or(pools_otherwise.map(|_| "pool_type")) {
+            let found = format!("a CLIP model with `{key}`, which is not known here");
+            return Err(CheckpointError::OtherModel { name: name.into(), found });
+        }
+        self.source = name.into();
+        self.image_size = number("image_size");
+        let head_width = number("head_width").unwrap_or(OPEN_CLIP_HEAD).max(1);
+        self.num_heads = number("width").map(|width| width / head_width);
+        self.activation = Some(if is_set(model, "quick_gelu") { Activation::QuickGelu } else { Activation::Gelu });
+        self.norm_eps = Some(1e-5);
+        let colours = |key: &str| floats(picture.get(key)?);
+        self.normalisation = self.normalisation.take().or_else(|| Some((colours("mean")?, colours("std")?)));
+        Ok(true)
+    }
+
     /// What it is if not ours; the activation, if it is.
     fn refuse_other_models(&mut self, name: &str, json: &Value) -> Result<(), CheckpointError> {
         let other = |found: String| Err(CheckpointError::OtherModel { name: name.into(), found });
@@ -145,10 +174,19 @@ impl Hints {
         {
             return other(format!("a Vision Transformer built with `{key}`, which is not known here"));
         }
+        let is_set = |key: &str| json.get(key).and_then(Value::as_bool) == Some(true);
+        if let Some(key) = ["downsample_in_bottleneck", "downsample_in_first_stage"].into_iter().find(|key| is_set(key))
+        {
+            return other(format!("a ResNet with `{key}`, whose strides are others than torchvision's"));
+        }
         let said = json.get("hidden_act").or_else(|| json.get("model_args")?.get("act_layer"));
         let Some(said) = said.and_then(Value::as_str) else { return Ok(()) };
         self.activation = Activation::named(said);
+        let is_resnet = self.model_type.as_deref() == Some("resnet");
         match self.activation {
+            Some(activation) if is_resnet && activation != Activation::Relu => {
+                other(format!("a ResNet with the activation `{said}` instead of ReLU"))
+            }
             Some(_) => Ok(()),
             None => other(format!("a Vision Transformer with the activation `{said}`, which is not known here")),
         }

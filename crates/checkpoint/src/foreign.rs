@@ -25,7 +25,6 @@ const PATTERNS: &[Pattern] = &[
     (&["^stages.", "conv_dw."], "a ConvNeXt"),
     (&["encoder.stages.", "dwconv."], "a ConvNeXt"),
     (&["^features.0.0.", "block.0.", "layer_scale"], "a ConvNeXt"),
-    (&["encoder.stages.", "convolution."], "a ResNet"),
     (&["^layer1.0.se."], "a squeeze-and-excitation ResNet"),
     (&["^conv1.0.", "^layer1.0.conv1."], "a ResNet with several convolutions in its stem"),
     (&[".se.conv_reduce.", "conv_pw"], "an EfficientNet or MobileNetV3"),
@@ -82,6 +81,7 @@ pub(super) fn recognise_model_type(model_type: &str) -> Option<String> {
         "vit_msn",
         "vit_mae",
         "ijepa",
+        "resnet",
     ];
     (!ours.contains(&model_type)).then(|| format!("a model of type `{model_type}`"))
 }

@@ -82,7 +82,9 @@ pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, found: Found) ->
             let found = "two Vision Transformers stitched together, without the `config.json` that says where".into();
             Err(CheckpointError::OtherModel { name: file.into(), found })
         }
-        (None, Style::ResNet) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.resnet(),
+        (None, Style::ResNet | Style::HuggingFaceResNet) => {
+            CnnReader { file, shapes, hints, assumptions: Vec::new() }.resnet()
+        }
         (None, Style::Vgg) => CnnReader { file, shapes, hints, assumptions: Vec::new() }.vgg(),
         (None, Style::MobileNet | Style::NumberedMobileNet) => {
             let blocks = if style == Style::MobileNet { timm_blocks(shapes) } else { numbered_blocks(shapes) };
@@ -90,7 +92,13 @@ pub(super) fn infer(file: &str, shapes: &Shapes, hints: &Hints, found: Found) ->
         }
         (
             None,
-            Style::Timm | Style::HuggingFace | Style::Dinov3 | Style::Clip | Style::OpenAiClip | Style::Torchvision,
+            Style::Timm
+            | Style::HuggingFace
+            | Style::Dinov3
+            | Style::Clip
+            | Style::OpenAiClip
+            | Style::Mmpretrain
+            | Style::Torchvision,
         ) => {
             let mut reader = Reader { file, shapes, hints, found, assumptions: Vec::new(), left_out: Vec::new() };
             let (config, registers_have_positions) = reader.config()?;
@@ -110,8 +118,8 @@ impl Reader<'_> {
         let qk_norm = self.any_block("attn.q_norm.weight").is_some();
         let (num_heads, head_dim) = self.heads(qkv_rows / 3)?;
         let (pool, final_norm) = self.pool_and_norm()?;
-        let mut options = self.options(final_norm)?;
-        options.rope = self.rope(&options)?;
+        let mut options = self.options(final_norm);
+        options.rope = self.rope(&options);
         options.attn_pool = self.attn_pool(num_heads)?;
         let register_tokens = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied().unwrap_or(0);
         let (cls_token, distilled) = (self.has("cls_token"), self.has("dist_token"));
@@ -195,9 +203,10 @@ impl Reader<'_> {
         if let Some(head_dim) = exact.filter(|&head_dim| head_dim > 0 && all.is_multiple_of(head_dim)) {
             return Ok((all / head_dim, head_dim));
         }
-        // A column for each head.
-        let biased = self.any_block("attn.relative_position_bias_table").and_then(|(_, shape)| shape.get(1).copied());
-        if let Some(heads) = biased.filter(|&heads| heads > 0 && all.is_multiple_of(heads)) {
+        // A column for each head, or frequencies for each.
+        let named = ["attn.relative_position_bias_table", "attn.rope_freqs"].into_iter();
+        let counted = named.filter_map(|tail| self.any_block(tail)?.1.get(1).copied()).next();
+        if let Some(heads) = counted.filter(|&heads| heads > 0 && all.is_multiple_of(heads)) {
             return Ok((heads, all / heads));
         }
         if let Some(heads) = self.hints.num_heads {
@@ -231,6 +240,10 @@ impl Reader<'_> {
                 let said = "layer norms with epsilon 1e-5, the habit of models with a norm before their layers";
                 self.assumptions.push(said.into());
                 1e-5
+            }
+            (None, None) if options.rms_norm && name.is_none() => {
+                self.assumptions.push("norms with epsilon 1e-6, the habit of RMS norms (AIMv2 has 1e-5)".into());
+                1e-6
             }
             (None, None) if is_dinov3 && name.is_none() => {
                 self.assumptions.push("layer norms with epsilon 1e-5, as DINOv3 has them".into());
@@ -291,6 +304,8 @@ pub(super) fn family(config: &ModelConfig, hints: &Hints, style: Style, has_mask
     let dinov2 = model_type.starts_with("dinov2") || has_mask_token && config.layer_scale;
     let centred = config.options.rope.map(|rope| rope.grid == RopeGrid::Centred);
     let known = match (centred, style, config.options.relative_bias) {
+        _ if config.options.rms_norm && config.options.patch_norm => Some("AIMv2"),
+        (Some(true), ..) if config.options.rms_norm => Some("Sapiens2"),
         (Some(true), ..) => Some("DINOv3"),
         (Some(false), ..) if config.options.gated => Some("EVA-02"),
         (Some(false), ..) => Some("ViT with rotary positions"),

@@ -3,12 +3,14 @@
 mod beside;
 mod hugging_face;
 mod keys;
+mod mmpretrain;
 
 use super::error::CheckpointError;
 use super::foreign;
 use beside::classifier_beside;
-use hugging_face::hugging_face;
+use hugging_face::{hugging_face, hugging_face_resnet};
 use keys::{clip, convolutional, dinov3, openai_clip, timm, torchvision, vgg};
+use mmpretrain::mmpretrain;
 
 /// Who named the tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +25,16 @@ pub(super) enum Style {
     Clip,
     /// That of OpenAI's CLIP, which OpenCLIP shares.
     OpenAiClip,
+    /// mmpretrain.
+    Mmpretrain,
     /// torchvision's `vit_b_16` and its like.
     Torchvision,
     /// A stitched model of ours: timm's names behind `front.` and `end.`, and `stitch`.
     Stitched,
     /// A ResNet: torchvision's names, which timm shares and CIFAR's writers vary a little.
     ResNet,
+    /// transformers' ResNet.
+    HuggingFaceResNet,
     /// A VGG: torchvision's names, with or without its numbers.
     Vgg,
     /// A MobileNetV2 under timm's names, which are ours too.
@@ -38,15 +44,17 @@ pub(super) enum Style {
 }
 
 /// All of them.
-const STYLES: [Style; 11] = [
+const STYLES: [Style; 13] = [
     Style::Timm,
     Style::HuggingFace,
     Style::Dinov3,
     Style::Clip,
     Style::OpenAiClip,
+    Style::Mmpretrain,
     Style::Torchvision,
     Style::Stitched,
     Style::ResNet,
+    Style::HuggingFaceResNet,
     Style::Vgg,
     Style::MobileNet,
     Style::NumberedMobileNet,
@@ -61,9 +69,11 @@ impl Style {
             Self::Dinov3 => "embeddings.patch_embeddings.weight",
             Self::Clip => "embeddings.patch_embedding.weight",
             Self::OpenAiClip => "visual.conv1.weight",
+            Self::Mmpretrain => "patch_embed.projection.weight",
             Self::Torchvision => "conv_proj.weight",
             Self::Stitched => "stitch.weight",
             Self::ResNet => "layer1.0.conv1.weight",
+            Self::HuggingFaceResNet => "embedder.embedder.convolution.weight",
             Self::Vgg => "features.0.weight",
             Self::MobileNet => "conv_stem.weight",
             Self::NumberedMobileNet => "features.0.0.weight",
@@ -74,8 +84,9 @@ impl Style {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Timm | Self::Stitched | Self::MobileNet => "timm names",
-            Self::HuggingFace | Self::Dinov3 | Self::Clip => "Hugging Face names",
+            Self::HuggingFace | Self::Dinov3 | Self::Clip | Self::HuggingFaceResNet => "Hugging Face names",
             Self::OpenAiClip => "OpenAI names",
+            Self::Mmpretrain => "mmpretrain names",
             Self::Torchvision | Self::ResNet | Self::Vgg | Self::NumberedMobileNet => "torchvision names",
         }
     }
@@ -111,6 +122,8 @@ pub(super) enum Role {
     Rows(Vec<(String, usize)>),
     /// The tensor that every layer has under this key.
     EveryLayer(String),
+    /// All layers' tensors of this key, side by side along the second axis.
+    ByLayer(String),
     /// Says that the key's part of the fused biases with this timm key counts for nothing.
     KeyMask(String),
     /// A tensor of the same family that this model has no use for.
@@ -150,7 +163,8 @@ pub(super) fn recognise(name: &str, keys: &[&str]) -> Result<Naming, CheckpointE
         return Err(unknown(name, keys));
     }
     let (style, prefix) = found.remove(0);
-    let inner = ["vit.", "deit.", "ijepa.", "dinov2.", "dinov2_with_registers.", "beit.", "data2vec_vision."];
+    let inner =
+        ["vit.", "deit.", "ijepa.", "dinov2.", "dinov2_with_registers.", "beit.", "data2vec_vision.", "resnet."];
     let head_prefix = inner.iter().find_map(|inner| prefix.strip_suffix(inner)).unwrap_or(&prefix).to_string();
     let beside = classifier_beside(style, &prefix, keys);
     Ok(Naming { style, prefix, head_prefix, others: found.into_iter().map(|(_, prefix)| prefix).collect(), beside })
@@ -172,8 +186,10 @@ impl Naming {
         if let Some(role) = head {
             return role;
         }
+        // mmpretrain has a second one called alike.
         if let Some((theirs, ours)) = &self.beside
-            && let Some(kind @ (".weight" | ".bias")) = key.strip_prefix(theirs.as_str())
+            && let Some(kind @ (".weight" | ".bias" | "_dist.weight" | "_dist.bias")) =
+                key.strip_prefix(theirs.as_str())
         {
             return Role::Whole(format!("{ours}{kind}"));
         }
@@ -185,8 +201,9 @@ impl Naming {
             }
             // Beside `vit.` there is only the head, so anything else is a surprise; beside `model.` there may be
             // thousands of an optimiser's tensors.
-            let beside = self.head_prefix != self.prefix && key.starts_with(&self.head_prefix);
-            return if beside { Role::Unknown } else { Role::Outside };
+            let rest = key.strip_prefix(&self.head_prefix).filter(|_| self.head_prefix != self.prefix);
+            // But for a MAE's decoder.
+            return if rest.is_some_and(|rest| !rest.starts_with("decoder.")) { Role::Unknown } else { Role::Outside };
         };
         match self.style {
             Style::Timm => timm(key),
@@ -194,8 +211,10 @@ impl Naming {
             Style::Dinov3 => dinov3(key),
             Style::Clip => clip(key),
             Style::OpenAiClip => openai_clip(key),
+            Style::Mmpretrain => mmpretrain(key),
             Style::Torchvision => torchvision(key),
             Style::Stitched => Role::Whole(key.into()),
+            Style::HuggingFaceResNet => hugging_face_resnet(key),
             Style::Vgg => vgg(key),
             Style::ResNet | Style::MobileNet | Style::NumberedMobileNet => convolutional(key),
         }
@@ -204,7 +223,10 @@ impl Naming {
     /// Whether a tensor would be of the stem, a layer, a norm or the classifier, and not something that was saved beside
     /// them.
     pub(super) fn is_part(&self, key: &str) -> bool {
-        const PARTS: [&str; 20] = [
+        const PARTS: [&str; 23] = [
+            "layers",
+            "ln1",
+            "ln2",
             "blocks",
             "encoder",
             "layer",
@@ -233,11 +255,12 @@ impl Naming {
     }
 
     fn head(&self, key: &str) -> Option<Role> {
-        if !matches!(self.style, Style::HuggingFace | Style::Dinov3) {
+        if !matches!(self.style, Style::HuggingFace | Style::Dinov3 | Style::HuggingFaceResNet) {
             return None;
         }
         let (module, kind) = key.rsplit_once('.')?;
         let module = match module {
+            "classifier.1" if self.style == Style::HuggingFaceResNet => "fc",
             "classifier" | "cls_classifier" => "head",
             "distillation_classifier" => "head_dist",
             _ => return None,

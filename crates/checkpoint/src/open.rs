@@ -87,6 +87,19 @@ impl Checkpoint {
                 HostTensor { shape: lifted(shape), values }
             }
             Recipe::Stacked(parts) => self.read_stacked(parts).await?,
+            Recipe::Sum([own, shared]) => {
+                let (mut own, shared) = (self.read(own).await?, self.read(shared).await?);
+                own.values.iter_mut().zip(shared.values).for_each(|(own, shared)| *own += shared);
+                own
+            }
+            Recipe::Grouped { parts, head_dim } => self.read_grouped(parts, *head_dim).await?,
+            Recipe::OfLayer { all, layer } => {
+                let HostTensor { mut shape, values } = self.read(all).await?;
+                let layers = shape.remove(1);
+                let one = shape[1..].iter().product::<usize>();
+                let halves = values.chunks(layers * one).flat_map(|half| &half[layer * one..(layer + 1) * one]);
+                HostTensor { values: halves.copied().collect(), shape }
+            }
             Recipe::KeyMasked(raw) => {
                 let mut biases = self.read(raw).await?;
                 let third = biases.values.len() / 3;
@@ -157,6 +170,20 @@ impl Checkpoint {
                 None => stacked.values.resize(stacked.values.len() + one, 0.0),
             }
         }
+        Ok(stacked)
+    }
+
+    /// Every head gets the key and the value that its group shares.
+    async fn read_grouped(&self, parts: &[String; 3], head_dim: usize) -> Result<HostTensor, CheckpointError> {
+        let mut stacked = self.read(&parts[0]).await?;
+        let rows = stacked.shape[0];
+        for part in &parts[1..] {
+            let part = self.read(part).await?;
+            let heads = part.values.chunks((part.values.len() / part.shape[0]) * head_dim);
+            let group = rows / part.shape[0];
+            stacked.values.extend(heads.flat_map(|head| head.repeat(group)));
+        }
+        stacked.shape[0] = 3 * rows;
         Ok(stacked)
     }
 
@@ -233,6 +260,9 @@ fn notes(gathered: &Gathered, naming: &Naming, sorted: &Sorted) -> Vec<String> {
             some => format!(" ({}, …)", some.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
         };
         notes.push(format!("left alone outside `{prefix}`: {count} tensors{what}"));
+    }
+    if sorted.is_grouped {
+        notes.push("keys and values that several heads share are written out for each head".into());
     }
     if sorted.unused.iter().any(|key| key.contains("pooler.")) {
         notes.push("`pooler` is left out: the model's feature is the CLS token after its last norm".into());

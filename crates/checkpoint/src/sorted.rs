@@ -18,8 +18,14 @@ pub(super) enum Recipe {
     Lifted(String),
     /// Tensors of one shape one below the other: query, key and value, or gate and value. What is `None` is 0.
     Stacked(Vec<Option<String>>),
+    /// The sum of two tensors of one shape.
+    Sum([String; 2]),
     /// Biases of query, key and value, of which the key's count for nothing.
     KeyMasked(String),
+    /// Queries, keys and values of heads of so many channels one below the other; several heads share a key and a value.
+    Grouped { parts: [String; 3], head_dim: usize },
+    /// One entry of the second axis.
+    OfLayer { all: String, layer: usize },
     /// `count` rows from `first` on.
     Rows { whole: String, first: usize, count: usize },
     /// `reg_token` plus its rows of `pos_embed`, which begin at row `first`.
@@ -36,8 +42,11 @@ impl Recipe {
             | Self::Flat(raw)
             | Self::Lifted(raw)
             | Self::KeyMasked(raw)
+            | Self::OfLayer { all: raw, .. }
             | Self::Rows { whole: raw, .. } => vec![raw],
             Self::Stacked(parts) => parts.iter().flatten().collect(),
+            Self::Grouped { parts, .. } => parts.iter().collect(),
+            Self::Sum(parts) => parts.iter().collect(),
             Self::RegistersWithPositions { registers, .. } => vec![registers],
             Self::PositionsWithoutRegisters { positions, .. } => vec![positions],
         }
@@ -58,10 +67,14 @@ pub(super) struct Sorted {
     pub surprises: Vec<String>,
     /// Whether queries and values have biases and keys have none.
     pub is_keyless: bool,
+    /// Whether heads share keys and values.
+    pub is_grouped: bool,
     /// A tensor of the model that two of the file want to be, and these.
     twice: Option<[String; 3]>,
 }
 
+/// More layers than a model has.
+const MAX_LAYERS: usize = 1 << 10;
 /// How many tensors outside the model are named.
 const MAX_SURPRISES: usize = 3;
 
@@ -78,6 +91,7 @@ impl Sorted {
             outside: 0,
             surprises: vec![],
             is_keyless: false,
+            is_grouped: false,
             twice: None,
         };
         for raw in gathered.tensors.keys() {
@@ -92,6 +106,7 @@ impl Sorted {
                 }
                 Role::Rows(keys) => sorted.share_out(gathered, raw, &keys),
                 Role::EveryLayer(tail) => shared.push((tail, raw.clone())),
+                Role::ByLayer(tail) => sorted.share_among_layers(gathered, raw, &tail),
                 Role::KeyMask(key) => masks.push(key),
                 Role::Unused => sorted.unused.push(raw.clone()),
                 Role::Unknown => sorted.unknown.push(raw.clone()),
@@ -103,7 +118,7 @@ impl Sorted {
                 }
             }
         }
-        sorted.stack(parts);
+        sorted.stack(gathered, parts);
         for key in masks {
             if let Some(Recipe::Whole(raw)) = sorted.recipes.get(&key) {
                 let masked = Recipe::KeyMasked(raw.clone());
@@ -131,7 +146,7 @@ impl Sorted {
     }
 
     /// Stacks parts. All have to be there but for the key's bias where no layer has one.
-    fn stack(&mut self, parts: BTreeMap<String, BTreeMap<usize, String>>) {
+    fn stack(&mut self, gathered: &Gathered, parts: BTreeMap<String, BTreeMap<usize, String>>) {
         let is_bias = |key: &str| key.ends_with("attn.qkv.bias");
         let mut biases = parts.iter().filter(|(key, _)| is_bias(key)).map(|(_, parts)| parts).peekable();
         self.is_keyless = biases.peek().is_some() && biases.all(|parts| !parts.contains_key(&1));
@@ -148,9 +163,38 @@ impl Sorted {
                 true if is_ungated => {
                     parts.into_iter().flatten().for_each(|raw| self.claim(key.clone(), Recipe::Whole(raw)))
                 }
-                true => self.claim(key, Recipe::Stacked(parts)),
+                true => {
+                    let recipe = self.grouped(gathered, &key, &parts).unwrap_or(Recipe::Stacked(parts));
+                    self.claim(key, recipe);
+                }
                 false => self.unknown.extend(parts.into_iter().flatten()),
             }
+        }
+    }
+
+    /// Queries, keys and values where several heads share a key and a value: their norm tells the channels of a head.
+    fn grouped(&mut self, gathered: &Gathered, key: &str, parts: &[Option<String>]) -> Option<Recipe> {
+        let [Some(query), Some(keys), Some(values)] = parts else { return None };
+        let rows = |raw: &String| gathered.tensors[raw].shape.first().copied();
+        let (all, shared) = (rows(query)?, rows(keys)?);
+        let Recipe::Whole(norm) = self.recipes.get(&format!("{}.q_norm.weight", key.split(".qkv.").next()?))? else {
+            return None;
+        };
+        let head_dim = rows(norm).filter(|&size| size > 0 && shared.is_multiple_of(size))?;
+        if shared == 0 || shared >= all || !all.is_multiple_of(shared) || rows(values)? != shared {
+            return None;
+        }
+        self.is_grouped = true;
+        Some(Recipe::Grouped { parts: [query.clone(), keys.clone(), values.clone()], head_dim })
+    }
+
+    /// Gives every layer its part of a tensor `[2, layers, ..]`.
+    fn share_among_layers(&mut self, gathered: &Gathered, raw: &str, tail: &str) {
+        match gathered.tensors[raw].shape.as_slice() {
+            &[_, layers, _, _] if layers < MAX_LAYERS => (0..layers).for_each(|layer| {
+                self.claim(format!("blocks.{layer}.{tail}"), Recipe::OfLayer { all: raw.into(), layer })
+            }),
+            _ => self.unknown.push(raw.into()),
         }
     }
 
@@ -170,15 +214,20 @@ impl Sorted {
         }
     }
 
-    /// Gives every layer a tensor that all share; one that has such a tensor of its own would have to add them.
+    /// Gives every layer a tensor that all share; one that has such a tensor of its own adds both.
     fn spread(&mut self, tail: &str, raw: &str) {
         let layers: BTreeSet<usize> = self.recipes.keys().filter_map(|key| Some(layer_of(key, "blocks.")?.0)).collect();
         let keys: Vec<String> = layers.iter().map(|layer| format!("blocks.{layer}.{tail}")).collect();
-        if keys.is_empty() || keys.iter().any(|key| self.recipes.contains_key(key)) {
+        if keys.is_empty() {
             self.unknown.push(raw.into());
-            return;
         }
-        self.recipes.extend(keys.into_iter().map(|key| (key, Recipe::Whole(raw.into()))));
+        for key in keys {
+            let recipe = match self.recipes.remove(&key) {
+                Some(Recipe::Whole(own)) => Recipe::Sum([own, raw.into()]),
+                _ => Recipe::Whole(raw.into()),
+            };
+            self.recipes.insert(key, recipe);
+        }
     }
 
     /// Shapes by timm key.
@@ -186,11 +235,19 @@ impl Sorted {
         let shape = |raw: &String| gathered.tensors[raw].shape.clone();
         let of = |recipe: &Recipe| match recipe {
             Recipe::Whole(raw) | Recipe::KeyMasked(raw) => shape(raw),
+            Recipe::Sum([own, shared]) if shape(own) == shape(shared) => shape(own),
+            Recipe::Sum(_) => Vec::new(),
             Recipe::Flat(raw) => flat_shape(shape(raw)),
             Recipe::Lifted(raw) => lifted(shape(raw)),
             Recipe::Stacked(parts) => {
                 let shapes: Vec<Vec<usize>> = parts.iter().flatten().map(shape).collect();
                 stacked_shape(&shapes, parts.len())
+            }
+            Recipe::Grouped { parts, .. } => stacked_shape(&[shape(&parts[0])], 3),
+            Recipe::OfLayer { all, .. } => {
+                let mut shape = shape(all);
+                shape.remove(1);
+                shape
             }
             Recipe::Rows { whole, count, .. } => {
                 let mut shape = shape(whole);

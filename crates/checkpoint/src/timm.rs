@@ -29,6 +29,8 @@ pub(super) fn is_usual(config: &VitConfig) -> bool {
         && config.has_dist_head() == config.distilled
         && has_usual_heads(config)
         && !config.options.gated
+        && !config.options.rms_norm
+        && !config.options.patch_norm
         && has_usual_bias(config)
 }
 
@@ -67,6 +69,7 @@ pub(super) fn arguments(config: &VitConfig) -> Map<String, Value> {
         ("fc_norm", config.pool == Pool::Avg && config.options.final_norm == FinalNorm::Tokens, json!(false)),
         ("final_norm", config.options.final_norm == FinalNorm::None, json!(false)),
         ("pre_norm", config.options.pre_norm, json!(true)),
+        ("proj_bias", !config.options.proj_bias, json!(false)),
         (
             "act_layer",
             !config.options.gated && config.options.activation != Activation::Gelu,
@@ -99,13 +102,19 @@ pub(super) fn python(config: &VitConfig, file: &str) -> String {
 
 /// Lines that build timm's `VisionTransformer`.
 fn build(config: &VitConfig) -> String {
-    let eps = (config.norm_eps != USUAL_EPS).then(|| format!(", norm_layer={}", norm_layer(config)));
+    let mut norms = String::new();
+    if !has_usual_norms(config) {
+        norms = format!(", norm_layer={}", norm_layer(config));
+    }
+    if config.options.patch_norm {
+        norms += &format!(", embed_norm_layer={}", norm_layer(config));
+    }
     let attention = if has_usual_heads(config) { String::new() } else { own_attention(config) };
     format!(
         "model = timm.create_model(\"{}\", {}{}{})\n{}{attention}",
         architecture(config),
         arguments_in_python(&arguments(config)),
-        eps.unwrap_or_default(),
+        norms,
         if config.options.gated { gated(config.options.activation) } else { String::new() },
         own_bias(config) + &own_pool(config),
     )
@@ -145,9 +154,14 @@ pub(super) fn own_pool(config: &VitConfig) -> String {
     )
 }
 
-/// A norm of the model's epsilon.
+fn has_usual_norms(config: &VitConfig) -> bool {
+    config.norm_eps == USUAL_EPS && !config.options.rms_norm
+}
+
+/// A norm of the model's kind and epsilon.
 pub(super) fn norm_layer(config: &VitConfig) -> String {
-    format!("partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps)
+    let kind = if config.options.rms_norm { "RmsNorm" } else { "LayerNorm" };
+    format!("partial(timm.layers.{kind}, eps={:e})", config.norm_eps)
 }
 
 /// Words of a call in Python.
@@ -177,16 +191,15 @@ pub(super) fn own_bias(config: &VitConfig) -> String {
 fn own_attention(config: &VitConfig) -> String {
     let VitConfig { embed_dim, num_heads, head_dim, .. } = *config;
     let bias = if config.qkv_bias { "True" } else { "False" };
-    let norm = match (config.qk_norm, config.norm_eps == USUAL_EPS) {
+    let proj = if config.options.proj_bias { "" } else { ", proj_bias=False" };
+    let norm = match (config.qk_norm, has_usual_norms(config)) {
         (false, _) => "",
         (true, true) => ", qk_norm=True, norm_layer=timm.layers.LayerNorm",
-        (true, false) => {
-            &format!(", qk_norm=True, norm_layer=partial(timm.layers.LayerNorm, eps={:e})", config.norm_eps)
-        }
+        (true, false) => &format!(", qk_norm=True, norm_layer={}", norm_layer(config)),
     };
     format!(
         "for block in model.blocks:\n    block.attn = timm.layers.Attention({embed_dim}, num_heads={num_heads}, \
-         attn_head_dim={head_dim}, qkv_bias={bias}{norm})\n"
+         attn_head_dim={head_dim}, qkv_bias={bias}{proj}{norm})\n"
     )
 }
 

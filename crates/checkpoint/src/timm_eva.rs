@@ -9,6 +9,8 @@ use super::timm::{arguments_in_python, has_usual_heads, norm_layer, own_bias, ow
 use heirloom_plan::config::{Activation, FinalNorm, Rope, RopeGrid, VitConfig};
 use heirloom_plan::weights::HostTensor;
 
+use super::naming::layer_of;
+
 /// timm's class of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -25,6 +27,7 @@ pub(super) fn class(config: &VitConfig) -> Option<Class> {
         return Some(Class::Beit);
     }
     let is_eva = options.rope.is_some() || options.attn_norm || options.mlp_norm || !options.pos_embed;
+    let is_eva = is_eva || options.attn_only_layer_scale;
     is_eva.then_some(Class::Eva)
 }
 
@@ -36,7 +39,17 @@ pub(super) fn renamed(
 ) -> Vec<(String, HostTensor)> {
     let has_split_gate = config.options.gated && (class == Class::Beit || config.options.mlp_norm);
     let mut renamed = Vec::with_capacity(tensors.len());
+    // Those of all layers side by side: `[2, layers, heads, head_dim / 2]`.
+    let mut freqs = vec![0.0; config.depth * config.num_heads * config.head_dim];
     for (key, tensor) in tensors {
+        if let Some((layer, "attn.rope_freqs")) = layer_of(&key, "blocks.") {
+            let one = tensor.values.len() / 2;
+            for (axis, values) in tensor.values.chunks(one).enumerate() {
+                let first = (axis * config.depth + layer) * one;
+                freqs[first..first + one].copy_from_slice(values);
+            }
+            continue;
+        }
         if class == Class::Beit && key.ends_with("attn.qkv.bias") {
             // Without effect is the key's: it adds the same to all scores of a query.
             let module = key.trim_end_matches("qkv.bias");
@@ -52,6 +65,10 @@ pub(super) fn renamed(
             let key = key.replace(".ls1.gamma", ".gamma_1").replace(".ls2.gamma", ".gamma_2");
             renamed.push((key, tensor));
         }
+    }
+    if config.options.has_rope_freqs() {
+        let shape = vec![2, config.depth, config.num_heads, config.head_dim / 2];
+        renamed.push(("rope.freqs".into(), HostTensor { shape, values: freqs }));
     }
     renamed
 }
@@ -121,6 +138,9 @@ fn arguments(class: Class, config: &VitConfig) -> String {
         return arguments_in_python(&all);
     }
     add("attn_type", json!("rope"));
+    if options.attn_only_layer_scale {
+        add("attn_only_layer_scale", json!(true));
+    }
     add("qk_norm", json!(config.qk_norm));
     add("scale_attn_inner", json!(options.attn_norm));
     add("class_token", json!(config.cls_token));
@@ -143,6 +163,7 @@ fn kind(rope: &Rope) -> &'static str {
     match rope.grid {
         RopeGrid::Index { .. } => "cat",
         RopeGrid::Centred => "dinov3",
+        RopeGrid::Learned => "mixed",
     }
 }
 
@@ -150,9 +171,11 @@ fn kind(rope: &Rope) -> &'static str {
 fn numbers(rope: &Rope) -> Vec<(&'static str, Value)> {
     let mut all = vec![
         ("temperature", json!(rope.temperature)),
-        ("rotate_half", json!(rope.halves)),
         ("grid_indexing", json!(if rope.columns_first { "xy" } else { "ij" })),
     ];
+    if rope.grid != RopeGrid::Learned {
+        all.push(("rotate_half", json!(rope.halves)));
+    }
     if let RopeGrid::Index { reference, offset } = rope.grid {
         all.push(("grid_offset", json!(offset)));
         all.extend(reference.map(|side| ("ref_feat_shape", json!([side, side]))));
@@ -195,9 +218,14 @@ fn own_heads(class: Class, config: &VitConfig) -> String {
     );
     if let Some(rope) = &options.rope {
         let mut words = Map::new();
-        words.insert("dim".into(), json!(head_dim));
-        words.insert("num_heads".into(), json!(1));
+        let is_learned = rope.grid == RopeGrid::Learned;
+        let heads = if is_learned { num_heads } else { 1 };
+        words.insert("dim".into(), json!(heads * head_dim));
+        words.insert("num_heads".into(), json!(heads));
         words.insert("feat_shape".into(), json!([side, side]));
+        if is_learned {
+            words.insert("depth".into(), json!(config.depth));
+        }
         if kind(rope) == "cat" {
             words.insert("in_pixels".into(), json!(false));
         }

@@ -13,8 +13,13 @@ pub(super) const EVA02: Rope = Rope {
     halves: false,
 };
 
+/// RoPE-Mixed's.
+pub(super) const ROPE_MIXED: Rope =
+    Rope { grid: RopeGrid::Learned, temperature: 10.0, columns_first: true, halves: false };
+
 /// Channels of a head where they are not 64. The first part that occurs in the name decides.
-const HEAD_DIMS: [(&str, usize); 15] = [
+const HEAD_DIMS: [(&str, usize); 16] = [
+    ("aimv2_", 128),
     ("_giantopt_", 96),
     ("eva02_enormous_", 112),
     ("vit_7b_", 128),
@@ -49,7 +54,8 @@ fn bare(name: &str) -> &str {
 /// Channels of a head of a Vision Transformer, as far as the name says them.
 pub(super) fn head_dim(name: &str) -> Option<usize> {
     let name = bare(name);
-    let known = ["vit_", "deit", "flexivit_", "test_vit", "eva", "beit"].iter().any(|front| name.starts_with(front));
+    let known =
+        ["vit_", "deit", "flexivit_", "test_vit", "eva", "beit", "aimv2_"].iter().any(|front| name.starts_with(front));
     let unusual = HEAD_DIMS.iter().find(|(part, _)| name.contains(part)).map(|(_, size)| *size);
     known.then(|| unusual.unwrap_or(64))
 }
@@ -76,12 +82,19 @@ pub(super) fn activation(name: &str) -> Option<Activation> {
 pub(super) fn norm_eps(name: &str) -> Option<f64> {
     let name = bare(name);
     let is_clip = name.contains("_clip_") && !name.starts_with("eva");
-    (is_clip || is_dinov3(name) || name.starts_with("vit_pe_")).then_some(1e-5)
+    let is_wide = ["vit_pe_", "aimv2_", "beit3_"].iter().any(|front| name.starts_with(front));
+    (is_clip || is_wide || is_dinov3(name) && !name.contains("_sapiens2")).then_some(1e-5)
+}
+
+/// Whether norms are RMS norms.
+pub(super) fn has_rms_norm(name: &str) -> bool {
+    let name = bare(name);
+    name.starts_with("aimv2_") || name.contains("_sapiens2") || name == "test_vit4"
 }
 
 /// DINOv3 and what was trained in its form.
 fn is_dinov3(name: &str) -> bool {
-    ["_dinov3", "_lingbot", "_eupe"].iter().any(|part| name.contains(part))
+    ["_dinov3", "_lingbot", "_eupe", "_sapiens2"].iter().any(|part| name.contains(part))
 }
 
 /// How queries and keys are turned by their places, if they are.
@@ -93,6 +106,9 @@ pub(super) fn rope(name: &str) -> Option<Rope> {
     }
     if name.starts_with("eva02_") || name.contains("_rope_reg") {
         return Some(EVA02);
+    }
+    if name.contains("_rope_mixed_") {
+        return Some(ROPE_MIXED);
     }
     if name.contains("_rope_") {
         // RoPE-ViT (Heo et al. 2024).
@@ -121,7 +137,6 @@ pub(super) fn other(name: &str) -> Option<String> {
     let name = bare(name);
     let what = match name {
         _ if name.contains("_rpn_") || name.starts_with("eva02_enormous_") => "whose norms follow its branches",
-        _ if name.contains("_rope_mixed_") => "whose rotary positions have learned frequencies",
         "test_vit3" => "whose attention pooling sees the tokens before the patches",
         _ => return None,
     };

@@ -36,7 +36,7 @@ pub(super) fn detached_mlp(mlp: &Mlp) -> Mlp {
 
 /// A norm of its own with the same values.
 pub(super) fn detached_norm(norm: &LayerNorm) -> LayerNorm {
-    LayerNorm { gamma: detached_clone(&norm.gamma), beta: detached_clone(&norm.beta), epsilon: norm.epsilon }
+    norm.map(detached_clone)
 }
 
 /// A layer scale of its own with the same values.
@@ -46,7 +46,11 @@ pub(super) fn detached_layer_scale(layer_scale: &LayerScale) -> LayerScale {
 
 /// A patch embedding of its own with the same values.
 fn fresh_patch_embed(patch_embed: &PatchEmbed) -> PatchEmbed {
-    PatchEmbed { proj: detached_linear(&patch_embed.proj), patch_size: patch_embed.patch_size }
+    PatchEmbed {
+        proj: detached_linear(&patch_embed.proj),
+        norm: patch_embed.norm.as_ref().map(detached_norm),
+        patch_size: patch_embed.patch_size,
+    }
 }
 
 /// An attention pooling of its own with the same values.
@@ -72,6 +76,7 @@ pub(super) fn detached_block(block: &Block) -> Block {
             q_norm: attn.q_norm.as_ref().map(detached_norm),
             k_norm: attn.k_norm.as_ref().map(detached_norm),
             relative_position_bias_table: attn.relative_position_bias_table.as_ref().map(detached_clone),
+            rope_freqs: attn.rope_freqs.as_ref().map(detached_clone),
             norm: attn.norm.as_ref().map(detached_norm),
             proj: detached_linear(&attn.proj),
             ..attn.clone()

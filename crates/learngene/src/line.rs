@@ -99,7 +99,7 @@ impl Line<'_> {
     fn norm(&self, pick: impl Fn(&Block) -> Option<&LayerNorm>) -> Option<LayerNorm> {
         let epsilon = pick(self.blocks.first()?)?.epsilon;
         let gamma = self.param(|block| Some(&pick(block)?.gamma))?;
-        Some(LayerNorm { gamma, beta: self.param(|block| Some(&pick(block)?.beta))?, epsilon })
+        Some(LayerNorm { gamma, beta: self.param(|block| pick(block)?.beta.as_ref()), epsilon })
     }
 
     fn scale(&self, pick: impl Fn(&Block) -> Option<&LayerScale>) -> Option<LayerScale> {
@@ -117,6 +117,7 @@ impl Line<'_> {
                 q_norm: self.norm(|block| block.attn.q_norm.as_ref()),
                 k_norm: self.norm(|block| block.attn.k_norm.as_ref()),
                 relative_position_bias_table: self.param(|block| block.attn.relative_position_bias_table.as_ref()),
+                rope_freqs: self.param(|block| block.attn.rope_freqs.as_ref()),
                 norm: self.norm(|block| block.attn.norm.as_ref()),
                 proj: self.linear(|block| Some(&block.attn.proj))?,
                 ..first.attn.clone()

@@ -112,6 +112,7 @@ impl Initializer for WeightSelection {
                     weight: width.of(&proj.weight, 1),
                     bias: proj.bias.as_ref().map(|bias| width.of(bias, 0)),
                 },
+                norm: ancestor.patch_embed.norm.as_ref().map(|norm| width.norm(norm)),
                 patch_size: config.patch_size,
             },
             cls_token: ancestor.cls_token.as_ref().map(token),
@@ -154,7 +155,7 @@ impl Places {
     }
 
     fn norm(&self, norm: &LayerNorm) -> LayerNorm {
-        LayerNorm { gamma: self.of(&norm.gamma, 0), beta: self.of(&norm.beta, 0), epsilon: norm.epsilon }
+        norm.map(|vector| self.of(vector, 0))
     }
 }
 
@@ -219,6 +220,7 @@ impl Chosen {
                     .relative_position_bias_table
                     .as_ref()
                     .map(|table| self.heads.of(table, 0)),
+                rope_freqs: attn.rope_freqs.as_ref().map(|freqs| self.heads.of(freqs, 1)),
                 norm: attn.norm.as_ref().map(|norm| self.attention.norm(norm)),
                 proj: linear(&attn.proj, &self.attention, width),
                 num_heads: config.num_heads,

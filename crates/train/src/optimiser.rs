@@ -20,15 +20,22 @@ use std::collections::BTreeMap;
 pub enum Decay {
     /// Every parameter (PyTorch's default, and the peer benchmark's).
     Every,
-    /// All but vectors (biases, norms, layer scales), the CLS, distillation, register and position embeddings, the pooling query and the
-    /// biases of relative places: timm's habit.
+    /// All but vectors (biases, norms, layer scales), the CLS, distillation, register and position embeddings, the pooling query, the
+    /// biases of relative places and learned frequencies: timm's habit.
     Weights,
 }
 
 impl Decay {
     fn reaches(self, path: &[String], rank: usize) -> bool {
-        const EXEMPT: [&str; 6] =
-            ["cls_token", "dist_token", "reg_token", "pos_embed", "latent", "relative_position_bias_table"];
+        const EXEMPT: [&str; 7] = [
+            "cls_token",
+            "dist_token",
+            "reg_token",
+            "pos_embed",
+            "latent",
+            "relative_position_bias_table",
+            "rope_freqs",
+        ];
         match self {
             Self::Every => true,
             Self::Weights => rank > 1 && !path.iter().any(|name| EXEMPT.contains(&name.as_str())),

@@ -57,6 +57,8 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
     let normed = VitOptions { activation: Activation::GeluTanh, final_norm: FinalNorm::Tokens, ..usual };
     let one_head = VitOptions { dist_head: false, ..usual };
     let attn_pool = crate::vit::asked().attn_pool;
+    let aim =
+        VitOptions { gated: true, activation: Activation::Silu, final_norm: FinalNorm::Tokens, ..crate::vit::rms() };
     let beit = VitOptions { attn_norm: false, mlp_norm: false, ..crate::vit::biased() };
     vec![
         ("plain", tiny()),
@@ -85,6 +87,21 @@ fn variants() -> Vec<(&'static str, VitConfig)> {
         (
             "perception",
             VitConfig { pool: Pool::Map, options: VitOptions { attn_pool, ..crate::vit::turned() }, ..tiny() },
+        ),
+        ("mixed", VitConfig { layer_scale: true, options: crate::vit::mixed(), ..tiny() }),
+        ("mixed_of_other_heads", VitConfig { num_heads: 3, options: crate::vit::mixed(), ..tiny() }),
+        ("aimv2", VitConfig { qkv_bias: false, norm_eps: 1e-5, options: aim, pool: Pool::Avg, ..no_cls.clone() }),
+        ("aimv2_of_other_heads", VitConfig { num_heads: 3, qk_norm: true, options: aim, ..tiny() }),
+        (
+            "sapiens2",
+            VitConfig {
+                layer_scale: true,
+                qk_norm: true,
+                register_tokens: 4,
+                pos_embed_prefix: false,
+                options: VitOptions { gated: true, activation: Activation::Silu, ..crate::vit::centred_rms() },
+                ..tiny()
+            },
         ),
         ("distilled_without_classifier", VitConfig { distilled: true, options: one_head, ..tiny() }),
         ("cls_and_mean", VitConfig { pool: Pool::ClsAvg, ..tiny() }),

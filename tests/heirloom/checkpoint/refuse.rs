@@ -253,7 +253,7 @@ fn a_tensor_that_has_no_place_in_a_layer_the_stem_or_the_head_is_named() {
         ("blocks.1.attn.surplus", "a Vision Transformer of a form that is not known here"),
         ("blocks.0.attn.k_post_norm.weight", "a Vision Transformer with norms where none stand here"),
         ("head.scale", "a Vision Transformer of a form that is not known here"),
-        ("patch_embed.norm.weight", "a Vision Transformer with norms where none stand here"),
+        ("patch_embed.post_norm.weight", "a Vision Transformer with norms where none stand here"),
         ("fc_norm.weight", ""),
     ];
     for (key, what) in table {
@@ -294,7 +294,7 @@ fn norms_behind_the_branches_are_refused_although_the_tensors_are_those_of_a_vit
 }
 
 #[test]
-fn learned_rotary_frequencies_are_refused() {
+fn rotary_frequencies_that_are_not_those_of_every_layer_are_refused() {
     let said = sentence(changed("vit.safetensors", |tensors| _ = tensors.insert("rope.freqs".into(), vector(8))));
-    assert!(said.contains("whose rotary positions have learned frequencies"), "{said}");
+    assert!(said.contains("with rotary positions of a form that is not known here"), "{said}");
 }

@@ -76,6 +76,8 @@ on_every_engine! {
             // What belongs to a head: its biases of relative places, its part of a norm; how it is turned belongs to all.
             VitConfig { pos_embed_prefix: false, options: crate::vit::biased(), ..small() },
             VitConfig { options: crate::vit::turned(), pool: Pool::ClsAvg, ..small() },
+            VitConfig { options: crate::vit::mixed(), ..small() },
+            VitConfig { options: crate::vit::rms(), ..small() },
             VitConfig { pos_embed_prefix: false, register_tokens: 2, options: crate::vit::centred(), ..small() },
         ];
         for config in variants {

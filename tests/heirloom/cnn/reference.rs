@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
+use heirloom_checkpoint::Checkpoint;
 use heirloom_nn::cnn::{Cnn, CnnConfig, Hooks, RandomWeights, Shortcut};
 use heirloom_nn::device::read;
 use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_platform::file::FileHandle;
 
 use super::{FIXTURES, fixture, load, logits, numbers, pictures, reference, small};
 use crate::support::assert_close;
@@ -23,6 +25,21 @@ on_every_engine! {
                 assert_close(&got, &numbers(&entry["logits"]), 2e-4);
             }
         }
+    }
+
+    async fn a_resnet_of_transformers_answers_as_there(device: Device) {
+        let zoo: serde_json::Value =
+            serde_json::from_slice(include_bytes!("../../fixtures/zoo/reference.json")).unwrap();
+        let weights = include_bytes!("../../fixtures/zoo/hf_resnet.safetensors").as_slice();
+        let config = zoo["resnet"]["config"].to_string().into_bytes();
+        let files = [FileHandle::from_bytes("model.safetensors", weights), FileHandle::from_bytes("config.json", config)];
+        let checkpoint = Checkpoint::open(&files).await.unwrap();
+        checkpoint.check_complete().unwrap();
+        assert_eq!((checkpoint.family.as_str(), checkpoint.unexpected.len()), ("ResNet-11 (Hugging Face names)", 0));
+        let cnn = Model::load(&checkpoint.config, &mut &checkpoint, &device).await.unwrap();
+        let picture = (0..3 * 32 * 32).map(|at| (at * 37 % 101) as f32 / 50.0 - 1.0).collect();
+        let got = read(cnn.logits(pictures(picture, 32, &device), None)).await.unwrap();
+        assert_close(&got, &numbers(&zoo["resnet"]["scores"]), 1e-4);
     }
 
     async fn a_networks_state_has_the_keys_and_shapes_of_its_configuration_and_loads_back(device: Device) {

@@ -5,7 +5,7 @@ use super::*;
 use std::io::{Cursor, Read, Write};
 
 /// A trained project as a zip, and what its first model says.
-async fn exported() -> (Vec<u8>, Prediction) {
+pub async fn exported() -> (Vec<u8>, Prediction) {
     let place = Place::new();
     let mut engine = engine_on(&place.storage(), begin()).await;
     bring(&mut engine, 3).await;
@@ -38,7 +38,7 @@ fn a_project_opens_on_another_machine_and_predicts_the_same() {
 }
 
 /// The zip with every file passed through `change`, by an independent writer.
-fn rewritten(zip: &[u8], change: impl Fn(&str, Vec<u8>) -> Option<(String, Vec<u8>)>) -> Vec<u8> {
+pub fn rewritten(zip: &[u8], change: impl Fn(&str, Vec<u8>) -> Option<(String, Vec<u8>)>) -> Vec<u8> {
     let mut from = zip::ZipArchive::new(Cursor::new(zip)).expect("an independent reader opens it");
     let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let plain = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);

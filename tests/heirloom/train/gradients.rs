@@ -120,6 +120,8 @@ fn gradients_of_every_tensor_of_every_variant_agree_with_finite_differences() {
             VitConfig { options: crate::vit::bare(), ..odd() },
             VitConfig { pos_embed_prefix: false, options: crate::vit::biased(), ..odd() },
             VitConfig { head_dim: 4, options: crate::vit::turned(), ..odd() },
+            VitConfig { head_dim: 4, options: crate::vit::mixed(), ..odd() },
+            VitConfig { options: crate::vit::rms(), ..odd() },
             VitConfig { pool: Pool::Map, options: crate::vit::asked(), ..odd() },
         ];
         for config in &variants {

@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 27] = fixtures![
+const FIXTURES: [(&str, &[u8]); 35] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -47,6 +47,23 @@ const FIXTURES: [(&str, &[u8]); 27] = fixtures![
     "hf_dinov2_classifier",
     "hf_deit_alone",
     "hf_dinov3_alone",
+    "vit_small_patch16_rope_mixed_ape_224",
+    "aimv2_large_patch14_224",
+    "vit_large_patch16_sapiens2",
+    "beit3_base_patch16_224",
+    "hf_beit_both",
+    "hf_vit_mae",
+    "openai_clip",
+    "mmpretrain",
+];
+
+/// What is passed over or written out does not change the answer.
+const NOTES: [&str; 5] = [
+    "`visual.proj` is left out",
+    "the tower of pictures is taken",
+    "keys and values that several heads share are written out",
+    "left alone outside `vit.`",
+    "`pooler` is left out",
 ];
 
 fn reference() -> Value {
@@ -69,18 +86,20 @@ on_every_engine! {
         let reference = reference();
         let pictures = floats(&reference["pictures"]);
         for (name, bytes) in FIXTURES {
-            let said = &reference["models"][name];
-            let checkpoint = open(bytes.to_vec(), Some(&said["config"])).await.unwrap();
+            let case = &reference["models"][name];
+            let checkpoint = open(bytes.to_vec(), Some(&case["config"])).await.unwrap();
             checkpoint.check_complete().unwrap();
-            let [said_of_pictures] = checkpoint.assumptions.as_slice() else { panic!("{name}: {:?}", checkpoint.assumptions) };
+            let mut said = checkpoint.assumptions.clone();
+            said.retain(|one| !NOTES.iter().any(|note| one.starts_with(note)));
+            let [said_of_pictures] = said.as_slice() else { panic!("{name}: {said:?}") };
             assert!(said_of_pictures.starts_with("ImageNet's mean and deviation of the colours: nothing says"), "{name}");
             assert_eq!(checkpoint.unexpected.len(), 0, "{name}");
             let vit = checkpoint.config.vit().unwrap();
             let model = Vit::load(vit, &mut &checkpoint, &device).await.unwrap();
-            let expected = floats(&said["scores"]);
+            let expected = floats(&case["scores"]);
             assert_close(&scores(&model, &pictures, &device).await, &expected, 1e-4);
             let measured = measure(&model, pictures[..3 * 144].to_vec(), false).await.unwrap();
-            let distance: Vec<f32> = said["distance"].as_array().unwrap().iter().flat_map(floats).collect();
+            let distance: Vec<f32> = case["distance"].as_array().unwrap().iter().flat_map(floats).collect();
             assert_close(&measured.distance.concat(), &distance, 1e-4);
 
             let description = Description { config: checkpoint.config.clone(), labels: None, preprocessing: None };
@@ -111,7 +130,8 @@ fn descendants_keep_the_form_of_their_ancestor() {
             let ancestor = Vit::load(&config, &mut &checkpoint, &device).await.unwrap();
             // All of it selected is the ancestor itself, but for the classifier.
             let whole = WeightSelection::new(ancestor.clone(), config.clone()).unwrap().start(1).await.unwrap();
-            let whole = Vit { head: ancestor.head.clone(), ..whole.assembled().vit().unwrap().clone() };
+            let (head, head_dist) = (ancestor.head.clone(), ancestor.head_dist.clone());
+            let whole = Vit { head, head_dist, ..whole.assembled().vit().unwrap().clone() };
             let expected = floats(&reference["models"][name]["scores"]);
             assert_close(&scores(&whole, &pictures, &device).await, &expected, 1e-4);
             let narrow = VitConfig { embed_dim: 8, num_heads: 1, mlp_dim: config.mlp_dim / 2, ..config.clone() };

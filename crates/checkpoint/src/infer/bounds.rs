@@ -55,7 +55,7 @@ fn odd_places(config: &VitConfig) -> Option<String> {
     if let Some(rope) = options.rope {
         let [temperature, offset] = match rope.grid {
             RopeGrid::Index { offset, .. } => [rope.temperature, offset],
-            RopeGrid::Centred => [rope.temperature, 0.0],
+            RopeGrid::Centred | RopeGrid::Learned => [rope.temperature, 0.0],
         };
         if !Rope::fits(*head_dim) {
             return Some(format!("heads of {head_dim} channels cannot be turned by places, multiples of 4 can"));

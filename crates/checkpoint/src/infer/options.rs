@@ -87,31 +87,45 @@ impl Reader<'_> {
     }
 
     /// Everything else, but for rotary positions and the sizes of the pooling, which follow from it.
-    pub(super) fn options(&mut self, final_norm: FinalNorm) -> Result<VitOptions, CheckpointError> {
-        if self.any_block("norm1.weight").is_some() && self.any_block("norm1.bias").is_none() {
-            return Err(self.unfit("a Vision Transformer with RMS norms (`norm1` without `bias`)".into()));
-        }
+    pub(super) fn options(&mut self, final_norm: FinalNorm) -> VitOptions {
         let rows = |tail: &str, axis: usize| self.any_block(tail).and_then(|(_, shape)| shape.get(axis).copied());
         let (fc1, fc2) = (rows("mlp.fc1.weight", 0), rows("mlp.fc2.weight", 1));
         let gated = fc2.and_then(|width| width.checked_mul(2)).is_some_and(|both| fc1 == Some(both));
         let (pre_norm, patch_bias) = (self.has("norm_pre.weight"), self.has("patch_embed.proj.bias"));
         let is_open = pre_norm || final_norm != FinalNorm::Usual || self.has("attn_pool.latent");
         let activation = self.activation(gated, is_open);
+        let rms_norm = self.rms_norm();
+        let biases = ["attn.proj.bias", "mlp.fc1.bias", "mlp.fc2.bias"];
         // A usual model that lacks its bias is damaged, not another one.
-        Ok(VitOptions {
+        VitOptions {
             activation,
             gated,
             pre_norm,
             patch_bias: patch_bias || !pre_norm,
             final_norm,
             pos_embed: self.has("pos_embed"),
+            rms_norm,
+            patch_norm: self.has("patch_embed.norm.weight"),
+            proj_bias: biases.iter().any(|bias| self.any_block(bias).is_some()),
+            attn_only_layer_scale: self.any_block("ls1.gamma").is_some() && self.any_block("ls2.gamma").is_none(),
             rope: None,
             relative_bias: self.any_block("attn.relative_position_bias_table").is_some(),
             attn_norm: self.any_block("attn.norm.weight").is_some(),
             mlp_norm: self.any_block("mlp.norm.weight").is_some(),
             dist_head: true,
             attn_pool: None,
-        })
+        }
+    }
+
+    /// Whether norms have no biases, which RMS norms do not have.
+    fn rms_norm(&mut self) -> bool {
+        if self.any_block("norm1.weight").is_none() || self.any_block("norm1.bias").is_some() {
+            return false;
+        }
+        if !self.hints.architecture.as_deref().is_some_and(timm_names::has_rms_norm) {
+            self.assumptions.push("RMS norms: the file's norms have no biases, and nothing says more of them".into());
+        }
+        true
     }
 
     /// `is_open`: whether models of this form are known with several activations.

@@ -17,31 +17,33 @@ const USUAL_SIZE: usize = 224;
 
 impl Reader<'_> {
     /// How queries and keys are turned by their places, if they are.
-    pub(super) fn rope(&mut self, options: &VitOptions) -> Result<Option<Rope>, CheckpointError> {
-        if self.has("rope.freqs") {
-            return Err(self.unfit("a Vision Transformer whose rotary positions have learned frequencies".into()));
+    pub(super) fn rope(&mut self, options: &VitOptions) -> Option<Rope> {
+        if self.any_block("attn.rope_freqs").is_some() {
+            return Some(timm_names::ROPE_MIXED);
         }
         if let Some(name) = &self.hints.architecture {
-            return Ok(timm_names::rope(name));
+            return timm_names::rope(name);
         }
         if self.found.style == Style::Dinov3 {
             let temperature = self.hints.rope_temperature.unwrap_or(timm_names::DINOV3.temperature);
-            return Ok(Some(Rope { temperature, ..timm_names::DINOV3 }));
+            return Some(Rope { temperature, ..timm_names::DINOV3 });
         }
         if self.hints.model_type.is_some() || self.found.style != Style::Timm || options.relative_bias {
-            return Ok(None);
+            return None;
         }
         let registers = self.shapes.get("reg_token").and_then(|shape| shape.get(1)).copied();
-        let is_dinov3 = registers == Some(DINOV3_REGISTERS) && self.has("cls_token") && self.has_layer_scale();
+        // Sapiens2 is a DINOv3 with RMS norms.
+        let has_registers = registers == Some(DINOV3_REGISTERS) || options.rms_norm && registers.is_some();
+        let is_dinov3 = has_registers && self.has("cls_token") && self.has_layer_scale();
         if !options.pos_embed && is_dinov3 {
             self.assumptions.push("rotary positions as in DINOv3: there are none of another kind".into());
-            return Ok(Some(timm_names::DINOV3));
+            return Some(timm_names::DINOV3);
         }
         if options.gated && self.found.is_keyless {
             self.assumptions.push("rotary positions as in EVA-02, whose form this is".into());
-            return Ok(Some(timm_names::EVA02));
+            return Some(timm_names::EVA02);
         }
-        Ok(None)
+        None
     }
 
     fn has_layer_scale(&self) -> bool {
@@ -154,8 +156,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether this is DINOv3 by how it turns queries and keys.
+    /// Whether this is DINOv3 by how it turns queries and keys, and by its norms.
     pub(super) fn is_dinov3(options: &VitOptions) -> bool {
-        options.rope.is_some_and(|rope| rope.grid == RopeGrid::Centred)
+        !options.rms_norm && options.rope.is_some_and(|rope| rope.grid == RopeGrid::Centred)
     }
 }

@@ -6,17 +6,20 @@ use super::Style;
 /// What frameworks call the network.
 const NETWORKS: [&str; 4] = ["backbone.", "encoder.", "trunk.", "model."];
 /// What they call a classifier of one layer, beside the network or in it.
-const CLASSIFIERS: [&str; 7] = ["head.fc", "head", "fc", "classifier", "linear", "heads.head", "classifier.1"];
+const CLASSIFIERS: [&str; 8] =
+    ["head.layers.head", "head.fc", "head", "fc", "classifier", "linear", "heads.head", "classifier.1"];
 
 /// The classifier beside the network that stands behind `prefix`: its name in the file, and ours. `None` where there is
 /// none, or the network has its own.
 pub(super) fn classifier_beside(style: Style, prefix: &str, keys: &[&str]) -> Option<(String, String)> {
     let ours = match style {
-        Style::Timm | Style::HuggingFace | Style::Torchvision => "head",
+        Style::Timm | Style::HuggingFace | Style::Mmpretrain | Style::Torchvision => "head",
         Style::ResNet => "fc",
         Style::MobileNet => "classifier",
         Style::NumberedMobileNet => "classifier.1",
-        Style::Vgg | Style::Stitched | Style::Dinov3 | Style::Clip | Style::OpenAiClip => return None,
+        Style::Vgg | Style::Stitched | Style::Dinov3 | Style::Clip | Style::OpenAiClip | Style::HuggingFaceResNet => {
+            return None;
+        }
     };
     let is_whole = |outer: &&str| outer.is_empty() || outer.ends_with('.');
     let outer = NETWORKS.iter().find_map(|network| prefix.strip_suffix(network)).filter(is_whole)?;

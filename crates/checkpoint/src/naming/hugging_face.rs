@@ -58,3 +58,30 @@ pub(super) fn hugging_face(key: &str) -> Role {
     };
     Role::Whole(format!("blocks.{layer}.{module}.{kind}"))
 }
+
+/// What a key of a ResNet without its prefix is to the model, which has torchvision's names.
+pub(super) fn hugging_face_resnet(key: &str) -> Role {
+    let Some((module, kind)) = key.rsplit_once('.') else { return Role::Unknown };
+    if kind == "num_batches_tracked" {
+        return Role::Unused;
+    }
+    let Some((module, part)) = module.rsplit_once('.') else { return Role::Unknown };
+    let is_norm = match part {
+        "convolution" => false,
+        "normalization" => true,
+        _ => return Role::Unknown,
+    };
+    let numbered = |at: usize| format!("{}{}.{kind}", if is_norm { "bn" } else { "conv" }, at + 1);
+    if module == "embedder.embedder" {
+        return Role::Whole(numbered(0));
+    }
+    let layer = layer_of(module, "encoder.stages.").and_then(|(stage, rest)| Some((stage, layer_of(rest, "layers.")?)));
+    let Some((stage, (layer, rest))) = layer else { return Role::Unknown };
+    let part = match rest.strip_prefix("layer.").and_then(|at| at.parse::<usize>().ok()) {
+        Some(at) if at < 3 => numbered(at),
+        None if rest == "shortcut" => format!("downsample.{}.{kind}", usize::from(is_norm)),
+        // A part that no ResNet has, under a name that tells so.
+        _ => format!("{rest}.{part}.{kind}"),
+    };
+    Role::Whole(format!("layer{}.{layer}.{part}", stage + 1))
+}

@@ -4,6 +4,8 @@ use super::{Role, layer_of};
 
 /// The biases of relative places of a layer.
 pub(super) const BIAS_TABLE: &str = "attn.relative_position_bias_table";
+/// A layer's frequencies of rotary positions.
+const ROPE_FREQS: &str = "attn.rope_freqs";
 
 /// timm's names, those of the models' own files that timm's are made of (BEiT, EVA, DINOv2, DINOv3), and timm's older
 /// ones.
@@ -11,6 +13,7 @@ pub(super) fn timm(key: &str) -> Role {
     match key {
         "mask_token" | "rope_embed.periods" | "local_cls_norm.weight" | "local_cls_norm.bias" => return Role::Unused,
         "register_tokens" | "storage_tokens" => return Role::Whole("reg_token".into()),
+        "rope.freqs" => return Role::ByLayer(ROPE_FREQS.into()),
         "rel_pos_bias.relative_position_bias_table" => return Role::EveryLayer(BIAS_TABLE.into()),
         _ if key.ends_with("relative_position_index") || key.starts_with("rope.freqs_") => return Role::Unused,
         _ => {}

@@ -12,8 +12,8 @@ pub(super) fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> 
     let qkv = graph.transpose(&qkv, &[2, 0, 3, 1, 4]);
     let [mut query, mut key, value] = [0, 1, 2].map(|part| graph.pick(&qkv, 0, part));
     if config.qk_norm {
-        query = graph.layer_norm(&query, "q_norm", config.norm_eps);
-        key = graph.layer_norm(&key, "k_norm", config.norm_eps);
+        query = graph.norm(&query, "q_norm", config);
+        key = graph.norm(&key, "k_norm", config);
     }
     if let Some(rope) = &config.options.rope {
         [query, key] = [query, key].map(|heads| turn(graph, config, rope, &heads));
@@ -31,25 +31,21 @@ pub(super) fn attention(graph: &mut Graph, config: &VitConfig, tokens: &str) -> 
     let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
     let mut mixed = graph.reshape(&mixed, &[0, 0, config.attention_dim() as i64]);
     if config.options.attn_norm {
-        mixed = graph.layer_norm(&mixed, "norm", config.norm_eps);
+        mixed = graph.norm(&mixed, "norm", config);
     }
-    graph.linear(&mixed, "proj", true)
+    graph.linear(&mixed, "proj", config.options.proj_bias)
 }
 
-/// Turns queries or keys by their places: `[batch, heads, tokens, head_dim]` to the same. Sines and cosines are constants
-/// of the graph, one row a token; the tokens before the patches are not turned.
+/// Turns queries or keys by their places: `[batch, heads, tokens, head_dim]` to the same. The tokens before the patches
+/// are not turned.
 fn turn(graph: &mut Graph, config: &VitConfig, rope: &Rope, heads: &str) -> Value {
-    let (count, pairs) = (config.tokens(), config.head_dim / 2);
-    let mut angles = vec![0.0; config.prefix_tokens() * pairs];
-    angles.extend(rope.angles(config.grid(), config.head_dim));
-    let (number, tokens, half) = (config.num_heads as i64, count as i64, pairs as i64);
+    let [number, tokens, half] = [config.num_heads, config.tokens(), config.head_dim / 2].map(|count| count as i64);
     // Channels as pairs: two halves, or neighbours.
     let (shape, axis) = if rope.halves { ([0, number, tokens, 2, half], 3) } else { ([0, number, tokens, half, 2], 4) };
-    let mut table = |name: &str, of: fn(f32) -> f32| {
-        let values: Vec<f32> = angles.iter().map(|&angle| of(angle)).collect();
-        graph.numbers(&format!("rope.{name}.{count}x{pairs}.{}", tag(rope)), &[count, pairs], &values)
+    let [cos, sin] = match rope.grid {
+        RopeGrid::Learned => learned_angles(graph, config),
+        _ => fixed_angles(graph, config, rope),
     };
-    let (cos, sin) = (table("cos", f32::cos), table("sin", f32::sin));
     let split = graph.reshape(heads, &shape);
     let [one, other] = [0, 1].map(|at| graph.pick(&split, axis, at));
     let mut product = |a: &str, b: &str| graph.mul(a, b);
@@ -63,11 +59,42 @@ fn turn(graph: &mut Graph, config: &VitConfig, rope: &Rope, heads: &str) -> Valu
     graph.reshape(&turned, &[0, number, tokens, config.head_dim as i64])
 }
 
+/// Cosines and sines as constants, `[tokens, head_dim / 2]` each.
+fn fixed_angles(graph: &mut Graph, config: &VitConfig, rope: &Rope) -> [Value; 2] {
+    let (count, pairs) = (config.tokens(), config.head_dim / 2);
+    let mut angles = vec![0.0; config.prefix_tokens() * pairs];
+    angles.extend(rope.angles(config.grid(), config.head_dim));
+    let mut table = |name: &str, of: fn(f32) -> f32| {
+        let values: Vec<f32> = angles.iter().map(|&angle| of(angle)).collect();
+        graph.numbers(&format!("rope.{name}.{count}x{pairs}.{}", tag(rope)), &[count, pairs], &values)
+    };
+    [table("cos", f32::cos), table("sin", f32::sin)]
+}
+
+/// Cosines and sines of the layer's frequencies times columns and rows, `[heads, tokens, head_dim / 2]` each.
+fn learned_angles(graph: &mut Graph, config: &VitConfig) -> [Value; 2] {
+    let (grid, prefix, count) = (config.grid(), config.prefix_tokens(), config.tokens());
+    let freqs = graph.weight("rope_freqs");
+    let mut along = |axis: i64, name: &str, of: fn(usize, usize) -> usize| {
+        let mut places = vec![0.0; prefix];
+        places.extend((0..grid * grid).map(|patch| of(patch, grid) as f32));
+        let places = graph.numbers(&format!("rope.{name}.{count}.{grid}"), &[count, 1], &places);
+        let freqs = graph.pick(&freqs, 0, axis);
+        let freqs = graph.reshape(&freqs, &[config.num_heads as i64, 1, config.head_dim as i64 / 2]);
+        graph.mul(&freqs, &places)
+    };
+    let columns = along(0, "columns", |patch, grid| patch % grid);
+    let rows = along(1, "rows", |patch, grid| patch / grid);
+    let angles = graph.add(&columns, &rows);
+    ["Cos", "Sin"].map(|operator| graph.node(operator, &[&angles], Attributes::none()))
+}
+
 /// What tells the tables of two models apart: a stitched one may hold both.
 fn tag(rope: &Rope) -> String {
     let places = match rope.grid {
         RopeGrid::Index { reference, offset } => format!("{}+{offset}", reference.unwrap_or(0)),
         RopeGrid::Centred => "centred".to_string(),
+        RopeGrid::Learned => "learned".to_string(),
     };
     format!("{places}.{}.{}", rope.temperature, if rope.columns_first { "xy" } else { "yx" })
 }
@@ -105,7 +132,7 @@ pub(super) fn attn_pool(graph: &mut Graph, config: &VitConfig, pool: AttentionPo
     // One query: heads beside each other are its channels already.
     let mixed = graph.reshape(&mixed, &[0, width]);
     let answer = graph.linear(&mixed, "proj", true);
-    let normed = graph.layer_norm(&answer, "norm", config.norm_eps);
+    let normed = graph.norm(&answer, "norm", config);
     let branch = graph.within("mlp", |graph| {
         let hidden = graph.linear(&normed, "fc1", true);
         let hidden = graph.activation(&hidden, config.pool_activation());

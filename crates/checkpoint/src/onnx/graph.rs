@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::proto::Message;
-use heirloom_plan::config::Activation;
+use heirloom_plan::config::{Activation, VitConfig};
 
 /// Element types (`TensorProto.DataType`).
 pub(super) const FLOAT: i64 = 1;
@@ -166,11 +166,21 @@ impl Graph {
         })
     }
 
-    /// Layer norm of the last dimension, with `key.weight` and `key.bias`.
-    pub fn layer_norm(&mut self, value: &str, key: &str, eps: f64) -> Value {
+    /// Norm of the last dimension, with `key.weight` and, but for RMS norms, `key.bias`.
+    pub fn norm(&mut self, value: &str, key: &str, config: &VitConfig) -> Value {
         self.within(key, |graph| {
-            let (weight, bias) = (graph.weight("weight"), graph.weight("bias"));
-            let attributes = Attributes::none().int("axis", -1).float("epsilon", eps as f32);
+            let (weight, eps) = (graph.weight("weight"), config.norm_eps as f32);
+            if config.options.rms_norm {
+                // The operator of that name came only with opset 23.
+                let square = graph.mul(value, value);
+                let mean = Attributes::none().ints("axes", &[-1]).int("keepdims", 1);
+                let (mean, eps) = (graph.node("ReduceMean", &[&square], mean), graph.number(eps));
+                let root = graph.add(&mean, &eps);
+                let root = graph.node("Sqrt", &[&root], Attributes::none());
+                let normed = graph.node("Div", &[value, &root], Attributes::none());
+                return graph.mul(&normed, &weight);
+            }
+            let (bias, attributes) = (graph.weight("bias"), Attributes::none().int("axis", -1).float("epsilon", eps));
             graph.node("LayerNormalization", &[value, &weight, &bias], attributes)
         })
     }

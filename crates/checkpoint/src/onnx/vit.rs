@@ -15,7 +15,7 @@ pub fn logits(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
 /// From the tokens that leave the last layer to the scores.
 pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
     let features = match config.has_norm() {
-        true => graph.layer_norm(tokens, "norm", config.norm_eps),
+        true => graph.norm(tokens, "norm", config),
         false => tokens.to_string(),
     };
     let pooled = match config.options.attn_pool {
@@ -39,7 +39,7 @@ pub(super) fn classify(graph: &mut Graph, config: &VitConfig, tokens: &str) -> V
 pub(super) fn embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
     let tokens = placed(graph, config, images);
     match config.options.pre_norm {
-        true => graph.layer_norm(&tokens, "norm_pre", config.norm_eps),
+        true => graph.norm(&tokens, "norm_pre", config),
         false => tokens,
     }
 }
@@ -96,7 +96,11 @@ fn patch_embed(graph: &mut Graph, config: &VitConfig, images: &str) -> Value {
         graph.node("Conv", &inputs, attributes)
     });
     let rows = graph.reshape(&map, &[0, config.embed_dim as i64, -1]);
-    graph.transpose(&rows, &[0, 2, 1])
+    let patches = graph.transpose(&rows, &[0, 2, 1]);
+    match config.options.patch_norm {
+        true => graph.within("patch_embed", |graph| graph.norm(&patches, "norm", config)),
+        false => patches,
+    }
 }
 
 /// A layer by its number.
@@ -106,20 +110,20 @@ pub(super) fn block(graph: &mut Graph, config: &VitConfig, layer: usize, tokens:
 
 /// `x + attn(norm1(x))`, then `x + mlp(norm2(x))`.
 fn branches(graph: &mut Graph, config: &VitConfig, tokens: &str) -> Value {
-    let normed = graph.layer_norm(tokens, "norm1", config.norm_eps);
+    let normed = graph.norm(tokens, "norm1", config);
     let branch = graph.within("attn", |graph| attention(graph, config, &normed));
-    let branch = layer_scale(graph, config, "ls1", branch);
+    let branch = layer_scale(graph, config.layer_scale, "ls1", branch);
     let tokens = graph.add(tokens, &branch);
-    let normed = graph.layer_norm(&tokens, "norm2", config.norm_eps);
+    let normed = graph.norm(&tokens, "norm2", config);
     let branch = graph.within("mlp", |graph| {
-        let hidden = graph.linear(&normed, "fc1", true);
+        let hidden = graph.linear(&normed, "fc1", config.options.proj_bias);
         let mut hidden = feed(graph, config, hidden);
         if config.options.mlp_norm {
-            hidden = graph.layer_norm(&hidden, "norm", config.norm_eps);
+            hidden = graph.norm(&hidden, "norm", config);
         }
-        graph.linear(&hidden, "fc2", true)
+        graph.linear(&hidden, "fc2", config.options.proj_bias)
     });
-    let branch = layer_scale(graph, config, "ls2", branch);
+    let branch = layer_scale(graph, config.has_ls2(), "ls2", branch);
     graph.add(&tokens, &branch)
 }
 
@@ -134,8 +138,8 @@ fn feed(graph: &mut Graph, config: &VitConfig, hidden: Value) -> Value {
     graph.mul(&gate, &value)
 }
 
-fn layer_scale(graph: &mut Graph, config: &VitConfig, key: &str, branch: Value) -> Value {
-    if !config.layer_scale {
+fn layer_scale(graph: &mut Graph, is_there: bool, key: &str, branch: Value) -> Value {
+    if !is_there {
         return branch;
     }
     let gamma = graph.within(key, |graph| graph.weight("gamma"));
@@ -153,7 +157,7 @@ fn pooled(graph: &mut Graph, config: &VitConfig, features: &str) -> Value {
         Pool::Avg => {
             let mean = mean(graph, config, features);
             match config.has_fc_norm() {
-                true => graph.layer_norm(&mean, "fc_norm", config.norm_eps),
+                true => graph.norm(&mean, "fc_norm", config),
                 false => mean,
             }
         }

@@ -22,7 +22,7 @@ pub const FIT_RIDGE: f64 = 0.1;
 /// The layers that were fitted, and how near the descendant comes.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    /// For each layer its output projection `[heads * head_dim, embed_dim]`, with a bias.
+    /// For each layer its output projection `[heads * head_dim, embed_dim]`.
     projections: Vec<Linear>,
     /// For each layer the second matrix `[mlp_dim, embed_dim]` of a feed-forward network that stands for another.
     seconds: Vec<Option<Linear>>,
@@ -230,7 +230,8 @@ async fn fit_linear(
     let change = Tensor::from_data(TensorData::new(change.to_f32(), [width, out]), &device);
     Ok(Linear {
         weight: Param::from_tensor(start.weight.val().inner() + change),
-        bias: Some(Param::from_tensor(own.map_or(bias.clone(), |own| own + bias))),
+        // A projection of a model without such biases keeps none.
+        bias: own.map(|own| Param::from_tensor(own + bias)),
     })
 }
 

@@ -146,6 +146,10 @@ fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> A
             .relative_position_bias_table
             .as_ref()
             .map(|table| Param::from_tensor(table.val().inner().select(0, heads.clone()))),
+        rope_freqs: source
+            .rope_freqs
+            .as_ref()
+            .map(|freqs| Param::from_tensor(freqs.val().inner().select(1, heads.clone()))),
         norm: source.norm.as_ref().map(|norm| norm_of_heads(norm, heads, source.head_dim)),
         proj: Linear { weight: Param::from_tensor(expanded.proj), bias: source.proj.bias.as_ref().map(detached_clone) },
         num_heads: count,
@@ -156,9 +160,8 @@ fn expand_attention(source: &Attention, layer: &LayerPlan, device: &Device) -> A
 /// The norm's weights of some heads' channels.
 fn norm_of_heads(norm: &LayerNorm, heads: Tensor<1, Int>, head_dim: usize) -> LayerNorm {
     let ([count], [all]) = (heads.dims(), norm.gamma.dims());
-    let of = |vector: &Param<Tensor<1>>| {
+    norm.map(|vector| {
         let rows = vector.val().inner().reshape([all / head_dim, head_dim]).select(0, heads.clone());
         Param::from_tensor(rows.reshape([count * head_dim]))
-    };
-    LayerNorm { gamma: of(&norm.gamma), beta: of(&norm.beta), epsilon: norm.epsilon }
+    })
 }

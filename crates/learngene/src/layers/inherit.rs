@@ -80,7 +80,7 @@ async fn start_vit(
     let ends_alike = plan.layers == plan.chosen.len() && plan.chosen.last() == Some(&(ancestor.blocks.len() - 1));
     let norm = |norm: &LayerNorm| match ends_alike {
         true => detached_norm(norm),
-        false => LayerNorm::new(config.embed_dim, config.norm_eps, &device),
+        false => norm.fresh(),
     };
     let vit = assemble_vit(ancestor, config, random, blocks, norm).await?;
     Ok(Descendant::from_layers(vit, plan.chosen.len()))

@@ -32,6 +32,9 @@ pub struct Attention {
     /// Channels of a head.
     #[module(skip)]
     pub head_dim: usize,
+    /// `[2, heads, head_dim / 2]`: how far each pair of channels turns with every column and every row, where that is
+    /// learned ([`RopeGrid::Learned`](super::RopeGrid::Learned)).
+    pub rope_freqs: Option<Param<Tensor<3>>>,
     /// How queries and keys are turned by their places, if they are.
     #[module(skip)]
     pub rope: Option<Rope>,
@@ -56,7 +59,7 @@ impl Attention {
                 heads = norm.forward(heads);
             }
             if let Some(rope) = &self.rope {
-                heads = turn(heads, rope, self.prefix_tokens);
+                heads = turn(heads, rope, self.rope_freqs.as_ref().map(Param::val), self.prefix_tokens);
             }
             heads.reshape([batch, count, width / 3])
         };

@@ -15,6 +15,8 @@ use crate::kernels::{AttentionDistance, PatchGeometry, gelu, linear, linear_gelu
 pub struct PatchEmbed {
     /// `[channels * patch * patch, embed_dim]`: a convolution whose stride is its kernel is a matmul on patches.
     pub proj: Linear,
+    /// Norm of the patches, if any.
+    pub norm: Option<LayerNorm>,
     /// Side of a patch, px.
     #[module(skip)]
     pub patch_size: usize,
@@ -32,7 +34,8 @@ impl PatchEmbed {
             .reshape([batch, channels, rows, patch, columns, patch])
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([batch, rows * columns, channels * patch * patch]);
-        linear(&self.proj, patches)
+        let patches = linear(&self.proj, patches);
+        self.norm.as_ref().map_or(patches.clone(), |norm| norm.forward(patches))
     }
 }
 

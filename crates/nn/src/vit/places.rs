@@ -12,29 +12,47 @@ use heirloom_plan::config::relative_index;
 /// Turns queries or keys by their places; the first `prefix` tokens have none.
 ///
 /// # Shapes
-/// `[batch, tokens, heads, head_dim]` to the same; behind the prefix the tokens are a square of patches.
-pub fn turn(tokens: Tensor<4>, rope: &Rope, prefix: usize) -> Tensor<4> {
+/// - tokens: `[batch, tokens, heads, head_dim]` to the same; behind the prefix they are a square of patches
+/// - freqs: `[2, heads, head_dim / 2]`, where they are learned
+pub fn turn(tokens: Tensor<4>, rope: &Rope, freqs: Option<Tensor<3>>, prefix: usize) -> Tensor<4> {
     let [batch, count, heads, head_dim] = tokens.dims();
     let grid = (count - prefix).isqrt();
     assert_eq!(prefix + grid * grid, count, "tokens are not prefix and patches");
-    let pairs = head_dim / 2;
-    let mut angles = vec![0.0; prefix * pairs];
-    angles.extend(rope.angles(grid, head_dim));
+    let (pairs, device) = (head_dim / 2, tokens.device());
+    let [cos, sin] = match freqs {
+        Some(freqs) => learned_angles(freqs, grid, prefix),
+        None => {
+            let mut angles = vec![0.0; prefix * pairs];
+            angles.extend(rope.angles(grid, head_dim));
+            let table = |of: fn(f32) -> f32| {
+                let values: Vec<f32> = angles.iter().map(|&angle| of(angle)).collect();
+                Tensor::from_data(TensorData::new(values, [count, 1, pairs]), &device)
+            };
+            [table(f32::cos), table(f32::sin)]
+        }
+    };
     // The axis of a pair: two halves `[2, pairs]`, or neighbours `[pairs, 2]`.
     let (shape, axis) = match rope.halves {
         true => ([batch, count, heads, 2, pairs], 3),
         false => ([batch, count, heads, pairs, 2], 4),
     };
-    let table = |of: fn(f32) -> f32| {
-        let values: Vec<f32> = angles.iter().map(|&angle| of(angle)).collect();
-        let table = Tensor::<2>::from_data(TensorData::new(values, [count, pairs]), &tokens.device());
-        table.reshape(if rope.halves { [1, count, 1, 1, pairs] } else { [1, count, 1, pairs, 1] })
-    };
-    let (cos, sin) = (table(f32::cos), table(f32::sin));
+    let [cos, sin]: [Tensor<5>; 2] = [cos, sin].map(|table| table.unsqueeze_dims(&[0, axis as isize]));
     let tokens = tokens.reshape(shape);
     let [one, other] = [0, 1].map(|at| tokens.clone().narrow(axis, at, 1));
     let turned = [one.clone() * cos.clone() - other.clone() * sin.clone(), other * cos + one * sin];
     Tensor::cat(turned.to_vec(), axis).reshape([batch, count, heads, head_dim])
+}
+
+/// Cosines and sines of learned frequencies `[2, heads, pairs]`, `[tokens, heads, pairs]` each.
+fn learned_angles(freqs: Tensor<3>, grid: usize, prefix: usize) -> [Tensor<3>; 2] {
+    let (count, device) = (prefix + grid * grid, freqs.device());
+    let along = |axis: usize, of: fn(usize, usize) -> usize| {
+        let mut places = vec![0.0; prefix];
+        places.extend((0..grid * grid).map(|patch| of(patch, grid) as f32));
+        Tensor::<3>::from_data(TensorData::new(places, [count, 1, 1]), &device) * freqs.clone().narrow(0, axis, 1)
+    };
+    let angles = along(0, |patch, grid| patch % grid) + along(1, |patch, grid| patch / grid);
+    [angles.clone().cos(), angles.sin()]
 }
 
 /// What is added to the scores of every query and key.

@@ -36,7 +36,10 @@ impl<W: Weights> Loader<'_, W> {
 
     async fn norm(&mut self, key: &str, width: usize) -> Result<LayerNorm, W::Error> {
         let gamma = self.param(&format!("{key}.weight"), [width]).await?;
-        let beta = self.param(&format!("{key}.bias"), [width]).await?;
+        let beta = match self.config.options.rms_norm {
+            false => Some(self.param(&format!("{key}.bias"), [width]).await?),
+            true => None,
+        };
         Ok(LayerNorm { gamma, beta, epsilon: self.config.norm_eps })
     }
 
@@ -51,7 +54,11 @@ impl<W: Weights> Loader<'_, W> {
             true => Some(self.param(&format!("{key}.bias"), [embed_dim]).await?),
             false => None,
         };
-        Ok(PatchEmbed { proj: Linear { weight: Param::from_data(weight, self.device), bias }, patch_size })
+        let norm = match self.config.options.patch_norm {
+            true => Some(self.norm("patch_embed.norm", embed_dim).await?),
+            false => None,
+        };
+        Ok(PatchEmbed { proj: Linear { weight: Param::from_data(weight, self.device), bias }, norm, patch_size })
     }
 
     async fn attention(&mut self, key: &str) -> Result<Attention, W::Error> {
@@ -69,11 +76,15 @@ impl<W: Weights> Loader<'_, W> {
             true => Some(self.bias_table(&format!("{key}.relative_position_bias_table")).await?),
             false => None,
         };
+        let rope_freqs = match options.has_rope_freqs() {
+            true => Some(self.param(&format!("{key}.rope_freqs"), [2, num_heads, head_dim / 2]).await?),
+            false => None,
+        };
         let norm = match options.attn_norm {
             true => Some(self.norm(&format!("{key}.norm"), all).await?),
             false => None,
         };
-        let proj = self.linear(&format!("{key}.proj"), all, embed_dim, true).await?;
+        let proj = self.linear(&format!("{key}.proj"), all, embed_dim, options.proj_bias).await?;
         let (rope, prefix_tokens) = (options.rope, self.config.prefix_tokens());
         Ok(Attention {
             qkv,
@@ -84,6 +95,7 @@ impl<W: Weights> Loader<'_, W> {
             proj,
             num_heads,
             head_dim,
+            rope_freqs,
             rope,
             prefix_tokens,
         })
@@ -116,8 +128,8 @@ impl<W: Weights> Loader<'_, W> {
         })
     }
 
-    async fn layer_scale(&mut self, key: &str) -> Result<Option<LayerScale>, W::Error> {
-        Ok(match self.config.layer_scale {
+    async fn layer_scale(&mut self, key: &str, is_there: bool) -> Result<Option<LayerScale>, W::Error> {
+        Ok(match is_there {
             true => Some(LayerScale { gamma: self.param(&format!("{key}.gamma"), [self.config.embed_dim]).await? }),
             false => None,
         })
@@ -133,16 +145,16 @@ impl<W: Weights> Loader<'_, W> {
         Ok(Block {
             norm1: self.norm(&key("norm1"), embed_dim).await?,
             attn: self.attention(&key("attn")).await?,
-            ls1: self.layer_scale(&key("ls1")).await?,
+            ls1: self.layer_scale(&key("ls1"), self.config.layer_scale).await?,
             norm2: self.norm(&key("norm2"), embed_dim).await?,
             mlp: Some(Mlp {
-                fc1: self.linear(&key("mlp.fc1"), embed_dim, self.config.fc1_rows(), true).await?,
+                fc1: self.linear(&key("mlp.fc1"), embed_dim, self.config.fc1_rows(), options.proj_bias).await?,
                 norm: mlp_norm,
-                fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, true).await?,
+                fc2: self.linear(&key("mlp.fc2"), mlp_dim, embed_dim, options.proj_bias).await?,
                 activation: options.activation,
                 gated: options.gated,
             }),
-            ls2: self.layer_scale(&key("ls2")).await?,
+            ls2: self.layer_scale(&key("ls2"), self.config.has_ls2()).await?,
         })
     }
 }

@@ -17,6 +17,9 @@ pub enum RopeGrid {
         /// The number of the first row and column.
         offset: f64,
     },
+    /// Its column and row, each times frequencies that every layer and head has learned for its pairs of channels
+    /// (`attn.rope_freqs`; RoPE-Mixed, Heo et al. 2024).
+    Learned,
     /// Its middle, from -1 at one border of the picture to 1 at the other, times 2π (DINOv3).
     Centred,
 }
@@ -36,7 +39,8 @@ pub struct Rope {
 }
 
 impl Rope {
-    /// Angles of every patch, row by row: `[grid * grid, head_dim / 2]`, in radians.
+    /// Angles of every patch, row by row: `[grid * grid, head_dim / 2]`, in radians; of learned frequencies those they
+    /// start from, along the axes.
     pub fn angles(&self, grid: usize, head_dim: usize) -> Vec<f32> {
         let bands = head_dim / 4;
         let place = |index: usize| match self.grid {
@@ -44,6 +48,7 @@ impl Rope {
                 let at = index as f64 + offset;
                 reference.map_or(at, |reference| at / grid as f64 * reference as f64)
             }
+            RopeGrid::Learned => index as f64,
             RopeGrid::Centred => TAU * (2.0 * (index as f64 + 0.5) / grid as f64 - 1.0),
         };
         let slower = |band: usize| self.temperature.powf(band as f64 / bands as f64);

@@ -155,96 +155,97 @@ impl VitConfig {
 
     /// Every tensor of the model with its timm key and PyTorch shape (`[out, in]` for linear weights).
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let (width, attention) = (self.embed_dim, self.attention_dim());
-        let mut all = Vec::new();
-        let mut add = |key: &str, shape: &[usize]| all.push((key.to_string(), shape.to_vec()));
+        let (width, options) = (self.embed_dim, &self.options);
+        let mut list = TensorList { all: Vec::new(), has_norm_bias: !options.rms_norm };
         if self.cls_token {
-            add("cls_token", &[1, 1, width]);
+            list.add("cls_token", &[1, 1, width]);
         }
         if self.distilled {
-            add("dist_token", &[1, 1, width]);
+            list.add("dist_token", &[1, 1, width]);
         }
         if self.register_tokens > 0 {
-            add("reg_token", &[1, self.register_tokens, width]);
+            list.add("reg_token", &[1, self.register_tokens, width]);
         }
-        if self.options.pos_embed {
-            add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
+        if options.pos_embed {
+            list.add("pos_embed", &[1, self.pos_embed_prefix_rows() + self.grid() * self.grid(), width]);
         }
-        add("patch_embed.proj.weight", &[width, self.channels, self.patch_size, self.patch_size]);
-        if self.options.patch_bias {
-            add("patch_embed.proj.bias", &[width]);
+        list.add("patch_embed.proj.weight", &[width, self.channels, self.patch_size, self.patch_size]);
+        if options.patch_bias {
+            list.add("patch_embed.proj.bias", &[width]);
         }
-        if self.options.pre_norm {
-            add("norm_pre.weight", &[width]);
-            add("norm_pre.bias", &[width]);
+        if options.patch_norm {
+            list.norm("patch_embed.norm", width);
+        }
+        if options.pre_norm {
+            list.norm("norm_pre", width);
         }
         for layer in 0..self.depth {
-            let mut add = |key: &str, shape: &[usize]| add(&format!("blocks.{layer}.{key}"), shape);
-            add("norm1.weight", &[width]);
-            add("norm1.bias", &[width]);
-            add("attn.qkv.weight", &[3 * attention, width]);
-            if self.qkv_bias {
-                add("attn.qkv.bias", &[3 * attention]);
-            }
-            if self.qk_norm {
-                for norm in ["q_norm", "k_norm"] {
-                    add(&format!("attn.{norm}.weight"), &[self.head_dim]);
-                    add(&format!("attn.{norm}.bias"), &[self.head_dim]);
-                }
-            }
-            if self.options.relative_bias {
-                add("attn.relative_position_bias_table", &[self.relative_rows(), self.num_heads]);
-            }
-            if self.options.attn_norm {
-                add("attn.norm.weight", &[attention]);
-                add("attn.norm.bias", &[attention]);
-            }
-            add("attn.proj.weight", &[width, attention]);
-            add("attn.proj.bias", &[width]);
-            if self.layer_scale {
-                add("ls1.gamma", &[width]);
-            }
-            add("norm2.weight", &[width]);
-            add("norm2.bias", &[width]);
-            add("mlp.fc1.weight", &[self.fc1_rows(), width]);
-            add("mlp.fc1.bias", &[self.fc1_rows()]);
-            if self.options.mlp_norm {
-                add("mlp.norm.weight", &[self.mlp_dim]);
-                add("mlp.norm.bias", &[self.mlp_dim]);
-            }
-            add("mlp.fc2.weight", &[width, self.mlp_dim]);
-            add("mlp.fc2.bias", &[width]);
-            if self.layer_scale {
-                add("ls2.gamma", &[width]);
-            }
+            self.add_layer(&format!("blocks.{layer}"), &mut list);
         }
-        for (norm, _) in [("norm", self.has_norm()), ("fc_norm", self.has_fc_norm())].iter().filter(|(_, has)| *has) {
-            add(&format!("{norm}.weight"), &[width]);
-            add(&format!("{norm}.bias"), &[width]);
+        if self.has_norm() {
+            list.norm("norm", width);
         }
-        if let Some(AttentionPoolConfig { mlp_dim, .. }) = self.options.attn_pool {
-            let mut add = |key: &str, shape: &[usize]| add(&format!("attn_pool.{key}"), shape);
-            add("latent", &[1, 1, width]);
-            for (key, [output, input]) in [
+        if self.has_fc_norm() {
+            list.norm("fc_norm", width);
+        }
+        if let Some(AttentionPoolConfig { mlp_dim, .. }) = options.attn_pool {
+            list.add("attn_pool.latent", &[1, 1, width]);
+            for (key, shape) in [
                 ("q", [width, width]),
                 ("kv", [2 * width, width]),
                 ("proj", [width, width]),
                 ("mlp.fc1", [mlp_dim, width]),
                 ("mlp.fc2", [width, mlp_dim]),
             ] {
-                add(&format!("{key}.weight"), &[output, input]);
-                add(&format!("{key}.bias"), &[output]);
+                list.linear(&format!("attn_pool.{key}"), shape, true);
             }
-            add("norm.weight", &[width]);
-            add("norm.bias", &[width]);
+            list.norm("attn_pool.norm", width);
         }
         if let Some(classes) = self.classes {
             for head in if self.has_dist_head() { &["head", "head_dist"][..] } else { &["head"] } {
-                add(&format!("{head}.weight"), &[classes, self.pooled_dim()]);
-                add(&format!("{head}.bias"), &[classes]);
+                list.linear(head, [classes, self.pooled_dim()], true);
             }
         }
-        all
+        list.all
+    }
+
+    /// The tensors of a layer, `blocks.{layer}`.
+    fn add_layer(&self, layer: &str, list: &mut TensorList) {
+        let (width, attention, options) = (self.embed_dim, self.attention_dim(), &self.options);
+        let key = |part: &str| format!("{layer}.{part}");
+        list.norm(&key("norm1"), width);
+        list.linear(&key("attn.qkv"), [3 * attention, width], self.qkv_bias);
+        if self.qk_norm {
+            list.norm(&key("attn.q_norm"), self.head_dim);
+            list.norm(&key("attn.k_norm"), self.head_dim);
+        }
+        if options.relative_bias {
+            list.add(&key("attn.relative_position_bias_table"), &[self.relative_rows(), self.num_heads]);
+        }
+        if options.has_rope_freqs() {
+            list.add(&key("attn.rope_freqs"), &[2, self.num_heads, self.head_dim / 2]);
+        }
+        if options.attn_norm {
+            list.norm(&key("attn.norm"), attention);
+        }
+        list.linear(&key("attn.proj"), [width, attention], options.proj_bias);
+        if self.layer_scale {
+            list.add(&key("ls1.gamma"), &[width]);
+        }
+        list.norm(&key("norm2"), width);
+        list.linear(&key("mlp.fc1"), [self.fc1_rows(), width], options.proj_bias);
+        if options.mlp_norm {
+            list.norm(&key("mlp.norm"), self.mlp_dim);
+        }
+        list.linear(&key("mlp.fc2"), [width, self.mlp_dim], options.proj_bias);
+        if self.has_ls2() {
+            list.add(&key("ls2.gamma"), &[width]);
+        }
+    }
+
+    /// Whether the branch of the feed-forward network is scaled (`ls2`).
+    pub fn has_ls2(&self) -> bool {
+        self.layer_scale && !self.options.attn_only_layer_scale
     }
 
     /// Parameters in all.
@@ -262,5 +263,32 @@ impl VitConfig {
         let mlp = tokens * width * (self.fc1_rows() + self.mlp_dim) as u64;
         let head = self.classes.unwrap_or(0) as u64 * self.pooled_dim() as u64;
         2 * (embed + self.depth as u64 * (projections + scores + mlp) + head)
+    }
+}
+
+/// Keys and shapes, in their order.
+struct TensorList {
+    all: Vec<(String, Vec<usize>)>,
+    /// Whether norms have biases.
+    has_norm_bias: bool,
+}
+
+impl TensorList {
+    fn add(&mut self, key: &str, shape: &[usize]) {
+        self.all.push((key.to_string(), shape.to_vec()));
+    }
+
+    fn norm(&mut self, key: &str, width: usize) {
+        self.add(&format!("{key}.weight"), &[width]);
+        if self.has_norm_bias {
+            self.add(&format!("{key}.bias"), &[width]);
+        }
+    }
+
+    fn linear(&mut self, key: &str, [output, input]: [usize; 2], has_bias: bool) {
+        self.add(&format!("{key}.weight"), &[output, input]);
+        if has_bias {
+            self.add(&format!("{key}.bias"), &[output]);
+        }
     }
 }

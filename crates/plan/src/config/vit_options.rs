@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rope::Rope;
+use super::rope::{Rope, RopeGrid};
 
 /// What bends the numbers between the two layers of a feed-forward network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,14 @@ pub struct VitOptions {
     pub final_norm: FinalNorm,
     /// Whether tokens get a position embedding (`pos_embed`).
     pub pos_embed: bool,
+    /// Whether norms divide by the root of the mean square and have no biases (RMS norms; Zhang and Sennrich 2019).
+    pub rms_norm: bool,
+    /// Whether patches are normed before they get their places (`patch_embed.norm`).
+    pub patch_norm: bool,
+    /// Whether `attn.proj`, `mlp.fc1` and `mlp.fc2` have biases.
+    pub proj_bias: bool,
+    /// Whether layer scale is that of the attention alone (no `ls2`).
+    pub attn_only_layer_scale: bool,
     /// How queries and keys are turned by their places, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rope: Option<Rope>,
@@ -112,6 +120,10 @@ impl Default for VitOptions {
             patch_bias: true,
             final_norm: FinalNorm::Usual,
             pos_embed: true,
+            rms_norm: false,
+            patch_norm: false,
+            proj_bias: true,
+            attn_only_layer_scale: false,
             rope: None,
             relative_bias: false,
             attn_norm: false,
@@ -123,6 +135,11 @@ impl Default for VitOptions {
 }
 
 impl VitOptions {
+    /// Whether queries and keys are turned by learned frequencies (`attn.rope_freqs`).
+    pub fn has_rope_freqs(&self) -> bool {
+        self.rope.is_some_and(|rope| rope.grid == RopeGrid::Learned)
+    }
+
     /// Whether this is the usual Vision Transformer.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
