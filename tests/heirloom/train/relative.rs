@@ -2,12 +2,15 @@
 
 use super::models::{plain_settings, tiny, tiny_batch};
 use super::optimiser::PLAIN;
+use crate::cnn::{lively, small};
 use crate::support::assert_close;
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers};
 use heirloom_learngene::{Descendant, Initializer, Scratch};
+use heirloom_nn::cnn::Shortcut;
 use heirloom_nn::device::read;
+use heirloom_nn::model::Model;
 use heirloom_nn::vit::{Vit, VitConfig};
 use heirloom_train::{AdamWSettings, Classifier, LEAST_RMS, Run, RunHeader, RunSettings, Schedule, parts_of_model};
 use std::collections::BTreeSet;
@@ -143,6 +146,10 @@ on_every_engine! {
         let found = fresh(&layers(1).start(1).await.unwrap());
         let is_random = |name: &String| name.contains("blocks.1.") || name.contains("Vit.norm.") || name.contains("head");
         assert!(found.iter().all(is_random) && found.len() == 2 + 2 + 12, "{found:?}");
+        let network: Model = lively(&small(Shortcut::Projection), &device).await.into();
+        let found = fresh(&WholeLayers::new(network, LayersPlan::first(2, 3), 3, 8).unwrap().start(1).await.unwrap());
+        let is_random = |name: &String| name.contains("stages.2.") || name.contains(".fc.");
+        assert!(found.len() > 4 && found.iter().all(is_random), "{found:?}");
         let scratch = Scratch { config: config.into(), device: device.clone() }.start(1).await.unwrap();
         assert_eq!(fresh(&scratch).len(), parts_of_model(&scratch).len(), "all of it");
     }
