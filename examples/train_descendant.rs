@@ -41,6 +41,7 @@ async fn train() -> Result<(), Box<dyn Error>> {
         drop_path: 0.0,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr: None,
         seed: 1,
     };
     let mut run = Run::new(start.start(1).await?, settings);

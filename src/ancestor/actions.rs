@@ -49,8 +49,7 @@ pub fn ancestor_opened(store: Store, summary: AncestorSummary) {
     store.ancestor.set(Some(summary));
 }
 
-/// Settings that suit a CNN: it has no heads to cluster, its pictures are small, and its norms bear a higher learning
-/// rate than inherited attention does. What the person chose stays.
+/// Settings that suit a CNN: it has no heads to cluster, and its pictures are small. What the person chose stays.
 fn suit_cnn(store: Store, image_size: usize) {
     let usual = Settings::default();
     store.settings.update(|settings| {
@@ -59,9 +58,6 @@ fn suit_cnn(store: Store, image_size: usize) {
         }
         if settings.image_size == usual.image_size {
             settings.image_size = image_size;
-        }
-        if (settings.lr - usual.lr).abs() < f64::EPSILON {
-            settings.lr = 1e-3;
         }
     });
 }

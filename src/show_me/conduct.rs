@@ -135,19 +135,12 @@ fn begin(store: Store, stage: Stage) {
 fn choose_settings(store: Store) {
     let is_new =
         store.heads.report.with_untracked(Option::is_none) && store.training.race.with_untracked(Option::is_none);
-    let is_shipped = store.ancestor.with_untracked(|ancestor| {
-        ancestor.as_ref().is_some_and(|ancestor| ancestor.name == Shipped::Classroom.file())
-    });
     let brings_samples = !has_pictures(store);
     if store.settings.with_untracked(|settings| settings.method != Method::Cluster) {
         store.settings.update(|settings| settings.method = Method::Cluster);
     }
     if is_new {
-        let is_meant = |key: &str| match key {
-            "share" => brings_samples,
-            "lr" => is_shipped,
-            _ => true,
-        };
+        let is_meant = |key: &str| key != "share" || brings_samples;
         store.settings.update(|settings| settings.fill(STORY.fragment, is_meant));
     }
 }

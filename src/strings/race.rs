@@ -30,6 +30,7 @@ pub struct Race {
     pub race_of: fn(usize, usize) -> String,
     pub size: fn(Option<usize>, usize) -> String,
     pub rate_and_batch: fn(&str, usize) -> String,
+    pub relative_rate: fn(&str) -> String,
     pub share: fn(&str) -> String,
     pub show_race: &'static str,
     pub latest: &'static str,

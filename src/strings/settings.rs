@@ -65,6 +65,8 @@ pub fn words(key: Key) -> (&'static str, &'static str) {
         Key::Steps => (training.steps, training.steps_hint),
         Key::Batch => (training.batch, training.batch_hint),
         Key::Lr => (training.lr, training.lr_hint),
+        Key::RelativeLr => (training.relative_lr, training.relative_lr_hint),
+        Key::FreshLr => (training.fresh_lr, training.fresh_lr_hint),
         Key::Warmup => (training.warmup, training.warmup_hint),
         Key::WeightDecay => (training.decay, training.decay_hint),
         Key::LabelSmoothing => (training.smoothing, training.smoothing_hint),

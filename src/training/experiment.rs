@@ -1,6 +1,6 @@
 //! Choosing what is raced, and the results of several races.
 
-use super::verdict::{ExperimentTable, ExperimentVerdict};
+use super::verdict::{ExperimentTable, ExperimentVerdict, rate};
 use crate::descendant::follow::forecast;
 use crate::prelude::*;
 use crate::training::heat::HeatMaps;
@@ -88,7 +88,7 @@ pub fn race_name(report: &ExperimentReport, race: usize) -> String {
             DescendantPlan::Cluster(settings) => (t.size)(Some(settings.heads), settings.layers),
             DescendantPlan::Layers(settings) => (t.size)(None, settings.layers),
         },
-        Design::Sweep { .. } => (t.rate_and_batch)(&plain(found.settings.lr), found.settings.batch),
+        Design::Sweep { .. } => (t.rate_and_batch)(&rate(found.settings.lr), found.settings.batch),
         Design::Shares(_) => (t.share)(&percent(found.settings.share)),
     }
 }

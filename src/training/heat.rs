@@ -39,7 +39,7 @@ fn map(points: &[ExperimentPoint], arm: Init, rates: &[f64], batches: &[usize], 
         .enumerate()
         .flat_map(|(row, &batch)| rates.iter().enumerate().map(move |(column, &lr)| (row, column, batch, lr)));
     let cells = cells.map(|(row, column, batch, lr)| {
-        let found = points.iter().find(|point| point.arm == arm && point.batch == batch && point.lr == lr);
+        let found = points.iter().find(|point| point.arm == arm && point.batch == batch && point.lr == lr.into());
         cell(found, (LEFT + column as f64 * cell_width, row as f64 * CELL), cell_width)
     });
     let cells = cells.collect_view();

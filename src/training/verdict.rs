@@ -8,11 +8,20 @@ use heirloom_plan::protocol::statistics::{
     ArmStatistics, Difference, Pace, PairedVerdict, RaceStatistics, Range, SEEDS_NEEDED, statistics,
 };
 use heirloom_plan::protocol::{
-    Design, ExperimentPoint, ExperimentReport, Init, RaceReport, RaceState, sensitivity, share_that_suffices,
+    Design, ExperimentPoint, ExperimentReport, Init, LearningRate, RaceReport, RaceState, sensitivity,
+    share_that_suffices,
 };
 
 fn name(arm: Init) -> &'static str {
     (text().training.arm)(arm)
+}
+
+/// A learning rate in a few letters.
+pub(super) fn rate(lr: LearningRate) -> String {
+    match lr {
+        LearningRate::One(lr) => plain(lr),
+        LearningRate::Relative { relative, .. } => (text().race.relative_rate)(&plain(relative)),
+    }
 }
 
 /// First letter large.
@@ -184,7 +193,7 @@ fn sentences(report: &ExperimentReport) -> Vec<String> {
             Design::Family(_) => {
                 (t.best_of_family)(arm, &(t.size)(best.heads, best.layers), &accuracy, &short(best.parameters))
             }
-            _ => (t.best_of_sweep)(arm, &plain(best.lr), &best.batch.to_string(), &accuracy),
+            _ => (t.best_of_sweep)(arm, &rate(best.lr), &best.batch.to_string(), &accuracy),
         };
         let between = (one.count > 1).then(|| (t.between)(&self::points(one.between.0 - one.between.1), one.count));
         sentence(&[Some(first), between].into_iter().flatten().collect::<Vec<_>>().join("; "))
@@ -244,7 +253,7 @@ fn point_row(point: &ExperimentPoint) -> impl IntoView + use<> {
             <td>{point.layers}</td>
             <td>{short(point.parameters)}</td>
             <td>{short(point.flops)}</td>
-            <td>{plain(point.lr)}</td>
+            <td>{rate(point.lr)}</td>
             <td>{point.batch}</td>
             <td>{percent(point.share)}</td>
             <td>{last}</td>

@@ -196,6 +196,8 @@ fn MoreTraining() -> impl IntoView {
             <NumberField id="train-steps" key=Key::Steps/>
             <NumberField id="train-seeds" key=Key::Seeds/>
             <NumberField id="train-batch" key=Key::Batch/>
+            <NumberField id="train-relative-lr" key=Key::RelativeLr/>
+            <NumberField id="train-fresh-lr" key=Key::FreshLr/>
             <NumberField id="train-lr" key=Key::Lr/>
             <NumberField id="train-warmup" key=Key::Warmup/>
             <NumberField id="train-decay" key=Key::WeightDecay/>

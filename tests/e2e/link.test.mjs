@@ -17,7 +17,7 @@ async function openPresets(visit) {
 test('a copied link opens with the same settings', { timeout: 120_000 }, async () => {
   await visit(SITE, { query: '?engine=cpu#steps=77&lr=0.0005', permissions: ['clipboard-read', 'clipboard-write'] }, async (visit) => {
     await step.engineReady(visit, /^CPU/);
-    assert.match(await now(visit), /usual settings, with changes: .*Steps 77 \(there 100\).*Learning rate 0\.0005/i);
+    assert.match(await now(visit), /usual settings, with changes: .*Steps 77 \(there 100\).*One learning rate for all 0\.0005/i);
     await visit.at('pictures-class').locator('xpath=ancestor::details').locator('summary').click();
     await step.enter(visit, 'split-seed', 5);
     await step.waitFor(visit, 'settings-now', /Seed 5/);
@@ -104,7 +104,7 @@ test('what an address says wrongly is told and left as usual', { timeout: 60_000
     }
     assert.match(said, /whole number from 1 to 1000000/);
     assert.match(said, /no such setting/);
-    assert.match(await now(visit), /^Settings: The usual settings, with changes: Starts to compare \(arms\) inherited\+scratch \(there .*\), Learning rate 0\.001 \(there 0\.00003\)\.$/);
+    assert.match(await now(visit), /^Settings: The usual settings, with changes: Starts to compare \(arms\) inherited\+scratch \(there .*\), One learning rate for all 0\.001 \(there 0\)\.$/);
     await step.closeNotices(visit);
     // An anchor of the page is no setting.
     await visit.page.evaluate(() => { location.hash = '#trial'; });

@@ -121,7 +121,8 @@ pub fn list_of(engine: &TestEngine) -> ProjectList {
 
 /// Two seeds, drop-path and augmentation: everything random there is.
 pub fn race(steps: usize) -> TrainSettings {
-    TrainSettings { seeds: 2, steps, drop_path: 0.2, validate_every: 2, ..training() }
+    let lr = LearningRate::Relative { relative: 1e-2, fresh: 3e-3 };
+    TrainSettings { seeds: 2, steps, lr, drop_path: 0.2, validate_every: 2, ..training() }
 }
 
 /// What the chosen model says of a picture.

@@ -154,7 +154,7 @@ pub fn training() -> TrainSettings {
         first_seed: 1,
         steps: if cfg!(target_arch = "wasm32") { 2 } else { 30 },
         batch: 4,
-        lr: 3e-3,
+        lr: 3e-3.into(),
         warmup_steps: 2,
         weight_decay: 0.05,
         label_smoothing: 0.1,

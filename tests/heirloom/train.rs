@@ -7,4 +7,5 @@ pub mod models;
 mod optimiser;
 mod pure;
 mod race;
+mod relative;
 mod run;

@@ -121,7 +121,7 @@ impl LayersOptions {
         let descendant = LayersSettings { chosen, layers: self.layers, image_size, freeze_epochs: self.freeze };
         TrainSettings {
             steps: self.steps,
-            lr: rate * self.lr,
+            lr: (rate * self.lr).into(),
             warmup_steps: self.steps / 10,
             validate_every: self.every,
             ..self.training.settings(descendant.into(), arms)

@@ -54,7 +54,7 @@ impl TrainingOptions {
             first_seed,
             steps: 0,
             batch,
-            lr: 0.0,
+            lr: 0.0.into(),
             warmup_steps: 0,
             weight_decay: 0.05,
             label_smoothing: 0.1,

@@ -233,6 +233,7 @@ impl<'a> Stage<'a> {
             drop_path: 0.0,
             freeze_steps: 0,
             lr_scales: Vec::new(),
+            fresh_lr: None,
             seed,
         };
         Ok(PoolPlan {

@@ -173,6 +173,7 @@ impl PretrainOptions {
             drop_path,
             freeze_steps: 0,
             lr_scales: Vec::new(),
+            fresh_lr: None,
             seed,
         };
         let Self { seen: seen_patches, seen_until: all_patches_from, answers, map, apart, .. } = *self;

@@ -10,10 +10,10 @@ use heirloom_plan::cluster::{ExpansionPlan, taken_parameters, whole_layers_param
 use heirloom_plan::protocol::statistics::statistics;
 use heirloom_plan::protocol::{
     ClusterReport, ClusterSettings, Command, CopyScale, DepthChoice, DescendantPlan, DescendantSettings,
-    DescendantSummary, Design, ExperimentReport, ExperimentSettings, Init, MeasureSettings, RaceReport, TrainSettings,
-    sensitivity,
+    DescendantSummary, Design, ExperimentReport, ExperimentSettings, Init, LearningRate, MeasureSettings, RaceReport,
+    TrainSettings, sensitivity,
 };
-use heirloom_plan::settings::EPS_SIZE;
+use heirloom_plan::settings::{EPS_SIZE, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
@@ -39,11 +39,15 @@ pub struct RaceOptions {
     /// Optimiser steps of every run
     #[arg(long, default_value_t = 100)]
     steps: usize,
-    // An inherited layer whose LayerScale was folded in has output weights near 0.005; AdamW moves each weight by about
-    // the rate per step, so the published 5e-4 overwrites what was inherited before it is used.
-    /// Peak learning rate
-    #[arg(long, default_value_t = 3e-5)]
+    /// Peak learning rate of all tensors alike; 0 gives each inherited one its own, by its size
+    #[arg(long, default_value_t = Settings::default().lr)]
     lr: f64,
+    /// Peak learning rate of an inherited tensor, as a share of the root mean square of its start values
+    #[arg(long, default_value_t = Settings::default().relative_lr)]
+    relative_lr: f64,
+    /// Peak learning rate of what starts from random numbers, where inherited tensors have rates of their own
+    #[arg(long, default_value_t = Settings::default().fresh_lr)]
+    fresh_lr: f64,
     /// Steps of linear warm-up
     #[arg(long, default_value_t = 10)]
     warmup: usize,
@@ -127,7 +131,7 @@ impl RaceOptions {
     fn settings(&self) -> TrainSettings {
         TrainSettings {
             steps: self.steps,
-            lr: self.lr,
+            lr: self.learning_rate(),
             warmup_steps: self.warmup,
             drop_path: self.drop_path,
             validate_every: self.validate_every,
@@ -135,6 +139,11 @@ impl RaceOptions {
             micro_batch: self.micro_batch,
             ..self.training.settings(self.descendant(), self.arms.clone())
         }
+    }
+
+    fn learning_rate(&self) -> LearningRate {
+        let Self { lr, relative_lr, fresh_lr, .. } = *self;
+        Settings { lr, relative_lr, fresh_lr, ..Settings::default() }.learning_rate()
     }
 
     /// What the races differ in.
@@ -288,18 +297,26 @@ fn table(race: &RaceReport, accuracy: Option<f64>) {
     all.differences.iter().for_each(|one| println!("  {one:?}"));
 }
 
+/// A rate, and what of it is of the tensor's size.
+fn rate(lr: LearningRate) -> String {
+    match lr {
+        LearningRate::One(lr) => format!("{lr:.1e}"),
+        LearningRate::Relative { relative, .. } => format!("{relative:.1e}x"),
+    }
+}
+
 fn points(experiment: &ExperimentReport) {
     println!("race  start       heads layers  parameters      rate batch share  accuracy");
     for point in experiment.points() {
         let accuracy = point.accuracy.map_or_else(|| "-".into(), |a| format!("{:.4} ± {:.4}", a.mean, a.deviation));
         println!(
-            "{:>4}  {:<10} {:>6} {:>6} {:>11} {:>9.1e} {:>5} {:>5.2}  {accuracy}",
+            "{:>4}  {:<10} {:>6} {:>6} {:>11} {:>9} {:>5} {:>5.2}  {accuracy}",
             point.race + 1,
             point.arm.name(),
             point.heads.unwrap_or(0),
             point.layers,
             point.parameters,
-            point.lr,
+            rate(point.lr),
             point.batch,
             point.share
         );

@@ -78,7 +78,8 @@ impl Initializer for Scratch {
 
     async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
         let device = self.device.clone().inner();
-        Ok(Model::random(&self.config, seed, &device).await.into())
+        let model = Model::random(&self.config, seed, &device).await;
+        Ok(Descendant { fresh: parameters(&model), ..model.into() })
     }
 }
 
@@ -93,12 +94,16 @@ pub struct Descendant {
     /// Whole layers inherited, from the input on.
     #[module(skip)]
     inherited: usize,
+    /// Parameters that were not.
+    #[module(skip)]
+    fresh: Vec<ParamId>,
 }
 
 impl<M: Into<Model>> From<M> for Descendant {
     /// A descendant that shares nothing.
     fn from(model: M) -> Self {
-        Self { model: model.into(), ffn_maps: Vec::new(), inherited: 0 }
+        let model = model.into();
+        Self { fresh: classifier(&model), model, ffn_maps: Vec::new(), inherited: 0 }
     }
 }
 
@@ -108,12 +113,15 @@ impl Descendant {
         for layer in ffn_maps.iter().flat_map(|group| &group.layers) {
             vit.blocks[*layer].mlp = None;
         }
-        Self { model: vit.into(), ffn_maps, inherited: 0 }
+        Self { ffn_maps, ..Self::from(vit) }
     }
 
-    /// A descendant whose stem and first `inherited` layers are an ancestor's, as they were.
-    pub fn from_layers(model: impl Into<Model>, inherited: usize) -> Self {
-        Self { model: model.into(), ffn_maps: Vec::new(), inherited }
+    /// A descendant whose stem and first `inherited` layers are an ancestor's, as they were. `fresh` is what starts from
+    /// random numbers besides the classifier.
+    pub fn from_layers(model: impl Into<Model>, inherited: usize, fresh: Vec<ParamId>) -> Self {
+        let mut descendant = Self { inherited, ..Self::from(model) };
+        descendant.fresh.extend(fresh);
+        descendant
     }
 
     /// Parameters of the stem and the layers inherited whole; none where parts of layers were.
@@ -229,6 +237,14 @@ impl Classifier for Descendant {
         self.learngene()
     }
 
+    fn fresh(&self) -> Vec<ParamId> {
+        self.fresh.clone()
+    }
+
+    fn added(&self) -> Vec<(ParamId, ParamId)> {
+        self.ffn_maps.iter().map(|group| (group.map.id, group.mlp.fc1.weight.id)).collect()
+    }
+
     fn logits(&self, images: Tensor<4>, drop_path: Option<Tensor<2>>) -> Tensor<2> {
         self.logits(images, drop_path)
     }
@@ -247,6 +263,22 @@ impl Classifier for Descendant {
 
     fn classes(&self) -> usize {
         self.config().outputs()
+    }
+}
+
+/// What training may change in a part of a model.
+pub(super) fn parameters(part: &impl Module) -> Vec<ParamId> {
+    let mut trained = Trained::default();
+    part.visit(&mut trained);
+    trained.found
+}
+
+/// Parameters of the layers that give a model's scores, which every start draws anew.
+fn classifier(model: &Model) -> Vec<ParamId> {
+    match model {
+        Model::Vit(vit) => parameters(&(vit.head.clone(), vit.head_dist.clone())),
+        Model::Stitched(stitched) => parameters(&(stitched.end.head.clone(), stitched.end.head_dist.clone())),
+        Model::Cnn(cnn) => parameters(&(cnn.hidden.clone(), cnn.fc.clone())),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::crew::{PassTensors, Passed, bounds, flat_weights, join, make_up, next_version, pass_parts, shares};
 use super::optimiser::add_gradients;
+use super::relative::relative_lr_scales;
 use super::state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_parts};
 use super::{
     AdamWSettings, ClassificationMetrics, Crew, Errand, LrScale, Optimiser, OptimiserState, Schedule, TrainError,
@@ -54,6 +55,16 @@ pub trait Classifier: Module {
         None
     }
 
+    /// Parameters that start from random numbers; all others are inherited.
+    fn fresh(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
+
+    /// Pairs of a parameter that is added to others, and one of these: its relative rate goes by their size.
+    fn added(&self) -> Vec<(ParamId, ParamId)> {
+        Vec::new()
+    }
+
     /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
     fn learngene(&self) -> Vec<ParamId> {
         Vec::new()
@@ -77,6 +88,10 @@ pub struct RunSettings {
     /// Groups of parameters with a share of the learning rate; states of earlier versions have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lr_scales: Vec<LrScale>,
+    /// Where given, the schedule's rate is relative to the size of each inherited tensor, and this is the peak rate of
+    /// those that are not: see [`Run::start`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_lr: Option<f64>,
     /// Seed of the drop-path draws.
     pub seed: u64,
 }
@@ -114,6 +129,19 @@ impl<M: Classifier> Run<M> {
     pub fn new(model: M, settings: RunSettings) -> Self {
         let optimiser = Optimiser::new(settings.adamw);
         Self::at(model, optimiser, settings, 0)
+    }
+
+    /// A run at its first step, each tensor with its own rate where [`RunSettings::fresh_lr`] asks for that. The rates
+    /// are among the settings from then on, so that a saved run goes on with those it began with.
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    pub async fn start(model: M, settings: RunSettings) -> Result<Self, TrainError> {
+        let lr_scales = match settings.fresh_lr {
+            Some(fresh) => relative_lr_scales(&model, settings.schedule.peak, fresh).await?,
+            None => settings.lr_scales.clone(),
+        };
+        Ok(Self::new(model, RunSettings { lr_scales, ..settings }))
     }
 
     /// A run that has taken `step` steps.

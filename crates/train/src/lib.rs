@@ -14,6 +14,7 @@ mod metrics;
 mod optimiser;
 mod race;
 mod race_state;
+mod relative;
 mod state;
 
 pub use batches::{Batch, Batches, Initializers};
@@ -30,4 +31,5 @@ pub use metrics::ClassificationMetrics;
 pub use optimiser::{AdamWSettings, Decay, LrScale, Optimiser, OptimiserState, Updated};
 pub use race::{Advance, Race, RacePlan, RunProgress};
 pub use race_state::{RaceHeader, RaceParts, RaceState, SavedTensors};
+pub use relative::LEAST_RMS;
 pub use state::{DeviceTensor, HostTensors, load_model, parts_of_model, read_model, read_parts};

@@ -280,7 +280,7 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
             return Ok(Advance::Prepared { run: index, done, total });
         }
         let model = self.starts.start(start, seed).await?;
-        let mut run = Run::new(model, RunSettings { seed, ..self.plan.run.clone() });
+        let mut run = Run::start(model, RunSettings { seed, ..self.plan.run.clone() }).await?;
         self.equip(&mut run);
         self.live.push(Some(run));
         let last = arm + 1 == self.parallel_arms();

@@ -155,6 +155,7 @@ pub fn plain_settings(lr: f64) -> RunSettings {
         drop_path: 0.0,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr: None,
         seed: 0,
     }
 }

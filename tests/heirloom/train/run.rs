@@ -91,6 +91,7 @@ on_both_engines! {
             drop_path: 0.5,
             freeze_steps: 0,
             lr_scales: Vec::new(),
+            fresh_lr: None,
             seed: 7,
         };
         let mut run = Run::new(tiny(3, &device).await, settings);
@@ -275,6 +276,7 @@ on_every_engine! {
             drop_path: 0.0,
             freeze_steps: 0,
             lr_scales: Vec::new(),
+            fresh_lr: None,
             seed: 3,
         };
         let mut weights = Vec::new();

@@ -175,6 +175,7 @@ async fn train(
         drop_path: 0.0,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr: None,
         seed: 0,
     };
     let mut run = Run::new(model(&device, &config).await, settings);

@@ -241,6 +241,7 @@ fn run_settings(settings: &CondenseSettings) -> RunSettings {
         drop_path: 0.0,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr: None,
         seed,
     }
 }

@@ -8,6 +8,7 @@ use burn::module::Module;
 
 use super::{LayersError, LayersPlan, descendant_config};
 use crate::copy::{assemble_vit, detached_block, detached_norm};
+use crate::descendant::parameters;
 use crate::{Descendant, InitError, Initializer};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_nn::vit::{Block, LayerNorm, RandomWeights, Vit, VitConfig};
@@ -51,7 +52,10 @@ impl Initializer for WholeLayers {
             Model::Cnn(ancestor) => {
                 let units = self.plan.units(&ancestor.config);
                 let cnn = ancestor.from_units(&units, classes, image_size, seed).await.map_err(LayersError::from)?;
-                Ok(Descendant::from_layers(cnn, self.plan.chosen.len()))
+                // Parts of a convolutional network are inherited with their ids.
+                let own = parameters(ancestor);
+                let fresh = parameters(&cnn).into_iter().filter(|id| !own.contains(id)).collect();
+                Ok(Descendant::from_layers(cnn, self.plan.chosen.len(), fresh))
             }
             Model::Stitched(_) => Err(LayersError::Stitched.into()),
         }
@@ -83,5 +87,9 @@ async fn start_vit(
         false => norm.fresh(),
     };
     let vit = assemble_vit(ancestor, config, random, blocks, norm).await?;
-    Ok(Descendant::from_layers(vit, plan.chosen.len()))
+    let mut fresh: Vec<_> = vit.blocks[plan.chosen.len()..].iter().flat_map(parameters).collect();
+    if !ends_alike {
+        fresh.extend(parameters(&(vit.norm.clone(), vit.fc_norm.clone())));
+    }
+    Ok(Descendant::from_layers(vit, plan.chosen.len(), fresh))
 }

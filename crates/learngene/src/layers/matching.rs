@@ -255,6 +255,7 @@ mod tests {
         drop_path: 0.0,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr: None,
         seed: 3,
     };
 

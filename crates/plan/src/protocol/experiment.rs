@@ -41,8 +41,9 @@ impl ExperimentSettings {
             Design::Race => vec![base.clone()],
             Design::Family(sizes) => sizes.iter().map(|&size| resized(base, size)).collect(),
             Design::Sweep { rates, batches } => {
-                let of_batch =
-                    |&batch: &usize| rates.iter().map(move |&lr| TrainSettings { lr, batch, ..base.clone() });
+                let of_batch = |&batch: &usize| {
+                    rates.iter().map(move |&lr| TrainSettings { lr: lr.into(), batch, ..base.clone() })
+                };
                 batches.iter().flat_map(of_batch).collect()
             }
             Design::Shares(shares) => shares.iter().map(|&share| TrainSettings { share, ..base.clone() }).collect(),

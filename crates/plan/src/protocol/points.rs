@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::statistics::Range;
-use super::{ExperimentReport, Init, RaceReport, RunReport};
+use super::{ExperimentReport, Init, LearningRate, RaceReport, RunReport};
 
 /// How one start did in one race of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct ExperimentPoint {
     /// Floating-point operations of one forward pass.
     pub flops: u64,
     /// Peak learning rate.
-    pub lr: f64,
+    pub lr: LearningRate,
     /// Pictures per step.
     pub batch: usize,
     /// Share of the training pictures.

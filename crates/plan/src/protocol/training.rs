@@ -75,6 +75,27 @@ impl Init {
     }
 }
 
+/// Peak learning rate of a race.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum LearningRate {
+    /// The same for every tensor.
+    One(f64),
+    /// For each tensor by its own size (docs/methods.md, section 6.2).
+    Relative {
+        /// Times the root mean square of an inherited tensor's start values.
+        relative: f64,
+        /// That of tensors which start from random numbers.
+        fresh: f64,
+    },
+}
+
+impl From<f64> for LearningRate {
+    fn from(lr: f64) -> Self {
+        Self::One(lr)
+    }
+}
+
 /// How a race is trained. All arms and seeds see the same pictures, batches, augmentation draws and steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
@@ -92,7 +113,7 @@ pub struct TrainSettings {
     /// Pictures per step.
     pub batch: usize,
     /// Peak learning rate.
-    pub lr: f64,
+    pub lr: LearningRate,
     /// Steps of linear warm-up.
     pub warmup_steps: usize,
     /// AdamW weight decay.

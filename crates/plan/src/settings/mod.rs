@@ -21,7 +21,7 @@ pub use words::{Experiment, MOST_BLOCKS, MOST_WIDTH};
 use crate::cluster::FfnMatching;
 use crate::protocol::{
     ClusterSettings, CondenseSettings, DepthChoice, DescendantPlan, DescendantSettings, Design, ExperimentSettings,
-    LayersSettings, MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
+    LayersSettings, LearningRate, MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
 };
 
 /// Side of the pictures that distances are kept for, px.
@@ -126,7 +126,7 @@ impl Settings {
             first_seed: 1,
             steps: self.steps,
             batch: self.batch,
-            lr: self.lr,
+            lr: self.learning_rate(),
             warmup_steps: (self.steps as f64 * self.warmup).round() as usize,
             weight_decay: self.weight_decay,
             label_smoothing: self.label_smoothing,
@@ -137,6 +137,14 @@ impl Settings {
             share: 1.0,
             is_interleaved: self.is_interleaved,
             micro_batch: self.micro_batch,
+        }
+    }
+
+    /// Peak learning rate of a race.
+    pub fn learning_rate(&self) -> LearningRate {
+        match self.lr {
+            0.0 => LearningRate::Relative { relative: self.relative_lr, fresh: self.fresh_lr },
+            lr => LearningRate::One(lr),
         }
     }
 

@@ -24,22 +24,21 @@ pub struct Preset {
 ///   at chance, 100 steps at this rate came to twice chance;
 /// * `share=0.1&validate=15`: 40 drawings judged at five moments by two models, 74 GFLOP, 6 s. With 40, one picture more
 ///   or less is 2.5 %: enough to see a difference that is large, and the verdict below the curves says how sure it is;
-/// * `augment=0`: so few steps hardly see a picture twice;
-/// * `lr=0.001`: the usual rate is for an ancestor whose LayerScale was folded in, and far too small for random numbers.
+/// * `augment=0`: so few steps hardly see a picture twice.
 pub const STORY: Preset = Preset {
     id: "story",
-    fragment: "measure=10&share=0.1&size=64&heads=6&layers=3&steps=60&batch=8&validate=15&augment=0&lr=0.001",
+    fragment: "measure=10&share=0.1&size=64&heads=6&layers=3&steps=60&batch=8&validate=15&augment=0",
 };
 
-/// The usual settings first. Those for lessons are for the classroom ancestor: its weights need thirty times the usual
-/// rate (in 40 steps at that both starts stayed at chance), and 56 px is a whole number of patches of 8 and of 14.
+/// The usual settings first. Those for lessons are for the classroom ancestor; 56 px is a whole number of patches of 8
+/// and of 14.
 pub const PRESETS: [Preset; 6] = [
     Preset { id: "usual", fragment: "" },
     STORY,
-    Preset { id: "quick", fragment: "measure=4&size=56&heads=4&layers=3&steps=40&batch=8&lr=0.001" },
-    Preset { id: "fair", fragment: "size=56&heads=4&layers=4&seeds=3&steps=60&batch=8&lr=0.001" },
-    Preset { id: "small", fragment: "eps=20&size=56&heads=2&layers=2&steps=120&lr=0.001" },
-    Preset { id: "few", fragment: "share=0.8&size=56&heads=4&layers=4&seeds=2&steps=60&batch=8&lr=0.001" },
+    Preset { id: "quick", fragment: "measure=4&size=56&heads=4&layers=3&steps=40&batch=8" },
+    Preset { id: "fair", fragment: "size=56&heads=4&layers=4&seeds=3&steps=60&batch=8" },
+    Preset { id: "small", fragment: "eps=20&size=56&heads=2&layers=2&steps=120" },
+    Preset { id: "few", fragment: "share=0.8&size=56&heads=4&layers=4&seeds=2&steps=60&batch=8" },
 ];
 
 impl Preset {

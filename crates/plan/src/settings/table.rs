@@ -199,9 +199,12 @@ settings! {
     Steps "steps" steps: usize = 100, count(1.0, 1e6);
     /// Pictures per step.
     Batch "batch" batch: usize = 16, count(1.0, 1024.0);
-    /// Peak learning rate. An inherited layer whose LayerScale was folded in has output weights near 0.005; AdamW moves
-    /// each weight by about the rate per step, so the published 5e-4 overwrites what was inherited before it is used.
-    Lr "lr" lr: f64 = 3e-5, number(0.0, 1.0, 0.00001);
+    /// Peak learning rate of all tensors alike; 0 gives each inherited one its own, by its size.
+    Lr "lr" lr: f64 = 0.0, number(0.0, 1.0, 0.00001);
+    /// Peak learning rate of an inherited tensor, as a share of the root mean square of its start values.
+    RelativeLr "relative_lr" relative_lr: f64 = 3e-3, number(1e-6, 1.0, 0.001);
+    /// Peak learning rate of what starts from random numbers, where inherited tensors have rates of their own.
+    FreshLr "fresh_lr" fresh_lr: f64 = 1e-3, number(0.0, 1.0, 0.0001);
     /// Share of the steps that warms up.
     Warmup "warmup" warmup: f64 = 0.1, number(0.0, 1.0, 0.05);
     /// AdamW weight decay.

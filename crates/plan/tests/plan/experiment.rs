@@ -38,7 +38,7 @@ fn an_experiment_changes_one_thing_at_a_time_in_the_order_of_its_lists() {
     assert_eq!(family.iter().map(size).collect::<Vec<_>>(), [(6, 4), (2, 1)]);
     let sweep = settings(Design::Sweep { rates: vec![1e-4, 1e-3], batches: vec![8, 16] }).races();
     let pairs: Vec<_> = sweep.iter().map(|race| (race.batch, race.lr)).collect();
-    assert_eq!(pairs, [(8, 1e-4), (8, 1e-3), (16, 1e-4), (16, 1e-3)]);
+    assert_eq!(pairs, [(8, 1e-4.into()), (8, 1e-3.into()), (16, 1e-4.into()), (16, 1e-3.into())]);
     let shares = settings(Design::Shares(vec![0.05, 1.0])).races();
     assert_eq!(shares.iter().map(|race| race.share).collect::<Vec<_>>(), [0.05, 1.0]);
     assert!(settings(Design::Shares(Vec::new())).races().is_empty());
@@ -60,10 +60,10 @@ fn settings_halve_down_to_one_picture_at_a_time() {
 fn the_queue_is_json_and_knows_its_current_race_and_its_best_model() {
     let mut queue = Queue::new(settings(Design::Sweep { rates: vec![1e-4, 1e-3], batches: vec![8] }));
     assert!(queue.keeps_only_the_best() && queue.is_experiment());
-    assert_eq!((queue.current().unwrap().lr, queue.first_run(), queue.best()), (1e-4, 0, None));
+    assert_eq!((queue.current().unwrap().lr, queue.first_run(), queue.best()), (1e-4.into(), 0, None));
     let first = ended(queue.current().unwrap(), 0, [0.5, 0.25]);
     queue.finished.push(first);
-    assert_eq!((queue.current().unwrap().lr, queue.first_run(), queue.best()), (1e-3, 2, Some(0)));
+    assert_eq!((queue.current().unwrap().lr, queue.first_run(), queue.best()), (1e-3.into(), 2, Some(0)));
     let second = ended(queue.current().unwrap(), queue.first_run(), [0.5, 0.75]);
     queue.finished.push(second);
     assert_eq!((queue.current(), queue.best()), (None, Some(3)));
@@ -117,7 +117,7 @@ fn sensitivity_is_the_way_from_best_to_worst_setting_and_divergence_counts_as_no
     (lost.step, lost.failure) = (3, Some("the loss is NaN".into()));
     let all = sensitivity(&report.points());
     let said: Vec<_> = all.iter().map(|one| (one.arm, one.best.lr, one.between, one.count)).collect();
-    assert_eq!(said, [(Inherited, 1e-3, (0.75, 0.5), 3), (Scratch, 1e-3, (0.5, 0.0), 3)]);
+    assert_eq!(said, [(Inherited, 1e-3.into(), (0.75, 0.5), 3), (Scratch, 1e-3.into(), (0.5, 0.0), 3)]);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use heirloom_plan::protocol::{
-    Basis, CopyScale, DescendantPlan, Engine, Init, Likeness, Method, PoolSettings, SmallModel, StitchInit,
+    Basis, CopyScale, DescendantPlan, Engine, Init, LearningRate, Likeness, Method, PoolSettings, SmallModel,
+    StitchInit,
 };
 use heirloom_plan::settings::{Expected, Experiment, Fault, Key, PRESETS, Setting, Settings, flags, nearest};
 
@@ -149,6 +150,23 @@ fn a_link_from_before_the_yardstick_races_what_it_raced_then() {
     let mut filled = Settings::default();
     filled.fill("steps=60", |_| true);
     assert_eq!((filled.arms, filled.steps), (now, 60));
+}
+
+#[test]
+fn one_rate_for_all_tensors_is_what_an_address_or_a_saved_race_says_it_is() {
+    let rate = |fragment: &str| Settings::from_fragment(fragment).learning_rate();
+    assert_eq!(rate("#lr=0.001"), LearningRate::One(1e-3));
+    assert_eq!(rate("#lr=0.001&relative_lr=0.5"), LearningRate::One(1e-3));
+    let Settings { relative_lr: relative, fresh_lr: fresh, .. } = Settings::default();
+    assert_eq!(rate("#steps=5"), LearningRate::Relative { relative, fresh });
+    assert_eq!(rate("#relative_lr=0.5&fresh_lr=0.25"), LearningRate::Relative { relative: 0.5, fresh: 0.25 });
+    assert!(PRESETS.iter().all(|preset| preset.settings(&Settings::default()).lr == 0.0), "no preset needs a rate");
+    // A race saved before there was a choice has a number.
+    for rate in [LearningRate::One(3e-5), LearningRate::Relative { relative: 0.5, fresh: 0.25 }] {
+        let json = serde_json::to_string(&rate).unwrap();
+        assert_eq!(serde_json::from_str::<LearningRate>(&json).unwrap(), rate);
+    }
+    assert_eq!(serde_json::from_str::<LearningRate>("0.00003").unwrap(), LearningRate::One(3e-5));
 }
 
 #[test]

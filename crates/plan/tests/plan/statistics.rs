@@ -21,7 +21,7 @@ pub fn settings(arms: &[Init], seeds: usize) -> TrainSettings {
         first_seed: 1,
         steps: 100,
         batch: 4,
-        lr: 1e-3,
+        lr: 1e-3.into(),
         warmup_steps: 0,
         weight_decay: 0.05,
         label_smoothing: 0.1,

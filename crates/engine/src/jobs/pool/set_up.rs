@@ -127,6 +127,7 @@ fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
         drop_path: 0.0,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr: None,
         seed,
     }
 }

@@ -11,7 +11,7 @@ use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
 use heirloom_plan::forecast::Cost;
-use heirloom_plan::protocol::{DescendantPlan, TrainSettings};
+use heirloom_plan::protocol::{DescendantPlan, LearningRate, TrainSettings};
 use heirloom_plan::threads::PARTS;
 use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
 
@@ -21,13 +21,18 @@ const TAB_BYTES: u64 = 3 << 30;
 /// What a run of a race is trained with.
 pub fn run_settings(settings: &TrainSettings) -> RunSettings {
     let TrainSettings { steps, warmup_steps, lr, weight_decay, label_smoothing, drop_path, clip_norm, .. } = *settings;
+    let (peak, fresh_lr) = match lr {
+        LearningRate::One(lr) => (lr, None),
+        LearningRate::Relative { relative, fresh } => (relative, Some(fresh)),
+    };
     RunSettings {
-        schedule: Schedule { peak: lr, floor: 0.0, warmup_steps, steps },
+        schedule: Schedule { peak, floor: 0.0, warmup_steps, steps },
         adamw: AdamWSettings { weight_decay, clip_norm: (clip_norm > 0.0).then_some(clip_norm), ..Default::default() },
         label_smoothing,
         drop_path,
         freeze_steps: 0,
         lr_scales: Vec::new(),
+        fresh_lr,
         seed: 0,
     }
 }
