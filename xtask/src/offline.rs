@@ -9,7 +9,8 @@ use std::path::Path;
 /// Where it lies in the site; its folder is what it answers for.
 const FILE: &str = "offline.js";
 /// Ancestors have up to 90 MB each: the page keeps those that were opened, in a store of its own.
-const LEFT_OUT: [&str; 2] = ["static/ancestors/", FILE];
+/// Hidden files are of Trunk's own, while it builds.
+const LEFT_OUT: [&str; 3] = ["static/ancestors/", FILE, "."];
 
 /// Writes the service worker of a site.
 pub fn write(house: &House, site: &Path) -> Result<()> {

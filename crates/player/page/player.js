@@ -1,7 +1,7 @@
 // The script of a saved page. It reads the weights that lie behind it in the page, hands pictures to the player, and
 // shows what it says. No request is made.
-"use strict";
 addEventListener("DOMContentLoaded", () => {
+  "use strict";
   // Every sentence that is made here; those that never change stand in the page.
   const words = {
     knows: (labels) => `It knows ${labels.length} classes: ${labels.join(", ")}. It always names one of them, whatever it is shown.`,
