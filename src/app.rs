@@ -17,6 +17,7 @@ use crate::heads::view::HeadsStep;
 use crate::layers::view::LayersStep;
 use crate::lessons::Lessons;
 use crate::listen::{listen, stay_awake};
+use crate::offline::OfflineLine;
 use crate::pictures::view::PicturesStep;
 use crate::pools::chosen::method_in_use;
 use crate::pools::compare::CompareStep;
@@ -187,6 +188,7 @@ fn Footer() -> impl IntoView {
     view! {
         <footer>
             <p>{t.privacy}</p>
+            <OfflineLine/>
             <details>
                 <summary>{t.privacy_check_title}</summary>
                 <p>{t.privacy_check}</p>

@@ -46,4 +46,27 @@
         "Reload once; if this stays, the copy of the site may be incomplete. (" + error + ")";
       document.body.append(sentence);
     });
+
+  // Keeps the site for when there is no network, once the page stands. It answers only for the next visit, and a newer
+  // version waits until every tab of this one is closed.
+  const say = (state) => {
+    document.documentElement.dataset.offline = state;
+    dispatchEvent(new CustomEvent("heirloom-offline", { detail: state }));
+  };
+  const keep = async () => {
+    const kept = await navigator.serviceWorker.register("offline.js", { updateViaCache: "none" });
+    if (!kept) return;
+    const hear = (worker) => {
+      const told = () => {
+        if (worker.state === "installed" && kept.active) say("waiting");
+        else if (worker.state === "activated") say("ready");
+      };
+      worker.addEventListener("statechange", told);
+      told();
+    };
+    kept.addEventListener("updatefound", () => hear(kept.installing));
+    for (const worker of [kept.active, kept.installing, kept.waiting]) if (worker) hear(worker);
+  };
+  // A site that is served while it is worked on has no such file, and a plain-http address no service workers.
+  if (navigator.serviceWorker) addEventListener("load", () => keep().catch(() => {}));
 }

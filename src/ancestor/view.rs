@@ -20,7 +20,7 @@ pub fn AncestorStep() -> impl IntoView {
     view! {
         <Step id="ancestor" number=1 heading=&t.heading missing=None>
             <div class="drop">
-                <Picker id="ancestor-input" label accept=".safetensors,.pth,.pt,.bin,.ckpt,.th,.tar,.pkl,.json,.zip" on_pick=move |picked| open_ancestor(store, picked)/>
+                <Picker id="ancestor-input" label accept=".safetensors,.pth,.pt,.bin,.ckpt,.th,.tar,.pkl,.json,.zip,.html" on_pick=move |picked| open_ancestor(store, picked)/>
                 <p class="hint">{t.hint}<br/>{text().page.drop_here}</p>
             </div>
             <ShippedAncestors/>

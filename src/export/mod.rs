@@ -1,3 +1,4 @@
 //! Step 7: files to keep.
 
+mod actions;
 pub mod view;

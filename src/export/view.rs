@@ -1,5 +1,6 @@
 //! Step 7: files to keep.
 
+use super::actions::save_page;
 use crate::prelude::*;
 use crate::trial::model::{has_model, model_name};
 use crate::widgets::{Press, Step, row};
@@ -29,6 +30,7 @@ pub fn HomeStep() -> impl IntoView {
                 .words(Signal::derive(save_label)),
             export("export-onnx", t.save_onnx, |run| Command::ExportOnnx { run }).quiet(),
             export("export-package", t.save_package, |run| Command::ExportPackage { run }).quiet(),
+            Press::new("export-page", t.save_page, move |_| save_page(store)).quiet().off_while(move || !has.get()),
             export("export-curves", t.save_curves, |_| Command::ExportCurves)
                 .quiet()
                 .off_while(move || !has_curves.get()),

@@ -17,6 +17,7 @@ mod data;
 mod device;
 mod keep;
 mod kernels;
+mod player;
 mod pool;
 #[cfg(not(target_arch = "wasm32"))]
 mod roof;

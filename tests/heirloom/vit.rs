@@ -1,8 +1,8 @@
 //! Tests of `vit`.
 #[cfg(not(target_arch = "wasm32"))]
 mod memory;
-mod reference;
-mod zoo;
+pub mod reference;
+pub mod zoo;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_nn::device::read;

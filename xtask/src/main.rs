@@ -9,8 +9,11 @@ mod evidence;
 mod exports;
 mod fuzz;
 mod house;
+mod letters;
 mod lint;
 mod node;
+mod offline;
+mod player;
 mod porch;
 mod shell;
 mod simd;
@@ -49,6 +52,8 @@ fn main() -> ExitCode {
         "serve" => site::serve(&house, rest),
         "test" => stages::test(&house, rest),
         "build" => site::build(&house),
+        // Not for people: Trunk runs it.
+        "player" => player::add(&house),
         "bench" => bench::bench(&house, rest),
         "fuzz" => fuzz::command(&house, rest),
         "evidence" => evidence::evidence(&house, rest),

@@ -1,9 +1,10 @@
-//! The loops that are written to become SIMD, looked for in the engine that was built.
+//! The loops that are written to become SIMD, looked for in the engine and the player that were built.
 //!
 //! Whether they did shows nowhere else: native tests use another target, and a browser computes the same numbers with
 //! scalar instructions, only three times as slowly. That is what once shipped.
 
 use crate::house::{House, Result};
+use crate::player;
 use crate::tally::Tally;
 use crate::wasm::{Code, functions};
 use std::collections::BTreeMap;
@@ -38,21 +39,37 @@ const LOOPS: [Loop; 21] = [
     ("heirloom_lanes::sums::square_sum", 8),
 ];
 
+/// Those of them that the player of saved models runs.
+const PLAYER: [&str; 7] = [
+    "heirloom_lanes::gelu::gelu",
+    "heirloom_lanes::gemm::block",
+    "heirloom_lanes::layer_norm::layer_norm",
+    "heirloom_lanes::normalise::normalise",
+    "heirloom_lanes::resize::RowTaps::resize",
+    "heirloom_lanes::resize::weigh_rows",
+    "heirloom_lanes::softmax::softmax_rows_with_lse",
+];
+
 /// Fails with all functions that are missing or scalar.
 pub fn check(house: &House, _: &mut Tally) -> Result<()> {
     for file in engines(&house.site())? {
-        println!("{}", file.display());
-        let bytes = std::fs::read(&file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
-        let found = functions(&bytes, |name| LOOPS.iter().any(|(wanted, _)| *wanted == name))?;
-        println!("{:<64} {:>11} {:>8} {:>8}", "instructions that compute", "widest loop", "vector", "scalar");
-        for (name, least) in &LOOPS {
-            let Some(code) = found.get(*name) else { continue };
-            let widest = format!("{} ({least})", code.widest_loop);
-            println!("{name:<64} {widest:>11} {:>8} {:>8}", code.vector, code.scalar);
-        }
-        judge(&LOOPS, &found)?;
+        check_file(&file, &LOOPS)?;
     }
-    Ok(())
+    let of_player: Vec<Loop> = LOOPS.into_iter().filter(|(name, _)| PLAYER.contains(name)).collect();
+    check_file(&player::program(house), &of_player)
+}
+
+fn check_file(file: &Path, loops: &[Loop]) -> Result<()> {
+    println!("{}", file.display());
+    let bytes = std::fs::read(file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
+    let found = functions(&bytes, |name| loops.iter().any(|(wanted, _)| *wanted == name))?;
+    println!("{:<64} {:>11} {:>8} {:>8}", "instructions that compute", "widest loop", "vector", "scalar");
+    for (name, least) in loops {
+        let Some(code) = found.get(*name) else { continue };
+        let widest = format!("{} ({least})", code.widest_loop);
+        println!("{name:<64} {widest:>11} {:>8} {:>8}", code.vector, code.scalar);
+    }
+    judge(loops, &found)
 }
 
 /// The engines of the site that the stage `page` built; wasm-opt would have taken their names.
@@ -80,7 +97,7 @@ fn judge(loops: &[Loop], found: &BTreeMap<String, Code>) -> Result<()> {
     let mut sentences = Vec::new();
     if !missing.is_empty() {
         sentences.push(format!(
-            "the engine has no function {}: mark each `#[inline(never)]`, or take it off the list in xtask/src/simd.rs when \
+            "the program has no function {}: mark each `#[inline(never)]`, or take it off the list in xtask/src/simd.rs when \
              nothing calls it",
             missing.join(", ")
         ));
@@ -116,6 +133,6 @@ mod tests {
     #[test]
     fn a_function_that_was_inlined_away_is_named() {
         let sentence = judge(&[("a::b", 1), ("a::c", 1)], &found("a::b", 8, 8, 0)).expect_err("a::c is missing");
-        assert!(sentence.starts_with("the engine has no function a::c: mark each `#[inline(never)]`"), "{sentence}");
+        assert!(sentence.starts_with("the program has no function a::c: mark each `#[inline(never)]`"), "{sentence}");
     }
 }

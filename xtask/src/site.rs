@@ -2,7 +2,7 @@
 
 use crate::house::{House, Result, WASM};
 use crate::shell::run;
-use crate::{node, tools};
+use crate::{node, offline, player, tools};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,7 +24,8 @@ pub fn serve(house: &House, arguments: &[String]) -> Result<()> {
 pub fn build(house: &House) -> Result<()> {
     prepare(house)?;
     node::wasm_opt(house)?;
-    run(trunk(house, "build", &house.dist())?.args(["--release"]))?;
+    run(trunk(house, "build", &house.dist())?.args(["--release"]).env(player::SMALL, "1"))?;
+    offline::write(house, &house.dist())?;
     println!("\nThe site is in {}: any static web server can serve it, under any path.", house.dist().display());
     sizes(&house.dist())
 }
@@ -33,6 +34,7 @@ pub fn build(house: &House) -> Result<()> {
 pub fn build_for_tests(house: &House) -> Result<()> {
     prepare(house)?;
     run(trunk(house, "build", &house.site())?.args(["--cargo-profile", "release"]))?;
+    offline::write(house, &house.site())?;
     sizes(&house.site())
 }
 

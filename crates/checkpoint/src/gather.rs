@@ -5,6 +5,7 @@ use super::description::Hints;
 use super::error::CheckpointError;
 use super::json_text;
 use super::packed;
+use super::page;
 use super::safetensors_file;
 use super::shards::{self, Index};
 use super::sniff::{Kind, SNIFF_BYTES, sniff};
@@ -80,8 +81,10 @@ impl Gathering {
             if is_part {
                 self.needed.insert(origin);
             }
-            let inside = match is_part {
-                false if kind_of(file).await? == Kind::Zip => packed::files(file).await?,
+            let kind = if is_part { None } else { Some(kind_of(file).await?) };
+            let inside = match kind {
+                Some(Kind::Zip) => packed::files(file).await?,
+                Some(Kind::Page) => Some(vec![page::weights(file).await?]),
                 _ => None,
             };
             for one in inside.unwrap_or_else(|| vec![file.clone()]) {
@@ -115,6 +118,8 @@ impl Gathering {
                 torch_file::read_unpacked(&self.gathered.files, index).await
             }
             Kind::Json => return self.add_json(index, &file).await,
+            // Its weights were taken out of it before.
+            Kind::Page => Err(CheckpointError::NotWeights { name: name.clone(), found: "a web page (HTML)".into() }),
             Kind::Other(found) => Err(CheckpointError::NotWeights { name: name.clone(), found }),
         };
         match contents {

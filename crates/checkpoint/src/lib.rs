@@ -3,7 +3,7 @@
 //! [`Checkpoint::open`] takes whatever was dropped, recognises it by content and reads headers only;
 //! [`Checkpoint::tensor`] then fetches one tensor at a time under its canonical key (timm's for Vision Transformers, torchvision's for convolutional networks). Files may be larger than memory and
 //! come from strangers, which shaped everything here: slices instead of whole files, every length checked, and a
-//! sentence instead of a panic. [`write_safetensors`], [`write_onnx`] and [`write_package`] are the ways out.
+//! sentence instead of a panic. [`write_safetensors`], [`write_onnx`], [`write_package`] and [`write_page`] are the ways out.
 
 mod beside;
 mod description;
@@ -20,6 +20,7 @@ mod onnx;
 mod open;
 mod package;
 mod packed;
+mod page;
 mod pickle;
 mod safetensors_file;
 mod sealed;
@@ -42,6 +43,7 @@ pub use infer::check_config;
 pub use onnx::{OnnxError, write_onnx};
 pub use open::Checkpoint;
 pub use package::write_package;
+pub use page::{Checked, PageCard, PageError, write_page};
 pub use sealed::{Sealed, SealedError, SealedWriter};
 pub use timm::timm_form;
 pub use write::{write_config, write_half_safetensors, write_safetensors};

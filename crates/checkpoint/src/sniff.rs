@@ -1,6 +1,7 @@
 //! What a file is, by its first bytes. Names lie: a `.pth` may be called `.safetensors`, a web page `model.bin`.
 
 use super::json_text;
+use super::page;
 use super::safetensors_file::MAX_HEADER;
 
 /// Bytes that are enough to tell.
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     TorchLegacy,
     /// A Python pickle by itself.
     Pickle,
+    /// A web page of ours with a model inside.
+    Page,
     /// JSON text.
     Json,
     /// Anything that is refused, in words.
@@ -120,6 +123,9 @@ fn text(head: &[u8]) -> Kind {
         let found = "a git-lfs pointer and not the file itself, so download the file with the site's download button \
                      or `git lfs pull`";
         return Kind::Other(found.into());
+    }
+    if lower.starts_with('<') && lower.contains(page::MARK) {
+        return Kind::Page;
     }
     if lower.starts_with('<') {
         let what =

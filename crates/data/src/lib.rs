@@ -31,15 +31,16 @@ mod walk;
 
 pub use archive::Archive;
 pub use error::{DataError, MAX_FILE_BYTES, PictureError};
+pub use heirloom_lanes::{Resizer, Window, evaluation_side, shorter_side};
 pub use loader::{Batch, Loader, LoaderSettings};
 pub use place::{Place, Side, is_junk};
 pub use reading::{Level, ReadOtherwise, Reading, read};
-pub use resize::{Resizer, ShrinkTo, Window, resize, resize_window, shorter_side};
+pub use resize::{ShrinkTo, resize, resize_window};
 pub use set::{Added, KnownPicture, Picture, PictureSet, Refused, ScanProgress};
 pub use single::{evaluation_and_thumbnail, evaluation_picture, open, picture_url, thumbnail};
 pub use source::Source;
 pub use split::{Labelled, Split, SplitPlan};
 pub use split_note::SplitNote;
-pub use transform::{Augment, Crop, Normalise, NotChannels, evaluation_crop, evaluation_side};
+pub use transform::{Augment, Crop, Normalise, NotChannels, evaluation_crop};
 #[cfg(not(target_arch = "wasm32"))]
 pub use walk::{model_files, walk};

@@ -11,7 +11,8 @@ use super::cache::Cache;
 use super::error::{DataError, MOST_BATCH_BYTES};
 use super::set::PictureSet;
 use super::split::{Labelled, Split};
-use super::transform::{Augment, Normalise, Purpose, evaluation_crop, evaluation_side, generator};
+use super::transform::{Augment, Normalise, Purpose, evaluation_crop, generator};
+use heirloom_lanes::evaluation_side;
 use heirloom_platform::image::RgbImage8;
 
 /// How pictures are served.

@@ -3,7 +3,8 @@
 use super::error::{DataError, PictureError};
 use super::resize::{ShrinkTo, resize};
 use super::source::Source;
-use super::transform::{evaluation_crop, evaluation_side};
+use super::transform::evaluation_crop;
+use heirloom_lanes::evaluation_side;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::{RgbImage8, RowSink, data_url, decode_into, encode_jpeg};
 

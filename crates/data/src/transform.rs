@@ -7,8 +7,8 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::resize::{Window, resize, resize_window, shorter_side};
-use heirloom_lanes::{ChannelScale, mirror_rows, normalise};
+use super::resize::{resize, resize_window};
+use heirloom_lanes::{ChannelScale, evaluation_window, mirror_rows, normalise};
 use heirloom_platform::image::RgbImage8;
 
 /// Channel statistics a model was trained with.
@@ -60,30 +60,16 @@ impl Normalise {
     }
 }
 
-/// Shorter side before the centre crop of `image_size`, px: 256 for 224.
-pub fn evaluation_side(image_size: usize) -> usize {
-    ((image_size as u64 * 256 + 112) / 224) as usize
-}
-
-/// What an evaluated model sees of a picture, `image_size × image_size`: shorter side to [`evaluation_side`], centre
-/// crop. A picture that already has the size is used as it is.
+/// What an evaluated model sees of a picture, `image_size × image_size`: see [`evaluation_window`].
 pub fn evaluation_crop(image: &RgbImage8, image_size: usize) -> RgbImage8 {
     if (image.width, image.height) == (image_size, image_size) {
         return image.clone();
     }
-    let (width, height) = shorter_side(image.width, image.height, evaluation_side(image_size));
-    let centre = |side: usize| round_half_even(side - image_size);
-    let (left, top) = (centre(width), centre(height));
+    let ((width, height), window) = evaluation_window(image.width, image.height, image_size);
     if (width, height) == (image.width, image.height) {
-        return image.crop(left, top, image_size, image_size);
+        return image.crop(window.left, window.top, image_size, image_size);
     }
-    resize_window(image, width, height, Window { left, top, width: image_size, height: image_size })
-}
-
-/// Half of `twice` as Python's `round` gives it; torchvision places centre crops with it.
-fn round_half_even(twice: usize) -> usize {
-    let half = twice / 2;
-    if twice % 2 == 1 && half % 2 == 1 { half + 1 } else { half }
+    resize_window(image, width, height, window)
 }
 
 /// Light training augmentation: random resized crop and horizontal flip.

@@ -8,6 +8,7 @@ pub mod device;
 pub mod evaluate;
 pub mod explain;
 pub mod export;
+pub mod export_page;
 pub mod open;
 pub mod pictures;
 pub mod pools;

@@ -10,7 +10,8 @@ use futures::stream::StreamExt;
 
 use crate::commands::export::Format;
 use crate::commands::{
-    bench, classify, clusters, descendant, device, end_job, evaluate, explain, export, open, pictures, pools,
+    bench, classify, clusters, descendant, device, end_job, evaluate, explain, export, export_page, open, pictures,
+    pools,
 };
 use crate::crew::Cores;
 use crate::emitter::{Emitter, Outlet};
@@ -124,6 +125,7 @@ impl Engine {
             }
             Command::ExportOnnx { run } => export::export_model(workspace, emitter, run, Format::Onnx).await,
             Command::ExportPackage { run } => export::export_model(workspace, emitter, run, Format::Package).await,
+            Command::ExportPage { run, .. } => export_page::export_page(workspace, emitter, run, &files).await,
             Command::Look { run, picture, at } => emitter.answer(explain::look(workspace, run, picture, at).await),
             Command::Thumbnails { paths } => explain::thumbnails(workspace, emitter, paths).await,
             Command::ExportCurves => export::export_curves(workspace, emitter),

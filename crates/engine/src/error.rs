@@ -1,6 +1,6 @@
 //! Everything that the engine says instead of doing it, a sentence each.
 
-use heirloom_checkpoint::{CheckpointError, OnnxError, SealedError};
+use heirloom_checkpoint::{CheckpointError, OnnxError, PageError, SealedError};
 use heirloom_data::{DataError, PictureError};
 use heirloom_learngene::InitError;
 use heirloom_learngene::cluster::{ExpandError, MeasuredError};
@@ -10,6 +10,7 @@ use heirloom_learngene::stitch::StitchError;
 use heirloom_nn::device::{DeviceError, ReadError};
 use heirloom_platform::file::FileError;
 use heirloom_platform::storage::StorageError;
+use heirloom_player::PlayerError;
 use heirloom_train::TrainError;
 
 /// Why something is not done, or broke off.
@@ -141,6 +142,10 @@ pub enum EngineError {
     #[error(transparent)]
     #[serde(serialize_with = "as_text")]
     Package(#[from] std::io::Error),
+    #[error(transparent)]
+    Page(#[from] PageError),
+    #[error(transparent)]
+    Player(#[from] PlayerError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -36,6 +36,8 @@ pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradi
 pub use logistic::logistic_loss;
 pub use module::{EXPORTS, MEMORY, MODULE, module};
 pub use normalise::{ChannelScale, mirror_rows, normalise};
-pub use resize::{FRACTION_BITS, RowTaps, weigh_rows};
+pub use resize::{
+    FRACTION_BITS, Resizer, RowTaps, Window, evaluation_side, evaluation_window, shorter_side, weigh_rows,
+};
 pub use softmax::{probabilities_from_lse, softmax_gradient_rows, softmax_rows_with_entropies, softmax_rows_with_lse};
 pub use sums::{add_rows, column_sums, square_sum};

@@ -58,6 +58,7 @@ fn files_of(command: &Command) -> &[FileRef] {
     match command {
         Command::OpenAncestor { files }
         | Command::AddPictures { files, .. }
+        | Command::ExportPage { files, .. }
         | Command::Predict { files, .. }
         | Command::Glance { files, .. } => files,
         Command::Project(ProjectCommand::Import { files }) => files,

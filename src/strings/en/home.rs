@@ -14,6 +14,8 @@ pub(super) const HOME: Home = Home {
     save_planned: "Save the untrained descendant as .safetensors",
     save_onnx: "Save it as .onnx",
     save_package: "Save it as a package (.zip)",
+    save_page: "Save it as a web page (.html)",
+    no_player: "The page for saved models (`player.html`) is not there. Connect to the site once more, or ask whoever keeps this copy of it.",
     save_curves: "Save the curves as .csv",
     what: "The trained model chosen in step 6 is saved.",
     which: [
@@ -22,6 +24,10 @@ pub(super) const HOME: Home = Home {
             "the numbers, with timm's names: for this page, for Python (PyTorch, timm), for going on training",
         ),
         (".onnx", "the whole computation: for programs that only use the model (onnxruntime, phones, web pages)"),
+        (
+            ".html",
+            "a web page that names pictures by itself, with no network: from a stick, on a phone; it opens here again",
+        ),
         (
             ".zip",
             "for handing on: the .safetensors file, how pictures are prepared, the names of the classes, and how to load it all in Python",

@@ -53,6 +53,8 @@ const PAGE: Page = Page {
     skip: "Skip to the first step",
     steps: "Steps",
     privacy: "Your models and pictures stay on this computer. The page is not able to send them anywhere.",
+    offline_ready: "This page is kept on this computer and opens without a network, with every ancestor that was opened before.",
+    offline_waiting: "A newer version of this page is ready. Close all its tabs and open it again to have it; your work stays.",
     privacy_check_title: "How to check this",
     privacy_check: "The page carries a content-security policy that lets it talk only to the place it was loaded from. \
                     Open your browser's developer tools, choose the network panel, and use the page: after loading, \

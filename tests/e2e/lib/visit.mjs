@@ -69,16 +69,18 @@ export class Visit {
 }
 
 /**
- * Serves `folder`, opens its page with `query` in a new browser (`gpu`, `camera`: see `launch`), calls `body(visit)`, and
- * fails on any fault:
+ * Serves `folder`, opens its page with `query` in a new browser (`gpu`, `camera`: see `launch`; `offline`: it may keep the
+ * site), calls `body(visit)`, and fails on any fault:
  * a request to another origin, a request that fails, an error in the console (panics are), an uncaught exception.
  */
 export async function visit(folder, options, body) {
-  const { query = '', gpu, camera, permissions, colorScheme, viewport = { width: 1280, height: 900 } } = options;
+  const { query = '', gpu, camera, permissions, colorScheme, viewport = { width: 1280, height: 900 }, offline = false } = options;
   const site = await serve(folder);
   const browser = await launch({ gpu, camera });
   try {
-    const context = await browser.newContext({ viewport, colorScheme, permissions, acceptDownloads: true, baseURL: site.url });
+    // Each visit is a first one: keeping the whole site would only take time from it.
+    const serviceWorkers = offline ? 'allow' : 'block';
+    const context = await browser.newContext({ viewport, colorScheme, permissions, acceptDownloads: true, baseURL: site.url, serviceWorkers });
     const page = await context.newPage();
     const watched = new Visit(browser, context, page, site);
     await watch(watched);

@@ -134,7 +134,7 @@ fn rows_may_arrive_in_any_portions() {
     for rows in image.data.chunks(37 * 3 * 7) {
         resizer.push(rows);
     }
-    assert_eq!(resizer.finish(), whole);
+    assert_eq!((resizer.size(), resizer.finish()), ((12, 9), whole.data));
 }
 
 #[test]

@@ -70,7 +70,11 @@ async fn predict(engine: &mut TestEngine, run: usize) -> Vec<(String, f32)> {
 }
 
 async fn file_of(engine: &mut TestEngine, command: Command) -> (String, Vec<u8>) {
-    let heard = engine.send(command, Vec::new()).await;
+    file_with(engine, command, Vec::new()).await
+}
+
+async fn file_with(engine: &mut TestEngine, command: Command, files: Vec<FileHandle>) -> (String, Vec<u8>) {
+    let heard = engine.send(command, files).await;
     assert_eq!(error(&heard), None);
     let file = |(event, bytes): &(Event, Option<Vec<u8>>)| match event {
         Event::File { name, .. } => Some((name.clone(), bytes.clone()?)),
@@ -209,9 +213,9 @@ mod native {
         });
     }
 
-    /// What a model cut out of a pool says of a picture it also says as an ancestor, opened from its file or its package.
+    /// What a model cut out of a pool says of a picture it also says as an ancestor, opened from its file, its package or its page.
     #[test]
-    fn models_cut_out_of_a_pool_open_again_as_ancestors_from_a_file_and_from_a_package() {
+    fn models_cut_out_of_a_pool_open_again_as_ancestors_from_every_file_that_holds_weights() {
         pollster::block_on(async {
             let mut engine = ready().await;
             make(&mut engine, settings(Method::Pool)).await;
@@ -222,7 +226,11 @@ mod native {
                 let said = predict(&mut engine, run).await;
                 let of_file = export(&mut engine, run).await;
                 let of_package = file_of(&mut engine, Command::ExportPackage { run: Some(run) }).await;
-                for (name, bytes) in [of_file, of_package] {
+                let player = vec![FileHandle::from_bytes("player.html", crate::player::PLAYER.as_bytes())];
+                let command = Command::ExportPage { run, files: refs(&player) };
+                let of_page = file_with(&mut engine, command, player).await;
+                // A page holds 16-bit numbers.
+                for ((name, bytes), tolerance) in [(of_file, 1e-5), (of_package, 1e-5), (of_page, 1e-3)] {
                     let mut other = TestEngine::start().await;
                     let heard = other.open(FileHandle::from_bytes(name.clone(), bytes)).await;
                     assert_eq!(error(&heard), None, "{name}");
@@ -243,7 +251,7 @@ mod native {
                     });
                     let again = again.unwrap();
                     for ((class, share), (other, expected)) in again.iter().zip(&said) {
-                        assert!(class == other && (share - expected).abs() < 1e-5, "{name}: {again:?}, {said:?}");
+                        assert!(class == other && (share - expected).abs() < tolerance, "{name}: {again:?}, {said:?}");
                     }
                 }
             }

@@ -19,7 +19,7 @@ macro_rules! fixtures {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 35] = fixtures![
+pub const FIXTURES: [(&str, &[u8]); 35] = fixtures![
     "vit_base_patch16_clip_224",
     "vit_base_patch16_clip_quickgelu_224",
     "vit_giant_patch14_reg4_dinov2",
@@ -66,11 +66,11 @@ const NOTES: [&str; 5] = [
     "`pooler` is left out",
 ];
 
-fn reference() -> Value {
+pub fn reference() -> Value {
     serde_json::from_slice(include_bytes!("../../fixtures/zoo/reference.json")).unwrap()
 }
 
-async fn open(bytes: Vec<u8>, config: Option<&Value>) -> Result<Checkpoint, CheckpointError> {
+pub async fn open(bytes: Vec<u8>, config: Option<&Value>) -> Result<Checkpoint, CheckpointError> {
     let mut files = vec![FileHandle::from_bytes("model.safetensors", bytes)];
     files.extend(config.map(|config| FileHandle::from_bytes("config.json", config.to_string().into_bytes())));
     Checkpoint::open(&files).await

@@ -22,7 +22,7 @@ const BATCH: usize = 16;
 /// Counts what a model mixes up among the validation pictures.
 pub async fn evaluate_validation(workspace: &Workspace, emitter: &Emitter, run: Option<usize>) {
     emitter.pace().begin(0);
-    let confusion = emitter.notify_failure(try_evaluate(workspace, emitter, run).await).flatten();
+    let confusion = emitter.notify_failure(evaluate_run(workspace, emitter, run).await).flatten();
     let finished = confusion.is_some();
     if let Some(confusion) = confusion {
         emitter.emit(Event::Confusion(confusion));
@@ -30,8 +30,11 @@ pub async fn evaluate_validation(workspace: &Workspace, emitter: &Emitter, run: 
     emitter.ended(JobKind::Evaluate, finished);
 }
 
-/// `None` when it was stopped.
-async fn try_evaluate(
+/// What a model mixes up among the validation pictures; `None` when it was stopped.
+///
+/// # Errors
+/// When there is no such model, no pictures to check with, or they are of other classes.
+pub async fn evaluate_run(
     workspace: &Workspace,
     emitter: &Emitter,
     run: Option<usize>,

@@ -113,7 +113,7 @@ pub async fn weights(model: &Model, labels: Option<Vec<String>>, normalise: &Nor
 }
 
 /// The weights of a model in timm's form, and what is to be said of them.
-async fn described(
+pub(super) async fn described(
     model: &Model,
     labels: Option<Vec<String>>,
     normalise: &Normalise,
@@ -131,7 +131,12 @@ async fn described(
 }
 
 fn file_name(model: &Model, what: &str, format: Format) -> String {
-    let shape = match model.config() {
+    format!("heirloom-{}-{what}.{}", shape_name(model), format.ending())
+}
+
+/// The sizes of a model, as they stand in the name of a file.
+pub(super) fn shape_name(model: &Model) -> String {
+    match model.config() {
         ModelConfig::Vit(config) => format!("{}heads-{}layers", config.num_heads, config.depth),
         ModelConfig::Stitched(config) => {
             let (front, end) = (config.front_layer + 1, config.end.depth.saturating_sub(config.end_layer));
@@ -142,8 +147,7 @@ fn file_name(model: &Model, what: &str, format: Format) -> String {
             let blocks: usize = config.stages.iter().map(|stage| stage.depth).sum();
             format!("{}stages-{blocks}blocks", config.stages.len())
         }
-    };
-    format!("heirloom-{shape}-{what}.{}", format.ending())
+    }
 }
 
 /// The curves as a table, one line per measured point.

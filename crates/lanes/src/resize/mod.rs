@@ -1,14 +1,16 @@
-//! The two passes of a resize: columns of a row with [`RowTaps`], then rows with [`weigh_rows`].
+//! The two passes of a resize: columns of a row with [`RowTaps`], then rows with [`weigh_rows`]; [`Resizer`] does both.
 //!
 //! Weights are whole numbers with [`FRACTION_BITS`] bits after the point and a result is rounded and clipped to a byte,
 //! as Pillow does it. All sums are taken modulo 2^32, so neither their order nor how a weight is taken apart changes a
 //! bit of the result.
 
+mod picture;
 mod pixel;
 mod planes;
 
 use std::ops::Range;
 
+pub use picture::{Resizer, Window, evaluation_side, evaluation_window, shorter_side};
 use pixel::{BLOCK, Halves, PixelSums, halves};
 use planes::Planes;
 

@@ -205,6 +205,14 @@ pub enum Command {
         /// Which trained model; `None` exports the untrained descendant as planned.
         run: Option<usize>,
     },
+    /// Write a trained descendant as one web page that names pictures; answered with [`Event::File`], and with
+    /// [`Event::JobEnded`] because it is checked on the validation pictures first.
+    ExportPage {
+        /// Which trained model.
+        run: usize,
+        /// The player: the site's own page without a model.
+        files: Vec<FileRef>,
+    },
     /// The curves as CSV; answered with [`Event::File`].
     ExportCurves,
     /// Keep, open, and hand on projects.

@@ -5,6 +5,7 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::{ImageError, PictureFormat, RgbImage8};
+use crate::base64::encode;
 
 /// JPEG file of a picture; `quality` is 1..=100.
 ///
@@ -34,16 +35,7 @@ pub fn encode_png(image: &RgbImage8) -> Result<Vec<u8>, ImageError> {
 
 /// `data:` URL of a file's bytes (base64).
 pub fn data_url(mime: &str, bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut url = format!("data:{mime};base64,");
-    url.reserve(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4 {
-            let letter = ALPHABET[(bits >> (18 - 6 * i)) as usize & 63];
-            url.push(if i <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    url
+    let mut url = format!("data:{mime};base64,").into_bytes();
+    encode(bytes, &mut url);
+    String::from_utf8(url).unwrap_or_default()
 }
