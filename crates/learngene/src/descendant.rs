@@ -158,7 +158,7 @@ impl Descendant {
     pub async fn of_blueprint(blueprint: &str, device: &Device) -> Result<Self, serde_json::Error> {
         let Blueprint { config, ffn_maps, inherited } = serde_json::from_str(blueprint)?;
         let mut model = Model::random(&config, 0, device).await;
-        let Model::Vit(vit) = &mut model else { return Ok(Self { model, ffn_maps: Vec::new(), inherited }) };
+        let Model::Vit(vit) = &mut model else { return Ok(Self { inherited, ..model.into() }) };
         let mut groups = Vec::new();
         for layers in ffn_maps {
             let mlps = layers.iter().map(|&layer| vit.blocks.get_mut(layer).and_then(|block| block.mlp.take()));
@@ -166,7 +166,7 @@ impl Descendant {
                 groups.push(SharedFfn::new(mlp, layers, RandomWeights { seed: 0 }, "", device));
             }
         }
-        Ok(Self { model, ffn_maps: groups, inherited })
+        Ok(Self { ffn_maps: groups, inherited, ..model.into() })
     }
 
     /// Groups of layers that share a feed-forward network.

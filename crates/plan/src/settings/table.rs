@@ -202,7 +202,7 @@ settings! {
     /// Peak learning rate of all tensors alike; 0 gives each inherited one its own, by its size.
     Lr "lr" lr: f64 = 0.0, number(0.0, 1.0, 0.00001);
     /// Peak learning rate of an inherited tensor, as a share of the root mean square of its start values.
-    RelativeLr "relative_lr" relative_lr: f64 = 3e-3, number(1e-6, 1.0, 0.001);
+    RelativeLr "relative_lr" relative_lr: f64 = 4e-3, number(1e-6, 1.0, 0.001);
     /// Peak learning rate of what starts from random numbers, where inherited tensors have rates of their own.
     FreshLr "fresh_lr" fresh_lr: f64 = 1e-3, number(0.0, 1.0, 0.0001);
     /// Share of the steps that warms up.
