@@ -18,4 +18,5 @@ pub mod resample;
 pub mod schedule;
 pub mod settings;
 pub mod stitch;
+pub mod tied;
 pub mod weights;
