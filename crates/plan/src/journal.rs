@@ -102,7 +102,13 @@ impl<F: Clone> Journal<F> {
             // What these leave behind (trained models) cannot be had again by repeating a command.
             // What condensing found stands on the page; no engine needs it again.
             Event::JobEnded {
-                job: job @ (JobKind::Condense | JobKind::Survival | JobKind::Train | JobKind::Pool | JobKind::Tied | JobKind::Evaluate),
+                job:
+                    job @ (JobKind::Condense
+                    | JobKind::Survival
+                    | JobKind::Train
+                    | JobKind::Pool
+                    | JobKind::Tied
+                    | JobKind::Evaluate),
                 ..
             } => drop(self.take_pending(answers, *job)),
             _ => {}
@@ -139,7 +145,14 @@ impl<F: Clone> Journal<F> {
         entries.extend(waiting.filter(|(command, _)| {
             !matches!(
                 job_of(command),
-                Some(JobKind::Condense | JobKind::Survival | JobKind::Train | JobKind::Pool | JobKind::Tied | JobKind::Evaluate)
+                Some(
+                    JobKind::Condense
+                        | JobKind::Survival
+                        | JobKind::Train
+                        | JobKind::Pool
+                        | JobKind::Tied
+                        | JobKind::Evaluate
+                )
             )
         }));
         (entries, guilty)

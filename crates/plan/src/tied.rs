@@ -1,5 +1,5 @@
 //! Tied layers: a learngene of two or a few stored layers from which layers of any depth are read off, TLEG's line and
-//! SWS's stages as one rule (docs/methods.md, section 3.9).
+//! SWS's stages as one rule (docs/methods.md, section 5.6).
 
 use serde::{Deserialize, Serialize};
 

@@ -21,7 +21,8 @@ pub use words::{Experiment, MOST_BLOCKS, MOST_WIDTH};
 use crate::cluster::FfnMatching;
 use crate::protocol::{
     ClusterSettings, CondenseSettings, DepthChoice, DescendantPlan, DescendantSettings, Design, ExperimentSettings,
-    LayersSettings, LearnTied, MeasureSettings, Method, PoolSettings, SplitSettings, TiedSettings, TrainSettings, Tying,
+    LayersSettings, LearnTied, MeasureSettings, Method, PoolSettings, SplitSettings, TiedSettings, TrainSettings,
+    Tying,
 };
 
 /// Side of the pictures that distances are kept for, px.
