@@ -52,6 +52,8 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 mod strings;
 #[cfg(target_arch = "wasm32")]
+mod tied;
+
 mod training;
 #[cfg(target_arch = "wasm32")]
 mod trial;

@@ -4,6 +4,7 @@ mod cnn;
 mod odd_pictures;
 pub mod pool;
 mod survival;
+pub mod tied;
 pub mod trial;
 
 use std::cell::{Cell, RefCell};
