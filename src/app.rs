@@ -22,13 +22,13 @@ use crate::pictures::view::PicturesStep;
 use crate::pools::chosen::method_in_use;
 use crate::pools::compare::CompareStep;
 use crate::pools::small_models::SmallModelsStep;
-use crate::pools::state::is_pool;
 use crate::pools::view::PoolStep;
 use crate::prelude::*;
 use crate::projects::actions::begin_keeping;
 use crate::projects::view::ProjectsBar;
 use crate::show_me::view::ShowMe;
 use crate::store::EngineState;
+use crate::tied::view::{DepthStep, TiedStep};
 use crate::training::view::TrainingStep;
 use crate::trial::view::TrialStep;
 use crate::widgets::{Notices, jump};
@@ -88,6 +88,7 @@ fn steps() -> impl IntoView {
     let own = move || match method.get() {
         Method::Layers => view! { <LayersStep/> <StackStep/> <TrainingStep/> }.into_any(),
         Method::Cluster => view! { <HeadsStep/> <DescendantStep/> <TrainingStep/> }.into_any(),
+        Method::Tleg | Method::Sws => view! { <TiedStep/> <DepthStep/> <TrainingStep/> }.into_any(),
         Method::Pool | Method::Stitch => view! { <SmallModelsStep/> <PoolStep/> <CompareStep/> }.into_any(),
     };
     view! {
@@ -147,7 +148,7 @@ fn Header() -> impl IntoView {
             <nav class="steps" aria-label=t.page.steps>
                 <ol>
                     {move || {
-                        step_names(is_pool(method_in_use(store)))
+                        step_names(method_in_use(store))
                             .into_iter()
                             .map(|(id, name)| {
                                 view! {
@@ -165,11 +166,13 @@ fn Header() -> impl IntoView {
 }
 
 /// The steps of the method in use.
-fn step_names(is_pool: bool) -> [(&'static str, &'static str); 7] {
+fn step_names(method: Method) -> [(&'static str, &'static str); 7] {
     let t = text();
-    let [third, fourth, fifth] = match is_pool {
-        true => [&t.pool.set_up, &t.pool.pool, &t.pool.compare],
-        false => [&t.heads.heading, &t.descendant.heading, &t.training.heading],
+    let [third, fourth, fifth] = match method {
+        Method::Pool | Method::Stitch => [&t.pool.set_up, &t.pool.pool, &t.pool.compare],
+        Method::Tleg => [&t.tied.line, &t.tied.plan, &t.training.heading],
+        Method::Sws => [&t.tied.stages, &t.tied.plan, &t.training.heading],
+        Method::Cluster | Method::Layers => [&t.heads.heading, &t.descendant.heading, &t.training.heading],
     };
     [
         ("ancestor", t.ancestor.heading.title),

@@ -16,6 +16,7 @@ use crate::prelude::*;
 use crate::projects::actions::project_moved;
 use crate::say::notify;
 use crate::store::EngineState;
+use crate::tied::actions::tied_moved;
 use crate::training::actions::{race_moved, retry_training};
 use heirloom_plan::protocol::{Engine, EngineReport, Event, JobKind, Said};
 
@@ -70,6 +71,7 @@ fn apply(store: Store, Said { answers, event }: Said, attachment: Option<Uint8Ar
         }
         Event::Race(report) => race_moved(store, report),
         Event::Pool(report) => pool_moved(store, *report),
+        Event::Tied(report) => tied_moved(store, *report),
         Event::Cut(cut) => was_cut(store, cut),
         Event::Experiment(report) => store.training.report.set(Some(report)),
         Event::Prediction(prediction) => store.trial.predictions.update(|all| all.push(prediction)),

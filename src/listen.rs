@@ -33,8 +33,9 @@ pub fn stay_awake(store: Store) {
             pool.with(|pool| pool.as_ref().is_some_and(|pool| pool.state == RaceState::Running))
         };
         let is_making = is_running(store.pools.pool) || is_running(store.pools.stitch);
-        let is_paused = |kind: JobKind| matches!(kind, JobKind::Train | JobKind::Pool);
-        is_racing || is_making || store.jobs.with(|jobs| jobs.iter().any(|job| !is_paused(job.kind)))
+        let is_paused = |kind: JobKind| matches!(kind, JobKind::Train | JobKind::Pool | JobKind::Tied);
+        let is_learning = store.tied.with(|tied| tied.as_ref().is_some_and(|tied| tied.state == RaceState::Running));
+        is_racing || is_making || is_learning || store.jobs.with(|jobs| jobs.iter().any(|job| !is_paused(job.kind)))
     });
     Effect::new(move |_| wake::hold(is_working.get()));
     wake::follow_the_page();

@@ -54,6 +54,8 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 mod strings;
 #[cfg(target_arch = "wasm32")]
+mod tied;
+#[cfg(target_arch = "wasm32")]
 mod training;
 #[cfg(target_arch = "wasm32")]
 mod trial;

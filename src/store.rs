@@ -14,7 +14,7 @@ use crate::show_me::state::Story;
 use crate::training::state::Training;
 use crate::trial::state::Trial;
 use heirloom_plan::protocol::{
-    AncestorSummary, EngineReport, JobKind, Notice, PicturesSummary, Progress, SurvivalReport,
+    AncestorSummary, EngineReport, JobKind, Notice, PicturesSummary, Progress, SurvivalReport, TiedReport,
 };
 use heirloom_plan::settings::Settings;
 
@@ -86,6 +86,8 @@ pub struct Store {
     pub survival: RwSignal<Option<SurvivalReport>>,
     pub training: Training,
     pub pools: PoolsState,
+    /// The tied layers that are learned, or were last.
+    pub tied: RwSignal<Option<TiedReport>>,
     pub trial: Trial,
     pub projects: Projects,
     pub story: Story,
@@ -97,7 +99,7 @@ impl Store {
     /// An empty page with the usual settings.
     pub fn new() -> Self {
         let inputs = Inputs::default();
-        let Inputs { ancestor, pictures, heads, settings, speed } = inputs;
+        let Inputs { ancestor, pictures, heads, tied, settings, speed } = inputs;
         Self {
             engine: EngineView { speed, ..EngineView::default() },
             says: Says::default(),
@@ -112,6 +114,7 @@ impl Store {
             survival: RwSignal::default(),
             training: Training::default(),
             pools: PoolsState::default(),
+            tied,
             trial: Trial::default(),
             projects: Projects::default(),
             story: Story::default(),

@@ -16,6 +16,8 @@ pub fn MethodChoice() -> impl IntoView {
             Method::Layers => t.method_layers,
             Method::Pool => t.method_pool,
             Method::Stitch => t.method_stitch,
+            Method::Tleg => t.method_tleg,
+            Method::Sws => t.method_sws,
         };
         (one.name(), name)
     };

@@ -8,7 +8,8 @@ use heirloom_plan::cluster::{ClusterSettings, Clusters, cluster_report};
 use heirloom_plan::descendant::Basis;
 use heirloom_plan::layers::layer_names;
 use heirloom_plan::protocol::{
-    AncestorSummary, ClusterReport, DescendantPlan, DescendantSummary, HeadsReport, Method, PicturesSummary, sentence,
+    AncestorSummary, ClusterReport, DescendantPlan, DescendantSummary, HeadsReport, Method, PicturesSummary,
+    TiedReport, sentence,
 };
 use heirloom_plan::settings::Settings;
 
@@ -18,6 +19,7 @@ pub struct Inputs {
     pub ancestor: RwSignal<Option<AncestorSummary>>,
     pub pictures: RwSignal<Option<PicturesSummary>>,
     pub heads: RwSignal<Option<HeadsReport>>,
+    pub tied: RwSignal<Option<TiedReport>>,
     pub settings: RwSignal<Settings>,
     /// Operations a second that this machine reaches.
     pub speed: RwSignal<Option<f64>>,
@@ -53,7 +55,7 @@ type Made<T> = Option<Result<T, String>>;
 impl Plans {
     /// Follows the inputs.
     pub fn new(inputs: Inputs) -> Self {
-        let Inputs { ancestor, pictures, heads, settings, speed } = inputs;
+        let Inputs { ancestor, pictures, heads, tied, settings, speed } = inputs;
         let clustering = Memo::new(move |_| {
             let size = heads.with(|heads| heads.as_ref().map(|heads| heads.image_size))?;
             Some(settings.with(|settings| settings.clusters(size)))
@@ -63,12 +65,14 @@ impl Plans {
         let clusters = Memo::new(move |_| clustered.get().and_then(Result::ok));
         let classes = Memo::new(move |_| pictures.with(|pictures| pictures.as_ref().map(counts).unwrap_or_default()));
         let planning = Memo::new(move |_| {
-            let of = |one: &AncestorSummary| (layer_names(&one.config).len(), one.config.patch_size());
-            let (depth, patch) = ancestor.with(|ancestor| ancestor.as_ref().map(of))?;
+            let of =
+                |one: &AncestorSummary| (layer_names(&one.config).len(), one.config.patch_size(), one.name.clone());
+            let (depth, patch, name) = ancestor.with(|ancestor| ancestor.as_ref().map(of))?;
             settings.with(|settings| {
-                let is_condensed = match settings.method {
-                    Method::Layers => !settings.chosen.is_empty(),
-                    Method::Cluster | Method::Pool | Method::Stitch => clusters.with(Option::is_some),
+                let is_condensed = match settings.tying() {
+                    Some(tying) => tied.with(|tied| tied.as_ref().is_some_and(|tied| tied.fits(tying, &name))),
+                    None if settings.method == Method::Layers => !settings.chosen.is_empty(),
+                    None => clusters.with(Option::is_some),
                 };
                 is_condensed.then(|| settings.descendant(depth, patch))
             })

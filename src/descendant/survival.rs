@@ -27,7 +27,7 @@ pub fn SurvivalView() -> impl IntoView {
 fn planned(store: Store) -> Option<DescendantSettings> {
     store.plans.descendant.with(|planned| match planned.as_ref()?.settings {
         DescendantPlan::Cluster(settings) => Some(settings),
-        DescendantPlan::Layers(_) => None,
+        DescendantPlan::Layers(_) | DescendantPlan::Tied(_) => None,
     })
 }
 

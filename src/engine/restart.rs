@@ -6,6 +6,7 @@ use crate::pools::actions::lose_pools;
 use crate::prelude::*;
 use crate::projects::actions::resume_in_parts;
 use crate::store::EngineState;
+use crate::tied::actions::is_going;
 use crate::training::actions::plan_retry;
 use heirloom_plan::protocol::{JobKind, RaceState};
 
@@ -14,10 +15,12 @@ pub fn restarted(store: Store, reason: &str, during: Option<JobKind>, cpu_only: 
     store.engine.state.set(EngineState::Loading);
     let smaller = is_training(store).then(|| plan_retry(store, reason)).flatten();
     let making = lose_pools(store);
+    let learning = is_going(store);
     let training = lose_engine(store);
     let during = match (training, making) {
         (true, _) => Some(JobKind::Train),
         (false, true) => Some(JobKind::Pool),
+        (false, false) if learning => Some(JobKind::Tied),
         (false, false) => during,
     };
     let t = &text().engine;
@@ -67,6 +70,7 @@ fn is_training(store: Store) -> bool {
 fn lose_engine(store: Store) -> bool {
     store.jobs.set(Vec::new());
     knows_nothing(store, false);
+    store.tied.set(None);
     store.trial.forget();
     store.heads.report.set(None);
     store.heads.attention.set(None);

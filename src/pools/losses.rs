@@ -1,17 +1,32 @@
-//! The losses of a pool in the making: the ancestor's head, every small model, the stitched whole.
+//! The losses of what a frozen ancestor teaches: its head, then every small model of a pool and the stitched whole, or
+//! the stored layers.
 
 use crate::charts::frame::Frame;
 use crate::charts::{SavePicture, plot};
-use crate::pools::chosen::pool_report;
+use crate::pools::chosen::{method_in_use, pool_report};
+use crate::pools::state::is_pool;
 use crate::prelude::*;
 use crate::widgets::TableView;
 use heirloom_charts::{marks, polyline};
-use heirloom_plan::protocol::{LossPoint, PoolReport};
+use heirloom_plan::protocol::{LossPoint, PoolReport, TiedReport};
 
 const HEIGHT: f64 = 240.0;
 
-/// All curves with their names.
-fn curves(report: &PoolReport) -> Vec<(String, Vec<LossPoint>)> {
+/// All curves with their names, of the method in use.
+fn curves(store: Store) -> Vec<(String, Vec<LossPoint>)> {
+    if is_pool(method_in_use(store)) {
+        return pool_report(store).with(|report| report.as_ref().map(of_pool).unwrap_or_default());
+    }
+    let of_tied = |report: &TiedReport| {
+        vec![
+            (text().pool.loss_head.to_owned(), report.head_loss.clone()),
+            (text().tied.loss.to_owned(), report.loss.clone()),
+        ]
+    };
+    store.tied.with(|report| report.as_ref().map(of_tied).unwrap_or_default())
+}
+
+fn of_pool(report: &PoolReport) -> Vec<(String, Vec<LossPoint>)> {
     let t = &text().pool;
     let models = report.models.iter().zip(&report.distil_loss);
     let models = models.map(|(model, loss)| ((t.loss_model)(model.blocks, model.width), loss.clone()));
@@ -24,11 +39,9 @@ fn curves(report: &PoolReport) -> Vec<(String, Vec<LossPoint>)> {
 pub fn PoolLosses() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().pool;
-    let drawing = move || {
-        pool_report(store).with(|report| report.as_ref().map(|report| draw(&curves(report), store.width.get())))
-    };
+    let drawing = move || draw(&curves(store), store.width.get());
     let names = move || {
-        let curves = pool_report(store).with(|report| report.as_ref().map(curves).unwrap_or_default());
+        let curves = curves(store);
         let item = |(rank, (name, _)): (usize, (String, Vec<LossPoint>))| {
             view! {
                 <li>
@@ -90,8 +103,7 @@ pub fn PoolLossTable() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().pool;
     let rows = move || {
-        let curves = pool_report(store).with(|report| report.as_ref().map(curves).unwrap_or_default());
-        let rows = curves.into_iter().flat_map(|(name, curve)| {
+        let rows = curves(store).into_iter().flat_map(|(name, curve)| {
             curve.into_iter().map(move |point| {
                 view! {
                     <tr>

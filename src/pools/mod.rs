@@ -4,7 +4,7 @@ pub mod actions;
 pub mod chosen;
 pub mod compare;
 mod grid;
-mod losses;
+pub mod losses;
 mod scatter;
 pub mod small_models;
 pub mod state;

@@ -137,6 +137,7 @@ fn project_opening(store: Store, id: String, name: String, page: String) {
     store.heads.attention.set(None);
     store.training.race.set(None);
     store.pools.clear();
+    store.tied.set(None);
     store.layers.report.set(None);
     store.training.report.set(None);
     store.training.shown.set(None);

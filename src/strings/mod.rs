@@ -13,6 +13,7 @@ mod race;
 pub mod settings;
 mod shipped;
 mod show_me;
+mod tied;
 mod trying;
 
 pub use cnn::Cnn;
@@ -20,6 +21,7 @@ pub use lessons::Lessons;
 pub use projects::Projects;
 pub use shipped::ShippedWords;
 pub use show_me::{ShowMe, StageWords};
+pub use tied::TiedWords;
 pub use trying::Trying;
 
 pub use self::pool::PoolWords;
@@ -62,6 +64,7 @@ pub struct Strings {
     pub descendant: Descendant,
     pub training: Training,
     pub pool: PoolWords,
+    pub tied: TiedWords,
     pub race: Race,
     pub trial: Trial,
     pub trying: Trying,
@@ -258,6 +261,8 @@ pub struct Descendant {
     pub method_layers: &'static str,
     pub method_pool: &'static str,
     pub method_stitch: &'static str,
+    pub method_tleg: &'static str,
+    pub method_sws: &'static str,
     pub heads: &'static str,
     pub heads_hint: &'static str,
     pub layers: &'static str,

@@ -7,8 +7,8 @@ use heirloom_plan::settings::{Expected, Key, Setting, Settings, plain};
 #[rustfmt::skip]
 pub fn words(key: Key) -> (&'static str, &'static str) {
     let all = text();
-    let (heads, layers, descendant, race, pool, training) =
-        (&all.heads, &all.layers, &all.descendant, &all.race, &all.pool, &all.training);
+    let (heads, layers, tied, descendant, race, pool, training) =
+        (&all.heads, &all.layers, &all.tied, &all.descendant, &all.race, &all.pool, &all.training);
     match key {
         Key::Engine => (all.lessons.engine, all.lessons.engine_hint),
         Key::Method => (descendant.method, ""),
@@ -37,6 +37,9 @@ pub fn words(key: Key) -> (&'static str, &'static str) {
         Key::PseudoLr => (layers.lr, layers.lr_hint),
         Key::Slice => (layers.share, layers.share_hint),
         Key::Probe => (layers.probe, layers.probe_hint),
+        Key::AuxiliaryLayers => (tied.auxiliary_layers, tied.auxiliary_layers_hint),
+        Key::Stages => (tied.stage_count, tied.stage_count_hint),
+        Key::Temperature => (tied.temperature, tied.temperature_hint),
         Key::Experiment => (race.experiment, ""),
         Key::Arms => (race.compare, race.compare_hint),
         Key::Sizes => (race.sizes, race.sizes_hint),

@@ -87,6 +87,7 @@ pub fn race_name(report: &ExperimentReport, race: usize) -> String {
         Design::Family(_) => match &found.settings.descendant {
             DescendantPlan::Cluster(settings) => (t.size)(Some(settings.heads), settings.layers),
             DescendantPlan::Layers(settings) => (t.size)(None, settings.layers),
+            DescendantPlan::Tied(settings) => (t.size)(None, settings.layers),
         },
         Design::Sweep { .. } => (t.rate_and_batch)(&rate(found.settings.lr), found.settings.batch),
         Design::Shares(_) => (t.share)(&percent(found.settings.share)),

@@ -8,6 +8,8 @@ mod pools;
 mod projects;
 mod resume;
 mod storage;
+#[cfg(not(target_arch = "wasm32"))]
+mod tied;
 mod trouble;
 
 use crate::session::{TestEngine, ancestor, descendant, find, pictures, refs, training};

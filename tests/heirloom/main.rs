@@ -23,6 +23,7 @@ mod pool;
 mod roof;
 mod session;
 mod starts;
+mod tied;
 mod train;
 mod vit;
 mod yardstick;

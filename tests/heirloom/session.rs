@@ -8,6 +8,7 @@ mod crew;
 mod odd_pictures;
 pub mod pool;
 mod survival;
+pub mod tied;
 pub mod trial;
 
 use std::cell::{Cell, RefCell};

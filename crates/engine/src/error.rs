@@ -88,6 +88,10 @@ pub enum EngineError {
     FewModels(usize),
     #[error("a pool needs at least one picture a step and one step of everything")]
     EmptyPool,
+    #[error("tied layers need at least one picture a step, one step of everything and a temperature above 0")]
+    EmptyTied,
+    #[error("no tied layers of this rule and ancestor are learned yet; learn them first")]
+    NoTied,
 
     // What is wrong with a saved project.
     #[error("no saved state of this project can be read: {0}")]
@@ -98,6 +102,8 @@ pub enum EngineError {
     HeadsOfOther,
     #[error("the saved pool was made with other classes or pictures; bring those back first")]
     OtherPool,
+    #[error("the saved layers were learned with other classes or pictures; bring those back first")]
+    OtherTied,
     #[error("{0}")]
     Unfit(String),
     #[error(

@@ -4,11 +4,14 @@
 //! by the trait. (What is kept of a job beyond the program's end is, besides, part of the format in `saved.rs`.)
 
 mod condense;
+mod features;
 mod job;
 mod measure;
 mod pool;
 mod race;
 mod survival;
+mod teaching;
+mod tied;
 
 use self::job::Making;
 pub use self::job::{Job, JobTensors, Step, TensorSource};
@@ -47,12 +50,13 @@ struct Kind {
 }
 
 /// All kinds of jobs.
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind { start: measure::start, resume: |_, _, _| None },
     Kind { start: condense::start, resume: |_, _, _| None },
     Kind { start: survival::start, resume: |_, _, _| None },
     Kind { start: race::start, resume: race::resume },
     Kind { start: pool::start, resume: pool::resume },
+    Kind { start: tied::start, resume: tied::resume },
 ];
 
 /// The job that a command asks for; `None` when it asks for none.

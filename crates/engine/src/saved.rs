@@ -7,11 +7,12 @@ mod check;
 use serde::{Deserialize, Serialize};
 
 use heirloom_learngene::pool::PoolHeader;
+use heirloom_learngene::tied::TiedHeader;
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::{
-    ClusterSettings, CondenseReport, CutReport, DescendantPlan, HeadsReport, Init, PoolReport, PoolSettings,
-    Preparation, RaceReport, SplitSettings,
+    ClusterSettings, CondenseReport, CutReport, DescendantPlan, HeadsReport, Init, LearnTied, PoolReport, PoolSettings,
+    Preparation, RaceReport, SplitSettings, TiedReport,
 };
 use heirloom_plan::queue::Queue;
 use heirloom_train::{RaceHeader, Standard};
@@ -48,6 +49,12 @@ pub struct SavedWork {
     /// What was made last of pools, at most one per method.
     #[serde(default)]
     pub pools: Vec<SavedPool>,
+    /// Tied layers in learning.
+    #[serde(default)]
+    pub tied_job: Option<SavedTiedJob>,
+    /// The tied layers that were learned last.
+    #[serde(default)]
+    pub tied: Option<SavedTied>,
     /// Floating-point operations per second that training reached.
     pub flops_per_second: Option<f64>,
 }
@@ -200,6 +207,30 @@ pub struct SavedPool {
     pub part: Option<Part>,
 }
 
+/// Tied layers in learning. Their tensors are `head.…` and `live.…` in the generation's own file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedTiedJob {
+    /// How they are learned.
+    pub settings: LearnTied,
+    /// Where it stands.
+    pub header: TiedHeader,
+    /// Whether it waits for `Continue`.
+    pub is_paused: bool,
+    /// What it was started with, where the person has changed something since.
+    pub inputs: Option<SavedInputs>,
+}
+
+/// Learned tied layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedTied {
+    /// The numbers.
+    pub report: TiedReport,
+    /// The learngene: stem, stored layers, norm and head.
+    pub config: VitConfig,
+    /// Its weights; written before the generation is.
+    pub part: Option<Part>,
+}
+
 /// A trained descendant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedModel {
@@ -255,14 +286,17 @@ impl SavedWork {
             && self.last_race.is_none()
             && self.pool_job.is_none()
             && self.pools.is_empty()
+            && self.tied_job.is_none()
+            && self.tied.is_none()
     }
 
     /// The job under way.
     pub fn job(&self) -> Option<SavedJob<'_>> {
-        let (inputs, parts, file_name, prefix) = match (&self.race, &self.pool_job) {
-            (Some(race), _) => (&race.inputs, &race.trained, "run", "trained"),
-            (None, Some(pool)) => (&pool.inputs, &pool.distilled, "distilled", "distilled"),
-            (None, None) => return None,
+        let (inputs, parts, file_name, prefix): (_, &[_], _, _) = match (&self.race, &self.pool_job, &self.tied_job) {
+            (Some(race), ..) => (&race.inputs, &race.trained, "run", "trained"),
+            (None, Some(pool), _) => (&pool.inputs, &pool.distilled, "distilled", "distilled"),
+            (None, None, Some(tied)) => (&tied.inputs, &[], "", ""),
+            (None, None, None) => return None,
         };
         Some(SavedJob { inputs, parts, file_name, prefix })
     }
@@ -277,7 +311,8 @@ impl SavedWork {
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         let of_job = self.job().into_iter().flat_map(|job| job.parts).map(|(_, part)| part);
         let models = self.models.iter().flatten().filter_map(|model| model.part.as_ref());
-        of_job.chain(models).chain(self.pools.iter().filter_map(|pool| pool.part.as_ref()))
+        let learned = self.tied.iter().filter_map(|tied| tied.part.as_ref());
+        of_job.chain(models).chain(self.pools.iter().filter_map(|pool| pool.part.as_ref())).chain(learned)
     }
 
     /// What the job under way was started with, where that is something else than what is there now.

@@ -5,6 +5,7 @@ mod dataset;
 mod id;
 mod planned;
 mod pools;
+mod tied;
 
 use std::cell::Cell;
 
@@ -14,6 +15,7 @@ pub use self::dataset::Dataset;
 pub use self::id::Id;
 pub use self::planned::{Planned, PlannedInit};
 pub use self::pools::{FinishedPool, Pools};
+pub use self::tied::LearnedTied;
 use crate::crew::{Cores, Helpers};
 use crate::error::EngineError;
 use crate::saved::SavedHeads;
@@ -51,6 +53,8 @@ pub struct Workspace {
     pub condensed: Option<CondenseReport>,
     /// What was made last, by method.
     pub pools: Pools,
+    /// The tied layers that were learned last.
+    pub tied: Option<LearnedTied>,
     /// What was classified last.
     pub classified: Classified,
     /// How much of it is not in the store yet.

@@ -12,6 +12,8 @@ pub mod pool;
 pub mod pretrain;
 mod selection;
 pub mod stitch;
+pub mod tied;
+mod weighted;
 pub mod yardstick;
 
 pub use descendant::{Descendant, InitError, Initializer, Scratch};

@@ -1,16 +1,15 @@
 //! Layers on a line: every tensor of a layer is a line in the layer's index, `θ_l = θ_B + (l / L) · θ_A`, fitted to the
 //! ancestor's layers by least squares, so that two layers' worth of numbers start a descendant of any depth. Afterwards
-//! every layer trains on its own. TLEG (Xia et al., AAAI 2024) has the form, but learns `θ_A` and `θ_B` by distillation.
+//! every layer trains on its own. TLEG has the form, but learns `θ_A` and `θ_B` by distillation: [`tied`](super::tied).
 
-use burn::module::{Module, Param};
-use burn::nn::Linear;
-use burn::tensor::Tensor;
+use burn::module::Module;
 
 use super::cluster::ExpandError;
-use super::copy::{assemble_vit, detached_norm};
+use super::copy::{assemble_vit, detached_block, detached_norm};
+use super::weighted::weighted_block;
 use super::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::{Attention, Block, LayerNorm, LayerScale, Mlp, RandomWeights, Vit, VitConfig};
+use heirloom_nn::vit::{RandomWeights, Vit, VitConfig};
 
 /// A descendant with the ancestor's heads and any number of layers, which lie on the ancestor's lines.
 #[derive(Clone, Debug)]
@@ -61,77 +60,10 @@ impl Initializer for LayersOnALine {
         if let Some(layer) = ancestor.blocks.iter().position(|block| block.mlp.is_none()) {
             return Err(InitError::NoFeedForward { layer });
         }
-        let line = |layer| Line {
-            blocks: &ancestor.blocks,
-            weights: line_weights(layer, config.depth, ancestor.blocks.len()),
-        };
-        let blocks = (0..config.depth).filter_map(|layer| line(layer).block()).collect();
+        let weights = |layer| line_weights(layer, config.depth, ancestor.blocks.len());
+        let layers = (0..config.depth).filter_map(|layer| weighted_block(&ancestor.blocks, &weights(layer)));
+        let blocks = layers.map(|block| detached_block(&block)).collect();
         let vit = assemble_vit(ancestor, config, random, blocks, detached_norm).await?;
         Ok(vit.into())
-    }
-}
-
-/// All layers of the ancestor, and how much of each is wanted.
-struct Line<'a> {
-    blocks: &'a [Block],
-    weights: Vec<f64>,
-}
-
-impl Line<'_> {
-    /// The weighted sum of one parameter over the layers; `None` where they do not have it.
-    fn param<const D: usize>(&self, pick: impl Fn(&Block) -> Option<&Param<Tensor<D>>>) -> Option<Param<Tensor<D>>> {
-        let mut sum: Option<Tensor<D>> = None;
-        for (block, &weight) in self.blocks.iter().zip(&self.weights) {
-            let part = pick(block)?.val().inner().mul_scalar(weight);
-            sum = Some(match sum {
-                Some(sum) => sum + part,
-                None => part,
-            });
-        }
-        sum.map(Param::from_tensor)
-    }
-
-    fn linear(&self, pick: impl Fn(&Block) -> Option<&Linear>) -> Option<Linear> {
-        let weight = self.param(|block| Some(&pick(block)?.weight))?;
-        Some(Linear { weight, bias: self.param(|block| pick(block)?.bias.as_ref()) })
-    }
-
-    fn norm(&self, pick: impl Fn(&Block) -> Option<&LayerNorm>) -> Option<LayerNorm> {
-        let epsilon = pick(self.blocks.first()?)?.epsilon;
-        let gamma = self.param(|block| Some(&pick(block)?.gamma))?;
-        Some(LayerNorm { gamma, beta: self.param(|block| pick(block)?.beta.as_ref()), epsilon })
-    }
-
-    fn scale(&self, pick: impl Fn(&Block) -> Option<&LayerScale>) -> Option<LayerScale> {
-        Some(LayerScale { gamma: self.param(|block| Some(&pick(block)?.gamma))? })
-    }
-
-    /// `None` when the ancestor has no layers.
-    fn block(&self) -> Option<Block> {
-        let first = self.blocks.first()?;
-        let form = first.mlp.as_ref()?;
-        Some(Block {
-            norm1: self.norm(|block| Some(&block.norm1))?,
-            attn: Attention {
-                qkv: self.linear(|block| Some(&block.attn.qkv))?,
-                q_norm: self.norm(|block| block.attn.q_norm.as_ref()),
-                k_norm: self.norm(|block| block.attn.k_norm.as_ref()),
-                relative_position_bias_table: self.param(|block| block.attn.relative_position_bias_table.as_ref()),
-                rope_freqs: self.param(|block| block.attn.rope_freqs.as_ref()),
-                norm: self.norm(|block| block.attn.norm.as_ref()),
-                proj: self.linear(|block| Some(&block.attn.proj))?,
-                ..first.attn.clone()
-            },
-            ls1: self.scale(|block| block.ls1.as_ref()),
-            norm2: self.norm(|block| Some(&block.norm2))?,
-            mlp: Some(Mlp {
-                fc1: self.linear(|block| Some(&block.mlp.as_ref()?.fc1))?,
-                norm: self.norm(|block| block.mlp.as_ref()?.norm.as_ref()),
-                fc2: self.linear(|block| Some(&block.mlp.as_ref()?.fc2))?,
-                activation: form.activation,
-                gated: form.gated,
-            }),
-            ls2: self.scale(|block| block.ls2.as_ref()),
-        })
     }
 }

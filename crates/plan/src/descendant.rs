@@ -8,7 +8,7 @@ use super::forecast::{Cost, Forecast, TRAINING_PASSES, Work};
 use super::layers::{self, LayersError, LayersPlan, layer_names, layer_parameters};
 use super::protocol::{
     DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, ExperimentSettings, Init, LayerSource,
-    LayersSettings, TrainSettings, TrainingForecast,
+    LayersSettings, TiedSettings, TrainSettings, TrainingForecast,
 };
 
 /// Numbers held per parameter while training: weight, gradient, two moments.
@@ -82,6 +82,11 @@ impl Basis<'_> {
                 let config = layers::descendant_config(ancestor, &plan, classes, *image_size)?;
                 (DescendantParts::from_layers(&plan, &config), config)
             }
+            DescendantPlan::Tied(TiedSettings { tying, layers, image_size }) => {
+                let vit = ancestor.vit().ok_or(PlanError::Family(NO_HEADS))?;
+                let config = tying.config(vit, *layers, [classes, *image_size])?;
+                (DescendantParts::Tied { tying: *tying, layers: *layers }, config.into())
+            }
         };
         Ok(Outline { settings: settings.clone(), parts, config })
     }
@@ -148,11 +153,12 @@ impl Outline {
         }
     }
 
-    /// Layers that come from the ancestor.
+    /// Layers that come from the ancestor; of tied ones those that are stored.
     fn inherited_layers(&self) -> usize {
         match &self.parts {
             DescendantParts::Heads { source_layers, .. } => source_layers.len(),
             DescendantParts::Layers(layers) => layers.iter().filter(|layer| layer.source.is_some()).count(),
+            DescendantParts::Tied { tying, layers } => tying.stored().min(*layers),
         }
     }
 

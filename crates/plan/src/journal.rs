@@ -105,7 +105,13 @@ impl<F: Clone> Journal<F> {
             // What these leave behind (trained models) cannot be had again by repeating a command.
             // What condensing found stands on the page; no engine needs it again.
             Event::JobEnded {
-                job: job @ (JobKind::Condense | JobKind::Survival | JobKind::Train | JobKind::Pool | JobKind::Evaluate),
+                job:
+                    job @ (JobKind::Condense
+                    | JobKind::Survival
+                    | JobKind::Train
+                    | JobKind::Pool
+                    | JobKind::Tied
+                    | JobKind::Evaluate),
                 ..
             } => drop(self.take_pending(answers, *job)),
             _ => {}
@@ -143,7 +149,14 @@ impl<F: Clone> Journal<F> {
         entries.extend(waiting.filter(|(command, _)| {
             !matches!(
                 job_of(command),
-                Some(JobKind::Condense | JobKind::Survival | JobKind::Train | JobKind::Pool | JobKind::Evaluate)
+                Some(
+                    JobKind::Condense
+                        | JobKind::Survival
+                        | JobKind::Train
+                        | JobKind::Pool
+                        | JobKind::Tied
+                        | JobKind::Evaluate
+                )
             )
         }));
         (entries, guilty)
@@ -176,6 +189,7 @@ pub fn job_of(command: &Command) -> Option<JobKind> {
         Command::Survive(_) => Some(JobKind::Survival),
         Command::Train(_) | Command::Experiment(_) => Some(JobKind::Train),
         Command::MakePool(_) => Some(JobKind::Pool),
+        Command::LearnTied(_) => Some(JobKind::Tied),
         Command::Predict { .. } | Command::PredictValidation { .. } | Command::Confusion { .. } => {
             Some(JobKind::Evaluate)
         }

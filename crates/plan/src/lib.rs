@@ -19,4 +19,5 @@ pub mod schedule;
 pub mod settings;
 pub mod stitch;
 pub mod threads;
+pub mod tied;
 pub mod weights;

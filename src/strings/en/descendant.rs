@@ -17,6 +17,8 @@ pub(super) const DESCENDANT: Descendant = Descendant {
     method_layers: "Whole layers (Learngene)",
     method_pool: "Pool of small models (Learngene Pool)",
     method_stitch: "Stitched models (SN-Net)",
+    method_tleg: "Two layers for any depth (TLEG)",
+    method_sws: "One layer a stage (SWS)",
     heads: "Heads per layer",
     heads_hint: "may be more or fewer than the ancestor has",
     layers: "Layers",

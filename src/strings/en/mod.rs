@@ -13,6 +13,7 @@ mod projects;
 mod race;
 mod shipped;
 mod show_me;
+mod tied;
 mod training;
 mod trial;
 mod trying;
@@ -38,6 +39,7 @@ pub static EN: Strings = Strings {
     descendant: descendant::DESCENDANT,
     training: training::TRAINING,
     pool: pool::POOL,
+    tied: tied::TIED,
     race: race::RACE,
     trial: trial::TRIAL,
     trying: trying::TRYING,
@@ -115,6 +117,7 @@ const JOBS: Jobs = Jobs {
         JobKind::Survival => "seeing what survives",
         JobKind::Train => "training",
         JobKind::Pool => "making the pool",
+        JobKind::Tied => "learning the layers",
         JobKind::Evaluate => "naming pictures",
     },
     waiting: "Waiting for the engine …",

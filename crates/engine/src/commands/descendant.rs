@@ -5,10 +5,11 @@ use crate::error::EngineError;
 use crate::workspace::{Planned, PlannedInit, Workspace};
 use heirloom_learngene::Initializer;
 use heirloom_learngene::cluster::{ExpansionPlan, Inherited};
-use heirloom_learngene::layers::{LayersPlan, WholeLayers};
+use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
+use heirloom_learngene::tied::TiedStart;
 use heirloom_plan::descendant::Outline;
 use heirloom_plan::protocol::{
-    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, LayersSettings,
+    DescendantParts, DescendantPlan, DescendantSettings, DescendantSummary, Event, LayersSettings, TiedSettings,
 };
 
 /// Plans a descendant in place of the one before.
@@ -39,6 +40,7 @@ pub fn plan(workspace: &Workspace, settings: DescendantPlan) -> Result<Planned, 
             let start = WholeLayers::new(ancestor.model.clone(), plan, classes(workspace), *image_size)?;
             PlannedInit::Layers(Box::new(start))
         }
+        DescendantPlan::Tied(settings) => PlannedInit::Tied(Box::new(read_off(workspace, *settings)?)),
     };
     Ok(Planned { settings, start })
 }
@@ -48,6 +50,17 @@ fn expand(workspace: &Workspace, settings: &DescendantSettings) -> Result<Inheri
     let heads = workspace.heads.as_ref().ok_or(EngineError::NoClusters)?;
     let plan = ExpansionPlan::from_clusters(&heads.clusters, &settings.into())?;
     Ok(Inherited::new(vit.clone(), plan, classes(workspace), settings.image_size)?)
+}
+
+/// Layers of any depth, from those that were learned.
+fn read_off(workspace: &Workspace, settings: TiedSettings) -> Result<TiedStart, EngineError> {
+    let TiedSettings { tying, layers, image_size } = settings;
+    let ancestor = &workspace.ancestor()?.summary.name;
+    let learned = workspace.tied.as_ref().filter(|tied| tied.report.fits(tying, ancestor));
+    let learned = learned.ok_or(EngineError::NoTied)?;
+    let keeps_head = workspace.dataset.split.as_ref().is_some_and(|split| split.classes == learned.report.classes);
+    let sizes = [classes(workspace), image_size];
+    Ok(TiedStart::new(&learned.stored, tying, layers, sizes, keeps_head)?)
 }
 
 /// Classes of a descendant.
@@ -61,6 +74,7 @@ fn summary(workspace: &Workspace, planned: &Planned) -> DescendantSummary {
     let parts = match &planned.start {
         PlannedInit::Cluster(start) => DescendantParts::of_heads(start.plan()),
         PlannedInit::Layers(start) => DescendantParts::from_layers(start.plan(), &config),
+        PlannedInit::Tied(start) => DescendantParts::Tied { tying: start.tying(), layers: layer_names(&config).len() },
     };
     Outline { settings: planned.settings.clone(), parts, config }.summary(pictures, workspace.flops_per_second)
 }

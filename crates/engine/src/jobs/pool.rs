@@ -4,7 +4,6 @@
 //! or times one configuration. Both methods end in the same: a net whose configurations are all measured, kept side by
 //! side so that they can be compared.
 
-mod features;
 mod report;
 mod set_up;
 
@@ -13,8 +12,8 @@ use burn::tensor::Tensor;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
-use self::features::BoundedFeatures;
 use self::set_up::Frame;
+use super::features::BoundedFeatures;
 use super::job::{Job, JobTensors, Lasting, Making, Step, TensorSource, making};
 use crate::batches::RaceBatches;
 use crate::emitter::Emitter;
@@ -139,7 +138,7 @@ impl Job for PoolJob {
 impl PoolJob {
     /// A job at its start.
     async fn new(workspace: &Workspace, frame: Frame) -> Result<Self, EngineError> {
-        let (ancestor, batches) = frame.inputs(workspace).await?;
+        let (ancestor, batches) = frame.lessons().inputs(workspace).await?;
         let features = BoundedFeatures::new(!frame.settings.augment);
         let pool = PoolTrainer::new(frame.plan(), ancestor, batches, features)?;
         let (lasting, told) = (Lasting::new(frame.models.len()), (0, PoolStage::Head));

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::{SavedModel, SavedPool, SavedRace, SavedWork, VERSION};
+use super::{SavedModel, SavedPool, SavedRace, SavedTied, SavedWork, VERSION};
 use heirloom_checkpoint::check_config;
 use heirloom_nn::vit::VitConfig;
-use heirloom_plan::protocol::{DescendantPlan, PathPart, PoolConfiguration, PoolModel, PoolReport, PoolSettings};
+use heirloom_plan::protocol::{
+    DescendantPlan, LearnTied, PathPart, PoolConfiguration, PoolModel, PoolReport, PoolSettings,
+};
 
 /// Largest number of a planned descendant or of a pool's models: heads, layers, channels, px.
 const MOST_PLANNED: usize = 8_192;
@@ -34,6 +36,10 @@ impl SavedWork {
         if let Some(pool) = &self.pool_job {
             check_settings(&pool.header.settings)?;
         }
+        if let Some(job) = &self.tied_job {
+            check_learning(&job.settings)?;
+        }
+        self.tied.as_ref().map_or(Ok(()), SavedTied::check)?;
         match &self.race {
             Some(race) => race.check(),
             None => self.descendant.as_ref().map_or(Ok(()), check_descendant),
@@ -96,6 +102,32 @@ impl SavedPool {
             _ => Ok(()),
         }
     }
+}
+
+impl SavedTied {
+    fn check(&self) -> Result<(), String> {
+        let learned = &self.report.settings;
+        check_learning(learned)?;
+        check_config("its tied layers", &self.config.clone().into()).map_err(|error| error.to_string())?;
+        let is_told = self.config.depth == learned.tying.stored()
+            && self.config.classes == Some(self.report.classes.len())
+            && self.config.image_size == learned.image_size;
+        // The learngene is made before its weights are read.
+        let has_weights = self.part.as_ref().is_some_and(|part| 4 * self.config.parameters() <= part.len);
+        match is_told && has_weights {
+            true => Ok(()),
+            false => Err("its tied layers are not those that it tells of".into()),
+        }
+    }
+}
+
+fn check_learning(settings: &LearnTied) -> Result<(), String> {
+    within("stages", settings.tying.stored(), MOST_MODELS)?;
+    within("layers", settings.layers, MOST_PLANNED)?;
+    within("image_size", settings.image_size, MOST_PLANNED)?;
+    within("batch", settings.batch, 1 << 16)?;
+    within("steps", settings.head_steps, 1 << 30)?;
+    within("steps", settings.steps, 1 << 30)
 }
 
 fn check_settings(settings: &PoolSettings) -> Result<(), String> {

@@ -13,8 +13,8 @@ use crate::commands::{clusters, descendant, emit_speed, open, pictures};
 use crate::emitter::Emitter;
 use crate::error::EngineError;
 use crate::jobs::{self, Job, TensorSource};
-use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, from_hex, hex};
-use crate::workspace::{FinishedPool, Id, Trained, Workspace};
+use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedTied, SavedWork, StoredFile, from_hex, hex};
+use crate::workspace::{FinishedPool, Id, LearnedTied, Trained, Workspace};
 use heirloom_checkpoint::Sealed;
 use heirloom_data::{KnownPicture, Normalise, Source};
 use heirloom_nn::model::Model;
@@ -48,6 +48,9 @@ impl Restoring<'_> {
         emit_speed(self.workspace, self.emitter);
         for pool in &work.pools {
             self.pool(pool).await?;
+        }
+        if let Some(tied) = &work.tied {
+            self.tied(tied).await?;
         }
         // A job goes on with what it was started with, whatever the person has changed since.
         let first = work.earlier_inputs().unwrap_or(&work.inputs);
@@ -165,6 +168,18 @@ impl Restoring<'_> {
         let report = pool.report.clone();
         *self.workspace.pools.of(report.settings.method) = Some(pool);
         self.emitter.emit(Event::Pool(Box::new(report)));
+        Ok(())
+    }
+
+    /// Learned tied layers, with their weights.
+    async fn tied(&mut self, saved: &SavedTied) -> Result<(), EngineError> {
+        let device = self.workspace.acquired()?.device.clone().inner();
+        let Some(part) = &saved.part else { return Err(EngineError::Unfit("tied layers were not saved".into())) };
+        let mut tensors = SealedTensors(Some(open_part(self.store, self.id, part).await?));
+        let tied = LearnedTied::restore(saved, &mut tensors, &device).await?;
+        self.stored.parts.insert(tied.id, part.clone());
+        self.emitter.emit(Event::Tied(Box::new(tied.report.clone())));
+        self.workspace.tied = Some(tied);
         Ok(())
     }
 

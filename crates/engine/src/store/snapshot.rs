@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 
 use super::copy::Stored;
 use crate::jobs::{Job, JobTensors};
-use crate::saved::{Part, SavedInputs, SavedModel, SavedPool, SavedWork, StoredFile, StoredPicture, VERSION, hex};
-use crate::workspace::{FinishedPool, Id, Trained, Workspace};
+use crate::saved::{
+    Part, SavedInputs, SavedModel, SavedPool, SavedTied, SavedWork, StoredFile, StoredPicture, VERSION, hex,
+};
+use crate::workspace::{FinishedPool, Id, LearnedTied, Trained, Workspace};
 use heirloom_nn::model::Model;
 use heirloom_plan::protocol::Method;
 use heirloom_platform::clock::unix_ms;
-use heirloom_train::{DeviceTensor, TrainError};
+use heirloom_train::{DeviceTensor, TrainError, parts_of_model};
 
 /// Everything that is open, at one moment.
 pub struct Snapshot {
@@ -38,6 +40,8 @@ pub enum Place {
     Model(usize),
     /// A pool that ended.
     Pool(Method),
+    /// Learned tied layers.
+    Tied,
 }
 
 impl Place {
@@ -48,6 +52,7 @@ impl Place {
             Self::Job(at) => format!("{generation}-{}{at}", work.job().map_or("", |job| job.file_name)),
             Self::Model(index) => format!("{generation}-model{index}"),
             Self::Pool(method) => format!("{generation}-{}", method.name()),
+            Self::Tied => format!("{generation}-tied"),
         }
     }
 
@@ -65,6 +70,7 @@ impl Place {
                     pool.part = Some(part);
                 }
             }
+            Self::Tied => work.tied.iter_mut().for_each(|tied| tied.part = Some(part.clone())),
         }
     }
 }
@@ -88,6 +94,8 @@ impl Stored {
             last_queue: workspace.last_queue.clone(),
             pool_job: None,
             pools: Vec::new(),
+            tied_job: None,
+            tied: None,
             flops_per_second: workspace.flops_per_second,
         };
         let (mut pieces, mut live) = (VecDeque::new(), Vec::new());
@@ -105,6 +113,7 @@ impl Stored {
         let models = workspace.trained.iter().enumerate();
         work.models = models.map(|(at, trained)| Some(self.model(at, trained.as_ref()?, &mut pieces))).collect();
         work.pools = workspace.pools.all().map(|pool| self.pool(pool, &mut pieces)).collect();
+        work.tied = workspace.tied.as_ref().map(|tied| self.tied(tied, &mut pieces));
         pieces.push_back(Piece::Generation { tensors: live });
         Ok(Snapshot { work, pieces })
     }
@@ -146,6 +155,14 @@ impl Stored {
             seed: trained.seed,
             cut: trained.cut.clone(),
         }
+    }
+
+    fn tied(&self, tied: &LearnedTied, pieces: &mut VecDeque<Piece>) -> SavedTied {
+        let part = self.parts.get(&tied.id).cloned();
+        if part.is_none() {
+            pieces.push_back(Piece::Part { place: Place::Tied, tensors: parts_of_model(&tied.stored), id: tied.id });
+        }
+        SavedTied { report: tied.report.clone(), config: tied.stored.config.clone(), part }
     }
 
     fn pool(&self, pool: &FinishedPool, pieces: &mut VecDeque<Piece>) -> SavedPool {

@@ -2,6 +2,7 @@
 
 use heirloom_learngene::cluster::Inherited;
 use heirloom_learngene::layers::WholeLayers;
+use heirloom_learngene::tied::TiedStart;
 use heirloom_learngene::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::protocol::DescendantPlan;
@@ -19,14 +20,17 @@ pub enum PlannedInit {
     Cluster(Box<Inherited>),
     /// Whole layers.
     Layers(Box<WholeLayers>),
+    /// Layers read off those that were learned.
+    Tied(Box<TiedStart>),
 }
 
 impl PlannedInit {
-    /// Layers that come from the ancestor.
+    /// Layers that come from the ancestor; of tied ones those that are stored.
     pub fn inherited_layers(&self) -> usize {
         match self {
             Self::Cluster(start) => start.plan().layers.len(),
             Self::Layers(start) => start.plan().chosen.len(),
+            Self::Tied(start) => start.stored_layers(),
         }
     }
 }
@@ -36,6 +40,7 @@ impl Initializer for PlannedInit {
         match self {
             Self::Cluster(start) => start.config(),
             Self::Layers(start) => start.config(),
+            Self::Tied(start) => start.config(),
         }
     }
 
@@ -43,6 +48,7 @@ impl Initializer for PlannedInit {
         match self {
             Self::Cluster(start) => start.start(seed).await,
             Self::Layers(start) => start.start(seed).await,
+            Self::Tied(start) => start.start(seed).await,
         }
     }
 }

@@ -186,11 +186,9 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
             return self.judge_head().await;
         }
         let batch = self.batches.training(self.plan.seed, self.head.steps_taken()).await?;
-        let pooled = self.teacher.pooled(&batch).await?;
-        let [count, width] = pooled.dims();
-        let stepped = self.head.step(pooled.reshape([count, width, 1, 1]), batch.targets(&self.device)).await?;
-        self.report.head_losses.push(stepped.loss);
-        Ok(PoolAdvance::Head { loss: stepped.loss })
+        let loss = self.teacher.fit_head(&mut self.head, &batch).await?;
+        self.report.head_losses.push(loss);
+        Ok(PoolAdvance::Head { loss })
     }
 
     async fn judge_head(&mut self) -> Result<PoolAdvance, TrainError> {
@@ -200,12 +198,7 @@ impl<B: Batches, F: Features> PoolTrainer<B, F> {
         }
         if index < self.batches.validation_batches() {
             let batch = self.batches.validation(index).await?;
-            if !batch.labels.is_empty() {
-                let pooled = self.teacher.pooled(&batch).await?;
-                let [count, width] = pooled.dims();
-                let images = pooled.reshape([count, width, 1, 1]);
-                evaluate_batch(&head, images, &batch.labels, &mut self.judging.tallies[0]).await?;
-            }
+            self.teacher.judge_head(&head, &batch, &mut self.judging.tallies[0]).await?;
             self.judging.index += 1;
         }
         if self.judging.index >= self.batches.validation_batches() {

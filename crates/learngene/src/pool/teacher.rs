@@ -10,11 +10,11 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use sha2::{Digest, Sha256};
 
-use super::{Activations, DistillTargets, watch};
+use super::{Activations, DistillTargets, Probe, watch};
 use heirloom_nn::device::read_all;
 use heirloom_nn::kernels::linear;
 use heirloom_nn::vit::Vit;
-use heirloom_train::{Batch, TrainError};
+use heirloom_train::{Batch, ClassificationMetrics, Run, TrainError, evaluate_batch};
 
 /// Hash of the pixels of a picture as the ancestor sees it.
 pub type FeatureKey = [u8; 32];
@@ -134,6 +134,35 @@ impl<F: Features> Teacher<F> {
     /// When the device or the store fails.
     pub async fn pooled(&mut self, batch: &Batch) -> Result<Tensor<2>, TrainError> {
         Ok(self.listen(batch, &[]).await?.logits)
+    }
+
+    /// A step of a head on its pooled features; the training loss.
+    ///
+    /// # Errors
+    /// As [`Run::step`], and when the store fails.
+    pub async fn fit_head(&mut self, head: &mut Run<Probe>, batch: &Batch) -> Result<f32, TrainError> {
+        let pooled = self.pooled(batch).await?;
+        let [count, width] = pooled.dims();
+        let stepped = head.step(pooled.reshape([count, width, 1, 1]), batch.targets(&self.device)).await?;
+        Ok(stepped.loss)
+    }
+
+    /// Lets a head on its pooled features judge a batch, which may be empty.
+    ///
+    /// # Errors
+    /// As [`evaluate_batch`], and when the store fails.
+    pub async fn judge_head(
+        &mut self,
+        head: &Probe,
+        batch: &Batch,
+        tally: &mut ClassificationMetrics,
+    ) -> Result<(), TrainError> {
+        if !batch.labels.is_empty() {
+            let pooled = self.pooled(batch).await?;
+            let [count, width] = pooled.dims();
+            evaluate_batch(head, pooled.reshape([count, width, 1, 1]), &batch.labels, tally).await?;
+        }
+        Ok(())
     }
 
     /// The lesson of a batch: answers by `head`, tokens at `blocks`.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{TiedSettings, Tying};
+
 pub use crate::cluster::{CopyScale, DepthChoice, HeadSource};
 
 /// How a descendant inherits.
@@ -17,11 +19,15 @@ pub enum Method {
     Pool,
     /// Stitched models (SN-Net).
     Stitch,
+    /// Layers on a learned line (TLEG).
+    Tleg,
+    /// Stages that share a layer (SWS).
+    Sws,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 4] = [Self::Cluster, Self::Layers, Self::Pool, Self::Stitch];
+    pub const ALL: [Self; 6] = [Self::Cluster, Self::Layers, Self::Tleg, Self::Sws, Self::Pool, Self::Stitch];
 
     /// Its short name, as addresses and files have it.
     pub fn name(self) -> &'static str {
@@ -30,6 +36,8 @@ impl Method {
             Self::Layers => "layers",
             Self::Pool => "pool",
             Self::Stitch => "stitch",
+            Self::Tleg => "tleg",
+            Self::Sws => "sws",
         }
     }
 
@@ -47,6 +55,8 @@ pub enum DescendantPlan {
     Cluster(DescendantSettings),
     /// Whole layers.
     Layers(LayersSettings),
+    /// Tied layers.
+    Tied(TiedSettings),
 }
 
 impl DescendantPlan {
@@ -55,6 +65,8 @@ impl DescendantPlan {
         match self {
             Self::Cluster(_) => Method::Cluster,
             Self::Layers(_) => Method::Layers,
+            Self::Tied(TiedSettings { tying: Tying::Line, .. }) => Method::Tleg,
+            Self::Tied(_) => Method::Sws,
         }
     }
 
@@ -63,6 +75,7 @@ impl DescendantPlan {
         match self {
             Self::Cluster(settings) => settings.image_size,
             Self::Layers(settings) => settings.image_size,
+            Self::Tied(settings) => settings.image_size,
         }
     }
 }
@@ -76,6 +89,12 @@ impl From<DescendantSettings> for DescendantPlan {
 impl From<LayersSettings> for DescendantPlan {
     fn from(settings: LayersSettings) -> Self {
         Self::Layers(settings)
+    }
+}
+
+impl From<TiedSettings> for DescendantPlan {
+    fn from(settings: TiedSettings) -> Self {
+        Self::Tied(settings)
     }
 }
 
@@ -144,6 +163,13 @@ pub enum DescendantParts {
     },
     /// Whole layers, from the input on.
     Layers(Vec<LayerSource>),
+    /// Layers that are read off the stored ones.
+    Tied {
+        /// How.
+        tying: Tying,
+        /// Layers.
+        layers: usize,
+    },
 }
 
 /// Where a whole layer of a descendant comes from.

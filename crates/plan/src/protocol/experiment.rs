@@ -61,6 +61,7 @@ fn resized(race: &TrainSettings, (heads, layers): (usize, usize)) -> TrainSettin
     match &mut race.descendant {
         DescendantPlan::Cluster(settings) => (settings.heads, settings.layers) = (heads, layers),
         DescendantPlan::Layers(settings) => settings.layers = layers,
+        DescendantPlan::Tied(settings) => settings.layers = layers,
     }
     race
 }

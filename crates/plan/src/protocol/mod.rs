@@ -16,6 +16,7 @@ mod pool;
 mod projects;
 pub mod statistics;
 mod survival;
+mod tied;
 mod training;
 mod trial;
 mod wire;
@@ -32,6 +33,7 @@ pub use points::*;
 pub use pool::*;
 pub use projects::*;
 pub use survival::*;
+pub use tied::*;
 pub use training::*;
 pub use trial::*;
 pub use wire::*;
@@ -129,6 +131,8 @@ pub enum Command {
     Train(TrainSettings),
     /// Make a pool of small models, or stitch anchors; answered with [`Event::Pool`].
     MakePool(PoolSettings),
+    /// Learn tied layers; answered with [`Event::Tied`].
+    LearnTied(LearnTied),
     /// Cut a configuration out of a pool; answered with [`Event::Cut`]. From then on it is a trained model like any
     /// other.
     CutOut {
@@ -265,6 +269,8 @@ pub enum Event {
     Race(RaceReport),
     /// Where a pool stands; sent when it starts, at every stage, now and then between, and when it ends.
     Pool(Box<PoolReport>),
+    /// Where the learning of tied layers stands; sent as [`Event::Pool`] is.
+    Tied(Box<TiedReport>),
     /// A configuration was cut out.
     Cut(CutReport),
     /// Where an experiment of several races stands; sent when it starts and after each race.
@@ -336,6 +342,8 @@ pub enum JobKind {
     Train,
     /// Making a pool.
     Pool,
+    /// Learning tied layers.
+    Tied,
     /// Naming pictures or filling the confusion matrix.
     Evaluate,
 }

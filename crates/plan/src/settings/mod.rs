@@ -21,7 +21,8 @@ pub use words::{Experiment, MOST_BLOCKS, MOST_WIDTH};
 use crate::cluster::FfnMatching;
 use crate::protocol::{
     ClusterSettings, CondenseSettings, DepthChoice, DescendantPlan, DescendantSettings, Design, ExperimentSettings,
-    LayersSettings, LearningRate, MeasureSettings, Method, PoolSettings, SplitSettings, TrainSettings,
+    LayersSettings, LearnTied, LearningRate, MeasureSettings, Method, PoolSettings, SplitSettings, TiedSettings,
+    TrainSettings, Tying,
 };
 
 /// Side of the pictures that distances are kept for, px.
@@ -74,6 +75,9 @@ impl Settings {
     /// The descendant of an ancestor of `depth` layers and `patch_size` px patches, by the method in use.
     pub fn descendant(&self, depth: usize, patch_size: usize) -> DescendantPlan {
         let image_size = self.whole_patches(patch_size);
+        if let Some(tying) = self.tying() {
+            return TiedSettings { tying, layers: self.layers, image_size }.into();
+        }
         match self.method {
             Method::Layers => DescendantPlan::Layers(LayersSettings {
                 chosen: self.chosen.iter().copied().filter(|layer| *layer < depth).collect(),
@@ -81,7 +85,7 @@ impl Settings {
                 image_size,
                 freeze_epochs: self.freeze_epochs,
             }),
-            Method::Cluster | Method::Pool | Method::Stitch => DescendantPlan::Cluster(DescendantSettings {
+            _ => DescendantPlan::Cluster(DescendantSettings {
                 heads: self.heads,
                 layers: self.layers.min(depth),
                 image_size,
@@ -112,6 +116,31 @@ impl Settings {
             stitch_start: self.stitch_start,
             is_label_only: self.is_label_only,
             is_anchor_teacher: self.is_anchor_teacher,
+            augment: self.pool_augment,
+            seed: self.pool_seed,
+        }
+    }
+
+    /// The rule of the method in use, if it ties layers.
+    pub fn tying(&self) -> Option<Tying> {
+        match self.method {
+            Method::Tleg => Some(Tying::Line),
+            Method::Sws => Some(Tying::Stages(self.stages)),
+            _ => None,
+        }
+    }
+
+    /// How tied layers of this rule are learned from an ancestor of `patch_size` px patches.
+    pub fn learning(&self, tying: Tying, patch_size: usize) -> LearnTied {
+        LearnTied {
+            tying,
+            layers: self.auxiliary_layers,
+            image_size: self.whole_patches(patch_size),
+            batch: self.batch,
+            head_steps: self.head_steps,
+            steps: self.distil_steps,
+            lr: self.distil_lr,
+            temperature: self.temperature,
             augment: self.pool_augment,
             seed: self.pool_seed,
         }

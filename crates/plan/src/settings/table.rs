@@ -141,6 +141,12 @@ settings! {
     Slice "slice" slice: f64 = 0.5, number(0.0, 1.0, 0.05);
     /// Pictures on which layers are compared.
     Probe "probe" probe: usize = 32, count(1.0, 4096.0);
+    /// Layers of the auxiliary model in which tied layers are learned.
+    AuxiliaryLayers "aux" auxiliary_layers: usize = 6, count(1.0, 64.0);
+    /// Stages that share a layer each.
+    Stages "stages" stages: usize = 3, count(1.0, 16.0);
+    /// Temperature of the answers that tied layers are learned from.
+    Temperature "temperature" temperature: f64 = 1.0, number(0.1, 20.0, 0.5);
     /// What the races of an experiment differ in.
     Experiment "experiment" experiment: Experiment = Experiment::Race,
         word(|kind: &Experiment| kind.name().to_owned(), Experiment::from_name);

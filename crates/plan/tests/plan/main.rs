@@ -13,3 +13,4 @@ mod notice;
 mod published_stitches;
 mod settings;
 mod statistics;
+mod tied;

@@ -1,14 +1,13 @@
 //! What the page hears of a pool, and how far it is.
 
 use super::PoolJob;
+use crate::jobs::teaching::thinned;
 use heirloom_learngene::stitch::Configuration;
 use heirloom_nn::model::ModelConfig;
 use heirloom_nn::vit::VitConfig;
-use heirloom_plan::protocol::{LossPoint, PathPart, PoolConfiguration, PoolModel, PoolReport, PoolStage, RaceState};
+use heirloom_plan::protocol::{PathPart, PoolConfiguration, PoolModel, PoolReport, PoolStage, RaceState};
 use heirloom_train::spearman;
 
-/// Points that a curve of losses has at most.
-const POINTS: usize = 100;
 /// Work of one training step against one forward pass.
 const TRAINING_PASSES: f64 = 3.0;
 /// Operations in the unit that work is counted in.
@@ -183,14 +182,4 @@ impl super::Frame {
         }
         stitches
     }
-}
-
-/// A curve of at most [`POINTS`] points: means of neighbouring steps.
-fn thinned(losses: &[f32]) -> Vec<LossPoint> {
-    let each = losses.len().div_ceil(POINTS).max(1);
-    let point = |(at, some): (usize, &[f32])| LossPoint {
-        step: at * each + some.len(),
-        loss: some.iter().sum::<f32>() / some.len() as f32,
-    };
-    losses.chunks(each).enumerate().map(point).collect()
 }

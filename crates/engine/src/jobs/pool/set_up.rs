@@ -1,20 +1,17 @@
 //! From the person's settings to a plan that can be carried out.
 
-use crate::batches::RaceBatches;
 use crate::error::EngineError;
+use crate::jobs::teaching::{HEAD_LR, Lessons, steps};
 use crate::workspace::Workspace;
-use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
+use heirloom_data::Normalise;
 use heirloom_learngene::pool::{
-    AuxiliaryPlan, Coordinates, PoolPlan, Positions, Teaches, auxiliary_config, frozen, with_stitch_rate,
+    AuxiliaryPlan, Coordinates, PoolPlan, Positions, Teaches, auxiliary_config, with_stitch_rate,
 };
 use heirloom_learngene::stitch::{Configuration, stitch_configurations};
 use heirloom_nn::model::ModelConfig;
-use heirloom_nn::vit::{Vit, VitConfig};
+use heirloom_nn::vit::VitConfig;
 use heirloom_plan::protocol::{Method, PoolSettings, SmallModel, StitchInit};
-use heirloom_train::{AdamWSettings, RunSettings, Schedule};
 
-/// Rate of the ancestor's head: a linear classifier on standing features, so it may be high.
-const HEAD_LR: f64 = 2e-3;
 /// Weight of the labels in distillation (Learngene Pool, section 4.1).
 const LABEL_WEIGHT: f64 = 0.1;
 /// Pictures that the shared basis and the least-squares start look at (SN-Net: about 100).
@@ -63,23 +60,10 @@ impl Frame {
         })
     }
 
-    /// The frozen ancestor and the pictures.
-    ///
-    /// # Errors
-    /// Says what is missing.
-    pub async fn inputs(&self, workspace: &Workspace) -> Result<(Vit, RaceBatches), EngineError> {
-        let (vit, split) = (workspace.vit()?, workspace.split()?);
+    /// How the ancestor and the pictures are wanted.
+    pub fn lessons(&self) -> Lessons {
         let PoolSettings { image_size, batch, seed, augment, .. } = self.settings;
-        let loader = LoaderSettings {
-            image_size,
-            batch,
-            seed,
-            normalise: self.normalise,
-            augment: augment.then(Augment::default),
-            ..LoaderSettings::default()
-        };
-        let loader = Loader::new(&workspace.dataset.set, split, loader)?;
-        Ok((frozen(vit, image_size).await?, RaceBatches::new(loader)))
+        Lessons { image_size, batch, seed, augment }
     }
 
     pub(super) fn is_stitch(&self) -> bool {
@@ -102,33 +86,20 @@ impl Frame {
         PoolPlan {
             seed,
             auxiliaries: self.models.iter().enumerate().map(auxiliary).collect(),
-            head: run(HEAD_LR, head_steps, seed),
+            head: steps(HEAD_LR, head_steps, seed),
             head_steps,
-            distil: run(lr, distil_steps, seed),
+            distil: steps(lr, distil_steps, seed),
             distil_steps,
             label_weight: if self.is_stitch() && is_label_only { 1.0 } else { LABEL_WEIGHT },
             feature_weight,
             coordinates: Coordinates::of(basis),
-            tune: with_stitch_rate(run(pool_lr, pool_steps, seed), stitch_lr.unwrap_or(pool_lr)),
+            tune: with_stitch_rate(steps(pool_lr, pool_steps, seed), stitch_lr.unwrap_or(pool_lr)),
             tune_steps: pool_steps,
             teacher: if self.settings.is_anchor_teacher { Teaches::LargestAnchor } else { Teaches::Ancestor },
             stitch_start: self.settings.stitch_start,
             compared: vec![self.settings.stitch_start],
             fit_batches: FIT_PICTURES.div_ceil(batch),
         }
-    }
-}
-
-fn run(lr: f64, steps: usize, seed: u64) -> RunSettings {
-    RunSettings {
-        schedule: Schedule { peak: lr, floor: 0.0, warmup_steps: steps / 20, steps },
-        adamw: AdamWSettings::default(),
-        label_smoothing: 0.0,
-        drop_path: 0.0,
-        freeze_steps: 0,
-        lr_scales: Vec::new(),
-        fresh_lr: None,
-        seed,
     }
 }
 
@@ -140,8 +111,8 @@ fn checked(mut settings: PoolSettings) -> Result<PoolSettings, EngineError> {
     if settings.models.len() < 2 {
         return Err(EngineError::FewModels(settings.models.len()));
     }
-    let steps = [settings.batch, settings.head_steps, settings.distil_steps, settings.pool_steps];
-    if steps.contains(&0) {
+    let counts = [settings.batch, settings.head_steps, settings.distil_steps, settings.pool_steps];
+    if counts.contains(&0) {
         return Err(EngineError::EmptyPool);
     }
     let has_maps = settings.method == Method::Pool;

@@ -40,7 +40,7 @@ pub fn run_settings(settings: &TrainSettings) -> RunSettings {
 /// Epochs for which the learngene is held still.
 fn freeze_epochs(plan: &DescendantPlan) -> f64 {
     match plan {
-        DescendantPlan::Cluster(_) => 0.0,
+        DescendantPlan::Cluster(_) | DescendantPlan::Tied(_) => 0.0,
         DescendantPlan::Layers(settings) => settings.freeze_epochs,
     }
 }

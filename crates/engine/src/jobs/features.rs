@@ -7,7 +7,7 @@ use heirloom_train::TrainError;
 const MOST: usize = 1 << 28;
 
 /// Keeps features in memory while there is room.
-pub(super) struct BoundedFeatures {
+pub struct BoundedFeatures {
     features: MemoryFeatures,
     /// `false` with augmentation: no picture is seen twice.
     keeps: bool,
@@ -15,7 +15,7 @@ pub(super) struct BoundedFeatures {
 }
 
 impl BoundedFeatures {
-    pub(super) fn new(keeps: bool) -> Self {
+    pub fn new(keeps: bool) -> Self {
         Self { features: MemoryFeatures::default(), keeps, room: MOST }
     }
 }
