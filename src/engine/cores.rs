@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::address::query;
 use crate::engine::send::send;
 use crate::prelude::*;
+use crate::store::EngineState;
 use heirloom_plan::protocol::{Command, Engine};
 use heirloom_plan::threads::MOST_CORES;
 
