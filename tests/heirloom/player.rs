@@ -62,18 +62,33 @@ fn random(tensors: Vec<(String, Vec<usize>)>) -> Tensors {
     tensors.into_iter().map(fill).collect()
 }
 
+/// Forms whose parts the player does not compute.
+const REFUSED: [&str; 3] = [
+    "vit_small_patch16_rope_mixed_ape_224",
+    "aimv2_large_patch14_224",
+    "vit_large_patch16_sapiens2",
+];
+
 on_both_engines! {
     async fn the_player_answers_as_every_form_of_vision_transformer_does(device: Device) {
         let reference = reference();
         let pictures = floats(&reference["pictures"]);
         let picture = &pictures[..3 * 144];
+        let mut refused = Vec::new();
         for (name, bytes) in FIXTURES {
             let said: &Value = &reference["models"][name];
             let checkpoint = open(bytes.to_vec(), Some(&said["config"])).await.unwrap();
             let (config, tensors) = with_classifier(&checkpoint).await;
             // Against timm, with the numbers as they are.
             let whole = write_safetensors(tensors.clone(), &described(config.clone()));
-            let player = Player::open(&whole).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let player = match Player::open(&whole) {
+                Ok(player) => player,
+                Err(PlayerError::Part(_)) => {
+                    refused.push(name);
+                    continue;
+                }
+                Err(error) => panic!("{name}: {error}"),
+            };
             let (scores, seen) = player.scores(picture);
             let expected = floats(&said["scores"]);
             assert_close(&scores, &expected[..scores.len()], 1e-4);
@@ -88,6 +103,7 @@ on_both_engines! {
             assert_close(&rounded.shares, &exact.shares, 1e-3);
             assert!((rounded.shares.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{name}");
         }
+        assert_eq!(refused, REFUSED, "by name, all others are computed");
     }
 
     async fn the_player_answers_as_a_stitched_model_does(device: Device) {

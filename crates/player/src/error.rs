@@ -6,6 +6,9 @@ pub enum PlayerError {
     /// A family that is not computed here.
     #[error("a page that names pictures runs Vision Transformers, and this is {0}; save it as .onnx or .safetensors")]
     Family(&'static str),
+    /// A part that is not computed here.
+    #[error("a page that names pictures does not compute {0}, which this model has; save it as .onnx or .safetensors")]
+    Part(&'static str),
     /// No classifier.
     #[error("this model has no classifier, so a page could not name pictures with it; train a descendant first")]
     NoClasses,

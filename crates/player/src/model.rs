@@ -19,8 +19,22 @@ pub fn check_playable(config: &ModelConfig) -> Result<(), PlayerError> {
     };
     for vit in parts {
         check_sizes(vit)?;
+        check_parts(vit)?;
     }
     config.classes().map(drop).ok_or(PlayerError::NoClasses)
+}
+
+/// What few models have, and no shipped one.
+fn check_parts(vit: &VitConfig) -> Result<(), PlayerError> {
+    let options = &vit.options;
+    let missing = [
+        (options.rms_norm, "root-mean-square norms"),
+        (options.patch_norm, "a norm of the patches"),
+        (!options.proj_bias, "projections without biases"),
+        (options.has_rope_freqs(), "learned rotary frequencies"),
+        (options.attn_only_layer_scale, "layer scales of the attention alone"),
+    ];
+    missing.into_iter().find(|(has, _)| *has).map_or(Ok(()), |(_, what)| Err(PlayerError::Part(what)))
 }
 
 /// Numbers that something is divided by, and those that must fit each other.

@@ -109,6 +109,11 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         self.live.iter_mut().flatten().for_each(|run| run.set_crew(parts, crew.clone()));
     }
 
+    /// Threads that compute with it now.
+    pub fn threads(&self) -> usize {
+        1 + self.crew.as_ref().map_or(0, |crew| crew.hands())
+    }
+
     pub(super) fn equip(&self, run: &mut Run<M>) {
         run.set_micro_batch(self.plan.micro_batch);
         run.set_crew(self.plan.parts, self.crew.clone());

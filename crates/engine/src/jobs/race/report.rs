@@ -72,7 +72,11 @@ impl RaceJob {
             true => format!("race {} of {}, ", self.queue.finished.len() + 1, self.queue.races().len()),
             false => String::new(),
         };
-        format!("{race}{place}{order}")
+        let cores = match self.race.threads() {
+            1 => String::new(),
+            threads => format!(", {threads} cores"),
+        };
+        format!("{race}{place}{order}{cores}")
     }
 
     fn runs(&self) -> Vec<RunReport> {
