@@ -63,11 +63,8 @@ fn random(tensors: Vec<(String, Vec<usize>)>) -> Tensors {
 }
 
 /// Forms whose parts the player does not compute.
-const REFUSED: [&str; 3] = [
-    "vit_small_patch16_rope_mixed_ape_224",
-    "aimv2_large_patch14_224",
-    "vit_large_patch16_sapiens2",
-];
+const REFUSED: [&str; 3] =
+    ["vit_small_patch16_rope_mixed_ape_224", "aimv2_large_patch14_224", "vit_large_patch16_sapiens2"];
 
 on_both_engines! {
     async fn the_player_answers_as_every_form_of_vision_transformer_does(device: Device) {

@@ -123,7 +123,8 @@ impl Workspace {
     /// Nothing is open, measured or trained any more; of the machine everything stays known.
     pub fn forget(&mut self) {
         let (acquired, flops_per_second) = (self.acquired.take(), self.flops_per_second);
-        *self = Self { acquired, flops_per_second, ..Self::default() };
+        let (helpers, cores) = (self.helpers.clone(), self.cores);
+        *self = Self { acquired, helpers, cores, flops_per_second, ..Self::default() };
     }
 
     /// Notes that there is something to save.
