@@ -1,7 +1,7 @@
 //! Other threads of the CPU engine: what is asked of them, and what they answer.
 //!
 //! A helper holds the weights it was sent last and nothing else. One that dies or lags is replaced and its part computed
-//! by whoever asked, with the same bits; after [`MOST_LOST`] the engine computes alone.
+//! by whoever asked, with the same bits; after three losses the engine computes alone.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -141,7 +141,7 @@ impl PassTensors {
     }
 
     /// The same for another thread: pixels, and what is to be done with them.
-    pub(super) async fn to_errand(
+    pub(super) async fn into_errand(
         self,
         (parts, whole): (&[usize], usize),
         is_held: bool,
@@ -197,7 +197,7 @@ async fn values(tensor: Tensor<1>) -> Result<Vec<f32>, TrainError> {
     data.try_into_vec().map_err(|_| TrainError::ModelLost)
 }
 
-/// `model` with all its parameters replaced; the counterpart of [`flat_weights`].
+/// `model` with all its parameters replaced, in the order a visitor meets them.
 ///
 /// # Errors
 /// When it has another number of parameters.
@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn every_worker_has_a_branch_of_the_tree() {
-        assert_eq!(shares(4, 1), [0..4]);
+        assert_eq!(shares(4, 1), vec![0..4; 1]);
         assert_eq!(shares(4, 2), [0..2, 2..4]);
         assert_eq!(shares(4, 3), [0..2, 2..3, 3..4]);
         assert_eq!(shares(4, 9), [0..1, 1..2, 2..3, 3..4]);

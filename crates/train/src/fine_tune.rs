@@ -314,7 +314,7 @@ impl<M: Classifier> Run<M> {
             let (tensors, parts) = part(share);
             let (blueprint, weights) = (blueprint.clone(), weights.clone());
             let shape = tensors.images.dims();
-            let (pixels, work) = tensors.to_errand(parts, is_held).await?;
+            let (pixels, work) = tensors.into_errand(parts, is_held).await?;
             asked.push(crew.ask(hand, Errand { version, blueprint, weights, pixels, shape, work }));
         }
         let (own, own_parts) = part(&shares[0]);

@@ -55,7 +55,7 @@ impl Crew for Unreliable {
 
     fn ask(&self, hand: usize, errand: Errand) -> LocalBoxFuture<'static, Option<Answer>> {
         self.asked.set(self.asked.get() + 1);
-        let is_lost = self.asked.get() % 3 == 0;
+        let is_lost = self.asked.get().is_multiple_of(3);
         let answer = self.helpers.ask(hand, errand);
         async move { answer.await.filter(|_| !is_lost) }.boxed_local()
     }
