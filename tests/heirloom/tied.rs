@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(not(target_arch = "wasm32"))]
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_learngene::Initializer;
@@ -12,6 +13,7 @@ use heirloom_train::Classifier;
 
 use crate::cluster::inherit::{pictures, small, state};
 use crate::support::assert_close;
+#[cfg(not(target_arch = "wasm32"))]
 use crate::train::gradients::agree;
 
 type Weights = BTreeMap<String, HostTensor>;

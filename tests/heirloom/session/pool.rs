@@ -6,7 +6,6 @@ use burn::tensor::Device;
 #[cfg(not(target_arch = "wasm32"))]
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::protocol::*;
-#[cfg(not(target_arch = "wasm32"))]
 use heirloom_platform::file::FileHandle;
 
 use super::{TestEngine, ancestor, error, find, pictures, refs};
