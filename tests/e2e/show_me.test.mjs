@@ -317,11 +317,11 @@ test('the buttons are there after 1 MB, and all that Show me needs is small, wit
   const imported = [...fs.readFileSync(path.join(SITE, script), 'utf8').matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => name);
   const before = sum([...new Set([...page, ...imported])]);
   const later = ['static/ancestors/classroom.safetensors', 'static/samples/doodles.zip'];
-  const engines = { engine: [8.5e6, 14e6], 'engine-cpu': [2.7e6, 9.3e6] };
-  // The site of the tests has not been through wasm-opt, which makes the page a fifth smaller: HEIRLOOM_RELEASED=1 says
-  // that this one has.
-  const room = process.env.HEIRLOOM_RELEASED ? 1 : 1.2;
-  assert.ok(before <= room * 1e6, `${before} bytes before the buttons`);
+  const engines = { engine: [8.5e6, 14e6], 'engine-cpu': [2.9e6, 9.8e6] };
+  // The site of the tests has not been through wasm-opt, which made the page 27 % smaller and the engine on the CPU 7 %:
+  // HEIRLOOM_RELEASED=1 says that this one has.
+  const [roomOfPage, room] = process.env.HEIRLOOM_RELEASED ? [1, 1] : [1.3, 1.15];
+  assert.ok(before <= roomOfPage * 1e6, `${before} bytes before the buttons`);
   for (const [name, [most, mostInAll]] of Object.entries(engines)) {
     const engine = sum([`${name}.js`, `${name}_bg.wasm`]);
     const all = before + engine + sum(later);

@@ -30,6 +30,7 @@ async fn read_off(model: &TiedVit, layers: usize, keeps_head: bool) -> Weights {
     start.start(9).await.unwrap().fold().state().await.unwrap().into_iter().collect()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn divergence(model: &TiedVit, device: &Device) -> Tensor<1> {
     let taught = Tensor::from_data(TensorData::new(uniform(10, 5, 2.0), [2, 5]), device);
     tempered_divergence(model.logits(pictures(2, 16, device), None), taught, 2.0)
