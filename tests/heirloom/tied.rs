@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use heirloom_learngene::Initializer;
 use heirloom_learngene::tied::{TiedStart, TiedVit, Tying, tempered_divergence};
-use heirloom_nn::device::{read, uniform};
+use heirloom_nn::device::read;
 use heirloom_nn::vit::{HostTensor, Vit, VitConfig};
 use heirloom_train::Classifier;
 
@@ -32,7 +32,7 @@ async fn read_off(model: &TiedVit, layers: usize, keeps_head: bool) -> Weights {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn divergence(model: &TiedVit, device: &Device) -> Tensor<1> {
-    let taught = Tensor::from_data(TensorData::new(uniform(10, 5, 2.0), [2, 5]), device);
+    let taught = Tensor::from_data(TensorData::new(heirloom_nn::device::uniform(10, 5, 2.0), [2, 5]), device);
     tempered_divergence(model.logits(pictures(2, 16, device), None), taught, 2.0)
 }
 
@@ -134,7 +134,7 @@ fn the_gradient_of_the_base_is_the_sum_over_the_layers_and_of_the_slope_the_weig
         let start = TiedStart::new(&model.stored, model.tying, 4, [5, 16], true).unwrap();
         let heirloom_nn::model::Model::Vit(free) = start.start(1).await.unwrap().fold() else { panic!("no ViT") };
         let free = free.train();
-        let taught = Tensor::from_data(TensorData::new(uniform(10, 5, 2.0), [2, 5]), &device);
+        let taught = Tensor::from_data(TensorData::new(heirloom_nn::device::uniform(10, 5, 2.0), [2, 5]), &device);
         let said = Classifier::logits(&free, pictures(2, 16, &device), None);
         let gradients = tempered_divergence(said, taught, 2.0).backward();
         let mut expected = vec![vec![0.0; found[0].len()]; 2];
