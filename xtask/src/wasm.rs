@@ -46,7 +46,8 @@ fn read(module: &[u8], is_wanted: impl Fn(&str) -> bool) -> wasmparser::Result<B
     let mut found = BTreeMap::new();
     for naming in names {
         let naming = naming?;
-        let name = without_hash(naming.name);
+        let plain = demangled(naming.name);
+        let name = without_hash(plain.as_deref().unwrap_or(naming.name));
         // Functions are counted from the imported ones on.
         let body = (naming.index as usize).checked_sub(imported).and_then(|at| bodies.get(at));
         if let Some(body) = body.filter(|_| is_wanted(name)) {
@@ -59,6 +60,20 @@ fn read(module: &[u8], is_wanted: impl Fn(&str) -> bool) -> wasmparser::Result<B
         }
     }
     Ok(found)
+}
+
+/// The path in a name as the compiler writes it (`_ZN5lanes4gelu17h…E`), before wasm-bindgen has made it readable.
+fn demangled(name: &str) -> Option<String> {
+    let mut rest = name.strip_prefix("_ZN")?;
+    let mut parts = Vec::new();
+    while !rest.starts_with('E') {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (length, after) = rest.split_at(digits);
+        let (part, after) = after.split_at_checked(length.parse().ok()?)?;
+        parts.push(part);
+        rest = after;
+    }
+    Some(parts.join("::"))
 }
 
 /// `a::b::h0123456789abcdef` is `a::b`.
@@ -182,6 +197,13 @@ mod tests {
     fn gelu(instructions: &[&[u8]]) -> Code {
         let found = functions(&module(&instructions.concat()), |name| name == "lanes::gelu").expect("it is a module");
         found["lanes::gelu"]
+    }
+
+    #[test]
+    fn a_name_as_the_compiler_writes_it_is_a_path() {
+        let path = super::demangled("_ZN14heirloom_lanes4gelu4gelu17h7aff8b897ac00ae2E");
+        assert_eq!(path.as_deref(), Some("heirloom_lanes::gelu::gelu::h7aff8b897ac00ae2"));
+        assert_eq!(super::demangled("_ZN99lanes"), None);
     }
 
     #[test]
