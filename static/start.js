@@ -1,5 +1,5 @@
-// Starts the page, and compiles the engine beside it. Trunk writes the names of the built files into this script's tag; being a file of its own, it needs
-// no exception in the content-security policy.
+// Starts the page, and compiles the engine beside it. Trunk writes the names of the built files into this script's tag;
+// being a file of its own, it needs no exception in the content-security policy.
 "use strict";
 {
   const { js, wasm } = document.currentScript.dataset;

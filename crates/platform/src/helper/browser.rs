@@ -11,6 +11,9 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker, WorkerGlobalScop
 
 use super::{Answering, Message};
 
+/// What a helper says once its program runs.
+const ALIVE: &str = "alive";
+
 /// A worker that answers one message after the other.
 #[derive(Debug)]
 pub struct Helper {
@@ -34,6 +37,9 @@ impl Helper {
         let waiting: Rc<RefCell<VecDeque<oneshot::Sender<Message>>>> = Rc::default();
         let (ready, asked) = (is_ready.clone(), waiting.clone());
         let on_message = Closure::new(move |event: MessageEvent| {
+            if event.data().as_string().as_deref() == Some(ALIVE) {
+                return ready.set(true);
+            }
             let data: Array = event.data().unchecked_into();
             match (data.get(0).as_string(), data.get(1).dyn_into::<Float32Array>()) {
                 (Some(head), Ok(numbers)) => {
@@ -41,13 +47,16 @@ impl Helper {
                     // Whoever asked may have given up.
                     let _ = next.map(|answer| answer.send((head, numbers.to_vec())));
                 }
-                _ => ready.set(true),
+                // The last words of a panic: those who wait hear that nothing will come.
+                _ => {
+                    ready.set(false);
+                    asked.borrow_mut().clear();
+                }
             }
         });
         let (ready, asked) = (is_ready.clone(), waiting.clone());
         let on_error = Closure::new(move |_: MessageEvent| {
             ready.set(false);
-            // Those who wait hear that nothing will come.
             asked.borrow_mut().clear();
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -102,5 +111,5 @@ pub fn serve(answering: Answering) -> bool {
     });
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
-    scope.post_message(&"alive".into()).is_ok()
+    scope.post_message(&ALIVE.into()).is_ok()
 }
