@@ -16,6 +16,7 @@ const { values } = parseArgs({
     model: { type: 'string' },
     pictures: { type: 'string' },
     settings: { type: 'string', default: '' },
+    cores: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '60' },
   },
 });
@@ -34,7 +35,7 @@ function paired(ours, theirs) {
   return `${average.toFixed(1)} (${(average - half).toFixed(1)} to ${(average + half).toFixed(1)})`;
 }
 
-await visit(path.resolve(values.site), { query: `?engine=cpu#${values.settings}` }, async (seen) => {
+await visit(path.resolve(values.site), { query: `?engine=cpu&cores=${values.cores}#${values.settings}` }, async (seen) => {
   await step.engineReady(seen, /^CPU/);
   await step.giveAncestor(seen, model, /\d/);
   if (/\.zip$/.test(values.pictures)) await seen.at('pictures-input').setInputFiles(values.pictures);
@@ -48,7 +49,7 @@ await visit(path.resolve(values.site), { query: `?engine=cpu#${values.settings}`
   await step.waitFor(seen, 'train-status', /finished/i, 60_000 * Number(values.minutes));
   const rows = await step.curvesTable(seen);
   const arms = [...new Set(rows.map(({ arm }) => arm))];
-  console.log(`${values.settings}: ${kept}; ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  console.log(`${values.settings}: ${kept}; ${values.cores} cores; ${((Date.now() - started) / 1000).toFixed(0)} s`);
   for (const arm of arms) {
     const ends = step.ends(rows, arm);
     const steps = [...new Set(rows.map((row) => row.step))].sort((a, b) => a - b);

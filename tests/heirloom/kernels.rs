@@ -2,8 +2,8 @@
 mod attention;
 mod attention_distance;
 mod cka;
+mod convolution;
 mod density;
-mod depthwise;
 mod expand_heads;
 mod ffn_map;
 mod gelu;

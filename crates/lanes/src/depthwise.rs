@@ -4,6 +4,7 @@
 //! 2, so that each of the nine taps is one run of numbers through the whole plane. What falls between two rows is
 //! computed for nothing and left out.
 
+use crate::epilogue::Epilogue;
 use crate::wide::F32x4;
 
 /// Numbers of two vectors: runs are filled up with zeros to whole pairs of them.
@@ -87,23 +88,30 @@ impl Depthwise {
 }
 
 /// `output[p][y][x] = Σ input[p][stride · y + i - 1][stride · x + j - 1] · weight[p % channels][i][j]`, where what lies
-/// outside of the plane is 0.
+/// outside of the plane is 0, and then the epilogue of the channel.
 ///
 /// # Panics
 /// When a length does not fit.
 #[inline(never)]
-pub fn depthwise(input: &[f32], weight: &[f32], sizes: Depthwise, output: &mut [f32]) {
+pub fn depthwise(
+    input: &[f32],
+    weight: &[f32],
+    sizes: Depthwise,
+    epilogue: Epilogue<'_>,
+    output: &mut [f32],
+) {
     sizes.check(input.len(), output.len(), weight.len());
+    assert_eq!(epilogue.bias.len(), sizes.channels, "a bias for each channel");
     let [rows, columns] = sizes.output();
     let (mut phases, mut run) = (sizes.room(), vec![0.0; sizes.run()]);
     let (places, starts) = (sizes.rows(), sizes.starts());
-    let weights = weight.as_chunks::<9>().0.iter().cycle();
+    let weights = weight.as_chunks::<9>().0.iter().enumerate().cycle();
     let planes = input.chunks_exact(sizes.height * sizes.width).zip(output.chunks_exact_mut(rows * columns));
-    for ((input, output), weight) in planes.zip(weights) {
+    for ((input, output), (channel, weight)) in planes.zip(weights) {
         split(input, sizes, &places, &mut phases);
         weigh(&phases, weight, starts, &mut run);
         for (output, run) in output.chunks_exact_mut(columns).zip(run.chunks(sizes.pitch())) {
-            output.copy_from_slice(&run[..columns]);
+            epilogue.apply(channel, &run[..columns], output);
         }
     }
 }
@@ -272,20 +280,25 @@ mod tests {
             let [rows, columns] = sizes.output();
             let input = numbers(planes * height * width, 1, 1.0);
             let (weight, gradient) = (numbers(9 * channels, 2, 1.0), numbers(planes * rows * columns, 3, 1.0));
+            let bias = numbers(channels, 4, 1.0);
             let (x, w, g) = (wide(&input), wide(&weight), wide(&gradient));
-            let mut expected = [vec![0.0; g.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
+            let biases = (0..g.len()).map(|at| f64::from(bias[at / rows / columns % channels]));
+            let mut expected = [biases.collect(), vec![0.0; x.len()], vec![0.0; w.len()]];
             meet(planes, sizes, |output, input, weight| {
                 expected[0][output] += x[input] * w[weight];
                 expected[1][input] += g[output] * w[weight];
                 expected[2][weight] += g[output] * x[input];
             });
             let mut found = [vec![7.0; g.len()], vec![7.0; x.len()], vec![7.0; w.len()]];
-            depthwise(&input, &weight, sizes, &mut found[0]);
+            depthwise(&input, &weight, sizes, Epilogue::of(&bias), &mut found[0]);
             depthwise_input_gradient(&gradient, &weight, sizes, &mut found[1]);
             depthwise_weight_gradient(&input, &gradient, sizes, &mut found[2]);
             for (found, expected) in found.iter().zip(&expected) {
                 assert_near(found, expected, 1e-5);
             }
+            let cut: Vec<f64> = expected[0].iter().map(|value| value.clamp(0.0, 0.5)).collect();
+            depthwise(&input, &weight, sizes, Epilogue { bias: &bias, limits: [0.0, 0.5] }, &mut found[0]);
+            assert_near(&found[0], &cut, 1e-5);
         }
     }
 }

@@ -10,8 +10,10 @@
 //! as long in these loops on the AMD that they were measured on, far more where each one interrupts the pipeline).
 
 mod adamw;
+mod convolution;
 mod depthwise;
 mod distance;
+mod epilogue;
 mod exp;
 mod gelu;
 mod gemm;
@@ -28,8 +30,10 @@ mod testing;
 mod wide;
 
 pub use adamw::{AdamwNumbers, AdamwState, adamw};
+pub use convolution::{Convolution, convolution, convolution_input_gradient, convolution_weight_gradient};
 pub use depthwise::{Depthwise, depthwise, depthwise_input_gradient, depthwise_weight_gradient};
 pub use distance::DistanceTable;
+pub use epilogue::Epilogue;
 pub use gelu::{gelu, gelu_gradient, gelu_with_bias};
 pub use gemm::{COLUMNS, Kernel, Matrix, Onto, ROWS, Row, Tiles, gemm, use_kernel};
 pub use layer_norm::{LayerNorm, LayerNormGradients, layer_norm, layer_norm_gradient};

@@ -5,34 +5,15 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 use super::{BatchNorm, BlockKind, Statistics};
-use crate::kernels::{depthwise, linear};
+use crate::kernels::{Activation, Affine, convolution, convolution_affine, linear};
 
-/// What follows a norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// The larger of the number and 0.
-    Relu,
-    /// ReLU that ends at 6 (MobileNetV2).
-    Relu6,
-}
-
-impl Activation {
-    /// Of the convolutions within a block of this kind.
-    pub fn of(kind: BlockKind) -> Self {
-        if kind == BlockKind::Inverted { Self::Relu6 } else { Self::Relu }
-    }
-
-    /// Number by number.
-    pub fn forward<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => relu(values),
-            Self::Relu6 => values.clamp(0.0, 6.0),
-        }
-    }
+/// What follows the convolutions within a block of this kind.
+fn activation_of(kind: BlockKind) -> Activation {
+    if kind == BlockKind::Inverted { Activation::Relu6 } else { Activation::Relu }
 }
 
 /// A convolution and its norm. Padding keeps the side of the map at stride 1.
@@ -47,21 +28,32 @@ pub struct ConvNorm {
     /// Stride.
     #[module(skip)]
     pub stride: usize,
-    /// Groups of channels: 1, or all of a depthwise convolution.
-    #[module(skip)]
-    pub groups: usize,
 }
 
 impl ConvNorm {
-    /// `[batch, input, side, side]` to `[batch, output, side / stride, side / stride]`.
-    pub fn forward(&self, map: Tensor<4>, statistics: Option<&mut Statistics>) -> Tensor<4> {
-        let [_, _, kernel, _] = self.weight.dims();
-        if self.groups > 1 && self.bias.is_none() {
-            return self.norm.forward(depthwise(map, self.weight.val(), self.stride), statistics);
-        }
-        let options = ConvOptions::new([self.stride; 2], [kernel / 2; 2], [1; 2], self.groups);
+    /// `[batch, input, side, side]` to `[batch, output, side / stride, side / stride]`. Where no statistics are collected,
+    /// the norm is part of the convolution.
+    pub fn forward(
+        &self,
+        map: Tensor<4>,
+        activation: Option<Activation>,
+        statistics: Option<&mut Statistics>,
+    ) -> Tensor<4> {
         let bias = self.bias.as_ref().map(Param::val);
-        self.norm.forward(conv2d(map, self.weight.val(), bias, options), statistics)
+        if statistics.is_none() {
+            let (scale, shift) = self.norm.affine(bias);
+            return convolution_affine(map, self.weight.val(), self.stride, Affine { scale, shift, activation });
+        }
+        let map = convolution(map, self.weight.val(), self.stride);
+        let map = match bias {
+            Some(bias) => map + bias.reshape([1, -1, 1, 1]),
+            None => map,
+        };
+        let map = self.norm.forward(map, statistics);
+        match activation {
+            Some(activation) => activation.forward(map),
+            None => map,
+        }
     }
 }
 
@@ -81,7 +73,7 @@ pub struct Stem {
 impl Stem {
     /// `[batch, channels, side, side]` to `[batch, width, ..]`.
     pub fn forward(&self, images: Tensor<4>, statistics: Option<&mut Statistics>) -> Tensor<4> {
-        let map = self.activation.forward(self.conv.forward(images, statistics));
+        let map = self.conv.forward(images, Some(self.activation), statistics);
         if !self.pool {
             return map;
         }
@@ -111,20 +103,18 @@ impl Block {
     /// `[batch, input, side, side]` to `[batch, width, side / stride, side / stride]`
     pub fn forward(&self, map: Tensor<4>, mut statistics: Option<&mut Statistics>) -> Tensor<4> {
         let (mut branch, last) = (map.clone(), self.convs.len().saturating_sub(1));
+        let is_cut = !self.is_residual && self.kind != BlockKind::Inverted;
         for (at, conv) in self.convs.iter().enumerate() {
-            branch = conv.forward(branch, statistics.as_deref_mut());
-            if at < last {
-                branch = Activation::of(self.kind).forward(branch);
-            }
+            let activation = (at < last || is_cut).then(|| activation_of(self.kind));
+            branch = conv.forward(branch, activation, statistics.as_deref_mut());
         }
         match (self.kind, self.is_residual) {
+            (_, false) => return branch,
             (BlockKind::Inverted, true) => return branch + map,
-            (BlockKind::Inverted, false) => return branch,
-            (_, false) => return relu(branch),
             (_, true) => {}
         }
         let shortcut = match &self.downsample {
-            Some(conv) => conv.forward(map, statistics),
+            Some(conv) => conv.forward(map, None, statistics),
             None => padded(map, branch.dims()),
         };
         relu(branch + shortcut)

@@ -16,6 +16,7 @@ pub use heirloom_plan::config::{
     projection_keys, sides,
 };
 pub use init::RandomWeights;
-pub use layers::{Activation, Block, ConvNorm, Hidden, Stage, Stem};
+pub use crate::kernels::Activation;
+pub use layers::{Block, ConvNorm, Hidden, Stage, Stem};
 pub use model::{Cnn, Hooks, OnBlock, OnStage};
 pub use norm::{BatchNorm, Statistics};

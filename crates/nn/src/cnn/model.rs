@@ -6,8 +6,8 @@ use burn::nn::Linear;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use super::{Activation, BatchNorm, CnnConfig, ConvNorm, Hidden, Stage, Statistics, Stem};
-use crate::kernels::linear;
+use super::{BatchNorm, CnnConfig, ConvNorm, Hidden, Stage, Statistics, Stem};
+use crate::kernels::{Activation, linear};
 
 /// Shown a stage and the map that leaves it, `[batch, width, side, side]`.
 pub type OnStage<'a> = &'a mut dyn FnMut(usize, &Tensor<4>);
@@ -72,7 +72,7 @@ impl Cnn {
             }
         }
         match &self.conv_head {
-            Some(conv) => Activation::Relu6.forward(conv.forward(map, hooks.statistics.as_deref_mut())),
+            Some(conv) => conv.forward(map, Some(Activation::Relu6), hooks.statistics.as_deref_mut()),
             None => map,
         }
     }

@@ -62,6 +62,17 @@ impl BatchNorm {
         normed.output
     }
 
+    /// Scale and shift of each channel by the running statistics, `[channels]` each, of what has yet to get this bias.
+    pub(super) fn affine(&self, bias: Option<Tensor<1>>) -> (Tensor<1>, Tensor<1>) {
+        let scale = self.weight.val() / (self.running_var.val() + self.eps).sqrt();
+        let mean = match bias {
+            Some(bias) => self.running_mean.val() - bias,
+            None => self.running_mean.val(),
+        };
+        let shift = self.bias.val() - mean * scale.clone();
+        (scale, shift)
+    }
+
     /// Moves the running statistics towards what was seen.
     pub(super) fn update_running_stats(&mut self, seen: &BatchStatistics) {
         let towards = |running: &mut Param<Tensor<1>>, seen: &Tensor<1>| {

@@ -32,13 +32,13 @@ impl<W: Weights> Loader<'_, W> {
     }
 
     async fn conv_norm(&mut self, [conv, norm]: Pair, shape: Convolution) -> Result<ConvNorm, W::Error> {
-        let Convolution { output, stride, groups, .. } = shape;
+        let Convolution { output, stride, .. } = shape;
         let weight = self.param(format!("{conv}.weight"), shape.weight_shape()).await?;
         let bias = match self.config.conv_bias {
             true => Some(self.param(format!("{conv}.bias"), [output]).await?),
             false => None,
         };
-        Ok(ConvNorm { weight, bias, norm: self.norm(&norm, output).await?, stride, groups })
+        Ok(ConvNorm { weight, bias, norm: self.norm(&norm, output).await?, stride })
     }
 
     async fn linear(&mut self, key: &str, input: usize, output: usize) -> Result<Linear, W::Error> {

@@ -6,8 +6,8 @@ pub mod adamw;
 pub mod attention;
 pub mod attention_distance;
 pub mod cka;
+pub mod convolution;
 pub mod density;
-pub mod depthwise;
 pub mod expand_heads;
 pub mod ffn_map;
 mod flex;
@@ -24,8 +24,8 @@ pub use attention_distance::{
     distance_of,
 };
 pub use cka::{gram, own_squares, pair_squares};
+pub use convolution::{Activation, Affine, convolution, convolution_affine};
 pub use density::{Density, density};
-pub use depthwise::depthwise;
 pub use expand_heads::{HeadWeights, expand_heads};
 pub use ffn_map::ffn_map;
 pub use gelu::gelu;
