@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use burn::tensor::Tensor;
 use futures::lock::Mutex;
-use heirloom_data::{DataError, Split};
+use heirloom_data::Split;
 use heirloom_learngene::cluster::{FIT_PICTURES, FIT_RIDGE, Inherited};
 use heirloom_learngene::{Descendant, InitError, Initializer};
 use heirloom_nn::model::ModelConfig;
@@ -65,7 +65,7 @@ impl Initializer for FittedStart {
     }
 }
 
-async fn read(pictures: &mut PlainPictures) -> Result<Vec<Tensor<4>>, DataError> {
+async fn read(pictures: &mut PlainPictures) -> Result<Vec<Tensor<4>>, EngineError> {
     let mut all = Vec::new();
     for index in 0..pictures.batches() {
         all.extend(pictures.batch(index).await?.map(|(images, _)| images));

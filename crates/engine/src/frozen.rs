@@ -7,12 +7,11 @@ use burn::module::Module;
 use futures::lock::Mutex;
 use heirloom_data::{Labelled, Split};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
-use heirloom_learngene::yardstick::{as_it_is, head_features, kinds, put_head, read_as};
+use heirloom_learngene::yardstick::{as_it_is, kinds, put_head, read_as};
 use heirloom_learngene::{Descendant, InitError, Initializer};
-use heirloom_nn::device::read;
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::forecast::Work;
-use heirloom_train::{Features, LinearFit, LinearHead, PENALTIES};
+use heirloom_train::{Batch, Crew, Features, Lent, LinearFit, LinearHead, PENALTIES, TrainError};
 use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
@@ -39,7 +38,21 @@ pub struct FrozenStart {
 /// What pictures are looked at with.
 struct Looking {
     pictures: PlainPictures,
-    model: Option<Model>,
+    model: Option<Lent<Descendant>>,
+    /// Other threads of the CPU engine.
+    crew: Option<Rc<dyn Crew>>,
+}
+
+impl Looking {
+    /// Batches from `next` on, one for each thread; `None` where no picture of one decodes.
+    async fn batches(&mut self, next: usize) -> Result<Vec<Option<Batch>>, EngineError> {
+        let threads = 1 + self.crew.as_ref().map_or(0, |crew| crew.hands());
+        let mut batches = Vec::new();
+        for index in (next..self.pictures.batches()).take(threads) {
+            batches.push(self.pictures.on_host(index).await?);
+        }
+        Ok(batches)
+    }
 }
 
 impl FrozenStart {
@@ -61,7 +74,8 @@ impl FrozenStart {
         let train = if split.train.len() > most { split.spread(most) } else { split.train.clone() };
         let key = key(workspace, split, &train, image_size)?;
         let pictures = train.len();
-        let looking = Looking { pictures: PlainPictures::new(workspace, split, train, image_size)?, model: None };
+        let crew = workspace.crew();
+        let looking = Looking { pictures: PlainPictures::new(workspace, split, train, image_size)?, model: None, crew };
         Ok(Self { ancestor: ancestor.clone().valid(), whole, key, fits, pictures, looking: Mutex::new(looking) })
     }
 
@@ -116,6 +130,26 @@ impl FrozenStart {
         Ok(Fitting::Looking { next: 0, kinds })
     }
 
+    /// Adds what some batches look like to the ancestor.
+    async fn look(&self, looking: &mut Looking, some: &[Batch], features: &mut [Features]) -> Result<(), InitError> {
+        let (device, crew) = (looking.pictures.device().clone(), looking.crew.as_ref());
+        let model = match &mut looking.model {
+            Some(model) => model,
+            None => looking.model.insert(Lent::new(self.model(0).await?.into())),
+        };
+        let failed = |error: TrainError| InitError::Pictures(error.to_string());
+        let seen = model.features(some, &device, crew).await.map_err(failed)?;
+        for (Batch { labels, .. }, seen) in some.iter().zip(seen) {
+            let each = seen.len() / features.len().max(1);
+            for (features, seen) in features.iter_mut().zip(seen.chunks_exact(each.max(1))) {
+                features.push(seen, labels);
+            }
+            let judging = labels.len() as f64 * self.config().flops() as f64;
+            self.fits.spend(Work { judging, ..Work::default() });
+        }
+        Ok(())
+    }
+
     /// The ancestor, whose classifier is yet to be put in and sees features of this kind.
     async fn model(&self, kind: usize) -> Result<Model, InitError> {
         let mut model = as_it_is(&self.ancestor, &self.whole).await?;
@@ -134,29 +168,20 @@ impl Initializer for FrozenStart {
             return Ok(None);
         }
         let mut looking = self.looking.lock().await;
-        let Looking { pictures, model } = &mut *looking;
-        let batches = pictures.batches();
+        let batches = looking.pictures.batches();
         let total = batches + (kinds(&self.config()).len() + 1) * PENALTIES.len();
         match self.fitting(batches)? {
             Fitting::Looking { next, kinds: mut features } if next < batches => {
-                let seen = match model {
-                    Some(model) => model,
-                    None => model.insert(self.model(0).await?),
-                };
-                let batch = pictures.batch(next).await.map_err(|error| InitError::Pictures(error.to_string()))?;
-                if let Some((images, labels)) = batch {
-                    for (features, seen) in features.iter_mut().zip(head_features(seen, images)) {
-                        features.push(&read(seen).await?, &labels);
-                    }
-                    let judging = labels.len() as f64 * self.config().flops() as f64;
-                    self.fits.spend(Work { judging, ..Work::default() });
-                }
-                self.fits.put_back(&self.key, Fitting::Looking { next: next + 1, kinds: features });
-                Ok(Some((next + 1, total)))
+                let batches = looking.batches(next).await.map_err(|error| InitError::Pictures(error.to_string()))?;
+                let done = next + batches.len();
+                let some: Vec<Batch> = batches.into_iter().flatten().collect();
+                self.look(&mut looking, &some, &mut features).await?;
+                self.fits.put_back(&self.key, Fitting::Looking { next: done, kinds: features });
+                Ok(Some((done, total)))
             }
             Fitting::Looking { kinds, .. } => {
                 // The model is not needed any more, and a tab has little room.
-                *model = None;
+                looking.model = None;
                 self.fits.put_back(&self.key, Fitting::Fitting(Box::new(LinearFit::new(kinds))));
                 Ok(Some((batches, total)))
             }

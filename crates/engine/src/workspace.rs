@@ -8,6 +8,7 @@ mod pools;
 mod tied;
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use burn::tensor::Tensor;
 
@@ -28,6 +29,7 @@ use heirloom_plan::protocol::{AncestorSummary, CondenseReport, CutReport, Init, 
 use heirloom_plan::queue::Queue;
 use heirloom_platform::file::FileHandle;
 use heirloom_platform::image::RgbImage8;
+use heirloom_train::Crew;
 
 /// Everything that is open, measured and trained.
 #[derive(Default)]
@@ -130,6 +132,12 @@ impl Workspace {
     /// Notes that there is something to save.
     pub fn note(&self, change: Change) {
         self.unsaved.set(self.unsaved.get().max(change));
+    }
+
+    /// Other threads of the CPU engine; `None` with another engine, or where one thread is to compute.
+    pub fn crew(&self) -> Option<Rc<dyn Crew>> {
+        let is_cpu = self.acquired.as_ref().is_some_and(|acquired| !acquired.is_webgpu);
+        (is_cpu && self.cores.0 > 1).then(|| Rc::new(self.helpers.clone()) as Rc<dyn Crew>)
     }
 
     pub fn acquired(&self) -> Result<&Acquired, EngineError> {

@@ -93,13 +93,7 @@ impl Depthwise {
 /// # Panics
 /// When a length does not fit.
 #[inline(never)]
-pub fn depthwise(
-    input: &[f32],
-    weight: &[f32],
-    sizes: Depthwise,
-    epilogue: Epilogue<'_>,
-    output: &mut [f32],
-) {
+pub fn depthwise(input: &[f32], weight: &[f32], sizes: Depthwise, epilogue: Epilogue<'_>, output: &mut [f32]) {
     sizes.check(input.len(), output.len(), weight.len());
     assert_eq!(epilogue.bias.len(), sizes.channels, "a bias for each channel");
     let [rows, columns] = sizes.output();

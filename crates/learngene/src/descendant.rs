@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::SharedFfn;
 use super::cluster::ExpandError;
 use super::layers::LayersError;
+use super::yardstick::head_features;
 use heirloom_nn::cnn::Statistics;
 use heirloom_nn::device::ReadError;
 use heirloom_nn::model::{Model, ModelConfig};
@@ -231,6 +232,10 @@ impl Classifier for Descendant {
         let ffn_maps = self.ffn_maps.iter().map(|group| group.layers.clone()).collect();
         let blueprint = Blueprint { config: self.config(), ffn_maps, inherited: self.inherited };
         serde_json::to_string(&blueprint).ok().map(Rc::from)
+    }
+
+    fn head_features(&self, images: Tensor<4>) -> Vec<Tensor<2>> {
+        head_features(&self.assembled(), images)
     }
 
     fn learngene(&self) -> Vec<ParamId> {

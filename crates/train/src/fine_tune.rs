@@ -55,6 +55,12 @@ pub trait Classifier: Module {
         None
     }
 
+    /// What a new last layer of the classifier can be fitted to, `[batch, width]` for each way to read the model; none
+    /// where that is not known.
+    fn head_features(&self, _images: Tensor<4>) -> Vec<Tensor<2>> {
+        Vec::new()
+    }
+
     /// Parameters that start from random numbers; all others are inherited.
     fn fresh(&self) -> Vec<ParamId> {
         Vec::new()

@@ -18,7 +18,7 @@ mod relative;
 mod state;
 
 pub use batches::{Batch, Batches, Initializers};
-pub use crew::{Answer, Crew, Errand, Pass, Work, do_errand, with_weights};
+pub use crew::{Answer, Crew, Errand, Lent, Pass, Work, do_errand, with_weights};
 pub use drop_path::drop_path_factors;
 pub use error::TrainError;
 pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, evaluate_batch};

@@ -56,8 +56,7 @@ impl Case {
     }
 
     async fn loss(&self, device: &Device, input: &[f32], weight: &[f32]) -> f32 {
-        let output =
-            convolution(tensor(input, self.map, device), tensor(weight, self.kernels, device), self.stride);
+        let output = convolution(tensor(input, self.map, device), tensor(weight, self.kernels, device), self.stride);
         read(output).await.unwrap().iter().zip(&self.factors).map(|(value, factor)| value * factor).sum()
     }
 }

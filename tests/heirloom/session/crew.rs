@@ -8,8 +8,9 @@ use heirloom_engine::crew::Helpers;
 use heirloom_learngene::Descendant;
 use heirloom_nn::device::{cpu, uniform};
 use heirloom_nn::model::{Model, ModelConfig};
+use heirloom_plan::config::CnnConfig;
 use heirloom_plan::protocol::{Command, CurvePoint, Event, TrainSettings};
-use heirloom_train::{Answer, Crew, Errand, HostTensors, Run, read_model};
+use heirloom_train::{Answer, Batch, Crew, Errand, HostTensors, Lent, Run, read_model};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -96,6 +97,36 @@ fn parts_of_a_batch_make_the_step_of_the_whole_batch() {
         for (name, tensor) in &whole {
             // A step of AdamW is as long as the rate, whatever the gradient: five of them amplify the last bits.
             crate::support::assert_close(&tensor.values, &parts[name].values, 2e-3);
+        }
+    });
+}
+
+/// What the classifier of a model sees of four batches.
+async fn seen(config: &ModelConfig, crew: Option<Rc<dyn Crew>>, device: &Device) -> Vec<Vec<f32>> {
+    let model: Descendant = Model::random(config, 3, device).await.into();
+    let batch = |seed| Batch { pixels: uniform(5 * 3 * 32 * 32, seed, 1.0), shape: [5, 3, 32, 32], labels: vec![0; 5] };
+    let batches: Vec<Batch> = (0..4).map(batch).collect();
+    Lent::new(model).features(&batches, device, crew.as_ref()).await.unwrap()
+}
+
+#[test]
+fn features_are_the_same_whoever_looks_at_the_pictures() {
+    pollster::block_on(async {
+        let device = cpu();
+        let network = CnnConfig { image_size: 32, ..CnnConfig::mobilenet_v2(0.35, 3) };
+        for config in [ModelConfig::Vit(super::config()), ModelConfig::Cnn(network)] {
+            let alone = seen(&config, None, &device).await;
+            assert!(alone.iter().all(|batch| !batch.is_empty() && batch.iter().all(|value| value.is_finite())));
+            let helpers = Helpers::default();
+            helpers.set(2);
+            let crew = Rc::new(Unreliable { helpers, asked: Cell::new(0) });
+            // A second time: the hands have the weights by then, and one answer is lost.
+            let mut lent = 0;
+            for _ in 0..2 {
+                assert_eq!(seen(&config, Some(crew.clone()), &device).await, alone);
+                lent += 2;
+                assert_eq!(crew.asked.get(), lent, "as many batches as hands");
+            }
         }
     });
 }

@@ -5,8 +5,6 @@ pub mod arms;
 mod report;
 pub mod set_up;
 
-use std::rc::Rc;
-
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
 
@@ -195,9 +193,11 @@ impl RaceJob {
         let RaceParts { plan, batches, starts, configs, classes, cost, fit, remark } =
             RaceParts::new(workspace, &settings, &fits)?;
         let mut race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
-        if race.plan().parts > 1 {
-            workspace.helpers.set(workspace.cores.0.min(race.plan().parts) - 1);
-            race.set_crew(Some(Rc::new(workspace.helpers.clone())));
+        let is_fitting = fit.as_ref().is_some_and(|key| fits.head(key).is_none());
+        let divides = race.plan().parts > 1;
+        if let Some(crew) = workspace.crew() {
+            workspace.helpers.set(if divides || is_fitting { workspace.cores.0 - 1 } else { 0 });
+            race.set_crew(divides.then_some(crew));
         }
         let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
         // Of the races on the same pictures the first fits the classifier.
@@ -274,6 +274,8 @@ impl RaceJob {
                 Err(reason) => emitter.notify_error(reason),
             }
         }
+        // What they hold is memory that others need.
+        workspace.helpers.set(0);
         plan_again(workspace, emitter);
         Step::Ended { is_finished: state == RaceState::Finished }
     }

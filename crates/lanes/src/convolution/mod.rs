@@ -76,13 +76,7 @@ impl Convolution {
 /// # Panics
 /// When a length does not fit.
 #[inline(never)]
-pub fn convolution(
-    input: &[f32],
-    weight: &[f32],
-    sizes: Convolution,
-    epilogue: Epilogue<'_>,
-    output: &mut [f32],
-) {
+pub fn convolution(input: &[f32], weight: &[f32], sizes: Convolution, epilogue: Epilogue<'_>, output: &mut [f32]) {
     let pictures = sizes.pictures(input.len(), weight.len(), output.len());
     assert_eq!(epilogue.bias.len(), sizes.outputs, "a bias for each channel");
     let (sizes, depth) = (sizes.flat(), sizes.depth());

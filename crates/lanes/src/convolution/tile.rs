@@ -62,7 +62,9 @@ impl Tile {
                 let row = &mut row[places];
                 match sizes.stride {
                     1 => row.copy_from_slice(&map[first..first + row.len()]),
-                    stride => row.iter_mut().zip(map[first..].iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+                    stride => {
+                        row.iter_mut().zip(map[first..].iter().step_by(stride)).for_each(|(to, from)| *to = *from)
+                    }
                 }
             }
         }

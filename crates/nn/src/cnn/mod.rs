@@ -11,12 +11,12 @@ mod norm;
 mod state;
 mod units;
 
+pub use crate::kernels::Activation;
 pub use heirloom_plan::config::{
     BlockKind, CnnConfig, Convolution, Pair, SeamError, Shortcut, StageConfig, StemConfig, Unit, head_conv_keys,
     projection_keys, sides,
 };
 pub use init::RandomWeights;
-pub use crate::kernels::Activation;
 pub use layers::{Block, ConvNorm, Hidden, Stage, Stem};
 pub use model::{Cnn, Hooks, OnBlock, OnStage};
 pub use norm::{BatchNorm, Statistics};

@@ -75,7 +75,8 @@ pub fn convolution_affine(input: Tensor<4>, weight: Tensor<4>, stride: usize, af
     check(&input, &weight);
     let Affine { scale, shift, activation } = affine;
     let [scale, shift] = [scale, shift].map(Tensor::into_dispatch);
-    let output = Dispatch::convolution_affine(input.into_dispatch(), weight.into_dispatch(), scale, shift, stride, activation);
+    let output =
+        Dispatch::convolution_affine(input.into_dispatch(), weight.into_dispatch(), scale, shift, stride, activation);
     Tensor::from_dispatch(output)
 }
 
