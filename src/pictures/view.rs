@@ -5,7 +5,7 @@ use crate::pictures::samples;
 use crate::pictures::samples::Sample;
 use crate::prelude::*;
 use crate::store::EngineState;
-use crate::training::actions::fit_head;
+use crate::training::actions::{find_small, fit_head};
 use crate::widgets::{JobBar, More, NumberField, Picker, Press, Step, row};
 use heirloom_plan::protocol::{ClassCount, Command, FolderChoice, JobKind, PicturesSummary};
 use heirloom_plan::settings::{Key, Settings};
@@ -82,8 +82,10 @@ fn FitHead() -> impl IntoView {
     let has_split = move || store.pictures.with(|pictures| pictures.as_ref().is_some_and(|all| all.split.is_some()));
     let is_possible = move || is_ready() && has_split() && store.ancestor.with(Option::is_some) && !is_busy(store);
     let fit = Press::new("fit-head", t.fit_head, move |_| fit_head(store)).quiet().off_while(move || !is_possible());
+    let small = Press::new("find-small", t.find_small, move |_| find_small(store)).off_while(move || !is_possible());
     view! {
-        {row(vec![fit])}
+        {row(vec![small, fit])}
+        <p class="hint">{t.find_small_hint}</p>
         <p class="hint">{t.fit_head_hint}</p>
     }
 }

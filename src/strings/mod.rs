@@ -171,6 +171,8 @@ pub struct Pictures {
     pub sample_missing: fn(&str) -> String,
     pub class: &'static str,
     pub class_hint: &'static str,
+    pub find_small: &'static str,
+    pub find_small_hint: &'static str,
     pub fit_head: &'static str,
     pub fit_head_hint: &'static str,
     pub clear: &'static str,

@@ -32,6 +32,8 @@ pub struct Race {
     pub rate_and_batch: fn(&str, usize) -> String,
     pub relative_rate: fn(&str) -> String,
     pub share: fn(&str) -> String,
+    /// Blocks that a model keeps of the ancestor, 0 = all.
+    pub first_blocks: fn(usize) -> String,
     pub show_race: &'static str,
     pub latest: &'static str,
     pub retry: fn(usize) -> String,
@@ -73,7 +75,13 @@ pub struct Race {
     pub column_share: &'static str,
     pub column_lowest: &'static str,
     pub column_highest: &'static str,
+    pub column_held_out: &'static str,
+    pub of: fn(usize, usize) -> String,
     pub best_of_family: fn(&str, &str, &str, &str) -> String,
+    /// Of the model that is small and large enough: its name, parameters, their share, accuracy; accuracy of the whole.
+    pub small_enough: fn(&str, &str, &str, &str, Option<&str>) -> String,
+    /// Held-out pictures.
+    pub small_chosen: fn(usize) -> String,
     pub best_of_sweep: fn(&str, &str, &str, &str) -> String,
     pub between: fn(&str, usize) -> String,
     pub enough: fn(&str, &str, &str, &str) -> String,

@@ -3,6 +3,7 @@
 use crate::descendant::follow::tell_engine;
 use crate::prelude::*;
 use crate::training::runs::chosen_experiment;
+use heirloom_plan::config::ModelConfig;
 use heirloom_plan::layers::layer_names;
 use heirloom_plan::protocol::{
     Command, Design, ExperimentReport, ExperimentSettings, Init, JobKind, LayersSettings, RaceReport, RaceState,
@@ -22,7 +23,17 @@ pub fn train(store: Store) {
 
 /// Fits a classifier to the ancestor as it is: the quickest way from pictures to a model, without heads or a descendant.
 pub fn fit_head(store: Store) {
+    fit_heads(store, |_| Design::Race);
+}
+
+/// The same at every depth that is worth trying, the whole ancestor last: how small may a model be?
+pub fn find_small(store: Store) {
+    fit_heads(store, |ancestor| Design::Depths(ancestor.cuts().into_iter().chain([0]).collect()));
+}
+
+fn fit_heads(store: Store, design: impl Fn(&ModelConfig) -> Design) {
     let settings = untrack(|| {
+        let design = store.ancestor.with(|ancestor| ancestor.as_ref().map(|ancestor| design(&ancestor.config)))?;
         let (depth, patch) =
             store.ancestor.with(|a| a.as_ref().map(|a| (layer_names(&a.config).len(), a.config.patch_size())))?;
         store.settings.with(|settings| {
@@ -34,7 +45,7 @@ pub fn fit_head(store: Store) {
             };
             let race =
                 TrainSettings { arms: vec![Init::Frozen], steps: 1, seeds: 1, ..settings.training(whole.into()) };
-            Some(ExperimentSettings { race, design: Design::Race })
+            Some(ExperimentSettings { race, design })
         })
     });
     if let Some(settings) = settings {

@@ -23,6 +23,7 @@ pub fn ChooseExperiment() -> impl IntoView {
             Experiment::Family => &[("family-sizes", Key::Sizes)],
             Experiment::Sweep => &[("sweep-rates", Key::Rates), ("sweep-batches", Key::Batches)],
             Experiment::Shares => &[("share-list", Key::Shares)],
+            Experiment::Depths => &[],
         };
         lists.iter().map(|&(id, key)| view! { <ListField id key/> }).collect_view()
     };
@@ -91,6 +92,7 @@ pub fn race_name(report: &ExperimentReport, race: usize) -> String {
         },
         Design::Sweep { .. } => (t.rate_and_batch)(&rate(found.settings.lr), found.settings.batch),
         Design::Shares(_) => (t.share)(&percent(found.settings.share)),
+        Design::Depths(_) => (t.first_blocks)(found.settings.cut),
     }
 }
 
@@ -110,14 +112,16 @@ pub fn ExperimentResults() -> impl IntoView {
         None | Some(Experiment::Race) => ().into_any(),
         Some(Experiment::Sweep) => view! { <HeatMaps/> }.into_any(),
         Some(Experiment::Shares) => view! { <PointsChart along=Signal::stored(Along::Share)/> }.into_any(),
-        Some(Experiment::Family) => {
+        Some(kind @ (Experiment::Family | Experiment::Depths)) => {
+            // Blocks of a network are no heads, and its stages no blocks.
+            let sizes = if kind == Experiment::Depths { &Along::SIZES[..2] } else { &Along::SIZES[..] };
             let axes =
-                Along::SIZES.map(|one| view! { <option value=one.key()>{(text().race.axis_name)(one.key())}</option> });
+                sizes.iter().map(|one| view! { <option value=one.key()>{(text().race.axis_name)(one.key())}</option> });
             view! {
                 <div class="field inline">
                     <label for="family-axis">{text().race.axis}</label>
                     <select id="family-axis" data-testid="family-axis" on:change=choose>
-                        {axes.into_iter().collect_view()}
+                        {axes.collect_view()}
                     </select>
                 </div>
                 <PointsChart along/>

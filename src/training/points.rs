@@ -4,7 +4,7 @@ use super::starts::{class_of, level, point, swatch};
 use crate::charts::frame::{Frame, TOP};
 use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
-use heirloom_plan::protocol::{ExperimentPoint, Init};
+use heirloom_plan::protocol::{Design, ExperimentPoint, Init};
 
 /// What lies along the horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,11 +54,21 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
         arms.dedup();
         arms.into_iter().map(|arm| view! { <li>{swatch(arm)}{(text().training.arm)(arm)}</li> }).collect_view()
     };
-    let kind = move || if along.get() == Along::Share { "shares" } else { "family" };
+    let is_of_depths = move || {
+        store
+            .training
+            .report
+            .with(|report| report.as_ref().is_some_and(|report| matches!(report.settings.design, Design::Depths(_))))
+    };
+    let kind = move || match along.get() {
+        Along::Share => "shares",
+        _ if is_of_depths() => "depths",
+        _ => "family",
+    };
     view! {
         <figure class="chart">
             <figcaption>{move || (text().race.experiment_chart)(kind())}</figcaption>
-            {move || draw(&points(), along.get(), store.width.get())}
+            {move || draw(&points(), along.get(), is_of_depths(), store.width.get())}
             <div class="legend">
                 <ul>{arms} <li>{text().race.whisker}</li></ul>
             </div>
@@ -67,10 +77,10 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
     }
 }
 
-fn draw(points: &[ExperimentPoint], along: Along, width: f64) -> impl IntoView + use<> {
+fn draw(points: &[ExperimentPoint], along: Along, is_of_depths: bool, width: f64) -> impl IntoView + use<> {
     let t = &text().race;
     // Of other sizes than the descendants, the yardstick would leave these a corner of the plot.
-    let is_level = |arm: Init| arm.is_frozen() && along != Along::Share;
+    let is_level = |arm: Init| arm.is_frozen() && along != Along::Share && !is_of_depths;
     let placed = points.iter().filter(|point| !is_level(point.arm));
     let most = placed.map(|point| along.of(point)).fold(0.0, f64::max);
     let frame = Frame::new(width, (0.0, if most > 0.0 { most * 1.04 } else { 1.0 }), (0.0, 100.0));

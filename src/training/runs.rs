@@ -12,8 +12,8 @@ pub struct TrainedRun {
     pub step: usize,
     /// Accuracy at its last point.
     pub accuracy: Option<f64>,
-    /// Heads and layers, where models of several sizes are there.
-    pub size: Option<(Option<usize>, usize)>,
+    /// How large it is in words, where models of several sizes are there.
+    pub size: Option<String>,
 }
 
 /// Shows the race whose curves are wanted: the latest, or the chosen one of an experiment.
@@ -28,9 +28,21 @@ pub fn with_shown_race<T>(store: Store, see: impl FnOnce(Option<&RaceReport>) ->
     })
 }
 
+/// The model that is chosen first: the smallest that is large enough, else the inherited one, what all this is for.
+pub fn first_choice(store: Store) -> Option<usize> {
+    let small = store.training.report.with(|report| {
+        let report = report.as_ref()?;
+        Some(report.races[report.small_enough()?].first_run)
+    });
+    let runs = trained_runs(store);
+    let inherited = || runs.iter().find(|run| run.arm == Init::Inherited).or(runs.first()).map(|run| run.number);
+    small.filter(|small| runs.iter().any(|run| run.number == *small)).or_else(inherited)
+}
+
 /// All models there are, over all races.
 pub fn trained_runs(store: Store) -> Vec<TrainedRun> {
-    let of_race = |race: &RaceReport, has_sizes: bool| {
+    let t = &text().race;
+    let of_race = |race: &RaceReport, design: Option<&Design>| {
         let runs = race.runs.iter().enumerate().filter(|(_, run)| run.has_model);
         let run = |(index, run): (usize, &heirloom_plan::protocol::RunReport)| TrainedRun {
             number: race.first_run + index,
@@ -38,16 +50,17 @@ pub fn trained_runs(store: Store) -> Vec<TrainedRun> {
             seed: run.seed,
             step: run.step,
             accuracy: run.points.last().map(|point| f64::from(point.validation_accuracy)),
-            size: has_sizes.then_some((run.size.1, run.size.0)),
+            size: match design {
+                Some(Design::Family(_)) => Some((t.size)(run.size.1, run.size.0)),
+                Some(Design::Depths(_)) => Some((t.first_blocks)(race.settings.cut)),
+                _ => None,
+            },
         };
         runs.map(run).collect::<Vec<_>>()
     };
     store.training.report.with(|report| match report {
-        Some(report) => {
-            let has_sizes = matches!(report.settings.design, Design::Family(_));
-            report.races.iter().flat_map(|race| of_race(race, has_sizes)).collect()
-        }
-        None => store.training.race.with(|race| race.as_ref().map(|race| of_race(race, false)).unwrap_or_default()),
+        Some(report) => report.races.iter().flat_map(|race| of_race(race, Some(&report.settings.design))).collect(),
+        None => store.training.race.with(|race| race.as_ref().map(|race| of_race(race, None)).unwrap_or_default()),
     })
 }
 

@@ -186,6 +186,9 @@ fn sentences(report: &ExperimentReport) -> Vec<String> {
     if matches!(report.settings.design, Design::Shares(_)) {
         return shares(&points, &report.settings.race.arms);
     }
+    if matches!(report.settings.design, Design::Depths(_)) {
+        return small_enough(report, &points);
+    }
     let all = sensitivity(&points);
     let line = |one: &heirloom_plan::protocol::Sensitivity| {
         let (arm, best, accuracy) = (name(one.arm), &one.best, percent_with(one.between.0, 1));
@@ -199,6 +202,29 @@ fn sentences(report: &ExperimentReport) -> Vec<String> {
         sentence(&[Some(first), between].into_iter().flatten().collect::<Vec<_>>().join("; "))
     };
     all.iter().map(line).collect()
+}
+
+/// Which of the models cut out of the ancestor is small and large enough.
+fn small_enough(report: &ExperimentReport, points: &[ExperimentPoint]) -> Vec<String> {
+    let t = &text().race;
+    let Some((race, run)) = report.small_enough().and_then(|race| Some((race, report.races[race].runs.first()?)))
+    else {
+        return Vec::new();
+    };
+    let accuracy = |point: &ExperimentPoint| point.accuracy.map(|range| percent_with(range.mean, 1));
+    let (Some(found), Some(whole)) =
+        (points.iter().find(|point| point.race == race), points.iter().find(|point| point.cut == 0))
+    else {
+        return Vec::new();
+    };
+    let share = percent(found.parameters as f64 / whole.parameters.max(1) as f64);
+    let all = (found.cut > 0).then(|| accuracy(whole)).flatten();
+    let (name, right) = ((t.first_blocks)(found.cut), accuracy(found).unwrap_or_default());
+    let held_out = run.held_out.map_or(0, |[_, all]| all);
+    vec![
+        sentence(&(t.small_enough)(&name, &short(found.parameters), &share, &right, all.as_deref())),
+        sentence(&(t.small_chosen)(held_out)),
+    ]
 }
 
 /// How few pictures the first start needs to be as good as each of the others.
@@ -234,6 +260,7 @@ pub fn ExperimentTable() -> impl IntoView {
         t.column_last,
         t.column_lowest,
         t.column_highest,
+        t.column_held_out,
     ];
     view! {
         <TableView testid="experiment-table" label=t.numbers columns=names.map(String::from).to_vec()>
@@ -248,7 +275,7 @@ fn point_row(point: &ExperimentPoint) -> impl IntoView + use<> {
     let last = value(|range| range.mean).or_else(|| (point.diverged > 0).then(|| t.diverged.to_owned()));
     view! {
         <tr>
-            <th scope="row">{name(point.arm)}</th>
+            <th scope="row">{if point.cut > 0 { (t.first_blocks)(point.cut) } else { name(point.arm).to_owned() }}</th>
             <td>{point.heads}</td>
             <td>{point.layers}</td>
             <td>{short(point.parameters)}</td>
@@ -259,6 +286,7 @@ fn point_row(point: &ExperimentPoint) -> impl IntoView + use<> {
             <td>{last}</td>
             <td>{value(|range| range.low)}</td>
             <td>{value(|range| range.high)}</td>
+            <td>{point.held_out.map(|[right, all]| (t.of)(right, all))}</td>
         </tr>
     }
 }

@@ -6,12 +6,12 @@ use super::confusion::ConfusionTable;
 use super::look::LookDialog;
 use super::pad::Pad;
 use crate::prelude::*;
-use crate::training::runs::trained_runs;
+use crate::training::runs::{first_choice, trained_runs};
 use crate::trial::actions::{ask_confusion, predict, predict_validation};
 use crate::trial::model::{has_model, name_of_cut};
 use crate::trial::state::Way;
 use crate::widgets::{JobBar, Picker, Press, Step, row, said};
-use heirloom_plan::protocol::{CutReport, Init, JobKind};
+use heirloom_plan::protocol::{CutReport, JobKind};
 
 /// Pictures kept for checking that are named at a time.
 const AT_ONCE: usize = 6;
@@ -127,12 +127,10 @@ fn Validation() -> impl IntoView {
 fn ChooseModel() -> impl IntoView {
     let store = expect_context::<Store>();
     let t = &text().trial;
-    // The inherited model is what all this is for: it is chosen first, once for each race.
+    // Once for each race.
     Effect::new(move |_| {
-        let runs = trained_runs(store);
-        let inherited = runs.iter().find(|run| run.arm == Init::Inherited).or(runs.first());
-        if let Some(run) = inherited {
-            store.trial.run.set(run.number);
+        if let Some(run) = first_choice(store) {
+            store.trial.run.set(run);
             store.trial.is_ancestor.set(false);
         }
     });
@@ -140,9 +138,8 @@ fn ChooseModel() -> impl IntoView {
         let runs = trained_runs(store).into_iter();
         runs.map(|run| {
             let name = (t.model_name)((text().training.arm)(run.arm), run.seed, run.step);
-            let size = run.size.map(|(heads, layers)| (text().race.size)(heads, layers));
             let right = run.accuracy.map(|accuracy| (t.accuracy)(&percent(accuracy)));
-            let name = [size, Some(name), right].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let name = [run.size, Some(name), right].into_iter().flatten().collect::<Vec<_>>().join(", ");
             let number = run.number;
             let is_chosen = move || store.trial.run.get() == number && !store.trial.is_ancestor.get();
             view! { <option value=number selected=is_chosen>{name}</option> }

@@ -149,6 +149,7 @@ pub fn descendant() -> DescendantSettings {
 
 pub fn training() -> TrainSettings {
     TrainSettings {
+        cut: 0,
         descendant: descendant().into(),
         arms: vec![Init::Inherited, Init::Scratch],
         seeds: 1,

@@ -1,7 +1,7 @@
 //! The ancestor as it is: what its classifier is fitted to, and the model with the fitted one.
 use burn::tensor::{Device, Tensor, TensorData};
-use heirloom_learngene::layers::{LayersPlan, WholeLayers};
-use heirloom_learngene::yardstick::{as_it_is, head_features, kinds, put_head};
+use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
+use heirloom_learngene::yardstick::{as_it_is, cut, head_features, kinds, put_head};
 use heirloom_nn::cnn::{CnnConfig, Shortcut};
 use heirloom_nn::device::{read, uniform};
 use heirloom_nn::model::{Model, ModelConfig};
@@ -21,7 +21,7 @@ fn images(side: usize, device: &Device) -> Tensor<4> {
 /// A classifier for features of this kind, as if it were fitted.
 fn head(kind: usize, width: usize) -> LinearHead {
     let (weight, bias) = (uniform(CLASSES * width, 6, 1.0), uniform(CLASSES, 7, 1.0));
-    LinearHead { kind, weight, bias, penalty: 0.1 }
+    LinearHead { kind, weight, bias, penalty: 0.1, held_out: None }
 }
 
 /// `W x + b`.
@@ -37,7 +37,7 @@ fn scores(head: &LinearHead, features: &[f32]) -> Vec<f32> {
 /// The features are what the classifier sees: the model with a head gives the head's scores of them, for every kind.
 async fn check(name: &str, model: Model) {
     let images = images(model.config().image_size(), &model.device());
-    let (all, kinds) = (head_features(&model, images.clone()), kinds(&model.config()));
+    let (all, kinds) = (head_features(&model, images.clone(), &[]), kinds(&model.config()));
     assert_eq!(all.len(), kinds.len(), "{name}");
     for (kind, features) in all.into_iter().enumerate() {
         let [_, width] = features.dims();
@@ -106,13 +106,51 @@ on_every_engine! {
         }
     }
 
+    async fn one_pass_shows_what_every_cut_model_would_see(device: Device) {
+        let tokens = VitConfig { depth: 3, ..of_options(Pool::Cls, FinalNorm::Usual) };
+        let mobile = CnnConfig { image_size: 32, ..CnnConfig::mobilenet_v2(0.35, CLASSES) };
+        let plain = crate::cnn::open("vgg").await.config.cnn().unwrap().image_size;
+        for (name, model) in [
+            ("tokens", vit(tokens, &device).await),
+            ("residual", lively(&small(Shortcut::Projection), &device).await.into()),
+            ("inverted", lively(&mobile, &device).await.into()),
+            ("plain", crate::cnn::load("vgg", plain, &device).await.into()),
+        ] {
+            let (config, images) = (model.config(), images(model.config().image_size(), &device));
+            let cuts = config.cuts();
+            assert!(!cuts.is_empty() && cuts.is_sorted() && *cuts.last().unwrap() <= config.blocks(), "{name}: {cuts:?}");
+            let mut all = head_features(&model, images.clone(), &cuts).into_iter();
+            for &blocks in &cuts {
+                let small = cut(&model, blocks).unwrap();
+                assert_eq!(Some(small.config()), config.cut(blocks), "{name} at {blocks}");
+                assert!(small.config().parameters() < config.parameters(), "{name} at {blocks}");
+                let held: usize = small.state().await.unwrap().iter().map(|(_, tensor)| tensor.values.len()).sum();
+                let described: usize =
+                    small.config().tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+                assert_eq!(held, described, "{name} at {blocks}");
+                // The model that gets the classifier is the same.
+                let layers = LayersPlan::whole(layer_names(&small.config()).len());
+                let whole = WholeLayers::new(small.clone(), layers, CLASSES, config.image_size()).unwrap();
+                let fitted = as_it_is(&small, &whole).await.unwrap();
+                let seen = head_features(&small, images.clone(), &[]).into_iter();
+                for (expected, again) in seen.zip(head_features(&fitted, images.clone(), &[])) {
+                    let expected = read(expected).await.unwrap();
+                    assert_close(&read(all.next().unwrap()).await.unwrap(), &expected, 1e-5);
+                    assert_close(&read(again).await.unwrap(), &expected, 1e-5);
+                }
+            }
+            assert_eq!(all.count(), kinds(&config).len(), "{name}: the whole one is last");
+            assert!(cut(&model, 0).is_none() && cut(&model, config.blocks() + 1).is_none(), "{name}");
+        }
+    }
+
     async fn all_layers_are_the_ancestors_those_of_its_classifier_but_the_last_too(device: Device) {
         let config = CnnConfig { hidden: vec![7, 6], ..small(Shortcut::Projection) };
         let ancestor = lively(&config, &device).await;
         let whole = WholeLayers::new(ancestor.clone().into(), LayersPlan::whole(3), CLASSES, 8).unwrap();
         let model = as_it_is(&ancestor.clone().into(), &whole).await.unwrap();
         assert_eq!(model.config().classes(), Some(CLASSES));
-        let of = |model: &Model| head_features(model, images(8, &device)).remove(0);
+        let of = |model: &Model| head_features(model, images(8, &device), &[]).remove(0);
         let (found, expected) = (read(of(&model)).await.unwrap(), read(of(&ancestor.into())).await.unwrap());
         assert_close(&found, &expected, 1e-6);
     }

@@ -310,7 +310,8 @@ class Case:
         self.pictures = np.array(told["pictures"], np.float32).reshape(told["shape"])
         self.scores = np.array(told["scores"], np.float32).reshape(len(self.pictures), told["outputs"])
         self.is_vit, self.is_stitched = "embed_dim" in told["config"], "front" in told["config"]
-        self.is_mobile = "conv_head" in told["config"]
+        # The first blocks of one have no `conv_head`.
+        self.is_mobile = any(stage["block"] == "inverted" for stage in told["config"].get("stages", []))
         self.config, self.labels, self.preprocessing = told["config"], told.get("labels"), told["preprocessing"]
 
     def path(self, ending):

@@ -24,7 +24,9 @@ pub(super) fn architecture(config: &CnnConfig) -> Option<&'static str> {
 
 /// Lines of Python that load `file` into timm; `None` where the network is no MobileNetV2, or has another stem than timm's.
 pub(super) fn python(config: &CnnConfig, file: &str) -> Option<String> {
-    let (stem, head) = (config.stem.filter(|stem| (stem.kernel, stem.stride) == (3, 2))?, config.conv_head?);
+    let stem = config.stem.filter(|stem| config.is_mobile() && (stem.kernel, stem.stride) == (3, 2))?;
+    // None: timm's 0.
+    let head = config.conv_head.unwrap_or(0);
     let classes = config.classes.unwrap_or(0);
     let channels = if config.channels == 3 { String::new() } else { format!(", in_chans={}", config.channels) };
     let (import, build) = match architecture(config) {

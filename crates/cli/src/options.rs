@@ -48,6 +48,7 @@ impl TrainingOptions {
     pub fn settings(&self, descendant: DescendantPlan, arms: Vec<Init>) -> TrainSettings {
         let Self { seeds, first_seed, batch, share, no_augment, .. } = *self;
         TrainSettings {
+            cut: 0,
             descendant,
             arms,
             seeds,

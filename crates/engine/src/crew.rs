@@ -107,7 +107,7 @@ impl Crew for Helpers {
             *holds = Some(version);
             let weights: &[f32] = if is_held { &[] } else { &weights };
             let (work, targets, drop_path) = match work {
-                Work::Features => (Wanted::Features, Vec::new(), Vec::new()),
+                Work::Features { cuts } => (Wanted::Features { cuts }, Vec::new(), Vec::new()),
                 Work::Logits { parts } => (Wanted::Logits { parts }, Vec::new(), Vec::new()),
                 Work::Pass(Pass { targets, drop_path, parts, whole, is_held }) => {
                     (Wanted::Pass { parts, whole, is_held }, targets, drop_path)
@@ -154,7 +154,7 @@ struct Head {
 enum Wanted {
     Pass { parts: Vec<usize>, whole: usize, is_held: bool },
     Logits { parts: Vec<usize> },
-    Features,
+    Features { cuts: Vec<usize> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -204,7 +204,7 @@ async fn errand(head: &str, mut numbers: &[f32]) -> Option<Answer> {
     let images = Tensor::from_data(TensorData::new(pixels.to_vec(), shape), &device);
     let work = match work {
         Wanted::Logits { parts } => Work::Logits { parts },
-        Wanted::Features => Work::Features,
+        Wanted::Features { cuts } => Work::Features { cuts },
         Wanted::Pass { parts, whole, is_held } => {
             let (targets, drop_path) = (targets?.to_vec(), drop_path?.to_vec());
             Work::Pass(Pass { targets, drop_path, parts, whole, is_held })

@@ -66,6 +66,8 @@ pub enum EngineError {
     Preparation,
     #[error("there is no such head, picture or patch; choose one from the chart")]
     NoSuchHead,
+    #[error("an ancestor of {blocks} blocks cannot end after block {wanted}; choose from 1 to {blocks}")]
+    NoSuchDepth { wanted: usize, blocks: usize },
     #[error("the classes of the pictures are not those that this model learned; train a descendant on them")]
     OtherClasses,
     #[error("configuration `{0}` is not there; choose one that is ready")]

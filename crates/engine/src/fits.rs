@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -37,6 +38,8 @@ struct Inner {
     /// By what they are fitted to.
     heads: BTreeMap<String, Rc<LinearHead>>,
     under_way: Option<(String, Fitting)>,
+    /// What pictures looked like at several depths, by what that depends on: classifiers are fitted one after the other.
+    seen: Option<(String, Vec<Features>)>,
     spent: Work,
 }
 
@@ -55,12 +58,25 @@ impl Fits {
         self.0.borrow_mut().heads.insert(key.to_owned(), Rc::new(head));
     }
 
-    /// Takes out the fit of this key that is under way; one of another key is let go.
+    /// Takes out the fit of this key that is under way.
     pub fn take(&self, key: &str) -> Option<Fitting> {
-        self.0.borrow_mut().under_way.take().filter(|(own, _)| own == key).map(|(_, fitting)| fitting)
+        let under_way = &mut self.0.borrow_mut().under_way;
+        under_way.take_if(|(own, _)| own == key).map(|(_, fitting)| fitting)
     }
 
-    /// Puts it back after a piece of work.
+    /// Keeps what was seen at all depths, in place of what was kept before.
+    pub fn keep_seen(&self, key: &str, features: Vec<Features>) {
+        self.0.borrow_mut().seen = Some((key.to_owned(), features));
+    }
+
+    /// Some readings of what was seen.
+    pub fn seen(&self, key: &str, readings: Range<usize>) -> Option<Vec<Features>> {
+        let inner = self.0.borrow();
+        let (_, features) = inner.seen.as_ref().filter(|(own, _)| own == key)?;
+        features.get(readings).map(<[Features]>::to_vec)
+    }
+
+    /// Puts it back after a piece of work; one of another key is let go.
     pub fn put_back(&self, key: &str, fitting: Fitting) {
         self.0.borrow_mut().under_way = Some((key.to_owned(), fitting));
     }
@@ -85,16 +101,20 @@ impl Fits {
             tensors.push(DeviceTensor { name, shape, tensor: Tensor::from_data(data, device) });
         };
         for (at, (key, head)) in inner.heads.iter().enumerate() {
-            let LinearHead { kind, weight, bias, penalty } = &**head;
+            let LinearHead { kind, weight, bias, penalty, held_out } = &**head;
             let classes = bias.len();
             add(format!("head.{at}.weight"), weight, [classes, weight.len() / classes.max(1)]);
             add(format!("head.{at}.bias"), bias, [1, classes]);
-            saved.heads.push(SavedHead { key: key.clone(), kind: *kind, penalty: *penalty });
+            saved.heads.push(SavedHead { key: key.clone(), kind: *kind, penalty: *penalty, held_out: *held_out });
         }
         let Some((key, fitting)) = &inner.under_way else { return (saved, tensors) };
         let kinds = fitting.kinds();
         let numbers = kinds.iter().flat_map(Features::parts).map(|part| part.values.len()).sum::<usize>();
         let (Some(first), true) = (kinds.first(), numbers <= MOST_KEPT / 4) else { return (saved, tensors) };
+        // Those of several depths are of several widths, and seen again after a reload.
+        if kinds.iter().any(|kind| kind.width() != first.width()) {
+            return (saved, tensors);
+        }
         for (at, kind) in kinds.iter().enumerate() {
             for (part, rows) in kind.parts().iter().enumerate().filter(|(_, rows)| !rows.labels.is_empty()) {
                 add(format!("fit.{at}.{part}"), &rows.values, [rows.labels.len(), kind.width()]);
@@ -117,10 +137,10 @@ impl Fits {
     /// When the tensors cannot be read.
     pub async fn restore(saved: SavedFits, tensors: &mut dyn TensorSource) -> Result<Self, TrainError> {
         let mut inner = Inner::default();
-        for (at, SavedHead { key, kind, penalty }) in saved.heads.into_iter().enumerate() {
+        for (at, SavedHead { key, kind, penalty, held_out }) in saved.heads.into_iter().enumerate() {
             let mut found = tensors.read(&format!("head.{at}.")).await?;
             if let (Some(weight), Some(bias)) = (found.remove("weight"), found.remove("bias")) {
-                let head = LinearHead { kind, weight: weight.values, bias: bias.values, penalty };
+                let head = LinearHead { kind, weight: weight.values, bias: bias.values, penalty, held_out };
                 inner.heads.insert(key, Rc::new(head));
             }
         }

@@ -1,13 +1,14 @@
 //! The ancestor as it is, with a new linear classifier (docs/methods.md, section 5.5): what small models are measured by, and
 //! the quickest way from pictures to a model. Each picture goes through it once.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use burn::module::Module;
 use futures::lock::Mutex;
 use heirloom_data::{Labelled, Split};
 use heirloom_learngene::layers::{LayersPlan, WholeLayers, layer_names};
-use heirloom_learngene::yardstick::{as_it_is, kinds, put_head, read_as};
+use heirloom_learngene::yardstick::{self, as_it_is, kinds, put_head, read_as};
 use heirloom_learngene::{Descendant, InitError, Initializer};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::forecast::Work;
@@ -24,15 +25,64 @@ use crate::workspace::Workspace;
 /// pictures. Of more pictures that many are looked at.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// The frozen ancestor, whose classifier is fitted when it is first asked for.
+/// The frozen ancestor, or its first blocks, whose classifier is fitted when it is first asked for.
 pub struct FrozenStart {
+    /// All of it.
+    open: Model,
+    /// As much as is kept.
     ancestor: Model,
     whole: WholeLayers,
     /// What the classifier is fitted to, in short.
     key: String,
     fits: Fits,
+    view: View,
+    /// Where another start may have left what this one sees: the whole ancestor beside its first blocks.
+    shared: Option<(String, Range<usize>)>,
     pictures: usize,
     looking: Mutex<Looking>,
+}
+
+/// What is seen of a picture in one pass.
+struct View {
+    /// What it depends on, in short.
+    key: String,
+    /// Depths at which a classifier can be fitted, beside all blocks.
+    cuts: Vec<usize>,
+    /// All layers, with whose classifier pictures go through.
+    all: WholeLayers,
+    /// Numbers of each reading, in the order of [`head_features`](heirloom_learngene::yardstick::head_features).
+    widths: Vec<usize>,
+    /// Which of them are those of this start.
+    own: Range<usize>,
+}
+
+impl View {
+    /// Of the ancestor cut at `cuts` and whole; `own` is the start's depth, 0 = whole.
+    fn new(open: &Model, all: WholeLayers, cuts: Vec<usize>, own: usize) -> Self {
+        let config = all.config();
+        let depths = cuts.iter().map(|&blocks| (blocks, open.config().cut(blocks)));
+        let depths = depths.chain([(0, Some(config))]);
+        let (mut widths, mut range) = (Vec::new(), 0..0);
+        for (blocks, config) in depths.filter_map(|(blocks, config)| Some((blocks, config?))) {
+            let kinds = kinds(&config).len();
+            if blocks == own {
+                range = widths.len()..widths.len() + kinds;
+            }
+            widths.extend(std::iter::repeat_n(config.head_width() as usize, kinds));
+        }
+        Self { key: String::new(), cuts, all, widths, own: range }
+    }
+
+    /// Bytes for a picture.
+    fn row_bytes(&self) -> u64 {
+        4 * self.widths.iter().sum::<usize>() as u64
+    }
+
+    /// The pictures of a split of which there is room to keep what is seen.
+    fn pictures(&self, split: &Split) -> Vec<Labelled> {
+        let most = (MOST_BYTES / self.row_bytes().max(1)) as usize;
+        if split.train.len() > most { split.spread(most) } else { split.train.clone() }
+    }
 }
 
 /// What pictures are looked at with.
@@ -56,27 +106,57 @@ impl Looking {
 }
 
 impl FrozenStart {
-    /// The open ancestor, for the classes and training pictures of a split. Classifiers that are fitted already are
-    /// `fits`.
+    /// The open ancestor, or its first `cut` blocks where that is not 0, for the classes and training pictures of a split.
+    /// Classifiers that are fitted already are `fits`.
     ///
     /// # Errors
-    /// When there are no pictures, or they are no whole number of patches.
+    /// When there are no pictures, they are no whole number of patches, or the ancestor cannot be cut there.
     pub fn new(
         workspace: &Workspace,
         split: &Split,
         (classes, image_size): (usize, usize),
+        cut: usize,
         fits: Fits,
     ) -> Result<Self, EngineError> {
-        let ancestor = &workspace.ancestor()?.model;
-        let plan = LayersPlan::whole(layer_names(&ancestor.config()).len());
-        let whole = WholeLayers::new(ancestor.clone(), plan, classes, image_size)?;
-        let most = (MOST_BYTES / row_bytes(&whole.config()).max(1)) as usize;
-        let train = if split.train.len() > most { split.spread(most) } else { split.train.clone() };
-        let key = key(workspace, split, &train, image_size)?;
+        let open = workspace.ancestor()?.model.clone().valid();
+        let blocks = open.config().blocks();
+        let ancestor = match cut {
+            0 => open.clone(),
+            _ => yardstick::cut(&open, cut).ok_or(EngineError::NoSuchDepth { wanted: cut, blocks })?,
+        };
+        let layers = |model: &Model| {
+            let plan = LayersPlan::whole(layer_names(&model.config()).len());
+            WholeLayers::new(model.clone(), plan, classes, image_size)
+        };
+        let (whole, all) = (layers(&ancestor)?, layers(&open)?);
+        let mut cuts = open.config().cuts();
+        // Whoever asks for another depth than is proposed gets it too.
+        if let Err(at) = cuts.binary_search(&cut)
+            && cut > 0
+        {
+            cuts.insert(at, cut);
+        }
+        let mut shared = View::new(&open, all.clone(), cuts, cut);
+        shared.key = key(workspace, split, &shared.pictures(split), image_size, &shared.cuts)?;
+        let mut alone = View::new(&open, all, Vec::new(), cut);
+        let (view, shared) = match cut {
+            0 => {
+                alone.key = key(workspace, split, &alone.pictures(split), image_size, &[])?;
+                (alone, Some((shared.key, shared.own)))
+            }
+            _ => (shared, None),
+        };
+        let train = view.pictures(split);
+        let key = if cut == 0 { view.key.clone() } else { format!("{} at {cut}", view.key) };
         let pictures = train.len();
         let crew = workspace.crew();
         let looking = Looking { pictures: PlainPictures::new(workspace, split, train, image_size)?, model: None, crew };
-        Ok(Self { ancestor: ancestor.clone().valid(), whole, key, fits, pictures, looking: Mutex::new(looking) })
+        Ok(Self { open, ancestor, whole, key, fits, view, shared, pictures, looking: Mutex::new(looking) })
+    }
+
+    /// What pictures are looked at for: starts of the same one look at them once.
+    pub fn view(&self) -> &str {
+        &self.view.key
     }
 
     /// What its classifier is fitted to: starts of the same key share it.
@@ -96,7 +176,7 @@ impl FrozenStart {
 
     /// Bytes of the features while it is being fitted.
     pub fn feature_bytes(&self) -> u64 {
-        if self.is_fitted() { 0 } else { row_bytes(&self.config()) * self.pictures as u64 }
+        if self.is_fitted() { 0 } else { self.view.row_bytes() * self.pictures as u64 }
     }
 
     /// The classifier, if it is fitted: one from the store may be anybody's.
@@ -111,22 +191,38 @@ impl FrozenStart {
 
     /// The fit as far as it is, or at its start.
     fn fitting(&self, batches: usize) -> Result<Fitting, InitError> {
-        let (config, room) = (self.config(), self.pictures);
-        let (width, classes, kinds) = (config.head_width() as usize, config.outputs(), kinds(&config).len());
-        let is_ours = |features: &[Features]| {
-            let size = |one: &Features| (one.width(), one.classes()) == (width, classes) && one.pictures() <= room;
-            features.len() == kinds && features.iter().all(size)
+        let (classes, room, own) = (self.config().outputs(), self.pictures, &self.view.widths[self.view.own.clone()]);
+        let are = |features: &[Features], widths: &[usize]| {
+            let size = |(one, &width): (&Features, &usize)| {
+                (one.width(), one.classes()) == (width, classes) && one.pictures() <= room
+            };
+            features.len() == widths.len() && features.iter().zip(widths).all(size)
         };
-        match self.fits.take(&self.key) {
-            Some(Fitting::Looking { next, kinds }) if next <= batches && is_ours(&kinds) => {
+        if let Some(fitting) = self.fits.take(&self.key) {
+            match fitting {
+                Fitting::Fitting(fit) if are(fit.kinds(), own) => return Ok(Fitting::Fitting(fit)),
+                Fitting::Looking { next, kinds } if next <= batches && are(&kinds, &self.view.widths) => {
+                    return Ok(Fitting::Looking { next, kinds });
+                }
+                _ => {}
+            }
+        }
+        let kept = (self.view.key.clone(), self.view.own.clone());
+        for (key, range) in self.shared.iter().chain([&kept]) {
+            if let Some(seen) = self.fits.seen(key, range.clone()).filter(|seen| are(seen, own)) {
+                return Ok(Fitting::Fitting(Box::new(LinearFit::new(seen))));
+            }
+        }
+        match self.fits.take(&self.view.key) {
+            Some(Fitting::Looking { next, kinds }) if next <= batches && are(&kinds, &self.view.widths) => {
                 return Ok(Fitting::Looking { next, kinds });
             }
-            Some(Fitting::Fitting(fit)) if is_ours(fit.kinds()) => return Ok(Fitting::Fitting(fit)),
             _ => {}
         }
-        let features = (0..kinds).map(|_| Features::new(width, classes, room)).collect::<Result<_, _>>();
-        let kinds =
-            features.map_err(|_| InitError::Pictures(format!("no memory for the features of {room} pictures")))?;
+        let features = self.view.widths.iter().map(|&width| Features::new(width, classes, room));
+        let kinds = features
+            .collect::<Result<_, _>>()
+            .map_err(|_| InitError::Pictures(format!("no memory for the features of {room} pictures")))?;
         Ok(Fitting::Looking { next: 0, kinds })
     }
 
@@ -135,14 +231,20 @@ impl FrozenStart {
         let (device, crew) = (looking.pictures.device().clone(), looking.crew.as_ref());
         let model = match &mut looking.model {
             Some(model) => model,
-            None => looking.model.insert(Lent::new(self.model(0).await?.into())),
+            None => {
+                let mut model = as_it_is(&self.open, &self.view.all).await?;
+                read_as(&mut model, 0);
+                looking.model.insert(Lent::new(model.into()))
+            }
         };
         let failed = |error: TrainError| InitError::Pictures(error.to_string());
-        let seen = model.features(some, &device, crew).await.map_err(failed)?;
+        let seen = model.features(some, &self.view.cuts, &device, crew).await.map_err(failed)?;
         for (Batch { labels, .. }, seen) in some.iter().zip(seen) {
-            let each = seen.len() / features.len().max(1);
-            for (features, seen) in features.iter_mut().zip(seen.chunks_exact(each.max(1))) {
-                features.push(seen, labels);
+            let mut rest = &seen[..];
+            for features in features.iter_mut() {
+                let Some((own, others)) = rest.split_at_checked(labels.len() * features.width()) else { break };
+                features.push(own, labels);
+                rest = others;
             }
             let judging = labels.len() as f64 * self.config().flops() as f64;
             self.fits.spend(Work { judging, ..Work::default() });
@@ -176,13 +278,21 @@ impl Initializer for FrozenStart {
                 let done = next + batches.len();
                 let some: Vec<Batch> = batches.into_iter().flatten().collect();
                 self.look(&mut looking, &some, &mut features).await?;
-                self.fits.put_back(&self.key, Fitting::Looking { next: done, kinds: features });
+                self.fits.put_back(&self.view.key, Fitting::Looking { next: done, kinds: features });
                 Ok(Some((done, total)))
             }
             Fitting::Looking { kinds, .. } => {
                 // The model is not needed any more, and a tab has little room.
                 looking.model = None;
-                self.fits.put_back(&self.key, Fitting::Fitting(Box::new(LinearFit::new(kinds))));
+                let own = match self.view.cuts.is_empty() {
+                    true => kinds,
+                    false => {
+                        let own = kinds[self.view.own.clone()].to_vec();
+                        self.fits.keep_seen(&self.view.key, kinds);
+                        own
+                    }
+                };
+                self.fits.put_back(&self.key, Fitting::Fitting(Box::new(LinearFit::new(own))));
                 Ok(Some((batches, total)))
             }
             Fitting::Fitting(mut fit) => {
@@ -214,13 +324,14 @@ impl Initializer for FrozenStart {
     }
 }
 
-/// Bytes of the features of a picture.
-fn row_bytes(config: &ModelConfig) -> u64 {
-    4 * config.head_width() * kinds(config).len() as u64
-}
-
 /// A checksum of everything that the features of some pictures depend on.
-fn key(workspace: &Workspace, split: &Split, pictures: &[Labelled], image_size: usize) -> Result<String, EngineError> {
+fn key(
+    workspace: &Workspace,
+    split: &Split,
+    pictures: &[Labelled],
+    image_size: usize,
+    cuts: &[usize],
+) -> Result<String, EngineError> {
     let (ancestor, set) = (workspace.ancestor()?, workspace.dataset.set.pictures());
     let mut hash = Sha256::new();
     let mut add = |text: &str, number: u64| {
@@ -240,5 +351,6 @@ fn key(workspace: &Workspace, split: &Split, pictures: &[Labelled], image_size: 
         add(&one.path, one.source.len());
         add("", label as u64);
     }
+    cuts.iter().for_each(|&blocks| add("cut", blocks as u64));
     Ok(hex(&hash.finalize()))
 }

@@ -146,6 +146,9 @@ pub struct SavedHead {
     pub kind: usize,
     /// The penalty that was chosen.
     pub penalty: f64,
+    /// What was held out, as in [`heirloom_train::LinearHead`].
+    #[serde(default)]
+    pub held_out: Option<[usize; 2]>,
 }
 
 /// Features besides their values, which are `fit.{kind}.{part}`, `[pictures, width]`.

@@ -234,8 +234,8 @@ impl Classifier for Descendant {
         serde_json::to_string(&blueprint).ok().map(Rc::from)
     }
 
-    fn head_features(&self, images: Tensor<4>) -> Vec<Tensor<2>> {
-        head_features(&self.assembled(), images)
+    fn head_features(&self, images: Tensor<4>, cuts: &[usize]) -> Vec<Tensor<2>> {
+        head_features(&self.assembled(), images, cuts)
     }
 
     fn learngene(&self) -> Vec<ParamId> {

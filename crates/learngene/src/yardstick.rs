@@ -1,9 +1,12 @@
 //! The ancestor as it is (docs/methods.md, section 5.5): what a new last layer of its classifier can be fitted to, and the
 //! model with that layer.
 
+use std::cell::RefCell;
+
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Tensor, TensorData};
+use heirloom_nn::cnn::{BlockKind, Cnn, Hooks as CnnHooks};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_nn::vit::{Hooks, Vit, VitConfig};
 use heirloom_train::LinearHead;
@@ -42,29 +45,88 @@ pub async fn as_it_is(ancestor: &Model, whole: &WholeLayers) -> Result<Model, In
     Ok(model)
 }
 
-/// What the last layer of the classifier sees of pictures, for each of the model's [`kinds`].
+/// The model of the first `blocks` blocks, without a classifier; `None` where it cannot be cut there
+/// ([`ModelConfig::cut`]).
+pub fn cut(model: &Model, blocks: usize) -> Option<Model> {
+    match (model, model.config().cut(blocks)?) {
+        (Model::Vit(vit), ModelConfig::Vit(config)) => {
+            let mut vit = Vit { config, head: None, head_dist: None, ..vit.clone() };
+            vit.blocks.truncate(blocks);
+            Some(Model::Vit(vit))
+        }
+        (Model::Cnn(cnn), ModelConfig::Cnn(config)) => {
+            let mut stages = cnn.stages.clone();
+            stages.truncate(config.stages.len());
+            if let (Some(last), Some(stage)) = (stages.last_mut(), config.stages.last()) {
+                last.blocks.truncate(stage.depth);
+            }
+            Some(Model::Cnn(Cnn { stages, config, conv_head: None, hidden: Vec::new(), fc: None, ..cnn.clone() }))
+        }
+        _ => None,
+    }
+}
+
+/// What the last layer of the classifier sees of pictures: of the models of the first `cuts` blocks each (ascending,
+/// [`cut`]), then of the whole one, for each of its [`kinds`]. One pass gives all.
 ///
 /// # Shapes
 /// - images: `[batch, channels, image_size, image_size]`
 /// - output: `[batch, width]` each; of a distilled model both tokens side by side
-pub fn head_features(model: &Model, images: Tensor<4>) -> Vec<Tensor<2>> {
+pub fn head_features(model: &Model, images: Tensor<4>, cuts: &[usize]) -> Vec<Tensor<2>> {
+    let is_cut = |blocks: usize| cuts.binary_search(&blocks).is_ok();
     match model {
         Model::Vit(vit) => {
-            let features = vit.features(images, &mut Hooks::default());
-            let pooled = vit.pooled(features.clone());
-            if vit.config.distilled {
-                return vec![Tensor::cat(vec![pooled, distilled(vit, features)], 1)];
-            }
-            let other = vit.config.other_pool().map(|config| Vit { config, ..vit.clone() }.pooled(features));
-            [pooled].into_iter().chain(other).collect()
+            let mut readings = Vec::new();
+            let mut see = |layer: usize, tokens: &Tensor<3>| {
+                if is_cut(layer + 1) {
+                    let normed = vit.norm.as_ref().map_or(tokens.clone(), |norm| norm.forward(tokens.clone()));
+                    readings.extend(pooled_both_ways(vit, normed));
+                }
+            };
+            let features = vit.features(images, &mut Hooks { tokens: Some(&mut see), ..Hooks::default() });
+            readings.extend(pooled_both_ways(vit, features));
+            readings
         }
         Model::Cnn(cnn) => {
+            let ends = cnn.config.ends();
+            let means = RefCell::new(Vec::new());
+            let see = |at: (usize, usize), map: &Tensor<4>| {
+                if ends.iter().position(|end| *end == at).is_some_and(|block| is_cut(block + 1)) {
+                    means.borrow_mut().push(map.clone().mean_dim(3).mean_dim(2).flatten(1, 3));
+                }
+            };
+            let is_plain = |stage: usize| cnn.config.stages[stage].block == BlockKind::Plain;
+            let mut blocks = |stage: usize, block: usize, map: &Tensor<4>| {
+                if !is_plain(stage) {
+                    see((stage, block + 1), map);
+                }
+            };
+            // Of a plain stage what its pooling leaves.
+            let mut stages = |stage: usize, map: &Tensor<4>| {
+                if is_plain(stage) {
+                    see((stage, cnn.config.stages[stage].depth), map);
+                }
+            };
             let mut cnn = cnn.clone();
             cnn.fc = None;
-            vec![cnn.logits(images, &mut Default::default())]
+            let mut hooks = CnnHooks { blocks: Some(&mut blocks), stages: Some(&mut stages), ..CnnHooks::default() };
+            let last = cnn.logits(images, &mut hooks);
+            let mut readings = means.take();
+            readings.push(last);
+            readings
         }
         Model::Stitched(stitched) => vec![stitched.logits(images, &mut Hooks::default())],
     }
+}
+
+/// Of normed tokens what each of the [`kinds`] pools.
+fn pooled_both_ways(vit: &Vit, features: Tensor<3>) -> Vec<Tensor<2>> {
+    let pooled = vit.pooled(features.clone());
+    if vit.config.distilled {
+        return vec![Tensor::cat(vec![pooled, distilled(vit, features)], 1)];
+    }
+    let other = vit.config.other_pool().map(|config| Vit { config, ..vit.clone() }.pooled(features));
+    [pooled].into_iter().chain(other).collect()
 }
 
 /// The distillation token: `[batch, width]`.

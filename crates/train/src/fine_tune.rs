@@ -55,9 +55,9 @@ pub trait Classifier: Module {
         None
     }
 
-    /// What a new last layer of the classifier can be fitted to, `[batch, width]` for each way to read the model; none
-    /// where that is not known.
-    fn head_features(&self, _images: Tensor<4>) -> Vec<Tensor<2>> {
+    /// What a new last layer of the classifier can be fitted to, `[batch, width]` for each way to read the models of the
+    /// first `cuts` blocks each, then of the whole one; none where that is not known.
+    fn head_features(&self, _images: Tensor<4>, _cuts: &[usize]) -> Vec<Tensor<2>> {
         Vec::new()
     }
 

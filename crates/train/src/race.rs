@@ -38,6 +38,9 @@ pub struct RacePlan {
     /// Parts that every batch is divided into, see [`Run::set_crew`]; plans of earlier versions have one.
     #[serde(default = "one")]
     pub parts: usize,
+    /// Parts in which pictures are judged, so that others can help.
+    #[serde(default = "one")]
+    pub judging_parts: usize,
 }
 
 fn one() -> usize {
@@ -429,7 +432,8 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
         if judging.next < self.batches.validation_batches() {
             let batch = self.batches.validation(judging.next).await?;
             if !batch.labels.is_empty() {
-                let scores = judging.model.scores(&batch, &self.device, self.plan.parts, self.crew.as_ref()).await?;
+                let scores =
+                    judging.model.scores(&batch, &self.device, self.plan.judging_parts, self.crew.as_ref()).await?;
                 match judging.tally.add(&scores, &batch.labels) {
                     Err(error @ TrainError::LogitsNotFinite { .. }) => {
                         self.judging = None;

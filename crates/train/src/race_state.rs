@@ -111,7 +111,8 @@ impl<M: Classifier, B: Batches, S: Initializers<M>> Race<M, B, S> {
 
     /// Threads that compute with it now.
     pub fn threads(&self) -> usize {
-        1 + self.crew.as_ref().map_or(0, |crew| crew.hands())
+        let helping = self.crew.as_ref().filter(|_| self.plan.parts > 1);
+        1 + helping.map_or(0, |crew| crew.hands())
     }
 
     pub(super) fn equip(&self, run: &mut Run<M>) {

@@ -26,9 +26,12 @@ pub(super) const PICTURES: Pictures = Pictures {
     },
     class: "Class for single pictures",
     class_hint: "only for pictures that come without a folder",
-    fit_head: "Make a model of it at once",
-    fit_head_hint: "The open ancestor stays as it is and gets a new last layer for these classes: no small model yet, but \
-                    one to try in seconds (step 6), and what small ones are measured by.",
+    find_small: "Make me a small one",
+    find_small_hint: "Ends the open ancestor after its first blocks, at several depths, and fits a new last layer for these \
+                      classes to each: one look at every picture, seconds to a minute. The chart shows what size buys \
+                      (step 5); the smallest that is large enough is tried and saved first (steps 6 and 7).",
+    fit_head: "Make a model of all of it",
+    fit_head_hint: "The ancestor stays as it is and gets a new last layer: what small models are measured by.",
     clear: "Remove all pictures",
     nothing_inside: "No files were found in what you dropped or chose. Drop a folder that has one folder of pictures \
                      per class.",

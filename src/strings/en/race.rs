@@ -1,5 +1,6 @@
 //! Words of races and experiments.
 
+use super::plural;
 use crate::format::percent_with;
 use crate::strings::Race;
 use heirloom_plan::protocol::statistics::Range;
@@ -66,6 +67,11 @@ pub(super) const RACE: Race = Race {
     relative_rate: |rate| format!("{rate} × size"),
     rate_and_batch: |rate, batch| format!("rate {rate}, batch {batch}"),
     share: |share| format!("{share} of the pictures"),
+    first_blocks: |blocks| match blocks {
+        0 => "all blocks".to_owned(),
+        1 => "the first block".to_owned(),
+        blocks => format!("the first {blocks} blocks"),
+    },
     show_race: "Curves of",
     latest: "the latest race",
     retry: |pictures| {
@@ -130,6 +136,7 @@ pub(super) const RACE: Race = Race {
     single_level: |arm, other| format!("{arm} and {other} end level; one seed, so this may be chance"),
     experiment_chart: |kind| match kind {
         "family" => "Pictures named rightly against size",
+        "depths" => "Pictures named rightly against what is kept of the ancestor",
         "sweep" => "Pictures named rightly for every learning rate and batch size",
         _ => "Pictures named rightly against the share of the pictures",
     },
@@ -162,8 +169,23 @@ pub(super) const RACE: Race = Race {
     column_share: "Share of pictures",
     column_lowest: "Lowest seed",
     column_highest: "Highest seed",
+    column_held_out: "Held out, right",
+    of: |some, all| format!("{some} of {all}"),
     best_of_family: |arm, size, accuracy, parameters| {
         format!("{arm}: best with {size}, {accuracy} with {parameters} parameters")
+    },
+    small_enough: |name, parameters, share, accuracy, whole| {
+        let whole = whole.map(|whole| format!("; all of it {whole}")).unwrap_or_default();
+        format!(
+            "{name} are enough: {parameters} parameters ({share} of all), {accuracy} of the checking pictures right{whole}"
+        )
+    },
+    small_chosen: |pictures| {
+        format!(
+            "chosen by {} that were held out, as the smallest within one standard error of the best; the checking pictures \
+             had no say",
+            plural(pictures, "training picture", "training pictures")
+        )
     },
     best_of_sweep: |arm, rate, batch, accuracy| format!("{arm}: best with rate {rate} and batch {batch}, {accuracy}"),
     between: |points, count| format!("between the best and the worst of {count} lie {points} points"),

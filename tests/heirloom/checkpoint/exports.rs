@@ -162,6 +162,8 @@ fn networks() -> Vec<(&'static str, CnnConfig)> {
     vec![
         ("mobilenet", mobile.clone()),
         ("mobilenet_without_classifier", CnnConfig { classes: None, ..mobile }),
+        // Its first five blocks.
+        ("mobilenetv2_035_cut", CnnConfig { classes: Some(4), ..known.cut(5).unwrap() }),
         ("mobilenetv2_035", known),
         ("resnet_zeros", residual(3, false, basic)),
         ("resnet_bottleneck", residual(7, true, bottleneck)),

@@ -154,7 +154,8 @@ fn relatives_of_mobilenet_v2_are_refused_by_name() {
     assert!(other.contains("begins with `conv_stem.weight`, but has no inverted residuals"), "{other}");
     let more = refusal(&|all| all.push(("blocks.1.0.layer_scale.gamma".into(), vec![8])));
     assert!(more.contains("parts that version 2 does not have (`blocks.1.0.layer_scale.gamma`)"), "{more}");
-    let mixed = CnnConfig { conv_head: None, ..small() };
+    let mut mixed = small();
+    mixed.stages[0].block = BlockKind::Basic;
     assert!(mixed.check().unwrap_err().to_string().contains("inverted residuals and blocks of other kinds"));
     let uneven = StageConfig { inner: 7, ..small().stages[0] };
     let uneven = CnnConfig { stages: vec![uneven], ..small() };

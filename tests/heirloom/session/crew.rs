@@ -106,7 +106,7 @@ async fn seen(config: &ModelConfig, crew: Option<Rc<dyn Crew>>, device: &Device)
     let model: Descendant = Model::random(config, 3, device).await.into();
     let batch = |seed| Batch { pixels: uniform(5 * 3 * 32 * 32, seed, 1.0), shape: [5, 3, 32, 32], labels: vec![0; 5] };
     let batches: Vec<Batch> = (0..4).map(batch).collect();
-    Lent::new(model).features(&batches, device, crew.as_ref()).await.unwrap()
+    Lent::new(model).features(&batches, &[1], device, crew.as_ref()).await.unwrap()
 }
 
 #[test]

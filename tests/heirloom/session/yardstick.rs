@@ -70,6 +70,59 @@ fn experiments_keep_the_best_descendant_and_families_keep_all_whatever_the_yards
     });
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn an_ancestor_ends_early_at_every_depth_and_each_is_a_model_like_any_other() {
+    pollster::block_on(async {
+        let mut engine = TestEngine::start().await;
+        engine.open(ancestor()).await;
+        // So many that some are held out.
+        let files = pictures(12);
+        engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+        let layers = LayersSettings { chosen: vec![0, 1], layers: 2, image_size: 32, freeze_epochs: 0.0 };
+        let race = TrainSettings { descendant: layers.into(), ..of_arms(&[Init::Frozen]) };
+        let settings = ExperimentSettings { race: race.clone(), design: Design::Depths(vec![1, 0]) };
+        let heard = engine.send(Command::Experiment(settings), Vec::new()).await;
+        assert_eq!(error(&heard), None);
+        let report = report_of(&heard);
+        let runs: Vec<_> = report.races.iter().map(|race| race.runs[0].clone()).collect();
+        assert!(
+            runs.iter().all(|run| run.has_model && run.held_out.is_some_and(|[right, all]| right <= all)),
+            "{runs:?}"
+        );
+        let sizes: Vec<_> = runs.iter().map(|run| (run.size.0, run.parameters)).collect();
+        assert_eq!(sizes.iter().map(|size| size.0).collect::<Vec<_>>(), [1, 2]);
+        assert!(sizes.is_sorted_by(|a, b| a.1 < b.1), "{sizes:?}");
+        // All tell red from blue: the smallest is enough.
+        assert_eq!((report.small_enough(), report.best()), (Some(0), Some((0, 0, 1.0))));
+        let files = vec![pictures(9).pop().unwrap()];
+        let named = async |engine: &mut TestEngine, run: Option<usize>| {
+            let heard = engine.send(Command::Predict { run, files: refs(&files) }, files.clone()).await;
+            find(&heard, |event| if let Event::Prediction(said) = event { Some(said.classes.clone()) } else { None })
+                .unwrap()
+        };
+        let before = named(&mut engine, Some(0)).await;
+        let heard = engine.send(Command::ExportSafetensors { run: Some(0) }, Vec::new()).await;
+        let (name, bytes) = heard
+            .iter()
+            .find_map(|(event, bytes)| match event {
+                Event::File { name, .. } => Some((name.clone(), bytes.clone().unwrap())),
+                _ => None,
+            })
+            .unwrap();
+        // Where it does not go on it cannot be cut.
+        let race = TrainSettings { cut: 9, ..race };
+        let heard = engine.send(Command::Train(race), Vec::new()).await;
+        let said = error(&heard).unwrap().to_string();
+        assert!(said.contains("cannot end after block 9"), "{said}");
+        let heard = engine.open(FileHandle::from_bytes(name, bytes)).await;
+        assert_eq!(error(&heard), None);
+        let after = named(&mut engine, None).await;
+        let shares = |said: &[(String, f32)]| said.iter().map(|(_, share)| *share).collect::<Vec<_>>();
+        assert_close(&shares(&after), &shares(&before), 1e-4);
+    });
+}
+
 /// Pieces of work until each race of an experiment ended.
 #[cfg(not(target_arch = "wasm32"))]
 async fn pieces(design: Design) -> Vec<usize> {
@@ -100,6 +153,10 @@ fn races_on_the_same_pictures_share_one_fit_and_others_have_their_own() {
         let [first, second, third] = sweep[..] else { panic!("three races: {sweep:?}") };
         // One batch of pictures, and the beginning of the fit; its end comes with the start.
         assert!(first == second + 2 && second == third, "{sweep:?}");
+        // The ancestor's pictures are looked at once for all depths, and once more nowhere.
+        let depths = pieces(Design::Depths(vec![1, 0])).await;
+        let [first, second] = depths[..] else { panic!("two races: {depths:?}") };
+        assert!(first == second + 2, "{depths:?}");
         let shares = pieces(Design::Shares(vec![0.5, 1.0])).await;
         let [half, all] = shares[..] else { panic!("two races: {shares:?}") };
         assert!(half == second + 2 && all == second + 2, "{shares:?} {sweep:?}");

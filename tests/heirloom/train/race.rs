@@ -80,6 +80,7 @@ fn plan(arms: usize, seeds: &[u64], steps: usize, validate_every: usize) -> Race
         micro_batch: 0,
         room: None,
         parts: 1,
+        judging_parts: 1,
     }
 }
 

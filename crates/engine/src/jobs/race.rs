@@ -46,6 +46,8 @@ struct RaceJob {
     forecast: Forecast,
     /// Classifiers of the ancestor as it is, for all races of the experiment.
     fits: Fits,
+    /// That of this race.
+    yardstick: Option<String>,
     /// What to say of the one of this race.
     remark: Option<Remark>,
     /// When the last piece of work ended, ms.
@@ -193,25 +195,40 @@ impl RaceJob {
         let RaceParts { plan, batches, starts, configs, classes, cost, fit, remark } =
             RaceParts::new(workspace, &settings, &fits)?;
         let mut race = Race::new(plan, batches, starts, &workspace.acquired()?.device, now_ms);
-        let is_fitting = fit.as_ref().is_some_and(|key| fits.head(key).is_none());
-        let divides = race.plan().parts > 1;
+        let is_fitting = fit.as_ref().is_some_and(|fit| !fit.is_fitted);
+        let divides = race.plan().parts > 1 || race.plan().judging_parts > 1;
         if let Some(crew) = workspace.crew() {
             workspace.helpers.set(if divides || is_fitting { workspace.cores.0 - 1 } else { 0 });
             race.set_crew(divides.then_some(crew));
         }
         let rest = queue.races().into_iter().skip(queue.finished.len() + 1);
         // Of the races on the same pictures the first fits the classifier.
-        let mut fitted: Vec<String> = fit.into_iter().collect();
+        let mut fitted: Vec<String> = fit.iter().map(|fit| fit.view.clone()).collect();
         let later = rest.map(|settings| {
             let RaceParts { cost, fit, .. } = RaceParts::new(workspace, &settings, &fits)?;
-            let is_shared = fit.as_ref().is_some_and(|fit| fitted.contains(fit));
-            fitted.extend(fit);
+            let is_shared = fit.as_ref().is_some_and(|fit| fitted.contains(&fit.view));
+            fitted.extend(fit.map(|fit| fit.view));
             Ok(if is_shared { cost.prepared() } else { cost })
         });
         let later = later.collect::<Result<_, EngineError>>()?;
+        let yardstick = fit.map(|fit| fit.key);
         let lasting = Lasting::new(race.reports().len());
         let last = now_ms();
-        Ok(Self { race, settings, classes, configs, queue, later, cost, forecast, fits, remark, last, lasting })
+        Ok(Self {
+            race,
+            settings,
+            classes,
+            configs,
+            queue,
+            later,
+            cost,
+            forecast,
+            fits,
+            yardstick,
+            remark,
+            last,
+            lasting,
+        })
     }
 
     fn state(&self) -> RaceState {

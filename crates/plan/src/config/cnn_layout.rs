@@ -118,9 +118,9 @@ impl StageConfig {
 }
 
 impl CnnConfig {
-    /// Whether it is a MobileNetV2: names as timm's, ReLU6 for ReLU.
+    /// Whether it is a MobileNetV2 or its first blocks: names as timm's, ReLU6 for ReLU.
     pub fn is_mobile(&self) -> bool {
-        self.conv_head.is_some()
+        self.conv_head.is_some() || self.stages.iter().any(|stage| stage.block == BlockKind::Inverted)
     }
 
     /// The convolution after the last stage, where there is one.

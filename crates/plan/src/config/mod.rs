@@ -3,6 +3,7 @@
 mod cnn;
 mod cnn_layout;
 mod cnn_units;
+mod cut;
 mod model;
 mod relative;
 mod rope;

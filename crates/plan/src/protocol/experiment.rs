@@ -22,6 +22,8 @@ pub enum Design {
     },
     /// Shares of the training pictures, 0..=1.
     Shares(Vec<f64>),
+    /// Blocks that the ancestor as it is keeps, 0 = all: nothing trains, a classifier is fitted at each depth.
+    Depths(Vec<usize>),
 }
 
 /// An experiment: a race, and what is changed in it.
@@ -46,6 +48,7 @@ impl ExperimentSettings {
                 };
                 batches.iter().flat_map(of_batch).collect()
             }
+            Design::Depths(depths) => depths.iter().map(|&cut| TrainSettings { cut, ..base.clone() }).collect(),
             Design::Shares(shares) => shares.iter().map(|&share| TrainSettings { share, ..base.clone() }).collect(),
         }
     }

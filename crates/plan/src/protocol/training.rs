@@ -137,6 +137,13 @@ pub struct TrainSettings {
     /// Pictures that go through the model at a time, whose gradients are added to one step; 0 = the whole batch.
     #[serde(default)]
     pub micro_batch: usize,
+    /// Blocks of the ancestor that the arm `frozen` keeps ([`crate::config::ModelConfig::cut`]); 0 = all of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn first() -> u64 {
@@ -211,6 +218,10 @@ pub struct RunReport {
     pub failure: Option<String>,
     /// Whether its model is kept and can be used.
     pub has_model: bool,
+    /// Of a classifier fitted to the ancestor as it is: training pictures that were held out while its penalty was chosen,
+    /// those it then named rightly and all of them.
+    #[serde(default)]
+    pub held_out: Option<[usize; 2]>,
 }
 
 /// One point of a curve.

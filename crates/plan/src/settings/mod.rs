@@ -166,6 +166,7 @@ impl Settings {
             share: 1.0,
             is_interleaved: self.is_interleaved,
             micro_batch: self.micro_batch,
+            cut: 0,
         }
     }
 
@@ -184,6 +185,7 @@ impl Settings {
             Experiment::Family => Design::Family(self.sizes.clone()),
             Experiment::Sweep => Design::Sweep { rates: self.rates.clone(), batches: self.batches.clone() },
             Experiment::Shares => Design::Shares(self.shares.iter().map(|share| share / 100.0).collect()),
+            Experiment::Depths => Design::Depths(vec![0]),
         };
         ExperimentSettings { race: self.training(descendant), design }
     }

@@ -25,10 +25,12 @@ pub enum Experiment {
     Sweep,
     /// Shares of the training pictures.
     Shares,
+    /// Depths of the ancestor as it is; no setting, for its depths are the ancestor's.
+    Depths,
 }
 
 impl Experiment {
-    /// All kinds.
+    /// All kinds that a person sets up.
     pub const ALL: [Self; 4] = [Self::Race, Self::Family, Self::Sweep, Self::Shares];
 
     /// Its name in the address.
@@ -38,6 +40,7 @@ impl Experiment {
             Self::Family => "family",
             Self::Sweep => "sweep",
             Self::Shares => "shares",
+            Self::Depths => "depths",
         }
     }
 
@@ -53,6 +56,7 @@ impl Experiment {
             Design::Family(_) => Self::Family,
             Design::Sweep { .. } => Self::Sweep,
             Design::Shares(_) => Self::Shares,
+            Design::Depths(_) => Self::Depths,
         }
     }
 }

@@ -95,6 +95,40 @@ fn the_yardstick_is_never_the_best_model_of_an_experiment_unless_it_is_alone() {
 }
 
 #[test]
+fn the_smallest_cut_within_a_standard_error_of_the_best_is_large_enough() {
+    // Four depths of an ancestor: parameters, held-out pictures named rightly, checking pictures named rightly.
+    let cuts = [(1, 30, 0.9), (2, 50, 0.5), (4, 54, 0.25), (9, 53, 0.75)];
+    let mut report = finished(Design::Depths(vec![3, 5, 8, 0]), &[[0.5, 0.5]; 4]);
+    report.settings.race.arms = vec![Frozen];
+    for (race, (parameters, right, checked)) in report.races.iter_mut().zip(cuts) {
+        race.runs.truncate(1);
+        let run = &mut race.runs[0];
+        (run.arm, run.parameters, run.held_out) = (Frozen, parameters, Some([right, 64]));
+        run.points.last_mut().unwrap().validation_accuracy = checked;
+    }
+    // 54 of 64, less √(0.824 · 0.176 / 68) = 4.6 points, are 51.04 of 64.
+    assert_eq!(report.small_enough(), Some(2));
+    assert_eq!(report.best(), Some((2, 0, 0.25)), "checking pictures have no say");
+    report.races[1].runs[0].held_out = Some([52, 64]);
+    assert_eq!(report.small_enough(), Some(1));
+    assert_eq!(report.settings.races().iter().map(|race| race.cut).collect::<Vec<_>>(), [3, 5, 8, 0]);
+    // All right is no certainty: √(0.971 · 0.029 / 68) = 2.1 points are 62.7 of 64.
+    for (race, right) in report.races.iter_mut().zip([62, 63, 64, 64]) {
+        race.runs[0].held_out = Some([right, 64]);
+    }
+    assert_eq!(report.small_enough(), Some(1));
+    // While it goes on nothing is said.
+    report.total = 5;
+    assert_eq!(report.small_enough(), None);
+    report.total = 4;
+    report.races.iter_mut().for_each(|race| race.runs[0].held_out = None);
+    assert_eq!(report.small_enough(), None);
+    let mut family = finished(Design::Family(vec![(6, 4), (2, 1)]), &[[0.75, 0.5], [0.5, 0.25]]);
+    family.races.iter_mut().for_each(|race| race.runs[0].held_out = Some([60, 64]));
+    assert_eq!(family.small_enough(), None, "it is not made of cuts");
+}
+
+#[test]
 fn points_leave_out_seeds_under_way_and_count_those_that_diverged() {
     let mut report = finished(Design::Family(vec![(6, 4), (2, 1)]), &[[0.75, 0.5], [0.5, 0.25]]);
     report.races[1].runs[0].step = 60;

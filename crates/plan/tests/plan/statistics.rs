@@ -32,6 +32,7 @@ pub fn settings(arms: &[Init], seeds: usize) -> TrainSettings {
         share: 1.0,
         is_interleaved: true,
         micro_batch: 0,
+        cut: 0,
     }
 }
 
@@ -58,6 +59,7 @@ pub fn run(arm: Init, seed: u64, points: &[(usize, f32)]) -> RunReport {
         size: (2, Some(3)),
         failure: None,
         has_model: true,
+        held_out: None,
     }
 }
 

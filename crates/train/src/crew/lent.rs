@@ -92,7 +92,8 @@ impl<M: Classifier> Lent<M> {
         Ok(all)
     }
 
-    /// What the last layer of the classifier sees of some batches, one reading after the other. Each batch goes through one
+    /// What the last layer of the classifier sees of some batches, one reading after the other
+    /// ([`Classifier::head_features`]). Each batch goes through one
     /// thread, the first through this one and those that follow through one of the crew each, as far as it goes.
     ///
     /// # Errors
@@ -100,6 +101,7 @@ impl<M: Classifier> Lent<M> {
     pub async fn features(
         &mut self,
         batches: &[Batch],
+        cuts: &[usize],
         device: &Device,
         crew: Option<&Rc<dyn Crew>>,
     ) -> Result<Vec<Vec<f32>>, TrainError> {
@@ -108,16 +110,16 @@ impl<M: Classifier> Lent<M> {
         let told = if helping.is_some() { self.told().await? } else { None };
         let asked = helping.zip(told).map(|(crew, told)| {
             let ask = |(hand, batch): (usize, &Batch)| {
-                crew.ask(hand, told.clone().errand(&batch.pixels, batch.shape, Work::Features))
+                crew.ask(hand, told.clone().errand(&batch.pixels, batch.shape, Work::Features { cuts: cuts.to_vec() }))
             };
             others.iter().take(crew.hands()).enumerate().map(ask).collect::<Vec<_>>()
         });
-        let mut all = vec![features_of(&self.model, batches[0].images(device)?).await?];
+        let mut all = vec![features_of(&self.model, batches[0].images(device)?, cuts).await?];
         let answers = join_all(asked.unwrap_or_default()).await;
         for (at, batch) in others.iter().enumerate() {
             all.push(match answers.get(at) {
                 Some(Some(answer)) => answer.values.clone(),
-                _ => features_of(&self.model, batch.images(device)?).await?,
+                _ => features_of(&self.model, batch.images(device)?, cuts).await?,
             });
         }
         Ok(all)
@@ -140,9 +142,13 @@ pub(super) async fn scores_in_parts<M: Classifier>(
 }
 
 /// All readings of some pictures, one after the other.
-pub(super) async fn features_of<M: Classifier>(model: &M, images: Tensor<4>) -> Result<Vec<f32>, TrainError> {
+pub(super) async fn features_of<M: Classifier>(
+    model: &M,
+    images: Tensor<4>,
+    cuts: &[usize],
+) -> Result<Vec<f32>, TrainError> {
     let mut all = Vec::new();
-    for reading in model.head_features(images) {
+    for reading in model.head_features(images, cuts) {
         all.extend(values(reading.flatten(0, 1)).await?);
     }
     Ok(all)

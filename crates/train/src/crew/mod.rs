@@ -58,7 +58,10 @@ pub enum Work {
         parts: Vec<usize>,
     },
     /// What the last layer of the classifier sees ([`Classifier::head_features`]), one reading after the other.
-    Features,
+    Features {
+        /// Blocks of the models whose classifiers are meant, beside the whole one.
+        cuts: Vec<usize>,
+    },
 }
 
 /// Part of a training pass.
@@ -130,7 +133,7 @@ pub(super) fn shares(parts: usize, workers: usize) -> Vec<Range<usize>> {
 pub async fn do_errand<M: Classifier>(model: M, images: Tensor<4>, work: &Work) -> Result<Answer, TrainError> {
     match work {
         Work::Logits { parts } => Ok(Answer::of(lent::scores_in_parts(&model, images, parts).await?)),
-        Work::Features => Ok(Answer::of(lent::features_of(&model, images).await?)),
+        Work::Features { cuts } => Ok(Answer::of(lent::features_of(&model, images, cuts).await?)),
         Work::Pass(pass) => {
             let model = if pass.is_held { hold(model, true) } else { model };
             pass::do_pass(&model.train(), images, pass).await

@@ -33,6 +33,9 @@ pub struct LinearHead {
     pub bias: Vec<f32>,
     /// The penalty that was chosen: half of it times the sum of squared weights, on standardised features.
     pub penalty: f64,
+    /// Pictures that were held out while kind and penalty were chosen: those named rightly then, and all; `None` where
+    /// there were none.
+    pub held_out: Option<[usize; 2]>,
 }
 
 /// A fit under way.
@@ -40,6 +43,8 @@ pub struct LinearFit {
     kinds: Vec<Features>,
     /// Losses on what is held out, by kind and penalty, as far as they are known.
     losses: Vec<f64>,
+    /// Of what is held out how many were named rightly, likewise.
+    rights: Vec<usize>,
     /// The kind and the penalty that were chosen.
     chosen: Option<(usize, usize)>,
     /// Of the fit with the current penalty.
@@ -87,6 +92,7 @@ impl LinearFit {
         let mut fit = Self {
             kinds,
             losses: Vec::new(),
+            rights: Vec::new(),
             chosen,
             penalty: 0,
             stage: Stage::Ended,
@@ -240,6 +246,7 @@ impl LinearFit {
 
     /// Notes how well a fit did, and goes on with the next penalty, the next kind, or the choice.
     fn judged(&mut self, loss: f64) {
+        self.rights.push(self.right());
         self.losses.push(loss);
         if !self.losses.len().is_multiple_of(PENALTIES.len()) {
             self.penalty += 1;
@@ -253,11 +260,29 @@ impl LinearFit {
         self.begin();
     }
 
+    /// Held-out pictures that the fit which ended names rightly.
+    fn right(&self) -> usize {
+        let features = &self.kinds[self.kind()];
+        let Rows { values, labels } = &features.parts[1];
+        let score = |row: &[f32], own: &[f64]| {
+            let (bias, weights) = own.split_last().unwrap_or((&0.0, &[]));
+            bias + row.iter().zip(weights).map(|(&value, weight)| f64::from(value) * weight).sum::<f64>()
+        };
+        let names = |row: &[f32]| {
+            let scores = self.weights.chunks_exact(features.width() + 1).map(|own| score(row, own));
+            scores.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(class, _)| class)
+        };
+        let rows = values.chunks_exact(features.width().max(1)).zip(labels);
+        rows.filter(|(row, label)| names(row) == Some(**label)).count()
+    }
+
     fn head(&self) -> LinearHead {
         let (kind, penalty) = self.chosen.unwrap_or((0, USUAL));
         let standard = self.kinds[kind].standard.as_ref();
         let (weight, bias) = standard.map(|standard| standard.folded(&self.weights)).unwrap_or_default();
-        LinearHead { kind, weight, bias, penalty: PENALTIES[penalty] }
+        let right = self.rights.get(kind * PENALTIES.len() + penalty);
+        let held_out = right.map(|&right| [right, self.rows(1..2)]);
+        LinearHead { kind, weight, bias, penalty: PENALTIES[penalty], held_out }
     }
 }
 
@@ -316,6 +341,18 @@ mod tests {
     fn classes_that_are_apart_are_told_apart_in_any_units() {
         let (features, labels) = planted(90, 7, 3, 0.2);
         assert_eq!(right(&fit(&features, &labels, 3), &features, &labels), 90);
+    }
+
+    #[test]
+    fn what_is_held_out_is_counted_with_the_fit_that_was_chosen() {
+        let (values, labels) = planted(90, 7, 3, 0.2);
+        assert_eq!(fit(&values, &labels, 3).held_out, Some([18, 18]));
+        let (noisy, _) = planted(100, 40, 2, 1.0);
+        let coin: Vec<usize> = (0..100).map(|row| (row * row + row / 7) % 2).collect();
+        let [right, all] = fit(&noisy, &coin, 2).held_out.unwrap();
+        assert!(all == 19 || all == 20, "{all}");
+        assert!((4..=15).contains(&right), "{right} of {all} throws of a coin");
+        assert_eq!(fit(&values[..2 * 7], &labels[..2], 3).held_out, None);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Arm {
 pub struct Yardstick {
     /// Starts of the same key share the classifier.
     pub key: String,
+    /// Starts of the same view look at the pictures once.
+    pub view: String,
     pub is_fitted: bool,
     /// Pictures that it is fitted to.
     pub pictures: usize,
@@ -40,9 +42,9 @@ impl Arm {
     }
 
     fn frozen(start: FrozenStart) -> Self {
-        let (key, is_fitted) = (start.key().to_owned(), start.is_fitted());
+        let (key, view, is_fitted) = (start.key().to_owned(), start.view().to_owned(), start.is_fitted());
         let (pictures, bytes) = (start.pictures(), start.feature_bytes());
-        Self { yardstick: Some(Yardstick { key, is_fitted, pictures, bytes }), ..Self::new(start) }
+        Self { yardstick: Some(Yardstick { key, view, is_fitted, pictures, bytes }), ..Self::new(start) }
     }
 
     /// What it is, if it stays as it is.
@@ -110,6 +112,8 @@ pub struct ArmMaker<'a> {
     pub split: &'a Split,
     pub ancestor: &'a Model,
     pub planned: &'a Planned,
+    /// Blocks that stay of the frozen ancestor, 0 = all.
+    pub cut: usize,
     pub device: &'a Device,
     /// Classifiers that are fitted already.
     pub fits: &'a Fits,
@@ -137,7 +141,8 @@ impl ArmMaker<'_> {
             Init::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
             Init::Inherited => return self.inherited(),
             Init::Frozen => {
-                Arm::frozen(FrozenStart::new(self.workspace, self.split, (classes, size), self.fits.clone())?)
+                let sizes = (classes, size);
+                Arm::frozen(FrozenStart::new(self.workspace, self.split, sizes, self.cut, self.fits.clone())?)
             }
             Init::First => return whole(LayersPlan::first(count, layers)),
             Init::Last => return whole(LayersPlan::last(count, layers, available)),

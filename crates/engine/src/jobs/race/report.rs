@@ -3,7 +3,7 @@
 use super::RaceJob;
 use heirloom_learngene::layers::layer_names;
 use heirloom_plan::forecast::Work;
-use heirloom_plan::protocol::{RaceReport, RaceState, RunReport};
+use heirloom_plan::protocol::{Init, RaceReport, RaceState, RunReport};
 use heirloom_platform::clock::now_ms;
 use heirloom_train::{Advance, Batches, RunProgress};
 
@@ -79,6 +79,12 @@ impl RaceJob {
         format!("{race}{place}{order}{cores}")
     }
 
+    /// How a fitted classifier did on what was held out.
+    fn held_out(&self, arm: Init) -> Option<[usize; 2]> {
+        let key = self.yardstick.as_ref().filter(|_| arm.is_frozen())?;
+        self.fits.head(key)?.held_out
+    }
+
     fn runs(&self) -> Vec<RunReport> {
         // What takes no steps is as good as it gets once it was judged.
         let is_ready = |report: &RunProgress| self.settings.arms[report.arm].is_frozen() && !report.points.is_empty();
@@ -94,6 +100,7 @@ impl RaceJob {
                 flops: config.flops(),
                 size: (layer_names(config).len(), config.vit().map(|config| config.num_heads)),
                 failure: report.failure.clone(),
+                held_out: self.held_out(self.settings.arms[report.arm]),
                 has_model: report.failure.is_none() && (report.step > 0 || is_ready(report)),
             }
         };

@@ -56,6 +56,16 @@ pub fn loader_settings(settings: &TrainSettings, normalise: Normalise) -> Loader
     }
 }
 
+/// A fit of a classifier to the ancestor as it is.
+pub struct Fit {
+    /// What it is of: equal ones are one.
+    pub key: String,
+    /// What the pictures are looked at for.
+    pub view: String,
+    /// Whether it was made before.
+    pub is_fitted: bool,
+}
+
 /// Everything a race is made of, for a new one or for one that is taken up again.
 pub struct RaceParts {
     pub plan: RacePlan,
@@ -64,8 +74,8 @@ pub struct RaceParts {
     pub configs: Vec<ModelConfig>,
     pub classes: Vec<String>,
     pub cost: Cost,
-    /// What the classifier of the ancestor as it is is fitted to, if that races.
-    pub fit: Option<String>,
+    /// The fit of a classifier to the ancestor as it is, if that races.
+    pub fit: Option<Fit>,
     /// What is good to know of it.
     pub remark: Option<Remark>,
 }
@@ -85,7 +95,8 @@ impl RaceParts {
         }
         let part = split.share_of_training(settings.share, workspace.dataset.settings.seed);
         let (model, device) = (&ancestor.model, &acquired.device);
-        let maker = ArmMaker { workspace, split: &part, ancestor: model, planned: &planned, device, fits };
+        let maker =
+            ArmMaker { workspace, split: &part, ancestor: model, planned: &planned, cut: settings.cut, device, fits };
         let arms = settings.arms.iter().map(|&start| maker.make(start)).collect::<Result<Vec<_>, _>>()?;
         let configs: Vec<ModelConfig> = arms.iter().map(Arm::config).collect();
         let loader = Loader::new(&workspace.dataset.set, &part, loader_settings(settings, ancestor.normalise))?;
@@ -97,7 +108,7 @@ impl RaceParts {
         let remark = yardstick.filter(|one| !one.is_fitted && one.pictures < part.train.len());
         let remark = remark.map(|one| Remark::FittedToPart { pictures: one.pictures, all: part.train.len() });
         let features = yardstick.map_or(0, |yardstick| yardstick.bytes);
-        let fit = yardstick.map(|yardstick| yardstick.key.clone());
+        let fit = yardstick.map(|one| Fit { key: one.key.clone(), view: one.view.clone(), is_fitted: one.is_fitted });
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
@@ -115,6 +126,7 @@ impl RaceParts {
             is_interleaved: settings.is_interleaved,
             micro_batch: settings.micro_batch,
             parts: if divides { PARTS } else { 1 },
+            judging_parts: if divides || (!acquired.is_webgpu && has_batch_norm) { PARTS } else { 1 },
             room: in_tab.then(|| room(&in_training, settings.is_interleaved, TAB_BYTES.saturating_sub(features))),
         };
         let (batches, classes) = (RaceBatches::new(loader), split.classes.clone());
