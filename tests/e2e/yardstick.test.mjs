@@ -24,10 +24,24 @@ test('doodles and the shipped MobileNetV2 are a model at once, without a choice'
     const rows = await step.curvesTable(visit);
     assert.ok(rows.every(({ arm }) => arm === 'ancestor as it is'), JSON.stringify(rows));
 
+    // How small may it be? The first choice is smaller than the whole, and nearly as often right.
+    await visit.at('find-small').click();
+    const words = await step.waitFor(visit, 'experiment-words', /blocks? (is|are) enough/, 180_000);
+    const [, share, small, all] = words.match(/\((\d+) % of all\), ([\d.]+) %[^;]*; all of it ([\d.]+) %/) ?? [];
+    assert.ok(Number(share) <= 85, words);
+    assert.ok(Number(small) >= 80 && Number(all) >= 85, words);
+    assert.match(words, /Chosen by \d+ training pictures that were held out/);
+    const marks = await visit.at('experiment-chart').locator('path.point').count();
+    assert.ok(marks >= 8, `${marks} depths in the chart`);
+
     const models = await visit.at('trial-run').locator('option').allTextContents();
-    assert.ok(models.some((name) => /ancestor as it is/.test(name)), models.join(', '));
+    assert.ok(models.some((name) => /the first \d+ blocks/.test(name)), models.join(', '));
+    const chosen = await visit.at('trial-run').locator('option:checked').textContent();
+    assert.match(chosen, /the first \d+ blocks/);
     const file = await step.saveFrom(visit, 'export-safetensors', path.join(temporaryFolder(), 'doodles.safetensors'));
     const summary = await step.giveAncestor(visit, file, /doodles\.safetensors/);
+    // It opens as what it is: a model of fewer parameters than the 2.2 M of all blocks.
+    assert.match(summary, /Parameters\s*(\d+(\.\d+)? k|1\.\d+ M)/);
     assert.match(summary, /Classes it knows\s*5/);
     assert.deepEqual(await step.notices(visit), []);
   });
