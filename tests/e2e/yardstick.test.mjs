@@ -30,7 +30,7 @@ test('doodles and the shipped MobileNetV2 are a model at once, without a choice'
     const [, share, small, all] = words.match(/\((\d+) % of all\), ([\d.]+) %[^;]*; all of it ([\d.]+) %/) ?? [];
     assert.ok(Number(share) <= 85, words);
     assert.ok(Number(small) >= 80 && Number(all) >= 85, words);
-    assert.match(words, /Chosen by \d+ training pictures that were held out/);
+    assert.match(words, /Chosen by 320 training pictures, each held out once/);
     const marks = await visit.at('experiment-chart').locator('path.point').count();
     assert.ok(marks >= 8, `${marks} depths in the chart`);
 

@@ -125,7 +125,7 @@ impl Fits {
             next: if let Fitting::Looking { next, .. } = fitting { Some(*next) } else { None },
             width: first.width(),
             classes: first.classes(),
-            labels: first.parts().each_ref().map(|part| part.labels.clone()),
+            labels: first.parts().iter().map(|part| part.labels.clone()).collect(),
             standards: kinds.iter().map(|kind| kind.standard().cloned()).collect(),
         });
         (saved, tensors)
@@ -160,7 +160,7 @@ fn restored(saved: SavedFeatures, tensors: &mut HostTensors) -> Option<(String, 
             let values = tensors.remove(&format!("{at}.{part}")).map(|tensor| tensor.values).unwrap_or_default();
             Rows { values, labels: labels[part].clone() }
         };
-        let parts = [part(0), part(1)];
+        let parts = (0..labels.len()).map(&mut part).collect();
         kinds.push(Features::from_parts(width, classes, parts, standard)?);
     }
     let fitting = match next {

@@ -12,7 +12,7 @@ use heirloom_learngene::yardstick::{self, as_it_is, kinds, put_head, read_as};
 use heirloom_learngene::{Descendant, InitError, Initializer};
 use heirloom_nn::model::{Model, ModelConfig};
 use heirloom_plan::forecast::Work;
-use heirloom_train::{Batch, Crew, Features, Lent, LinearFit, LinearHead, PENALTIES, TrainError};
+use heirloom_train::{Batch, Crew, Features, Lent, LinearFit, LinearHead, TrainError};
 use sha2::{Digest, Sha256};
 
 use crate::error::EngineError;
@@ -271,7 +271,7 @@ impl Initializer for FrozenStart {
         }
         let mut looking = self.looking.lock().await;
         let batches = looking.pictures.batches();
-        let total = batches + (kinds(&self.config()).len() + 1) * PENALTIES.len();
+        let total = batches + LinearFit::fits(kinds(&self.config()).len());
         match self.fitting(batches)? {
             Fitting::Looking { next, kinds: mut features } if next < batches => {
                 let batches = looking.batches(next).await.map_err(|error| InitError::Pictures(error.to_string()))?;

@@ -162,8 +162,8 @@ pub struct SavedFeatures {
     pub width: usize,
     /// Classes that there may be.
     pub classes: usize,
-    /// Classes of the pictures that are learnt from, and of those that are held out.
-    pub labels: [Vec<usize>; 2],
+    /// Classes of the pictures, part by part.
+    pub labels: Vec<Vec<usize>>,
     /// How each kind was standardised, once it was.
     pub standards: Vec<Option<Standard>>,
 }

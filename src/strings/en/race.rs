@@ -182,7 +182,7 @@ pub(super) const RACE: Race = Race {
     },
     small_chosen: |pictures| {
         format!(
-            "chosen by {} that were held out, as the smallest within one standard error of the best; the checking pictures \
+            "chosen by {}, each held out once, as the smallest within one standard error of the best; the checking pictures \
              had no say",
             plural(pictures, "training picture", "training pictures")
         )

@@ -178,8 +178,8 @@ fn looking_at_the_pictures_is_told_as_preparation_and_can_be_stopped() {
         std::thread::sleep(std::time::Duration::from_millis(300));
         engine.inner.work().await;
         let told = find(&engine.heard.borrow(), preparing);
-        // One batch, and twelve fits to choose among and six on all pictures.
-        assert_eq!(told, Some((1, 19)), "the first piece is told of");
+        // One batch, twelve fits to choose among, four without another part each, and six on all pictures.
+        assert_eq!(told, Some((1, 23)), "the first piece is told of");
         let heard = engine.send(Command::Stop, Vec::new()).await;
         assert_eq!(error(&heard), None);
         let race = race_of(&heard);

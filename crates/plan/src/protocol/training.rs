@@ -218,8 +218,8 @@ pub struct RunReport {
     pub failure: Option<String>,
     /// Whether its model is kept and can be used.
     pub has_model: bool,
-    /// Of a classifier fitted to the ancestor as it is: training pictures that were held out while its penalty was chosen,
-    /// those it then named rightly and all of them.
+    /// Of a classifier fitted to the ancestor as it is: training pictures, each named by a fit that it was held out from;
+    /// those named rightly, and all.
     #[serde(default)]
     pub held_out: Option<[usize; 2]>,
 }

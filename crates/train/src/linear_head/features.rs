@@ -4,17 +4,16 @@ use std::collections::TryReserveError;
 
 use serde::{Deserialize, Serialize};
 
-/// Every so many pictures of a class one is held out.
-const FOLD: usize = 5;
+/// Parts of the pictures, as even in every class as they can be: each can be held out.
+pub const FOLDS: usize = 5;
 
-/// Features of pictures: those that a fit learns from, and every fifth of each class, held out to choose by.
+/// Features of pictures, in [`FOLDS`] parts: the last has every fifth picture of a class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
     width: usize,
     /// Pictures of each class so far.
     seen: Vec<usize>,
-    /// Those learnt from, and those held out.
-    pub(super) parts: [Rows; 2],
+    pub(super) parts: [Rows; FOLDS],
     /// How they were standardised, once they are.
     pub(super) standard: Option<Standard>,
 }
@@ -34,11 +33,10 @@ impl Features {
     /// # Errors
     /// When there is no such room.
     pub fn new(width: usize, classes: usize, pictures: usize) -> Result<Self, TryReserveError> {
-        let mut parts = [Rows::default(), Rows::default()];
-        let held_out = pictures / FOLD;
-        for (part, pictures) in parts.iter_mut().zip([pictures - held_out, held_out]) {
-            part.values.try_reserve_exact(pictures.saturating_mul(width))?;
-            part.labels.try_reserve_exact(pictures)?;
+        let mut parts: [Rows; FOLDS] = Default::default();
+        for part in &mut parts {
+            part.values.try_reserve_exact(pictures.div_ceil(FOLDS).saturating_mul(width))?;
+            part.labels.try_reserve_exact(pictures.div_ceil(FOLDS))?;
         }
         Ok(Self { width, seen: vec![0; classes], parts, standard: None })
     }
@@ -58,7 +56,7 @@ impl Features {
         self.parts.iter().map(|part| part.labels.len()).sum()
     }
 
-    /// Adds pictures. Which of them are held out depends on their order within their class.
+    /// Adds pictures. Their part depends on their order within their class.
     ///
     /// # Shapes
     /// `values: [pictures, width]`, `labels: [pictures]`, below the number of classes
@@ -68,16 +66,15 @@ impl Features {
     pub fn push(&mut self, values: &[f32], labels: &[usize]) {
         assert_eq!(values.len(), labels.len() * self.width, "whole rows");
         for (row, &label) in labels.iter().enumerate() {
+            let part = &mut self.parts[self.seen[label] % FOLDS];
             self.seen[label] += 1;
-            let part = &mut self.parts[usize::from(self.seen[label].is_multiple_of(FOLD))];
             part.values.extend_from_slice(&values[row * self.width..(row + 1) * self.width]);
             part.labels.push(label);
         }
     }
 
-    /// Those learnt from and those held out, as they stand: with [`Features::standard`] what [`Features::from_parts`]
-    /// makes them of again.
-    pub fn parts(&self) -> &[Rows; 2] {
+    /// The parts as they stand: with [`Features::standard`] what [`Features::from_parts`] makes them of again.
+    pub fn parts(&self) -> &[Rows; FOLDS] {
         &self.parts
     }
 
@@ -87,7 +84,8 @@ impl Features {
     }
 
     /// Features that were kept; `None` where the lengths do not fit together.
-    pub fn from_parts(width: usize, classes: usize, parts: [Rows; 2], standard: Option<Standard>) -> Option<Self> {
+    pub fn from_parts(width: usize, classes: usize, parts: Vec<Rows>, standard: Option<Standard>) -> Option<Self> {
+        let parts: [Rows; FOLDS] = parts.try_into().ok()?;
         if standard.as_ref().is_some_and(|one| [one.mean.len(), one.scale.len()] != [width; 2]) {
             return None;
         }
