@@ -9,6 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as step from '../tests/e2e/lib/steps.mjs';
 import { visit } from '../tests/e2e/lib/visit.mjs';
+import { interval } from './lib/paired.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -21,19 +22,9 @@ const { values } = parseArgs({
   },
 });
 
-/** Two-sided 95 % points of Student's t, by degrees of freedom from 1. */
-const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 const model = fs.statSync(values.model).isDirectory()
   ? fs.readdirSync(values.model).map((name) => path.join(values.model, name))
   : [values.model];
-
-function paired(ours, theirs) {
-  const apart = ours.map((value, seed) => value - theirs[seed]);
-  const average = step.mean(apart);
-  const deviation = Math.sqrt(apart.reduce((sum, one) => sum + (one - average) ** 2, 0) / (apart.length - 1));
-  const half = (T[apart.length - 2] * deviation) / Math.sqrt(apart.length);
-  return `${average.toFixed(1)} (${(average - half).toFixed(1)} to ${(average + half).toFixed(1)})`;
-}
 
 await visit(path.resolve(values.site), { query: `?engine=cpu&cores=${values.cores}#${values.settings}` }, async (seen) => {
   await step.engineReady(seen, /^CPU/);
@@ -59,7 +50,7 @@ await visit(path.resolve(values.site), { query: `?engine=cpu&cores=${values.core
   for (const [at, arm] of arms.entries()) {
     for (const other of arms.slice(at + 1)) {
       const [ours, theirs] = [arm, other].map((one) => step.ends(rows, one));
-      if (ours.length > 1) console.log(`  ${arm} - ${other}: ${paired(ours, theirs)} points`);
+      if (ours.length > 1) console.log(`  ${arm} - ${other}: ${interval(ours.map((value, seed) => value - theirs[seed]))} points`);
     }
   }
 });

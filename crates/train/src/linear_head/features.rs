@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Parts of the pictures, as even in every class as they can be: each can be held out.
 pub const FOLDS: usize = 5;
 
-/// Features of pictures, in [`FOLDS`] parts: the last has every fifth picture of a class.
+/// Features of pictures, in five parts: the last has every fifth picture of a class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
     width: usize,
