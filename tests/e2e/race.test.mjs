@@ -72,7 +72,7 @@ test('a family of two sizes keeps every model and is drawn against its size', { 
     assert.deepEqual(points.map((cells) => cells[3]), ['105 k', '105 k', '46.2 k', '46.2 k'], 'one head of 32 channels instead of two, one layer instead of two');
     for (const cells of points) {
       assert.match(cells[8], /^\d+\.\d %$/, 'every size has its accuracy');
-      assert.deepEqual(cells.slice(9), [cells[8], cells[8]], 'one seed is lowest and highest');
+      assert.deepEqual(cells.slice(9, 11), [cells[8], cells[8]], 'one seed is lowest and highest');
     }
     assert.equal(await visit.at('experiment-chart').locator('path.point').count(), 4);
     await visit.at('family-axis').selectOption('heads');
