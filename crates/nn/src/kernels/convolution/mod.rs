@@ -1,8 +1,8 @@
 //! Convolutions, forward and backward, and with what follows them in a network that is not trained.
 //!
-//! The CPU engine of the library multiplies the matrices of a convolution without packing them, which takes six times as
-//! long in WebAssembly, and makes the weight gradient in groups of one slice a channel each, of which a MobileNetV2 has
-//! up to 960.
+//! The CPU engine of the library multiplies the matrices of a convolution without packing them (a MobileNetV2 as it is
+//! takes 2.3 times as long with it, docs/evidence/yardstick.md), and makes the weight gradient in groups of one slice a
+//! channel each, of which a MobileNetV2 has up to 960.
 
 mod cpu;
 #[cfg(feature = "webgpu")]
