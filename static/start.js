@@ -12,26 +12,32 @@
       return false;
     }
   };
-  const compile = async (name) => {
+  const fetched = async (file) => {
     // After the page's own files: what a person sees first comes first.
-    const response = await fetch(at(name + "_bg.wasm"), { priority: "low" });
-    if (!response.ok) throw new Error(`${name}_bg.wasm could not be fetched (${response.status})`);
+    const response = await fetch(at(file), { priority: "low" });
+    if (!response.ok) throw new Error(`${file} could not be fetched (${response.status})`);
+    return response;
+  };
+  const compile = async (name) => {
+    const response = await fetched(name + "_bg.wasm");
     const isTyped = response.headers.get("Content-Type")?.startsWith("application/wasm");
     return isTyped ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
   };
-  const modules = new Map();
-  const compiled = (name) => {
-    if (!modules.has(name)) modules.set(name, compile(name));
+  // The script as text: Firefox lets no service worker answer what a worker from a blob imports, so that without a network
+  // it would not start.
+  const text = async (name) => (await fetched(name + ".js")).text();
+  const programs = new Map();
+  const program = (name) => {
+    if (!programs.has(name)) programs.set(name, Promise.all([text(name), compile(name)]));
     // What failed is tried anew when it is asked for again.
-    modules.get(name).catch(() => modules.delete(name));
-    return modules.get(name);
+    programs.get(name).catch(() => programs.delete(name));
+    return programs.get(name);
   };
   // The engine's program for `wanted`, "cpu" or "webgpu", or else the one this browser can use. `src/engine/program.rs`
   // asks for it.
   globalThis.heirloomProgram = async (wanted) => {
     const isCpu = wanted ? wanted === "cpu" : !(await hasAdapter());
-    const name = isCpu ? "engine-cpu" : "engine";
-    return [at(name + ".js"), await compiled(name)];
+    return program(isCpu ? "engine-cpu" : "engine");
   };
   globalThis.heirloomProgram(new URLSearchParams(location.search).get("engine")).catch(() => {});
   import(at(js))
@@ -67,6 +73,9 @@
     kept.addEventListener("updatefound", () => hear(kept.installing));
     for (const worker of [kept.active, kept.installing, kept.waiting]) if (worker) hear(worker);
   };
+  // Firefox keeps a page it left, with its workers and the store they hold, for the way back; the next visit would then
+  // find no store. It keeps no page that holds a lock.
+  navigator.locks?.request("heirloom is open", { mode: "shared" }, () => new Promise(() => {})).catch(() => {});
   // A site that is served while it is worked on has no such file, and a plain-http address no service workers.
   if (navigator.serviceWorker) addEventListener("load", () => keep().catch(() => {}));
 }

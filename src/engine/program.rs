@@ -26,17 +26,18 @@ pub async fn worker(engine: Option<Engine>) -> Result<Worker, JsValue> {
     Ok(worker)
 }
 
-/// Address of a tiny script that starts the module it is sent. A worker fetched from a server has no policy but its own
+/// Address of a script that starts the module it is sent: the program's own, which imports nothing, and what starts it. A worker fetched from a server has no policy but its own
 /// headers', and a plain static server sends none; one from a blob inherits the page's content-security policy, so that
 /// not even the engine can reach another place. What fails is thrown where the page hears of it.
-fn script(address: &JsValue) -> Result<String, JsValue> {
+fn script(program: &JsValue) -> Result<String, JsValue> {
+    // wasm-bindgen's name for what it exports as default.
     let script = format!(
-        "import init from {};\n\
+        "{}\n\
          onmessage = ({{ data }}) => {{\n  \
            onmessage = null;\n  \
-           init({{ module_or_path: data }}).catch((error) => setTimeout(() => {{ throw error; }}));\n\
+           __wbg_init({{ module_or_path: data }}).catch((error) => setTimeout(() => {{ throw error; }}));\n\
          }};\n",
-        js_sys::JSON::stringify(address)?
+        program.as_string().unwrap_or_default()
     );
     let kind = BlobPropertyBag::new();
     kind.set_type("text/javascript");

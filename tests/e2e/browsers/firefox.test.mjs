@@ -1,9 +1,12 @@
 // The page in the installed Firefox.
 import test from 'node:test';
 import { firefox, program } from '../lib/webdriver.mjs';
-import { story } from './story.mjs';
+import { race, story } from './story.mjs';
 
 const FIREFOX = process.env.FIREFOX ?? program('firefox-esr', 'firefox');
 const skip = FIREFOX ? false : 'no Firefox on the PATH: install it, or name it in FIREFOX';
 
-test('the story goes through in Firefox', { skip, timeout: 600_000 }, (t) => story(t, () => firefox(FIREFOX)));
+const open = () => firefox(FIREFOX);
+
+test('from an ancestor to a small model in Firefox', { skip, timeout: 600_000 }, (t) => story(t, open));
+test('own files, two cores and no server in Firefox', { skip, timeout: 300_000 }, (t) => race(t, open));
