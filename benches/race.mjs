@@ -9,6 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as step from '../tests/e2e/lib/steps.mjs';
 import { visit } from '../tests/e2e/lib/visit.mjs';
+import { openWith } from './lib/open.mjs';
 import { interval } from './lib/paired.mjs';
 
 const { values } = parseArgs({
@@ -27,11 +28,7 @@ const model = fs.statSync(values.model).isDirectory()
   : [values.model];
 
 await visit(path.resolve(values.site), { query: `?engine=cpu&cores=${values.cores}#${values.settings}` }, async (seen) => {
-  await step.engineReady(seen, /^CPU/);
-  await step.giveAncestor(seen, model, /\d/);
-  if (/\.zip$/.test(values.pictures)) await seen.at('pictures-input').setInputFiles(values.pictures);
-  else await seen.at('pictures-folder-input').setInputFiles(values.pictures);
-  await step.waitFor(seen, 'pictures-summary', /\d/);
+  await openWith(seen, model, values.pictures);
   await seen.at('measure-heads').click();
   const kept = await step.waitFor(seen, 'kept-heads', /\d+ of \d+/);
   await step.waitFor(seen, 'descendant-summary', /\d/);

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as step from '../tests/e2e/lib/steps.mjs';
 import { visit } from '../tests/e2e/lib/visit.mjs';
+import { openWith } from './lib/open.mjs';
 import { interval } from './lib/paired.mjs';
 
 const { values } = parseArgs({
@@ -26,15 +27,7 @@ async function small(pictures, seed) {
   const fragment = ['seed=' + seed, ...values.settings.split(/\s+/)].filter(Boolean).join('&');
   let found;
   await visit(path.resolve(values.site), { query: `?engine=cpu&cores=${values.cores}#${fragment}` }, async (seen) => {
-    await step.engineReady(seen, /^CPU/);
-    if (values.model) await step.giveAncestor(seen, values.model, /\d/);
-    else {
-      await seen.at('shipped-mobilenet-v2').click();
-      await step.waitFor(seen, 'ancestor-summary', /mobilenet_v2\.safetensors/);
-    }
-    if (/\.zip$/.test(pictures)) await seen.at('pictures-input').setInputFiles(pictures);
-    else await seen.at('pictures-folder-input').setInputFiles(pictures);
-    await step.waitFor(seen, 'pictures-summary', /to learn from/);
+    await openWith(seen, values.model, pictures);
     const start = performance.now();
     await seen.at('find-small').click();
     const words = await step.waitFor(seen, 'experiment-words', /enough/, 1_800_000);

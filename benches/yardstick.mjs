@@ -8,6 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as step from '../tests/e2e/lib/steps.mjs';
 import { visit } from '../tests/e2e/lib/visit.mjs';
+import { openWith } from './lib/open.mjs';
 import { profiled, selfTimes } from './lib/profiler.mjs';
 
 const { values } = parseArgs({
@@ -25,15 +26,7 @@ for (const pictures of values.pictures) {
   for (const settings of values.settings) {
     const fragment = settings.trim().split(/\s+/).join('&');
     await visit(path.resolve(values.site), { query: `?engine=cpu&cores=${values.cores}#${fragment}` }, async (seen) => {
-      await step.engineReady(seen, /^CPU/);
-      if (values.model) await step.giveAncestor(seen, values.model, /\d/);
-      else {
-        await seen.at('shipped-mobilenet-v2').click();
-        await step.waitFor(seen, 'ancestor-summary', /mobilenet_v2\.safetensors/);
-      }
-      if (/\.zip$/.test(pictures)) await seen.at('pictures-input').setInputFiles(pictures);
-      else await seen.at('pictures-folder-input').setInputFiles(pictures);
-      await step.waitFor(seen, 'pictures-summary', /to learn from/);
+      await openWith(seen, values.model, pictures);
       const start = performance.now();
       let said;
       const fit = async () => {

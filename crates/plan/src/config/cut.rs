@@ -29,8 +29,8 @@ impl ModelConfig {
 
     /// Depths worth trying, ascending: from a third of the blocks on, the whole model not among them.
     pub fn cuts(&self) -> Vec<usize> {
-        let (blocks, whole) = (self.blocks(), self.parameters());
-        let differs = |&blocks: &usize| self.cut(blocks).is_some_and(|cut| cut.body() < self.body() && whole > 0);
+        let (blocks, whole) = (self.blocks(), self.body());
+        let differs = |&blocks: &usize| self.cut(blocks).is_some_and(|cut| cut.body() < whole);
         let all: Vec<usize> = (blocks.div_ceil(3).max(1)..=blocks).filter(differs).collect();
         let wanted = all.len().min(MOST);
         // The deepest is always one of them.
