@@ -10,9 +10,11 @@ const SITE = process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../
 const folder = temporaryFolder();
 const model = smallModel();
 const red = put(folder, 'unseen.png', png(24, 24, [190, 60, 60]));
-/** Enough to be broken off in the middle, few enough to finish. */
-const STEPS = 1200;
-const settings = (steps) => `#size=16&measure=1&heads=2&layers=1&batch=4&validate=25&steps=${steps}`;
+/** Enough to be broken off in the middle on a machine ten times as fast (2 cores do 500 in a second), few enough to finish. */
+const STEPS = 8_000;
+const FINISHED = 240_000;
+const settings = (steps, validate = 25) => `#size=16&measure=1&heads=2&layers=1&batch=4&validate=${validate}&steps=${steps}`;
+const LONG_RACE = `?engine=cpu${settings(STEPS, 200)}`;
 
 /** Ancestor, pictures, measured heads, and a race that has begun. */
 async function race(visit) {
@@ -59,8 +61,8 @@ async function savedRows(visit) {
   return before;
 }
 
-test('after a reload in the middle of training everything is there and the race goes on by itself', { timeout: 300_000 }, async (t) => {
-  await visit(SITE, { query: `?engine=cpu${settings(STEPS)}` }, async (visit) => {
+test('after a reload in the middle of training everything is there and the race goes on by itself', { timeout: 420_000 }, async (t) => {
+  await visit(SITE, { query: LONG_RACE }, async (visit) => {
     await race(visit);
     const before = await savedRows(visit);
     const lost = await secondsUnsaved(visit);
@@ -71,10 +73,10 @@ test('after a reload in the middle of training everything is there and the race 
     await step.engineReady(visit, /^CPU/);
     await step.waitFor(visit, 'ancestor-summary', /64/);
     await step.waitFor(visit, 'pictures-summary', /blue[^]*red/);
-    await step.waitFor(visit, 'train-status', /step [1-9]\d* of 1200/);
+    await step.waitFor(visit, 'train-status', /step [1-9]\d* of 8000/);
     assertKept(before, await rows(visit));
     assert.equal(await visit.at('heads-table').locator('tbody tr').count(), 4, 'the heads are there');
-    await step.waitFor(visit, 'train-status', /finished/i);
+    await step.waitFor(visit, 'train-status', /finished/i, FINISHED);
     assertKept(before, await rows(visit));
     const said = await predict(visit);
     t.diagnostic(`at most ${lost} s were not saved at the reload`);
@@ -84,15 +86,15 @@ test('after a reload in the middle of training everything is there and the race 
     await visit.page.waitForTimeout(1000);
     await visit.page.reload();
     await step.engineReady(visit, /^CPU/);
-    await step.waitFor(visit, 'train-status', /finished/i);
+    await step.waitFor(visit, 'train-status', /finished/i, FINISHED);
     assert.equal(await predict(visit), said);
     await visit.at('projects-open').click();
     await visit.checkAccessibility();
   });
 });
 
-test('an engine that dies in the middle of training is replaced and the race goes on by itself', { timeout: 300_000 }, async (t) => {
-  await visit(SITE, { query: `?engine=cpu${settings(STEPS)}` }, async (visit) => {
+test('an engine that dies in the middle of training is replaced and the race goes on by itself', { timeout: 420_000 }, async (t) => {
+  await visit(SITE, { query: LONG_RACE }, async (visit) => {
     await race(visit);
     const before = await savedRows(visit);
     const lost = await secondsUnsaved(visit);
@@ -105,11 +107,11 @@ test('an engine that dies in the middle of training is replaced and the race goe
     await step.expectNotice(visit, /the device was lost[^]*training goes on/);
     await step.closeNotices(visit);
     await step.engineReady(visit, /^CPU/);
-    await step.waitFor(visit, 'train-status', /step [1-9]\d* of 1200/);
+    await step.waitFor(visit, 'train-status', /step [1-9]\d* of 8000/);
     const back = (Date.now() - start) / 1000;
     assertKept(before, await rows(visit));
     assert.ok(lost <= 30, `${lost} s are lost`);
-    await step.waitFor(visit, 'train-status', /finished/i);
+    await step.waitFor(visit, 'train-status', /finished/i, FINISHED);
     await predict(visit);
     t.diagnostic(`${lost} s lost, training again after ${back.toFixed(1)} s`);
   });

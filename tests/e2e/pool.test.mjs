@@ -185,8 +185,10 @@ test('a pool is made, cut from, taken home, kept, and compared with SN-Net', { t
 });
 
 test('after a reload in the middle the pool goes on by itself', { timeout: 600_000 }, async (t) => {
-  const steps = 4 + 3 * 400;
-  await visit(SITE, { query: `?engine=cpu${settings({ distil: 400, pool: 400 })}` }, async (visit) => {
+  // Enough to be broken off in the middle on a machine ten times as fast.
+  const each = 3000;
+  const steps = 4 + 3 * each;
+  await visit(SITE, { query: `?engine=cpu${settings({ distil: each, pool: each })}` }, async (visit) => {
     await bring(visit);
     await visit.at('pool-start').click();
     const stepOf = (status) => Number(status.match(/step (\d+) of/)[1]);

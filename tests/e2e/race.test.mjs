@@ -127,7 +127,7 @@ test('fewer pictures are an experiment of their own', { timeout: 180_000 }, asyn
 });
 
 test('an engine that dies for want of memory is asked again with half as many pictures at a time', { timeout: 180_000 }, async () => {
-  await measured('steps=400', async (visit) => {
+  await measured('steps=100000', async (visit) => {
     await visit.at('train-start').click();
     await step.waitFor(visit, 'train-status', /step [2-9]/);
     const [engine] = visit.page.workers();

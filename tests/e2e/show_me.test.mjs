@@ -199,7 +199,7 @@ test('one button tells the whole story on the CPU engine', { timeout: STORY + 60
 test('skipping and stopping leave a usable page', { timeout: STORY + 60_000 }, async (t) => {
   const then = step.inOrder(t);
   // A long race, which nobody waits for: settings of the address go before the story's.
-  await visit(SITE, { query: '?engine=cpu#steps=5000&batch=4&validate=2' }, async (visit) => {
+  await visit(SITE, { query: '?engine=cpu#steps=100000&batch=4&validate=2' }, async (visit) => {
     await then('reading time is skipped, but not what others build on', async () => {
       await visit.at('show-me').click();
       assert.ok(await visit.at('show-me-skip').isDisabled(), 'without an ancestor nothing follows');
@@ -209,7 +209,7 @@ test('skipping and stopping leave a usable page', { timeout: STORY + 60_000 }, a
         await visit.at('show-me-skip').click();
       }
       await stage(visit, 6);
-      assert.match(await visit.at('settings-now').textContent(), /5000/, 'the teacher\'s steps stay');
+      assert.match(await visit.at('settings-now').textContent(), /100000/, 'the teacher\'s steps stay');
     });
 
     await then('a race that is skipped is stopped and keeps what it has learned', async () => {
