@@ -6,6 +6,7 @@ use crate::pictures::samples::Sample;
 use crate::prelude::*;
 use crate::store::EngineState;
 use crate::training::actions::{find_small, fit_head};
+use crate::training::small::LimitFields;
 use crate::widgets::{JobBar, More, NumberField, Picker, Press, Step, row};
 use heirloom_plan::protocol::{ClassCount, Command, FolderChoice, JobKind, PicturesSummary};
 use heirloom_plan::settings::{Key, Settings};
@@ -85,6 +86,9 @@ fn FitHead() -> impl IntoView {
     let small = Press::new("find-small", t.find_small, move |_| find_small(store)).off_while(move || !is_possible());
     view! {
         {row(vec![small, fit])}
+        <div class="row">
+            <LimitFields/>
+        </div>
         <p class="hint">{t.find_small_hint}</p>
         <p class="hint">{t.fit_head_hint}</p>
     }

@@ -78,8 +78,15 @@ pub struct Race {
     pub column_held_out: &'static str,
     pub of: fn(usize, usize) -> String,
     pub best_of_family: fn(&str, &str, &str, &str) -> String,
-    /// Of the model that is small and large enough: its name, parameters, their share, accuracy; accuracy of the whole.
-    pub small_enough: fn(&str, &str, &str, &str, Option<&str>) -> String,
+    /// Of the model that is small and large enough: its name; parameters, their share and bytes; accuracy; accuracy of
+    /// the whole.
+    pub small_enough: fn(&str, (&str, &str, &str), &str, Option<&str>) -> String,
+    /// Accuracy after training.
+    pub small_tuned: fn(&str) -> String,
+    /// Of a model's name.
+    pub trained_on: fn(&str) -> String,
+    pub small_too_large: &'static str,
+    pub small_not_chosen: &'static str,
     /// Held-out pictures.
     pub small_chosen: fn(usize) -> String,
     pub best_of_sweep: fn(&str, &str, &str, &str) -> String,

@@ -3,11 +3,12 @@
 use crate::descendant::follow::tell_engine;
 use crate::prelude::*;
 use crate::training::runs::chosen_experiment;
+use crate::training::small::limits;
 use heirloom_plan::config::ModelConfig;
 use heirloom_plan::layers::layer_names;
 use heirloom_plan::protocol::{
     Command, Design, ExperimentReport, ExperimentSettings, Init, JobKind, LayersSettings, RaceReport, RaceState,
-    TrainSettings, is_out_of_memory,
+    TrainOn, TrainSettings, is_out_of_memory,
 };
 
 /// Trains what is chosen.
@@ -23,17 +24,21 @@ pub fn train(store: Store) {
 
 /// Fits a classifier to the ancestor as it is: the quickest way from pictures to a model, without heads or a descendant.
 pub fn fit_head(store: Store) {
-    fit_heads(store, |_| Design::Race);
+    fit_heads(store, |_, _| Design::Race);
 }
 
-/// The same at every depth that is worth trying, the whole ancestor last: how small may a model be?
+/// The same at every depth that is worth trying, the whole ancestor last: how small may a model be? For minutes of
+/// training the one that is small and large enough is trained on then.
 pub fn find_small(store: Store) {
-    fit_heads(store, |ancestor| Design::Depths(ancestor.cuts().into_iter().chain([0]).collect()));
+    fit_heads(store, |ancestor, then| Design::Depths { cuts: ancestor.cuts().into_iter().chain([0]).collect(), then });
 }
 
-fn fit_heads(store: Store, design: impl Fn(&ModelConfig) -> Design) {
+fn fit_heads(store: Store, design: impl Fn(&ModelConfig, Option<TrainOn>) -> Design) {
     let settings = untrack(|| {
-        let design = store.ancestor.with(|ancestor| ancestor.as_ref().map(|ancestor| design(&ancestor.config)))?;
+        let minutes = store.settings.with(|settings| settings.minutes);
+        let then = (minutes > 0.0).then(|| TrainOn { limits: limits(store), seconds: 60.0 * minutes });
+        let design =
+            store.ancestor.with(|ancestor| ancestor.as_ref().map(|ancestor| design(&ancestor.config, then)))?;
         let (depth, patch) =
             store.ancestor.with(|a| a.as_ref().map(|a| (layer_names(&a.config).len(), a.config.patch_size())))?;
         store.settings.with(|settings| {

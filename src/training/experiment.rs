@@ -92,7 +92,10 @@ pub fn race_name(report: &ExperimentReport, race: usize) -> String {
         },
         Design::Sweep { .. } => (t.rate_and_batch)(&rate(found.settings.lr), found.settings.batch),
         Design::Shares(_) => (t.share)(&percent(found.settings.share)),
-        Design::Depths(_) => (t.first_blocks)(found.settings.cut),
+        Design::Depths { .. } if found.settings.arms.contains(&Init::Tuned) => {
+            (t.trained_on)(&(t.first_blocks)(found.settings.cut))
+        }
+        Design::Depths { .. } => (t.first_blocks)(found.settings.cut),
     }
 }
 

@@ -6,6 +6,7 @@ mod experiment;
 mod heat;
 mod points;
 pub mod runs;
+pub mod small;
 mod starts;
 pub mod state;
 mod verdict;

@@ -4,7 +4,7 @@ use super::starts::{class_of, level, point, swatch};
 use crate::charts::frame::{Frame, TOP};
 use crate::charts::{SavePicture, plot};
 use crate::prelude::*;
-use heirloom_plan::protocol::{Design, ExperimentPoint, Init};
+use heirloom_plan::protocol::{ExperimentPoint, ExperimentReport, Init};
 
 /// What lies along the horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,11 +54,10 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
         arms.dedup();
         arms.into_iter().map(|arm| view! { <li>{swatch(arm)}{(text().training.arm)(arm)}</li> }).collect_view()
     };
-    let is_of_depths = move || {
-        store
-            .training
-            .report
-            .with(|report| report.as_ref().is_some_and(|report| matches!(report.settings.design, Design::Depths(_))))
+    let is_of_depths =
+        move || store.training.report.with(|report| report.as_ref().is_some_and(ExperimentReport::is_of_depths));
+    let has_seeds = move || {
+        store.training.report.with(|report| report.as_ref().is_some_and(|report| report.settings.race.seeds > 1))
     };
     let kind = move || match along.get() {
         Along::Share => "shares",
@@ -70,7 +69,7 @@ pub fn PointsChart(#[prop(into)] along: Signal<Along>) -> impl IntoView {
             <figcaption>{move || (text().race.experiment_chart)(kind())}</figcaption>
             {move || draw(&points(), along.get(), is_of_depths(), store.width.get())}
             <div class="legend">
-                <ul>{arms} <li>{text().race.whisker}</li></ul>
+                <ul>{arms} {move || has_seeds().then(|| view! { <li>{text().race.whisker}</li> })}</ul>
             </div>
             <SavePicture name="experiment"/>
         </figure>

@@ -1,5 +1,6 @@
 //! What is trained and what is chosen to be: read from the store by the steps that build on it.
 
+use super::small::first_race;
 use crate::prelude::*;
 use heirloom_plan::protocol::{Design, ExperimentSettings, Init, RaceReport};
 
@@ -32,7 +33,7 @@ pub fn with_shown_race<T>(store: Store, see: impl FnOnce(Option<&RaceReport>) ->
 pub fn first_choice(store: Store) -> Option<usize> {
     let small = store.training.report.with(|report| {
         let report = report.as_ref()?;
-        Some(report.races[report.small_enough()?].first_run)
+        Some(report.races[first_race(store, report)?].first_run)
     });
     let runs = trained_runs(store);
     let inherited = || runs.iter().find(|run| run.arm == Init::Inherited).or(runs.first()).map(|run| run.number);
@@ -52,7 +53,7 @@ pub fn trained_runs(store: Store) -> Vec<TrainedRun> {
             accuracy: run.points.last().map(|point| f64::from(point.validation_accuracy)),
             size: match design {
                 Some(Design::Family(_)) => Some((t.size)(run.size.1, run.size.0)),
-                Some(Design::Depths(_)) => Some((t.first_blocks)(race.settings.cut)),
+                Some(Design::Depths { .. }) => Some((t.first_blocks)(race.settings.cut)),
                 _ => None,
             },
         };

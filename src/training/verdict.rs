@@ -1,6 +1,7 @@
 //! What a race or an experiment says, in sentences and in a table. The numbers come from
 //! `plan::protocol::statistics`.
 
+use super::small;
 use crate::prelude::*;
 use crate::training::runs::with_shown_race;
 use crate::widgets::TableView;
@@ -25,7 +26,7 @@ pub(super) fn rate(lr: LearningRate) -> String {
 }
 
 /// First letter large.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())
@@ -172,7 +173,7 @@ pub fn ExperimentVerdict() -> impl IntoView {
     let lines = move || {
         store.training.report.with(|report| {
             let report = report.as_ref().filter(|report| !report.is_going())?;
-            let lines = sentences(report);
+            let lines = sentences(store, report);
             let items = lines.iter().map(|line| view! { <li>{line.clone()}</li> }).collect_view();
             (!lines.is_empty()).then(|| view! { <ul class="verdict" data-testid="experiment-words">{items}</ul> })
         })
@@ -180,14 +181,14 @@ pub fn ExperimentVerdict() -> impl IntoView {
     view! { <div aria-live="polite">{lines}</div> }
 }
 
-fn sentences(report: &ExperimentReport) -> Vec<String> {
+fn sentences(store: Store, report: &ExperimentReport) -> Vec<String> {
     let t = &text().race;
     let points = report.points();
     if matches!(report.settings.design, Design::Shares(_)) {
         return shares(&points, &report.settings.race.arms);
     }
-    if matches!(report.settings.design, Design::Depths(_)) {
-        return small_enough(report, &points);
+    if report.is_of_depths() {
+        return small::sentences(store, report);
     }
     let all = sensitivity(&points);
     let line = |one: &heirloom_plan::protocol::Sensitivity| {
@@ -202,29 +203,6 @@ fn sentences(report: &ExperimentReport) -> Vec<String> {
         sentence(&[Some(first), between].into_iter().flatten().collect::<Vec<_>>().join("; "))
     };
     all.iter().map(line).collect()
-}
-
-/// Which of the models cut out of the ancestor is small and large enough.
-fn small_enough(report: &ExperimentReport, points: &[ExperimentPoint]) -> Vec<String> {
-    let t = &text().race;
-    let Some((race, run)) = report.small_enough().and_then(|race| Some((race, report.races[race].runs.first()?)))
-    else {
-        return Vec::new();
-    };
-    let accuracy = |point: &ExperimentPoint| point.accuracy.map(|range| percent_with(range.mean, 1));
-    let (Some(found), Some(whole)) =
-        (points.iter().find(|point| point.race == race), points.iter().find(|point| point.cut == 0))
-    else {
-        return Vec::new();
-    };
-    let share = percent(found.parameters as f64 / whole.parameters.max(1) as f64);
-    let all = (found.cut > 0).then(|| accuracy(whole)).flatten();
-    let (name, right) = ((t.first_blocks)(found.cut), accuracy(found).unwrap_or_default());
-    let held_out = run.held_out.map_or(0, |[_, all]| all);
-    vec![
-        sentence(&(t.small_enough)(&name, &short(found.parameters), &share, &right, all.as_deref())),
-        sentence(&(t.small_chosen)(held_out)),
-    ]
 }
 
 /// How few pictures the first start needs to be as good as each of the others.

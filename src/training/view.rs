@@ -1,6 +1,7 @@
 //! Step 5: the race.
 
 use super::experiment::{Budget, race_name};
+use super::small;
 use super::verdict::RaceVerdict;
 use crate::prelude::*;
 use crate::store::EngineState;
@@ -95,7 +96,7 @@ fn status(store: Store) -> String {
             Some(race) if race.state == RaceState::Paused => t.paused.to_owned(),
             _ if is_waiting => t.preparing.to_owned(),
             Some(race) if race.state == RaceState::Stopped => t.stopped.to_owned(),
-            Some(race) => (t.finished)(&results(race)),
+            Some(race) => (t.finished)(&small::results(store).unwrap_or_else(|| results(race))),
             None => t.idle.to_owned(),
         }
     })

@@ -27,7 +27,7 @@ test('doodles and the shipped MobileNetV2 are a model at once, without a choice'
     // How small may it be? The first choice is smaller than the whole, and nearly as often right.
     await visit.at('find-small').click();
     const words = await step.waitFor(visit, 'experiment-words', /blocks? (is|are) enough/, 180_000);
-    const [, share, small, all] = words.match(/\((\d+) % of all\), ([\d.]+) %[^;]*; all of it ([\d.]+) %/) ?? [];
+    const [, share, small, all] = words.match(/\((\d+) % of all, [^)]*\), ([\d.]+) %[^;]*; all of it ([\d.]+) %/) ?? [];
     assert.ok(Number(share) <= 85, words);
     assert.ok(Number(small) >= 80 && Number(all) >= 85, words);
     assert.match(words, /Chosen by 320 training pictures, each held out once/);

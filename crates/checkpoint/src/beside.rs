@@ -3,9 +3,12 @@
 use super::error::CheckpointError;
 use serde_json::Value;
 
-/// Endings of files in which people expect weights.
-const WEIGHTS: [&str; 12] =
-    [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".th", ".tar", ".onnx", ".h5", ".keras", ".tflite", ".msgpack"];
+/// Endings of files with weights that would open.
+const OURS: [&str; 7] = [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".th", ".tar"];
+/// Endings of other files in which people expect weights.
+const OTHERS: [&str; 5] = [".onnx", ".h5", ".keras", ".tflite", ".msgpack"];
+/// What a file is found to be that stands for one which was not fetched.
+const POINTER: &str = "a git-lfs pointer";
 /// Most names in one sentence.
 const MAX_NAMES: usize = 6;
 
@@ -14,6 +17,10 @@ const MAX_NAMES: usize = 6;
 enum Rank {
     /// It says what all of them are.
     Says,
+    /// It stands for the file itself, in a folder that was cloned without it.
+    Points,
+    /// Its name promises weights that would open.
+    Opens,
     /// Its name promises weights.
     Promises,
     /// It lies there.
@@ -34,7 +41,13 @@ impl Unfit {
     /// A file that is not what is wanted.
     pub(super) fn new(name: &str, error: CheckpointError) -> Self {
         let lower = name.to_ascii_lowercase();
-        let rank = if WEIGHTS.iter().any(|end| lower.ends_with(end)) { Rank::Promises } else { Rank::Lies };
+        let ends = |endings: &[&str]| endings.iter().any(|end| lower.ends_with(end));
+        let rank = match &error {
+            error if is_pointer(error) => Rank::Points,
+            _ if ends(&OURS) => Rank::Opens,
+            _ if ends(&OTHERS) => Rank::Promises,
+            _ => Rank::Lies,
+        };
         Self { name: name.into(), rank, error: Some(error) }
     }
 
@@ -46,7 +59,7 @@ impl Unfit {
 
     /// A file that was not read, because there are safetensors.
     pub(super) fn superseded(name: &str) -> Self {
-        Self { name: name.into(), rank: Rank::Promises, error: None }
+        Self { name: name.into(), rank: Rank::Opens, error: None }
     }
 
     /// What is wrong with it.
@@ -80,8 +93,12 @@ impl Unfit {
     }
 
     fn is_pointer(&self) -> bool {
-        matches!(&self.error, Some(CheckpointError::NotWeights { found, .. }) if found.starts_with("a git-lfs pointer"))
+        self.error.as_ref().is_some_and(is_pointer)
     }
+}
+
+fn is_pointer(error: &CheckpointError) -> bool {
+    matches!(error, CheckpointError::NotWeights { found, .. } if found.starts_with(POINTER))
 }
 
 fn listed(files: &[&Unfit]) -> String {
@@ -130,5 +147,13 @@ mod tests {
     fn the_file_that_promised_weights_is_the_one_that_is_refused() {
         let all = vec![unfit("README.md", "plain text"), unfit("model.h5", "an HDF5 file")];
         assert!(Unfit::worst(all).unwrap().to_string().starts_with("`model.h5` is an HDF5 file; "));
+        // Of a folder that was cloned without its large files the one that would open, not one of another framework.
+        let pointer = || unfit("pytorch_model.bin", "a git-lfs pointer and not the file itself");
+        let all = vec![unfit("flax_model.msgpack", "of a kind that is not known here"), pointer()];
+        assert!(Unfit::worst(all).unwrap().to_string().starts_with("`pytorch_model.bin` is a git-lfs pointer"));
+        let all = vec![unfit("optimizer.pt", "the state of a training"), pointer()];
+        assert!(Unfit::worst(all).unwrap().to_string().starts_with("`pytorch_model.bin` is a git-lfs pointer"));
+        let all = vec![unfit("model.onnx", "an ONNX graph"), unfit("model.bin", "plain text")];
+        assert!(Unfit::worst(all).unwrap().to_string().starts_with("`model.bin` is plain text; "));
     }
 }

@@ -236,7 +236,7 @@ impl Races<'_> {
             Init::Last => LayersPlan::last(count, layers, available),
             Init::Ends => LayersPlan::ends(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, seed),
-            Init::Whole | Init::Frozen => LayersPlan::whole(available),
+            Init::Whole | Init::Frozen | Init::Tuned => LayersPlan::whole(available),
             _ => LayersPlan::new(self.chosen.to_vec(), layers),
         }
     }

@@ -217,7 +217,7 @@ fn stored(outcome: &Outcome, race: &RaceReport, start: Init) -> Option<u64> {
     Some(match start {
         Init::Scratch => 0,
         Init::Inherited => outcome.clusters.as_ref()?.stored_parameters,
-        Init::First | Init::Last | Init::Ends | Init::Random | Init::Whole | Init::Frozen => {
+        Init::First | Init::Last | Init::Ends | Init::Random | Init::Whole | Init::Frozen | Init::Tuned => {
             whole_layers_parameters(ancestor, run.size.0.min(ancestor.depth))
         }
         // Two layers are all that a line needs.

@@ -246,7 +246,7 @@ impl FrozenStart {
                 features.push(own, labels);
                 rest = others;
             }
-            let judging = labels.len() as f64 * self.config().flops() as f64;
+            let judging = labels.len() as f64 * self.view.all.config().flops() as f64;
             self.fits.spend(Work { judging, ..Work::default() });
         }
         Ok(())

@@ -98,13 +98,16 @@ pub struct Descendant {
     /// Parameters that were not.
     #[module(skip)]
     fresh: Vec<ParamId>,
+    /// Whether it is trained on from where it is good already.
+    #[module(skip)]
+    is_tuned: bool,
 }
 
 impl<M: Into<Model>> From<M> for Descendant {
     /// A descendant that shares nothing.
     fn from(model: M) -> Self {
         let model = model.into();
-        Self { fresh: classifier(&model), model, ffn_maps: Vec::new(), inherited: 0 }
+        Self { fresh: classifier(&model), model, ffn_maps: Vec::new(), inherited: 0, is_tuned: false }
     }
 }
 
@@ -123,6 +126,28 @@ impl Descendant {
         let mut descendant = Self { inherited, ..Self::from(model) };
         descendant.fresh.extend(fresh);
         descendant
+    }
+
+    /// A model that is good already and trained on: the first quarter of its layers, with the stem, and its norms of batches
+    /// stay as they are. They say what pictures have in common, and of few pictures that would be learned worse.
+    pub fn tuned(model: impl Into<Model>) -> Self {
+        let model = model.into();
+        let layers = match &model {
+            Model::Vit(vit) => vit.blocks.len(),
+            Model::Cnn(cnn) => cnn.stages.len(),
+            Model::Stitched(_) => 0,
+        };
+        Self { is_tuned: true, inherited: layers / 4, fresh: Vec::new(), ..Self::from(model) }
+    }
+
+    /// What of a tuned model never trains.
+    fn held(&self) -> Vec<ParamId> {
+        if !self.is_tuned {
+            return Vec::new();
+        }
+        let mut norms = Norms::default();
+        self.model.visit(&mut norms);
+        self.learngene().into_iter().chain(norms.found).collect()
     }
 
     /// Parameters of the stem and the layers inherited whole; none where parts of layers were.
@@ -157,9 +182,9 @@ impl Descendant {
     /// # Errors
     /// When it is no such description.
     pub async fn of_blueprint(blueprint: &str, device: &Device) -> Result<Self, serde_json::Error> {
-        let Blueprint { config, ffn_maps, inherited } = serde_json::from_str(blueprint)?;
+        let Blueprint { config, ffn_maps, inherited, is_tuned } = serde_json::from_str(blueprint)?;
         let mut model = Model::random(&config, 0, device).await;
-        let Model::Vit(vit) = &mut model else { return Ok(Self { inherited, ..model.into() }) };
+        let Model::Vit(vit) = &mut model else { return Ok(Self { inherited, is_tuned, ..model.into() }) };
         let mut groups = Vec::new();
         for layers in ffn_maps {
             let mlps = layers.iter().map(|&layer| vit.blocks.get_mut(layer).and_then(|block| block.mlp.take()));
@@ -167,7 +192,7 @@ impl Descendant {
                 groups.push(SharedFfn::new(mlp, layers, RandomWeights { seed: 0 }, "", device));
             }
         }
-        Ok(Self { ffn_maps: groups, inherited, ..model.into() })
+        Ok(Self { ffn_maps: groups, inherited, is_tuned, ..model.into() })
     }
 
     /// Groups of layers that share a feed-forward network.
@@ -225,12 +250,14 @@ struct Blueprint {
     /// Layers of each group that shares a feed-forward network.
     ffn_maps: Vec<Vec<usize>>,
     inherited: usize,
+    is_tuned: bool,
 }
 
 impl Classifier for Descendant {
     fn blueprint(&self) -> Option<Rc<str>> {
         let ffn_maps = self.ffn_maps.iter().map(|group| group.layers.clone()).collect();
-        let blueprint = Blueprint { config: self.config(), ffn_maps, inherited: self.inherited };
+        let blueprint =
+            Blueprint { config: self.config(), ffn_maps, inherited: self.inherited, is_tuned: self.is_tuned };
         serde_json::to_string(&blueprint).ok().map(Rc::from)
     }
 
@@ -240,6 +267,10 @@ impl Classifier for Descendant {
 
     fn learngene(&self) -> Vec<ParamId> {
         self.learngene()
+    }
+
+    fn held(&self) -> Vec<ParamId> {
+        self.held()
     }
 
     fn fresh(&self) -> Vec<ParamId> {
@@ -306,6 +337,35 @@ impl ModuleVisitor for Trained {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if !self.path.last().is_some_and(|name| name.starts_with("running_")) {
             self.found.push(param.id);
+        }
+    }
+}
+
+/// Collects scale and shift of the batch norms, which have running statistics beside them.
+#[derive(Default)]
+struct Norms {
+    path: Vec<String>,
+    found: Vec<ParamId>,
+    /// Weight and bias of the module that is being visited.
+    own: Vec<ParamId>,
+}
+
+impl ModuleVisitor for Norms {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match self.path.last().map(String::as_str) {
+            Some("weight") => self.own = vec![param.id],
+            Some("bias") => self.own.push(param.id),
+            // It comes behind the two.
+            Some("running_mean") => self.found.append(&mut self.own),
+            _ => {}
         }
     }
 }

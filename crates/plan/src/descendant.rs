@@ -186,7 +186,7 @@ impl Outline {
             Init::Last => LayersPlan::last(count, layers, available),
             Init::Ends => LayersPlan::ends(count, layers, available),
             Init::Random => LayersPlan::random(count, layers, available, 0),
-            Init::Whole | Init::Frozen => LayersPlan::whole(available),
+            Init::Whole | Init::Frozen | Init::Tuned => LayersPlan::whole(available),
         };
         Ok(layers::descendant_config(ancestor, &plan, classes, size)?)
     }

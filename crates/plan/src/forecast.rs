@@ -205,7 +205,13 @@ impl Forecast {
 
     /// Operations a second while training.
     pub fn speed(&self) -> Option<f64> {
-        self.training.speed().or(self.before)
+        self.training.speed().or(self.before).or(self.judging.speed())
+    }
+
+    /// Seconds of so much training; before any was measured by the speed of forward passes.
+    pub fn training_seconds(&self, work: f64) -> Option<f64> {
+        let speed = self.training.speed().or(self.judging.speed()).or(self.before)?;
+        Some(work / speed)
     }
 
     /// Seconds that `current` and all of `later` take; `None` while nothing is known of this machine.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{Design, ExperimentReport, ExperimentSettings, RaceReport, TrainSettings};
+use super::protocol::{Design, ExperimentReport, ExperimentSettings, RaceReport, TrainOn, TrainSettings};
 
 /// Everything that an experiment is besides the race under way. Save it as JSON beside the race's own state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,17 +11,29 @@ pub struct Queue {
     pub settings: ExperimentSettings,
     /// Reports of the races that ended; the one under way is the next.
     pub finished: Vec<RaceReport>,
+    /// The race that followed from their results, once that is known.
+    #[serde(default)]
+    pub last: Option<TrainSettings>,
 }
 
 impl Queue {
     /// An experiment at its start.
     pub fn new(settings: ExperimentSettings) -> Self {
-        Self { settings, finished: Vec::new() }
+        Self { settings, finished: Vec::new(), last: None }
     }
 
     /// Settings of all races.
     pub fn races(&self) -> Vec<TrainSettings> {
-        self.settings.races()
+        self.settings.races().into_iter().chain(self.last.clone()).collect()
+    }
+
+    /// Which model is to be trained on next, if one is: its race, and how.
+    pub fn to_train_on(&self) -> Option<(usize, TrainOn)> {
+        let Design::Depths { cuts, then: Some(then) } = &self.settings.design else { return None };
+        if self.last.is_some() || self.finished.len() != cuts.len() {
+            return None;
+        }
+        Some((self.report(None).small_enough(then.limits)?.race, *then))
     }
 
     /// Settings of the race under way, or to be begun next; `None` when all have ended.
@@ -56,9 +68,16 @@ impl Queue {
         Some(self.finished[race].first_run + run)
     }
 
+    /// Whether a race is still to be told from the results of those before it.
+    fn is_last_unknown(&self) -> bool {
+        let Design::Depths { cuts, then: Some(_) } = &self.settings.design else { return false };
+        self.last.is_none() && self.finished.len() < cuts.len()
+    }
+
     /// What the page is told.
     pub fn report(&self, current: Option<RaceReport>) -> ExperimentReport {
         let races = self.finished.iter().cloned().chain(current).collect();
-        ExperimentReport { settings: self.settings.clone(), races, total: self.races().len() }
+        let total = self.races().len() + usize::from(self.is_last_unknown());
+        ExperimentReport { settings: self.settings.clone(), races, total }
     }
 }

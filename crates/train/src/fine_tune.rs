@@ -75,6 +75,11 @@ pub trait Classifier: Module {
     fn learngene(&self) -> Vec<ParamId> {
         Vec::new()
     }
+
+    /// Parameters that never get updates; batch norms among them keep to their running statistics.
+    fn held(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
 }
 
 /// How one run is trained.
@@ -152,7 +157,8 @@ impl<M: Classifier> Run<M> {
 
     /// A run that has taken `step` steps.
     fn at(model: M, optimiser: Optimiser, settings: RunSettings, step: usize) -> Self {
-        let model = if step < settings.freeze_steps { hold(model, true) } else { model };
+        let is_held = step < settings.freeze_steps;
+        let model = if is_held || !model.held().is_empty() { hold(model, is_held) } else { model };
         let optimiser = optimiser.with_lr_scales(settings.lr_scales.clone());
         Self { settings, model: Some(model.train()), optimiser, step, micro_batch: 0, parts: 1, crew: None }
     }
@@ -455,10 +461,12 @@ impl<M: Classifier> Run<M> {
     }
 }
 
-/// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics) stays so.
+/// Holds the learngene still, or lets it learn; what a model itself never trains (running statistics, and what it holds)
+/// stays so.
 pub(super) fn hold<M: Classifier>(model: M, still: bool) -> M {
-    let learngene = ParamGroup::from_ids(model.learngene());
-    model.set_require_grad_group(learngene, !still)
+    let (learngene, held) = (model.learngene(), model.held());
+    let model = model.set_require_grad_group(ParamGroup::from_ids(learngene), !still);
+    if held.is_empty() { model } else { model.set_require_grad_group(ParamGroup::from_ids(held), false) }
 }
 
 impl Classifier for Vit {

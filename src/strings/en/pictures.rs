@@ -30,6 +30,13 @@ pub(super) const PICTURES: Pictures = Pictures {
     find_small_hint: "Ends the open ancestor after its first blocks, at several depths, and fits a new last layer for these \
                       classes to each: one look at every picture, seconds to a minute. The chart shows what size buys \
                       (step 5); the smallest that is large enough is tried and saved first (steps 6 and 7).",
+    most_megabytes: "At most (MB)",
+    most_megabytes_hint: "of the saved model; 0 is half of the ancestor",
+    most_milliseconds: "At most (ms for a picture)",
+    most_milliseconds_hint: "on this machine, by what was computed so far; 0 is any number",
+    minutes: "Minutes of training",
+    minutes_hint: "for the model that is chosen, about; drawings and photographs gained two or three points in one \
+                   (docs/evidence/yardstick.md), clothes lost one; 0 is none",
     fit_head: "Make a model of all of it",
     fit_head_hint: "The ancestor stays as it is and gets a new last layer: what small models are measured by.",
     clear: "Remove all pictures",

@@ -174,19 +174,24 @@ pub(super) const RACE: Race = Race {
     best_of_family: |arm, size, accuracy, parameters| {
         format!("{arm}: best with {size}, {accuracy} with {parameters} parameters")
     },
-    small_enough: |name, parameters, share, accuracy, whole| {
+    small_enough: |name, (parameters, share, bytes), accuracy, whole| {
         let whole = whole.map(|whole| format!("; all of it {whole}")).unwrap_or_default();
         format!(
-            "{name} are enough: {parameters} parameters ({share} of all), {accuracy} of the checking pictures right{whole}"
+            "{name} are enough: {parameters} parameters ({share} of all, {bytes}), {accuracy} of the checking pictures right{whole}"
         )
     },
     small_chosen: |pictures| {
         format!(
-            "chosen by {}, each held out once, as the smallest within one standard error of the best; the checking pictures \
-             had no say",
+            "chosen by {}, each held out once, as the smallest within one standard error of the best that is small enough \
+             (step 2); the checking pictures had no say",
             plural(pictures, "training picture", "training pictures")
         )
     },
+    small_tuned: |accuracy| format!("trained on, they name {accuracy} of the checking pictures rightly"),
+    trained_on: |name| format!("{name}, trained on"),
+    small_too_large: "no depth keeps the limits of step 2: this is the smallest there is",
+    small_not_chosen: "no depth was chosen: that takes a class with five training pictures, so that each can be held out \
+                       once; the chart shows what the checking pictures say",
     best_of_sweep: |arm, rate, batch, accuracy| format!("{arm}: best with rate {rate} and batch {batch}, {accuracy}"),
     between: |points, count| format!("between the best and the worst of {count} lie {points} points"),
     enough: |arm, share, other, most| format!("{arm} with {share} of the pictures is as good as {other} with {most}"),

@@ -28,6 +28,7 @@ pub(super) const TRAINING: Training = Training {
         Init::Line => "layers on a line",
         Init::Whole => "whole ancestor",
         Init::Frozen => "ancestor as it is",
+        Init::Tuned => "ancestor, trained on",
     },
     steps: "Steps",
     steps_hint: "how often the weights are changed, for each start",

@@ -42,11 +42,20 @@ fn a_race_has_the_same_bits_with_one_to_four_threads() {
     });
 }
 
-/// Hands of which every third answer is lost, and that count what they were asked.
+/// Hands of which every third answer is lost, or the end of one in its place, and that count what they were asked.
 #[derive(Debug)]
 struct Unreliable {
     helpers: Helpers,
     asked: Cell<usize>,
+    is_cut_short: bool,
+}
+
+impl Unreliable {
+    fn new(hands: usize, is_cut_short: bool) -> Rc<Self> {
+        let helpers = Helpers::default();
+        helpers.set(hands);
+        Rc::new(Self { helpers, asked: Cell::new(0), is_cut_short })
+    }
 }
 
 impl Crew for Unreliable {
@@ -57,14 +66,22 @@ impl Crew for Unreliable {
     fn ask(&self, hand: usize, errand: Errand) -> LocalBoxFuture<'static, Option<Answer>> {
         self.asked.set(self.asked.get() + 1);
         let is_lost = self.asked.get().is_multiple_of(3);
-        let answer = self.helpers.ask(hand, errand);
-        async move { answer.await.filter(|_| !is_lost) }.boxed_local()
+        let (answer, is_cut_short) = (self.helpers.ask(hand, errand), self.is_cut_short);
+        let damaged = move |mut answer: Answer| {
+            answer.values.pop();
+            is_cut_short.then_some(answer)
+        };
+        async move { answer.await.and_then(|answer| if is_lost { damaged(answer) } else { Some(answer) }) }
+            .boxed_local()
     }
 }
 
 async fn stepped(parts: usize, crew: Option<Rc<dyn Crew>>, device: &Device) -> HostTensors {
     let config = ModelConfig::Vit(super::config());
-    let model: Descendant = Model::random(&config, 3, device).await.into();
+    stepped_from(Model::random(&config, 3, device).await.into(), parts, crew, device).await
+}
+
+async fn stepped_from(model: Descendant, parts: usize, crew: Option<Rc<dyn Crew>>, device: &Device) -> HostTensors {
     let mut run = Run::new(model, plain_settings(1e-2));
     run.set_crew(parts, crew);
     for step in 0..5 {
@@ -81,11 +98,34 @@ fn a_hand_that_is_lost_in_the_middle_of_a_step_changes_no_bit() {
     pollster::block_on(async {
         let device = cpu();
         let alone = stepped(4, None, &device).await;
-        let helpers = Helpers::default();
-        helpers.set(3);
-        let crew = Rc::new(Unreliable { helpers, asked: Cell::new(0) });
+        let crew = Unreliable::new(3, false);
         assert_eq!(stepped(4, Some(crew.clone()), &device).await, alone);
         assert_eq!(crew.asked.get(), 15, "three hands in each of five steps");
+    });
+}
+
+#[test]
+fn a_tuned_model_keeps_its_first_quarter_and_its_norms_and_has_the_same_bits_with_helpers() {
+    pollster::block_on(async {
+        let device = cpu();
+        let network = CnnConfig { image_size: 32, ..CnnConfig::mobilenet_v2(0.35, 3) };
+        for config in [ModelConfig::Cnn(network), ModelConfig::Vit(super::config())] {
+            let model = Descendant::tuned(Model::random(&config, 3, &device).await);
+            let before = read_model(&model).await.unwrap();
+            let alone = stepped_from(model.clone(), 4, None, &device).await;
+            let is_changed = |name: &str| before[name].values != alone[name].values;
+            // Of 7 stages the first lies in a quarter; of two layers none does.
+            let parts: &[&str] = if config.vit().is_some() { &[] } else { &["stem", ".stages.0.", ".norm."] };
+            let stays = |name: &str| parts.iter().any(|part| name.contains(part));
+            for name in before.keys() {
+                assert!(!(stays(name) && is_changed(name)), "{name} was trained");
+            }
+            let trained: Vec<_> = before.keys().filter(|name| is_changed(name)).collect();
+            assert!(trained.len() > 15, "{trained:?}");
+            let crew = Unreliable::new(3, false);
+            assert_eq!(stepped_from(model, 4, Some(crew.clone()), &device).await, alone);
+            assert_eq!(crew.asked.get(), 15);
+        }
     });
 }
 
@@ -117,16 +157,34 @@ fn features_are_the_same_whoever_looks_at_the_pictures() {
         for config in [ModelConfig::Vit(super::config()), ModelConfig::Cnn(network)] {
             let alone = seen(&config, None, &device).await;
             assert!(alone.iter().all(|batch| !batch.is_empty() && batch.iter().all(|value| value.is_finite())));
-            let helpers = Helpers::default();
-            helpers.set(2);
-            let crew = Rc::new(Unreliable { helpers, asked: Cell::new(0) });
-            // A second time: the hands have the weights by then, and one answer is lost.
-            let mut lent = 0;
-            for _ in 0..2 {
-                assert_eq!(seen(&config, Some(crew.clone()), &device).await, alone);
-                lent += 2;
-                assert_eq!(crew.asked.get(), lent, "as many batches as hands");
+            for is_cut_short in [false, true] {
+                let crew = Unreliable::new(2, is_cut_short);
+                // A second time: the hands have the weights by then, and one answer is lost.
+                let mut lent = 0;
+                for _ in 0..2 {
+                    assert_eq!(seen(&config, Some(crew.clone()), &device).await, alone);
+                    lent += 2;
+                    assert_eq!(crew.asked.get(), lent, "as many batches as hands");
+                }
             }
+        }
+    });
+}
+
+#[test]
+fn scores_are_the_same_whoever_judges() {
+    pollster::block_on(async {
+        let device = cpu();
+        let config = ModelConfig::Cnn(CnnConfig { image_size: 32, ..CnnConfig::mobilenet_v2(0.35, 3) });
+        let batch = Batch { pixels: uniform(9 * 3 * 32 * 32, 4, 1.0), shape: [9, 3, 32, 32], labels: vec![0; 9] };
+        let model: Descendant = Model::random(&config, 3, &device).await.into();
+        let alone = Lent::new(model.clone()).scores(&batch, &device, 4, None).await.unwrap();
+        assert_eq!(alone.len(), 9 * 3);
+        for is_cut_short in [false, true] {
+            let crew = Unreliable::new(3, is_cut_short);
+            let hands: Option<Rc<dyn Crew>> = Some(crew.clone());
+            assert_eq!(Lent::new(model.clone()).scores(&batch, &device, 4, hands.as_ref()).await.unwrap(), alone);
+            assert_eq!(crew.asked.get(), 3);
         }
     });
 }

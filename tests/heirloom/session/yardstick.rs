@@ -81,7 +81,8 @@ fn an_ancestor_ends_early_at_every_depth_and_each_is_a_model_like_any_other() {
         engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
         let layers = LayersSettings { chosen: vec![0, 1], layers: 2, image_size: 32, freeze_epochs: 0.0 };
         let race = TrainSettings { descendant: layers.into(), ..of_arms(&[Init::Frozen]) };
-        let settings = ExperimentSettings { race: race.clone(), design: Design::Depths(vec![1, 0]) };
+        let settings =
+            ExperimentSettings { race: race.clone(), design: Design::Depths { cuts: vec![1, 0], then: None } };
         let heard = engine.send(Command::Experiment(settings), Vec::new()).await;
         assert_eq!(error(&heard), None);
         let report = report_of(&heard);
@@ -94,7 +95,7 @@ fn an_ancestor_ends_early_at_every_depth_and_each_is_a_model_like_any_other() {
         assert_eq!(sizes.iter().map(|size| size.0).collect::<Vec<_>>(), [1, 2]);
         assert!(sizes.is_sorted_by(|a, b| a.1 < b.1), "{sizes:?}");
         // All tell red from blue: the smallest is enough.
-        assert_eq!((report.small_enough(), report.best()), (Some(0), Some((0, 0, 1.0))));
+        assert_eq!(report.small_enough(Limits::NONE), Some(SmallEnough { race: 0, is_within: true }));
         let files = vec![pictures(9).pop().unwrap()];
         let named = async |engine: &mut TestEngine, run: Option<usize>| {
             let heard = engine.send(Command::Predict { run, files: refs(&files) }, files.clone()).await;
@@ -120,6 +121,35 @@ fn an_ancestor_ends_early_at_every_depth_and_each_is_a_model_like_any_other() {
         let after = named(&mut engine, None).await;
         let shares = |said: &[(String, f32)]| said.iter().map(|(_, share)| *share).collect::<Vec<_>>();
         assert_close(&shares(&after), &shares(&before), 1e-4);
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn the_depth_that_is_enough_is_trained_on_for_the_time_that_was_given() {
+    pollster::block_on(async {
+        let mut engine = TestEngine::start().await;
+        engine.open(ancestor()).await;
+        let files = pictures(12);
+        engine.send(Command::AddPictures { files: refs(&files), class: None }, files).await;
+        let layers = LayersSettings { chosen: vec![0, 1], layers: 2, image_size: 32, freeze_epochs: 0.0 };
+        let race = TrainSettings { descendant: layers.into(), ..of_arms(&[Init::Frozen]) };
+        // So short a time that it is the least number of steps.
+        let then = TrainOn { limits: Limits::NONE, seconds: 1e-6 };
+        let design = Design::Depths { cuts: vec![1, 0], then: Some(then) };
+        let heard = engine.send(Command::Experiment(ExperimentSettings { race, design }), Vec::new()).await;
+        assert_eq!(error(&heard), None);
+        let report = report_of(&heard);
+        let arms: Vec<_> = report.races.iter().map(|race| (race.runs[0].arm, race.settings.cut)).collect();
+        assert_eq!(arms, [(Init::Frozen, 1), (Init::Frozen, 0), (Init::Tuned, 1)]);
+        assert_eq!((report.total, report.is_going(), report.trained_on(0)), (3, false, Some(2)));
+        let run = &report.races[2].runs[0];
+        assert_eq!((run.step, run.has_model, run.failure.as_ref()), (20, true, None));
+        // It starts where the fitted one ended.
+        let [fitted, start] = [&report.races[0].runs[0].points[0], &run.points[0]];
+        assert_eq!((start.step, start.validation_accuracy), (0, fitted.validation_accuracy));
+        assert!((start.validation_loss - fitted.validation_loss).abs() < 1e-4, "{start:?} {fitted:?}");
+        assert!(run.points.last().unwrap().train_loss.is_finite());
     });
 }
 
@@ -154,7 +184,7 @@ fn races_on_the_same_pictures_share_one_fit_and_others_have_their_own() {
         // One batch of pictures, and the beginning of the fit; its end comes with the start.
         assert!(first == second + 2 && second == third, "{sweep:?}");
         // The ancestor's pictures are looked at once for all depths, and once more nowhere.
-        let depths = pieces(Design::Depths(vec![1, 0])).await;
+        let depths = pieces(Design::Depths { cuts: vec![1, 0], then: None }).await;
         let [first, second] = depths[..] else { panic!("two races: {depths:?}") };
         assert!(first == second + 2, "{depths:?}");
         let shares = pieces(Design::Shares(vec![0.5, 1.0])).await;

@@ -273,6 +273,9 @@ impl RaceJob {
         let mut queue = self.queue.clone();
         queue.finished.push(self.report(state));
         drop_models(workspace, &mut queue);
+        if state == RaceState::Finished {
+            self.train_on(workspace, &mut queue);
+        }
         workspace.last_race = queue.finished.last().cloned();
         workspace.last_queue = queue.is_experiment().then(|| queue.clone());
         if let Some(report) = &workspace.last_race {
@@ -295,6 +298,19 @@ impl RaceJob {
         workspace.helpers.set(0);
         plan_again(workspace, emitter);
         Step::Ended { is_finished: state == RaceState::Finished }
+    }
+
+    /// Adds the race in which the model that is small and large enough is trained on, once it is known which.
+    fn train_on(&self, workspace: &Workspace, queue: &mut Queue) {
+        let Some((race, then)) = queue.to_train_on() else { return };
+        let base = &queue.finished[race].settings;
+        let pictures = workspace.dataset.split.as_ref().map_or(0, |split| split.train.len());
+        // A first look, at one step, for how long a step takes.
+        let one = then.race(base, base.cut, f64::INFINITY, pictures);
+        let work = RaceParts::new(workspace, &one, &self.fits).map(|parts| parts.cost.of_step(0));
+        let seconds = work.ok().and_then(|work| self.forecast.training_seconds(work));
+        // Of a machine that nothing is known of, a step a second is a guess on the safe side.
+        queue.last = Some(then.race(base, base.cut, seconds.unwrap_or(1.0), pictures));
     }
 
     /// Folds the models of the race and puts them behind those of the races before it.

@@ -31,8 +31,8 @@ pub struct ConvNorm {
 }
 
 impl ConvNorm {
-    /// `[batch, input, side, side]` to `[batch, output, side / stride, side / stride]`. Where no statistics are collected,
-    /// the norm is part of the convolution.
+    /// `[batch, input, side, side]` to `[batch, output, side / stride, side / stride]`. Where no statistics are collected, or
+    /// the norm is frozen, it is part of the convolution.
     pub fn forward(
         &self,
         map: Tensor<4>,
@@ -40,6 +40,14 @@ impl ConvNorm {
         statistics: Option<&mut Statistics>,
     ) -> Tensor<4> {
         let bias = self.bias.as_ref().map(Param::val);
+        let is_frozen = self.norm.is_frozen(&map);
+        let statistics = match statistics {
+            Some(statistics) if is_frozen => {
+                statistics.skip_norm();
+                None
+            }
+            statistics => statistics,
+        };
         if statistics.is_none() {
             let (scale, shift) = self.norm.affine(bias);
             return convolution_affine(map, self.weight.val(), self.stride, Affine { scale, shift, activation });

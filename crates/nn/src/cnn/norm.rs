@@ -16,6 +16,15 @@ pub struct Statistics {
     pub(super) passes: Vec<Vec<Option<BatchStatistics>>>,
 }
 
+impl Statistics {
+    /// Notes that the next norm saw nothing: it is frozen.
+    pub(super) fn skip_norm(&mut self) {
+        if let Some(pass) = self.passes.last_mut() {
+            pass.push(None);
+        }
+    }
+}
+
 /// Mean and unbiased variance of a batch, `[channels]` each.
 #[derive(Clone, Debug)]
 pub(super) struct BatchStatistics {
@@ -51,7 +60,7 @@ impl BatchNorm {
         let Some(pass) = statistics.and_then(|statistics| statistics.passes.last_mut()) else {
             return batch_norm(input, weight, bias, self.running_mean.val(), self.running_var.val(), self.eps);
         };
-        if input.device().is_autodiff() && !weight.is_require_grad() {
+        if self.is_frozen(&input) {
             pass.push(None);
             return batch_norm(input, weight, bias, self.running_mean.val(), self.running_var.val(), self.eps);
         }
@@ -60,6 +69,11 @@ impl BatchNorm {
         let unbiased = values as f64 / values.saturating_sub(1).max(1) as f64;
         pass.push(Some(BatchStatistics { mean: normed.mean, variance: normed.variance.mul_scalar(unbiased) }));
         normed.output
+    }
+
+    /// Whether it keeps to its running statistics in the training of others.
+    pub(super) fn is_frozen<const D: usize>(&self, input: &Tensor<D>) -> bool {
+        input.device().is_autodiff() && !self.weight.is_require_grad()
     }
 
     /// Scale and shift of each channel by the running statistics, `[channels]` each, of what has yet to get this bias.

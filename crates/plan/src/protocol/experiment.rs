@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DescendantPlan, RaceReport, RaceState, TrainSettings};
+use super::{DescendantPlan, Init, LearningRate, Limits, RaceReport, RaceState, TrainSettings};
 
 /// What the races of an experiment differ in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,8 +22,52 @@ pub enum Design {
     },
     /// Shares of the training pictures, 0..=1.
     Shares(Vec<f64>),
-    /// Blocks that the ancestor as it is keeps, 0 = all: nothing trains, a classifier is fitted at each depth.
-    Depths(Vec<usize>),
+    /// Depths of the ancestor as it is: nothing trains, a classifier is fitted at each.
+    Depths {
+        /// Blocks that it keeps, 0 = all.
+        cuts: Vec<usize>,
+        /// How the one that is small and large enough is trained on in a race behind these; `None` = not at all.
+        then: Option<TrainOn>,
+    },
+}
+
+/// How a fitted model is trained on (docs/methods.md, section 5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainOn {
+    /// Which one.
+    pub limits: Limits,
+    /// For about how long, s.
+    pub seconds: f64,
+}
+
+impl TrainOn {
+    /// Least steps that are worth a race.
+    const LEAST_STEPS: usize = 20;
+    /// Most passes over the training pictures: those that were tried.
+    const MOST_PASSES: usize = 10;
+
+    /// A race of the ancestor's first `cut` blocks with their fitted classifier; `base` is the race they were fitted in. A
+    /// step takes so many seconds.
+    pub fn race(self, base: &TrainSettings, cut: usize, seconds_a_step: f64, pictures: usize) -> TrainSettings {
+        let batch = 16;
+        let most = (Self::MOST_PASSES * pictures).div_ceil(batch).max(Self::LEAST_STEPS);
+        let steps = ((self.seconds / seconds_a_step) as usize).clamp(Self::LEAST_STEPS, most);
+        TrainSettings {
+            arms: vec![Init::Tuned],
+            cut,
+            steps,
+            batch,
+            lr: LearningRate::One(3e-4),
+            warmup_steps: steps.div_ceil(20),
+            weight_decay: 0.05,
+            label_smoothing: 0.1,
+            drop_path: 0.0,
+            clip_norm: 0.0,
+            augment: true,
+            validate_every: 0,
+            ..base.clone()
+        }
+    }
 }
 
 /// An experiment: a race, and what is changed in it.
@@ -36,7 +80,8 @@ pub struct ExperimentSettings {
 }
 
 impl ExperimentSettings {
-    /// The races, in the order in which they are run. None where a list is empty.
+    /// The races, in the order in which they are run, without one that follows from their results. None where a list is
+    /// empty.
     pub fn races(&self) -> Vec<TrainSettings> {
         let base = &self.race;
         match &self.design {
@@ -48,7 +93,7 @@ impl ExperimentSettings {
                 };
                 batches.iter().flat_map(of_batch).collect()
             }
-            Design::Depths(depths) => depths.iter().map(|&cut| TrainSettings { cut, ..base.clone() }).collect(),
+            Design::Depths { cuts, .. } => cuts.iter().map(|&cut| TrainSettings { cut, ..base.clone() }).collect(),
             Design::Shares(shares) => shares.iter().map(|&share| TrainSettings { share, ..base.clone() }).collect(),
         }
     }

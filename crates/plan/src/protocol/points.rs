@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::statistics::Range;
-use super::{Design, ExperimentReport, Init, LearningRate, RaceReport, RunReport};
+use super::{ExperimentReport, Init, LearningRate, RaceReport, RunReport};
 
 /// How one start did in one race of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,35 +45,9 @@ impl ExperimentReport {
             .collect()
     }
 
-    /// The race with the smallest model that is large enough: of those cut out of the ancestor, by the training pictures
-    /// that were held out, the smallest within one standard error of the best (Breiman et al. 1984; the error by Agresti and
-    /// Coull 1998, with two more of either kind, because that of a share of 1 would be 0). Checking pictures are not looked
-    /// at. `None` where nothing was held out, and for other experiments.
-    pub fn small_enough(&self) -> Option<usize> {
-        if !matches!(self.settings.design, Design::Depths(_)) || self.is_going() {
-            return None;
-        }
-        let candidate = |(at, race): (usize, &RaceReport)| {
-            let run = race.runs.first().filter(|run| run.failure.is_none())?;
-            let [right, all] = run.held_out.filter(|[_, all]| *all > 0)?;
-            Some((at, run.parameters, right as f64 / all as f64, all as f64))
-        };
-        let all: Vec<_> = self.races.iter().enumerate().filter_map(candidate).collect();
-        let &(_, _, best, count) = all.iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
-        let wider = (best * count + 2.0) / (count + 4.0);
-        let error = (wider * (1.0 - wider) / (count + 4.0)).sqrt();
-        let enough = all.iter().filter(|one| one.2 >= best - error);
-        enough.min_by_key(|one| one.1).map(|one| one.0)
-    }
-
     /// The race, run and accuracy of the best model, the earliest of equals: by the accuracy at its last point. The
-    /// ancestor as it is, a yardstick, is the best only where nothing else races; of models cut out of it the best is
-    /// the smallest that is large enough.
+    /// ancestor as it is, a yardstick, is the best only where nothing else races.
     pub fn best(&self) -> Option<(usize, usize, f64)> {
-        if let Some(race) = self.small_enough() {
-            let last = self.races[race].runs.first()?.points.last()?;
-            return Some((race, 0, f64::from(last.validation_accuracy)));
-        }
         let is_alone = self.settings.race.arms.iter().all(|arm| arm.is_frozen());
         let runs = self.races.iter().enumerate().flat_map(|(race, report)| {
             let is_meant = |run: &RunReport| run.failure.is_none() && (is_alone || !run.arm.is_frozen());

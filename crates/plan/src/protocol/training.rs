@@ -30,11 +30,13 @@ pub enum Init {
     Whole,
     /// The ancestor as it is: a new classifier is fitted to what it sees, and nothing trains.
     Frozen,
+    /// The same, trained on from there: all but its first quarter and its norms of batches.
+    Tuned,
 }
 
 impl Init {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Inherited,
         Self::Scratch,
         Self::First,
@@ -45,6 +47,7 @@ impl Init {
         Self::Line,
         Self::Whole,
         Self::Frozen,
+        Self::Tuned,
     ];
 
     /// Its short name, as addresses, files and options have it.
@@ -60,6 +63,7 @@ impl Init {
             Self::Line => "line",
             Self::Whole => "whole",
             Self::Frozen => "frozen",
+            Self::Tuned => "tuned",
         }
     }
 

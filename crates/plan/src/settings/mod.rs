@@ -185,7 +185,7 @@ impl Settings {
             Experiment::Family => Design::Family(self.sizes.clone()),
             Experiment::Sweep => Design::Sweep { rates: self.rates.clone(), batches: self.batches.clone() },
             Experiment::Shares => Design::Shares(self.shares.iter().map(|share| share / 100.0).collect()),
-            Experiment::Depths => Design::Depths(vec![0]),
+            Experiment::Depths => Design::Depths { cuts: vec![0], then: None },
         };
         ExperimentSettings { race: self.training(descendant), design }
     }

@@ -93,6 +93,12 @@ settings! {
     ValidationShare "share" validation_share: f64 = 0.2, number(0.0, 0.9, 0.05);
     /// Seed of the split.
     SplitSeed "seed" split_seed: u64 = 1, count(0.0, 1e6);
+    /// Most megabytes of a small model, as saved in f32; 0 is half of the ancestor.
+    MostMegabytes "most_mb" most_megabytes: f64 = 0.0, number(0.0, 1e5, 0.5) "MB";
+    /// Most milliseconds that it may take for a picture on this machine; 0 is any number.
+    MostMilliseconds "most_ms" most_milliseconds: f64 = 0.0, number(0.0, 1e6, 1.0) "ms";
+    /// Minutes for which it is trained on; 0 is not at all.
+    Minutes "minutes" minutes: f64 = 0.0, number(0.0, 1e3, 1.0) "min";
     /// Pictures that heads are measured on.
     MeasuredPictures "measure" measured_pictures: usize = 8, count(1.0, 512.0);
     /// Divide each row of attention by its sum over the patches.

@@ -56,7 +56,7 @@ impl Experiment {
             Design::Family(_) => Self::Family,
             Design::Sweep { .. } => Self::Sweep,
             Design::Shares(_) => Self::Shares,
-            Design::Depths(_) => Self::Depths,
+            Design::Depths { .. } => Self::Depths,
         }
     }
 }

@@ -93,7 +93,7 @@ fn a_forecast_counts_every_start_of_every_race_and_says_nothing_of_one_that_cann
         let race = TrainSettings { descendant: cluster(4, 2).into(), ..settings(&Init::ALL, 2) };
         let all = ExperimentSettings { race: race.clone(), design: Design::Race };
         let forecast = basis.forecast(&all).unwrap();
-        assert_eq!((forecast.races, forecast.runs, forecast.steps), (1, 18, 1800));
+        assert_eq!((forecast.races, forecast.runs, forecast.steps), (1, 20, 2000));
         // The whole ancestor takes six times the work of two of its layers.
         let seconds = |arms: &[Init]| {
             let race = TrainSettings { arms: arms.to_vec(), ..race.clone() };

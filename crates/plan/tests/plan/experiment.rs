@@ -98,34 +98,90 @@ fn the_yardstick_is_never_the_best_model_of_an_experiment_unless_it_is_alone() {
 fn the_smallest_cut_within_a_standard_error_of_the_best_is_large_enough() {
     // Four depths of an ancestor: parameters, held-out pictures named rightly, checking pictures named rightly.
     let cuts = [(1, 30, 0.9), (2, 50, 0.5), (4, 54, 0.25), (9, 53, 0.75)];
-    let mut report = finished(Design::Depths(vec![3, 5, 8, 0]), &[[0.5, 0.5]; 4]);
+    let mut report = finished(Design::Depths { cuts: vec![3, 5, 8, 0], then: None }, &[[0.5, 0.5]; 4]);
     report.settings.race.arms = vec![Frozen];
     for (race, (parameters, right, checked)) in report.races.iter_mut().zip(cuts) {
         race.runs.truncate(1);
         let run = &mut race.runs[0];
-        (run.arm, run.parameters, run.held_out) = (Frozen, parameters, Some([right, 64]));
+        (run.arm, run.parameters, run.flops, run.held_out) = (Frozen, parameters, 1000 * parameters, Some([right, 64]));
         run.points.last_mut().unwrap().validation_accuracy = checked;
     }
-    // 54 of 64, less √(0.824 · 0.176 / 68) = 4.6 points, are 51.04 of 64.
-    assert_eq!(report.small_enough(), Some(2));
-    assert_eq!(report.best(), Some((2, 0, 0.25)), "checking pictures have no say");
+    for (race, cut) in report.races.iter_mut().zip([3, 5, 8, 0]) {
+        race.settings.cut = cut;
+    }
+    let any =
+        |report: &heirloom_plan::protocol::ExperimentReport| report.small_enough(Limits::NONE).map(|one| one.race);
+    // 54 of 64, less √(0.824 · 0.176 / 68) = 4.6 points, are 51.04 of 64; checking pictures have no say.
+    assert_eq!(any(&report), Some(2));
+    // Among those of at most half of the parameters or so much work it is the best that counts.
+    let found = |race, is_within| Some(SmallEnough { race, is_within });
+    assert_eq!(report.small_enough(Limits::default()), found(2, true));
+    assert_eq!(report.small_enough(Limits { parameters: Some(3), flops: None }), found(1, true));
+    assert_eq!(report.small_enough(Limits { parameters: None, flops: Some(1999) }), found(0, true));
+    assert_eq!(report.small_enough(Limits { parameters: None, flops: Some(999) }), found(0, false), "none keeps these");
     report.races[1].runs[0].held_out = Some([52, 64]);
-    assert_eq!(report.small_enough(), Some(1));
+    assert_eq!(any(&report), Some(1));
     assert_eq!(report.settings.races().iter().map(|race| race.cut).collect::<Vec<_>>(), [3, 5, 8, 0]);
     // All right is no certainty: √(0.971 · 0.029 / 68) = 2.1 points are 62.7 of 64.
     for (race, right) in report.races.iter_mut().zip([62, 63, 64, 64]) {
         race.runs[0].held_out = Some([right, 64]);
     }
-    assert_eq!(report.small_enough(), Some(1));
-    // While it goes on nothing is said.
-    report.total = 5;
-    assert_eq!(report.small_enough(), None);
-    report.total = 4;
+    assert_eq!(any(&report), Some(1));
+    // While it goes on nothing is said; of one that was stopped what was there.
+    report.races[3].state = RaceState::Running;
+    assert_eq!(any(&report), None);
+    report.races[3].state = RaceState::Finished;
+    let last = report.races.pop().unwrap();
+    assert_eq!(any(&report), None);
+    report.races[2].state = RaceState::Stopped;
+    assert_eq!(any(&report), Some(1));
+    report.races[2].state = RaceState::Finished;
+    report.races.push(last);
     report.races.iter_mut().for_each(|race| race.runs[0].held_out = None);
-    assert_eq!(report.small_enough(), None);
+    assert_eq!(any(&report), None);
     let mut family = finished(Design::Family(vec![(6, 4), (2, 1)]), &[[0.75, 0.5], [0.5, 0.25]]);
     family.races.iter_mut().for_each(|race| race.runs[0].held_out = Some([60, 64]));
-    assert_eq!(family.small_enough(), None, "it is not made of cuts");
+    assert_eq!(any(&family), None, "it is not made of cuts");
+}
+
+#[test]
+fn the_model_that_is_large_enough_is_trained_on_in_a_race_behind_the_others() {
+    let then = TrainOn { limits: Limits::default(), seconds: 60.0 };
+    let mut report = finished(Design::Depths { cuts: vec![3, 0], then: Some(then) }, &[[0.5, 0.5]; 2]);
+    report.settings.race.arms = vec![Frozen];
+    for (race, (cut, parameters)) in report.races.iter_mut().zip([(3, 4), (0, 9)]) {
+        race.settings.cut = cut;
+        race.runs.truncate(1);
+        let run = &mut race.runs[0];
+        (run.arm, run.parameters, run.held_out) = (Frozen, parameters, Some([60, 64]));
+    }
+    let mut queue = Queue::new(report.settings.clone());
+    assert_eq!((queue.to_train_on(), queue.report(None).total), (None, 3), "a third will follow");
+    queue.finished = report.races[..1].to_vec();
+    assert_eq!(queue.to_train_on(), None);
+    queue.finished = report.races.clone();
+    assert_eq!(queue.to_train_on(), Some((0, then)));
+    assert_eq!((queue.current(), queue.report(None).is_going()), (None, false));
+    // Half a second a step; never more than ten passes.
+    let race = then.race(&queue.finished[0].settings, 3, 0.5, 320);
+    assert_eq!((race.arms.as_slice(), race.cut, race.steps, race.lr), (&[Init::Tuned][..], 3, 120, 3e-4.into()));
+    assert_eq!(then.race(&race, 3, 0.01, 320).steps, 200);
+    assert_eq!(then.race(&race, 3, 1e9, 320).steps, 20);
+    queue.last = Some(race.clone());
+    assert_eq!((queue.current(), queue.to_train_on(), queue.report(None).total), (Some(race.clone()), None, 3));
+    // What came of it is known by its depth.
+    let mut last = ended(race, 2, [0.75, 0.5]);
+    last.runs.truncate(1);
+    (last.runs[0].arm, last.runs[0].has_model) = (Init::Tuned, true);
+    queue.finished.push(last);
+    let report = queue.report(None);
+    assert_eq!((report.small_enough(Limits::default()).map(|one| one.race), report.trained_on(0)), (Some(0), Some(2)));
+    assert_eq!(report.trained_on(1), None);
+    // Where no picture was held out nothing is chosen, and nothing trained on.
+    let mut queue = Queue::new(queue.settings);
+    queue.finished = report.races[..2].to_vec();
+    queue.finished.iter_mut().for_each(|race| race.runs[0].held_out = None);
+    assert_eq!((queue.to_train_on(), queue.report(None).is_going()), (None, false));
 }
 
 #[test]

@@ -79,9 +79,11 @@ impl<M: Classifier> Lent<M> {
         let own = &shares[0];
         let mut all =
             scores_in_parts(&self.model, images.clone().narrow(0, 0, bounds[own.end]), &sizes[own.clone()]).await?;
+        let classes = all.len() / bounds[own.end].max(1);
         for (share, answer) in shares[1..].iter().zip(join_all(asked).await) {
             let [from, to] = [bounds[share.start], bounds[share.end]];
-            all.extend(match answer {
+            // One that answered something else is no better than one that died.
+            all.extend(match answer.filter(|answer| answer.values.len() == (to - from) * classes) {
                 Some(answer) => answer.values,
                 None => {
                     let images = images.clone().narrow(0, from, to - from);
@@ -115,11 +117,13 @@ impl<M: Classifier> Lent<M> {
             others.iter().take(crew.hands()).enumerate().map(ask).collect::<Vec<_>>()
         });
         let mut all = vec![features_of(&self.model, batches[0].images(device)?, cuts).await?];
-        let answers = join_all(asked.unwrap_or_default()).await;
-        for (at, batch) in others.iter().enumerate() {
-            all.push(match answers.get(at) {
-                Some(Some(answer)) => answer.values.clone(),
-                _ => features_of(&self.model, batch.images(device)?, cuts).await?,
+        let width = all[0].len() / batches[0].labels.len().max(1);
+        let mut answers = join_all(asked.unwrap_or_default()).await.into_iter();
+        for batch in others {
+            let answer = answers.next().flatten();
+            all.push(match answer.filter(|answer| answer.values.len() == batch.labels.len() * width) {
+                Some(answer) => answer.values,
+                None => features_of(&self.model, batch.images(device)?, cuts).await?,
             });
         }
         Ok(all)

@@ -135,7 +135,8 @@ pub async fn do_errand<M: Classifier>(model: M, images: Tensor<4>, work: &Work) 
         Work::Logits { parts } => Ok(Answer::of(lent::scores_in_parts(&model, images, parts).await?)),
         Work::Features { cuts } => Ok(Answer::of(lent::features_of(&model, images, cuts).await?)),
         Work::Pass(pass) => {
-            let model = if pass.is_held { hold(model, true) } else { model };
+            let holds = pass.is_held || !model.held().is_empty();
+            let model = if holds { hold(model, pass.is_held) } else { model };
             pass::do_pass(&model.train(), images, pass).await
         }
     }

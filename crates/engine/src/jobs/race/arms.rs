@@ -20,9 +20,10 @@ use heirloom_train::{Initializers, TrainError};
 pub struct Arm {
     start: Box<dyn AnyStart>,
     yardstick: Option<Yardstick>,
+    is_frozen: bool,
 }
 
-/// What a race must know of the arm that stays as it is, before its classifier is fitted.
+/// What a race must know of an arm of the ancestor as it is, before its classifier is fitted.
 pub struct Yardstick {
     /// Starts of the same key share the classifier.
     pub key: String,
@@ -38,16 +39,18 @@ pub struct Yardstick {
 impl Arm {
     /// An arm that starts as `start` says.
     pub fn new(start: impl Initializer + 'static) -> Self {
-        Self { start: Box::new(start), yardstick: None }
+        Self { start: Box::new(start), yardstick: None, is_frozen: false }
     }
 
-    fn frozen(start: FrozenStart) -> Self {
+    fn frozen(start: FrozenStart, is_tuned: bool) -> Self {
         let (key, view, is_fitted) = (start.key().to_owned(), start.view().to_owned(), start.is_fitted());
         let (pictures, bytes) = (start.pictures(), start.feature_bytes());
-        Self { yardstick: Some(Yardstick { key, view, is_fitted, pictures, bytes }), ..Self::new(start) }
+        let arm = if is_tuned { Self::new(TunedStart(start)) } else { Self::new(start) };
+        let yardstick = Some(Yardstick { key, view, is_fitted, pictures, bytes });
+        Self { yardstick, is_frozen: !is_tuned, ..arm }
     }
 
-    /// What it is, if it stays as it is.
+    /// What it starts from, if that is the ancestor as it is.
     pub fn yardstick(&self) -> Option<&Yardstick> {
         self.yardstick.as_ref()
     }
@@ -105,6 +108,27 @@ impl Initializer for RandomLayers {
     }
 }
 
+/// The ancestor as it is with its fitted classifier, to be trained on.
+struct TunedStart(FrozenStart);
+
+impl Initializer for TunedStart {
+    fn config(&self) -> ModelConfig {
+        self.0.config()
+    }
+
+    async fn prepare(&self) -> Result<Option<(usize, usize)>, InitError> {
+        self.0.prepare().await
+    }
+
+    async fn start(&self, seed: u64) -> Result<Descendant, InitError> {
+        Ok(Descendant::tuned(self.0.start(seed).await?.fold()))
+    }
+
+    async fn blank(&self, seed: u64) -> Result<Descendant, InitError> {
+        Ok(Descendant::tuned(self.0.blank(seed).await?.fold()))
+    }
+}
+
 /// Makes the arms for a planned descendant of an ancestor.
 pub struct ArmMaker<'a> {
     pub workspace: &'a Workspace,
@@ -140,9 +164,10 @@ impl ArmMaker<'_> {
         Ok(match start {
             Init::Scratch => Arm::new(Scratch { config, device: self.device.clone() }),
             Init::Inherited => return self.inherited(),
-            Init::Frozen => {
+            Init::Frozen | Init::Tuned => {
                 let sizes = (classes, size);
-                Arm::frozen(FrozenStart::new(self.workspace, self.split, sizes, self.cut, self.fits.clone())?)
+                let frozen = FrozenStart::new(self.workspace, self.split, sizes, self.cut, self.fits.clone())?;
+                Arm::frozen(frozen, start == Init::Tuned)
             }
             Init::First => return whole(LayersPlan::first(count, layers)),
             Init::Last => return whole(LayersPlan::last(count, layers, available)),
@@ -193,7 +218,7 @@ impl Initializers<Descendant> for RaceInitializers {
     }
 
     fn is_frozen(&self, arm: usize) -> bool {
-        self.arms[arm].yardstick.is_some()
+        self.arms[arm].is_frozen
     }
 }
 

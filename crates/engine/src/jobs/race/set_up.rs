@@ -11,7 +11,7 @@ use heirloom_data::{Augment, Loader, LoaderSettings, Normalise};
 use heirloom_nn::model::ModelConfig;
 use heirloom_plan::descendant::{TRAINING_COPIES, activation_bytes};
 use heirloom_plan::forecast::Cost;
-use heirloom_plan::protocol::{DescendantPlan, LearningRate, TrainSettings};
+use heirloom_plan::protocol::{DescendantPlan, Init, LearningRate, TrainSettings};
 use heirloom_plan::threads::PARTS;
 use heirloom_train::{AdamWSettings, RacePlan, RunSettings, Schedule};
 
@@ -74,7 +74,7 @@ pub struct RaceParts {
     pub configs: Vec<ModelConfig>,
     pub classes: Vec<String>,
     pub cost: Cost,
-    /// The fit of a classifier to the ancestor as it is, if that races.
+    /// The fit of a classifier to the ancestor as it is, if that races or is trained on.
     pub fit: Option<Fit>,
     /// What is good to know of it.
     pub remark: Option<Remark>,
@@ -112,8 +112,11 @@ impl RaceParts {
         let freeze_steps =
             (freeze_epochs(&settings.descendant) * loader.train_len() as f64 / settings.batch as f64).round() as usize;
         let in_tab = cfg!(target_arch = "wasm32") && !acquired.is_webgpu;
-        // What a batch norm takes is of the whole batch.
-        let has_batch_norm = configs.iter().any(|config| matches!(config, ModelConfig::Cnn(_)));
+        // What a batch norm takes is of the whole batch, unless it is frozen.
+        let has_batch_norm = configs
+            .iter()
+            .zip(&settings.arms)
+            .any(|(config, arm)| matches!(config, ModelConfig::Cnn(_)) && *arm != Init::Tuned);
         let divides = !acquired.is_webgpu && !has_batch_norm && settings.batch >= 2 * PARTS;
         let trains = configs.iter().zip(&settings.arms).filter(|(_, arm)| !arm.is_frozen());
         let in_training: Vec<ModelConfig> = trains.map(|(config, _)| config.clone()).collect();
