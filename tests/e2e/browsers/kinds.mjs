@@ -1,9 +1,12 @@
 // One model and one folder of every kind that people bring, opened in a browser: what the page says of each. Native tests
 // hold these models to PyTorch's numbers; here another browser must say the same as Chromium.
+import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { png, put, temporaryFolder, zip } from '../lib/files.mjs';
+import { serve } from '../lib/server.mjs';
 import * as step from '../lib/steps.mjs';
+import { visit } from '../lib/visit.mjs';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures');
 const at = (...names) => path.join(FIXTURES, ...names);
@@ -53,6 +56,30 @@ function folders() {
   return kinds;
 }
 
+const SITE = path.resolve(process.env.HEIRLOOM_SITE ?? path.join(import.meta.dirname, '../../../target/site'));
+const START = '?engine=cpu#measure=4';
+
+/** Opens every kind in Chromium and in another browser, and fails where they say different things. */
+export async function sameKinds(open) {
+  let expected;
+  await visit(SITE, { query: START }, async (page) => {
+    await step.engineReady(page, /^CPU/);
+    expected = await kinds(page);
+  });
+  const site = await serve(SITE);
+  const tab = await open();
+  try {
+    await tab.go(site.url + START);
+    await step.engineReady(tab, /^CPU/);
+    const said = await kinds(tab);
+    for (const [kind, there] of Object.entries(expected)) assert.deepEqual(said[kind], there, `${kind} in ${tab.browser.version}`);
+    console.log(`${Object.keys(said).length} kinds as in Chromium, in ${tab.browser.version}`);
+  } finally {
+    await tab.close();
+    site.close();
+  }
+}
+
 /** Text of a handle, with single spaces; nothing where it is not there. */
 async function text(tab, handle) {
   const found = (await tab.at(handle).count()) ? await tab.at(handle).first().textContent() : '';
@@ -76,11 +103,12 @@ async function settled(tab, say, before) {
  * What the page says of every kind: `{ kind: ... }`, of a model its summary, notices, and heads with their distances on
  * four pictures; of a folder how it was read.
  */
-export async function kinds(tab) {
+async function kinds(tab) {
   const said = {};
   const pictures = Object.fromEntries(['red', 'blue'].flatMap((name, index) => [0, 1].map((picture) =>
     [`${name}/${picture}.png`, png(16, 16, (x, y) => [(x * 15) & 255, (y * 13 + 60 * picture) & 255, index ? 220 : 30])])));
   const sample = put(temporaryFolder(), 'pictures.zip', zip(pictures));
+  await close(tab);
   const forPictures = async () => [await text(tab, 'pictures-summary'), await text(tab, 'folders-read'), await step.notices(tab)];
   for (const [kind, file] of folders()) {
     const before = JSON.stringify(await forPictures());

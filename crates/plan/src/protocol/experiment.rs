@@ -31,7 +31,7 @@ pub enum Design {
     },
 }
 
-/// How a fitted model is trained on (docs/methods.md, section 5.6).
+/// How a fitted model is trained on (docs/methods.md, section 5.5).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOn {
     /// Which one.
