@@ -4,6 +4,7 @@
 //! so everything here advances in small asynchronous pieces and owns its whole state, which can be saved and restored.
 
 mod batches;
+mod classifier;
 mod crew;
 mod drop_path;
 mod error;
@@ -18,10 +19,11 @@ mod relative;
 mod state;
 
 pub use batches::{Batch, Batches, Initializers};
+pub use classifier::Classifier;
 pub use crew::{Answer, Crew, Errand, Lent, Pass, Work, do_errand, with_weights};
 pub use drop_path::drop_path_factors;
 pub use error::TrainError;
-pub use fine_tune::{Classifier, Run, RunHeader, RunSettings, RunState, Stepped, evaluate_batch};
+pub use fine_tune::{Run, RunHeader, RunSettings, RunState, Stepped, evaluate_batch};
 pub use heirloom_plan::protocol::CurvePoint;
 pub use heirloom_plan::rank::spearman;
 pub use heirloom_plan::schedule::Schedule;

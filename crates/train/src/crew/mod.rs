@@ -14,7 +14,7 @@ use std::rc::Rc;
 use burn::tensor::Tensor;
 use futures::future::LocalBoxFuture;
 
-use super::fine_tune::hold;
+use super::classifier::hold;
 use super::{Classifier, TrainError};
 pub use lent::Lent;
 pub(super) use pass::{PassTensors, Passed, join, make_up, pass_parts};
