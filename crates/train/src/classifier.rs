@@ -60,7 +60,7 @@ pub trait Classifier: Module {
         Vec::new()
     }
 
-    /// Parameters that [`RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
+    /// Parameters that [`crate::RunSettings::freeze_steps`] holds still; none unless the model inherited whole parts.
     fn learngene(&self) -> Vec<ParamId> {
         Vec::new()
     }
