@@ -80,7 +80,7 @@ pub struct Race {
     pub best_of_family: fn(&str, &str, &str, &str) -> String,
     /// Of the model that is small and large enough: its name; parameters, their share and bytes; accuracy; accuracy of
     /// the whole.
-    pub small_enough: fn(&str, (&str, &str, &str), &str, Option<&str>) -> String,
+    pub small_enough: fn([&str; 5], Option<&str>) -> String,
     /// Accuracy after training.
     pub small_tuned: fn(&str) -> String,
     /// Of a model's name.

@@ -80,7 +80,7 @@ pub(super) fn sentences(store: Store, report: &ExperimentReport) -> Vec<String> 
     let held_out = found.held_out.map_or(0, |[_, all]| all);
     let size = bytes((found.parameters as f64 * PARAMETER_BYTES) as u64);
     let tuned = tuned.and_then(|tuned| right(&tuned)).map(|right| sentence(&(t.small_tuned)(&right)));
-    let enough = (t.small_enough)(&name, (&short(found.parameters), &share, &size), &accuracy, all.as_deref());
+    let enough = (t.small_enough)([&name, &short(found.parameters), &share, &size, &accuracy], all.as_deref());
     let chosen = if is_within { (t.small_chosen)(held_out) } else { t.small_too_large.to_owned() };
     [Some(sentence(&enough)), tuned, Some(sentence(&chosen))].into_iter().flatten().collect()
 }

@@ -174,7 +174,7 @@ pub(super) const RACE: Race = Race {
     best_of_family: |arm, size, accuracy, parameters| {
         format!("{arm}: best with {size}, {accuracy} with {parameters} parameters")
     },
-    small_enough: |name, (parameters, share, bytes), accuracy, whole| {
+    small_enough: |[name, parameters, share, bytes, accuracy], whole| {
         let whole = whole.map(|whole| format!("; all of it {whole}")).unwrap_or_default();
         format!(
             "{name} are enough: {parameters} parameters ({share} of all, {bytes}), {accuracy} of the checking pictures right{whole}"
