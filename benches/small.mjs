@@ -33,7 +33,7 @@ async function small(pictures, seed) {
     const words = await step.waitFor(seen, 'experiment-words', /enough/, 1_800_000);
     const seconds = (performance.now() - start) / 1000;
     const [, name, parameters, share, right, whole] =
-      words.match(/^(.*?) are enough: (.*?) parameters \((\d+) % of all, [^)]*\), ([\d.]+) %[^;.]*(?:; all of it ([\d.]+) %)?/) ?? [];
+      words.match(/^(.*?) (?:is|are) enough: (.*?) parameters \((\d+) % of all, [^)]*\), ([\d.]+) %[^;.]*(?:; all of it ([\d.]+) %)?/) ?? [];
     found = { seconds, name, parameters, share: Number(share), right: Number(right), whole: Number(whole ?? right) };
     console.log(`  seed ${seed}: ${seconds.toFixed(1)} s; ${name}, ${parameters} (${share} %): ${right} %; all of it ${whole ?? right} %`);
   });

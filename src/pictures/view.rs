@@ -86,7 +86,7 @@ fn FitHead() -> impl IntoView {
     let small = Press::new("find-small", t.find_small, move |_| find_small(store)).off_while(move || !is_possible());
     view! {
         {row(vec![small, fit])}
-        <div class="row">
+        <div class="fields">
             <LimitFields/>
         </div>
         <p class="hint">{t.find_small_hint}</p>

@@ -55,7 +55,7 @@ test('the small one is trained on where minutes are given, and limits choose ane
     await step.enter(visit, 'most-mb', 100);
     await visit.at('find-small').click();
     const words = await step.waitFor(visit, 'experiment-words', /enough/);
-    assert.match(words, /trained on, they name \d+(\.\d+)? % of the checking pictures rightly/i);
+    assert.match(words, /The first block is enough[^]*Trained on: \d+(\.\d+)? % of the checking pictures right/);
     const status = await step.waitFor(visit, 'train-status', /finished/i);
     assert.match(status, /trained on \d+(\.\d+)? %/);
     const chosen = () => visit.at('trial-run').locator('option:checked').textContent();

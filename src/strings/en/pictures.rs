@@ -35,8 +35,7 @@ pub(super) const PICTURES: Pictures = Pictures {
     most_milliseconds: "At most (ms for a picture)",
     most_milliseconds_hint: "on this machine, by what was computed so far; 0 is any number",
     minutes: "Minutes of training",
-    minutes_hint: "for the model that is chosen, about; drawings and photographs gained two or three points in one \
-                   (docs/evidence/yardstick.md), clothes lost one; 0 is none",
+    minutes_hint: "about, for the model that is chosen; 0 is none",
     fit_head: "Make a model of all of it",
     fit_head_hint: "The ancestor stays as it is and gets a new last layer: what small models are measured by.",
     clear: "Remove all pictures",

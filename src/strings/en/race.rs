@@ -176,8 +176,9 @@ pub(super) const RACE: Race = Race {
     },
     small_enough: |[name, parameters, share, bytes, accuracy], whole| {
         let whole = whole.map(|whole| format!("; all of it {whole}")).unwrap_or_default();
+        let verb = if name.ends_with('s') { "are" } else { "is" };
         format!(
-            "{name} are enough: {parameters} parameters ({share} of all, {bytes}), {accuracy} of the checking pictures right{whole}"
+            "{name} {verb} enough: {parameters} parameters ({share} of all, {bytes}), {accuracy} of the checking pictures right{whole}"
         )
     },
     small_chosen: |pictures| {
@@ -187,7 +188,7 @@ pub(super) const RACE: Race = Race {
             plural(pictures, "training picture", "training pictures")
         )
     },
-    small_tuned: |accuracy| format!("trained on, they name {accuracy} of the checking pictures rightly"),
+    small_tuned: |accuracy| format!("trained on: {accuracy} of the checking pictures right"),
     trained_on: |name| format!("{name}, trained on"),
     small_too_large: "no depth keeps the limits of step 2: this is the smallest there is",
     small_not_chosen: "no depth was chosen: that takes a class with five training pictures, so that each can be held out \
